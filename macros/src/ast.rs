@@ -1,0 +1,64 @@
+//! A verb as it is written. Every node keeps its span, so that an error stands under the user's own tokens.
+
+use proc_macro2::Span;
+use syn::{Expr, LitStr};
+
+/// `[stage:] FILTER`
+pub(crate) struct Staged {
+    pub(crate) stage: Option<(Stage, Span)>,
+    pub(crate) filter: Filter,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    Request,
+    Response,
+}
+
+pub(crate) enum Filter {
+    All(Vec<Filter>),
+    Any(Vec<Filter>),
+    Not(Box<Filter>),
+    Term(Box<Term>),
+}
+
+pub(crate) struct Term {
+    pub(crate) side: Option<(Stage, Span)>,
+    pub(crate) field: String,
+    pub(crate) field_span: Span,
+    /// The name in the parentheses of `header("..")`, `query("..")`, `cookie("..")`.
+    pub(crate) key: Option<LitStr>,
+    pub(crate) op: Op,
+    pub(crate) op_span: Span,
+    pub(crate) value: Value,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    Matches,
+    MatchesNot,
+    Equals,
+    Differs,
+    Contains,
+    Less,
+    AtMost,
+    Greater,
+    AtLeast,
+}
+
+pub(crate) enum Value {
+    Text(LitStr),
+    Number(i64, Span),
+    /// `{expression}`, a path, or any other literal.
+    Expr(Expr),
+}
+
+impl Filter {
+    pub(crate) fn each_term<'a>(&'a self, visit: &mut impl FnMut(&'a Term) -> syn::Result<()>) -> syn::Result<()> {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().try_for_each(|each| each.each_term(visit)),
+            Self::Not(inner) => inner.each_term(visit),
+            Self::Term(term) => visit(term),
+        }
+    }
+}

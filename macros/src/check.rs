@@ -1,0 +1,137 @@
+//! Mistakes that can be told before the test runs, each with what to write instead.
+
+use crate::ast::{Filter, Op, Stage, Term, Value};
+use crate::fields::{self, Field, Kind};
+use syn::{Error, LitStr, Result};
+
+/// Checks every term of a filter that is used at a stage; none for a filter whose stage is not known yet.
+pub(crate) fn filter(filter: &Filter, stage: Option<Stage>) -> Result<()> {
+    filter.each_term(&mut |term| {
+        let field = field(term)?;
+        key(term, field)?;
+        side(term, field, stage)?;
+        value(term, field)
+    })
+}
+
+fn field(term: &Term) -> Result<&'static Field> {
+    let unknown =
+        || Error::new(term.field_span, format!("unknown field `{}`{}", term.field, fields::advice(&term.field)));
+    fields::find(&term.field).ok_or_else(unknown)
+}
+
+fn key(term: &Term, field: &Field) -> Result<()> {
+    match (&term.key, field.keyed) {
+        (None, true) => {
+            Err(Error::new(term.field_span, format!("`{0}` needs a name: `{0}(\"name\") == \"..\"`", field.name)))
+        }
+        (Some(key), false) => Err(Error::new(key.span(), format!("`{}` takes no name", field.name))),
+        (Some(key), true) if key.value().is_empty() => Err(Error::new(key.span(), "this name is empty")),
+        _ => Ok(()),
+    }
+}
+
+fn side(term: &Term, field: &Field, stage: Option<Stage>) -> Result<()> {
+    if let Some((side, span)) = term.side {
+        if !field.sided {
+            let message = format!("`{}` has no sides: write it without `request.` or `response.`", field.name);
+            return Err(Error::new(span, message));
+        }
+        if side == Stage::Response && stage == Some(Stage::Request) {
+            return Err(Error::new(span, too_early("response.")));
+        }
+    }
+    if field.of_response && stage == Some(Stage::Request) {
+        return Err(Error::new(term.field_span, too_early(field.name)));
+    }
+    Ok(())
+}
+
+fn too_early(what: &str) -> String {
+    format!("`{what}` is not known at the request: put `response:` before the filter")
+}
+
+fn value(term: &Term, field: &Field) -> Result<()> {
+    let compares_size = matches!(term.op, Op::Less | Op::AtMost | Op::Greater | Op::AtLeast);
+    if compares_size && field.kind == Kind::Text {
+        let message = format!("`{}` is text and has no size; use ~ !~ == != or contains", field.name);
+        return Err(Error::new(term.op_span, message));
+    }
+    match (&term.value, field.kind, term.op) {
+        (Value::Text(text), _, Op::Matches | Op::MatchesNot) => regex(text, field),
+        (Value::Text(text), Kind::Number, op) if op != Op::Contains => {
+            Err(Error::new(text.span(), format!("`{}` is a number: write it without quotes", field.name)))
+        }
+        (Value::Number(_, span), _, Op::Matches | Op::MatchesNot | Op::Contains) => {
+            Err(Error::new(*span, "this operator needs a string"))
+        }
+        (Value::Number(_, span), Kind::Text, _) => {
+            Err(Error::new(*span, format!("`{}` is text: put quotes around this", field.name)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A regex that does not parse, or that surely means something else.
+pub(crate) fn regex(literal: &LitStr, field: &Field) -> Result<()> {
+    let pattern = literal.value();
+    pattern_parses(literal)?;
+    if field.name == "url"
+        && let Some(at) = bare_question_mark(&pattern)
+    {
+        let message = format!(
+            "in a regex, the `?` at column {} makes the character before it optional: write `\\\\?` for a question mark, or \
+             `url contains ..`, or `query(\"..\") == \"..\"`; `(?:x)?` says that it is meant",
+            pattern[..at].chars().count() + 1
+        );
+        return Err(Error::new(literal.span(), message));
+    }
+    Ok(())
+}
+
+/// The pattern of `~` and of `rewrite!`.
+pub(crate) fn pattern_parses(literal: &LitStr) -> Result<()> {
+    let pattern = literal.value();
+    let Err(error) = regex_syntax::Parser::new().parse(&pattern) else { return Ok(()) };
+    let (column, what) = match &error {
+        regex_syntax::Error::Parse(error) => (error.span().start.column, error.kind().to_string()),
+        regex_syntax::Error::Translate(error) => (error.span().start.column, error.kind().to_string()),
+        other => (1, other.to_string()),
+    };
+    Err(Error::new(literal.span(), format!("bad regex at column {column}: {what}")))
+}
+
+/// A `?` right behind a word character, outside of classes: nearly always the start of a query.
+fn bare_question_mark(pattern: &str) -> Option<usize> {
+    let (mut in_class, mut escaped, mut after_word) = (false, false, false);
+    for (at, c) in pattern.char_indices() {
+        if escaped {
+            (escaped, after_word) = (false, false);
+            continue;
+        }
+        match c {
+            '\\' => escaped = true,
+            '[' => in_class = true,
+            ']' => in_class = false,
+            '?' if after_word && !in_class => return Some(at),
+            _ => {}
+        }
+        after_word = c.is_alphanumeric() || c == '_';
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_told_from_an_optional_character() {
+        for pattern in ["/search?q=a", "a/b?"] {
+            assert!(bare_question_mark(pattern).is_some(), "{pattern}");
+        }
+        for pattern in [r"/search\?q=a", "(?:s)?/x", "(?i)x", "[a?]", "a+?", ".*?"] {
+            assert_eq!(bare_question_mark(pattern), None, "{pattern}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The tree to calls of `holdup`.
+
+use crate::ast::{Filter, Op, Stage, Term, Value};
+use crate::fields;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+
+/// The methods that a test's author may name without quotes.
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"];
+
+impl ToTokens for Filter {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(match self {
+            Self::All(all) => quote!(::holdup::__private::Filter::All(::std::vec![#(#all),*])),
+            Self::Any(any) => quote!(::holdup::__private::Filter::Any(::std::vec![#(#any),*])),
+            Self::Not(inner) => quote!(::holdup::__private::Filter::Not(::std::boxed::Box::new(#inner))),
+            Self::Term(term) => term.to_token_stream(),
+        });
+    }
+}
+
+impl ToTokens for Term {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Some(field) = fields::find(&self.field) else { return };
+        let variant = format_ident!("{}", field.variant);
+        let key = self.key.as_ref().map(|key| quote!(::std::string::String::from(#key)));
+        let side = field.sided.then(|| {
+            let side = format_ident!("{}", self.side.map_or("Either", |(side, _)| side.name()));
+            quote!(::holdup::__private::Side::#side)
+        });
+        let arguments: Vec<_> = side.into_iter().chain(key).collect();
+        let arguments = (!arguments.is_empty()).then(|| quote!((#(#arguments),*)));
+        let (op, value) = (self.op, self.value(field.name));
+        tokens.extend(quote_spanned! {self.field_span=>
+            ::holdup::__private::term(::holdup::__private::Field::#variant #arguments, #op, #value)
+        });
+    }
+}
+
+impl Term {
+    fn value(&self, field: &str) -> TokenStream {
+        match &self.value {
+            Value::Text(text) => text.to_token_stream(),
+            Value::Number(number, _) => number.to_token_stream(),
+            Value::Expr(expr) => match bare_name(expr) {
+                Some(name) if field == "method" && METHODS.contains(&name.as_str()) => name.to_token_stream(),
+                _ => quote!((&#expr)),
+            },
+        }
+    }
+}
+
+fn bare_name(expr: &syn::Expr) -> Option<String> {
+    match expr {
+        syn::Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
+        _ => None,
+    }
+}
+
+impl Stage {
+    /// The type that names it in `holdup`, and the variant of its `Side`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Request => "Request",
+            Self::Response => "Response",
+        }
+    }
+}
+
+impl ToTokens for Stage {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let name = format_ident!("{}", self.name());
+        tokens.extend(quote!(::holdup::#name));
+    }
+}
+
+impl ToTokens for Op {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let name = format_ident!(
+            "{}",
+            match self {
+                Self::Matches => "Matches",
+                Self::MatchesNot => "MatchesNot",
+                Self::Equals => "Equals",
+                Self::Differs => "Differs",
+                Self::Contains => "Contains",
+                Self::Less => "Less",
+                Self::AtMost => "AtMost",
+                Self::Greater => "Greater",
+                Self::AtLeast => "AtLeast",
+            }
+        );
+        tokens.extend(quote!(::holdup::__private::Op::#name));
+    }
+}

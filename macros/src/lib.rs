@@ -1,0 +1,67 @@
+//! The macros of `holdup`. Syntax only: each checks what is written and expands to calls of `holdup`'s own functions.
+//!
+//! The documentation of each macro stands where it is re-exported, in `holdup`.
+
+mod ast;
+mod check;
+mod expand;
+mod fields;
+mod parse;
+mod test_fn;
+mod verb;
+
+use proc_macro::TokenStream;
+
+/// A filter as a value. See `holdup::filter`.
+#[proc_macro]
+pub fn filter(input: TokenStream) -> TokenStream {
+    verb::filter(input.into()).into()
+}
+
+/// Parks matching flows. See `holdup::hold`.
+#[proc_macro]
+pub fn hold(input: TokenStream) -> TokenStream {
+    verb::hold(input.into()).into()
+}
+
+/// Remembers matching flows. See `holdup::watch`.
+#[proc_macro]
+pub fn watch(input: TokenStream) -> TokenStream {
+    verb::watch(input.into()).into()
+}
+
+/// Delays matching flows. See `holdup::delay`.
+#[proc_macro]
+pub fn delay(input: TokenStream) -> TokenStream {
+    verb::delay(input.into()).into()
+}
+
+/// Cuts matching flows off. See `holdup::abort`.
+#[proc_macro]
+pub fn abort(input: TokenStream) -> TokenStream {
+    verb::abort(input.into()).into()
+}
+
+/// Answers matching flows. See `holdup::respond`.
+#[proc_macro]
+pub fn respond(input: TokenStream) -> TokenStream {
+    verb::respond(input.into()).into()
+}
+
+/// Replaces what matching flows bring. See `holdup::replace`.
+#[proc_macro]
+pub fn replace(input: TokenStream) -> TokenStream {
+    verb::replace(input.into()).into()
+}
+
+/// Rewrites what matching flows bring. See `holdup::rewrite`.
+#[proc_macro]
+pub fn rewrite(input: TokenStream) -> TokenStream {
+    verb::rewrite(input.into()).into()
+}
+
+/// Turns an `async fn` into a test with fixtures. See `holdup::mitm_test`.
+#[proc_macro_attribute]
+pub fn mitm_test(options: TokenStream, function: TokenStream) -> TokenStream {
+    test_fn::expand(options.into(), function.into()).into()
+}

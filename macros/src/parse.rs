@@ -1,0 +1,160 @@
+//! Tokens to the tree, by the grammar of `holdup::filter`.
+
+use crate::ast::{Filter, Op, Stage, Staged, Term, Value};
+use syn::parse::{Parse, ParseStream};
+use syn::{Expr, Ident, Lit, LitStr, Result, Token, braced, parenthesized, token};
+
+impl Parse for Staged {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let stage = (input.peek(Ident) && input.peek2(Token![:]) && !input.peek2(Token![::])).then(|| stage(input));
+        Ok(Self { stage: stage.transpose()?, filter: input.parse()? })
+    }
+}
+
+fn stage(input: ParseStream<'_>) -> Result<(Stage, proc_macro2::Span)> {
+    let name: Ident = input.parse()?;
+    input.parse::<Token![:]>()?;
+    let stage = match name.to_string().as_str() {
+        "request" => Stage::Request,
+        "response" => Stage::Response,
+        other => {
+            let message =
+                format!("`{other}` is no stage; there are `request:` (meant when none is written) and `response:`");
+            return Err(syn::Error::new(name.span(), message));
+        }
+    };
+    Ok((stage, name.span()))
+}
+
+impl Parse for Filter {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut any = vec![conjunction(input)?];
+        while input.peek(Token![||]) {
+            input.parse::<Token![||]>()?;
+            any.push(conjunction(input)?);
+        }
+        Ok(alone_or(any, Self::Any))
+    }
+}
+
+fn conjunction(input: ParseStream<'_>) -> Result<Filter> {
+    let mut all = vec![unary(input)?];
+    while input.peek(Token![&&]) {
+        input.parse::<Token![&&]>()?;
+        all.push(unary(input)?);
+    }
+    Ok(alone_or(all, Filter::All))
+}
+
+fn alone_or(mut filters: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter {
+    if filters.len() == 1 { filters.remove(0) } else { join(filters) }
+}
+
+fn unary(input: ParseStream<'_>) -> Result<Filter> {
+    if input.peek(Token![!]) {
+        input.parse::<Token![!]>()?;
+        return Ok(Filter::Not(Box::new(unary(input)?)));
+    }
+    if input.peek(token::Paren) {
+        let inner;
+        parenthesized!(inner in input);
+        let filter = inner.parse()?;
+        return if inner.is_empty() { Ok(filter) } else { Err(inner.error("expected `&&`, `||` or `)`")) };
+    }
+    if input.peek(LitStr) {
+        return Err(input.error("a filter begins with a field: `url ~ \"/ajax\"`"));
+    }
+    Ok(Filter::Term(Box::new(input.parse()?)))
+}
+
+impl Parse for Term {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut name: Ident = input.parse().map_err(|error| {
+            syn::Error::new(error.span(), "expected a field, as in `url ~ \"/ajax\" && method == \"POST\"`")
+        })?;
+        let mut side = None;
+        if input.peek(Token![.]) {
+            input.parse::<Token![.]>()?;
+            side = Some((side_of(&name)?, name.span()));
+            name = input.parse()?;
+        }
+        let key = if input.peek(token::Paren) {
+            let inner;
+            parenthesized!(inner in input);
+            Some(inner.parse()?)
+        } else {
+            None
+        };
+        let op_span = input.span();
+        let op = operator(input, &name)?;
+        let (field, field_span) = (name.to_string(), name.span());
+        Ok(Self { side, field, field_span, key, op, op_span, value: input.parse()? })
+    }
+}
+
+fn side_of(name: &Ident) -> Result<Stage> {
+    match name.to_string().as_str() {
+        "request" => Ok(Stage::Request),
+        "response" => Ok(Stage::Response),
+        other => Err(syn::Error::new(
+            name.span(),
+            format!("`{other}.` is no side of a flow; there are `request.` and `response.`"),
+        )),
+    }
+}
+
+fn operator(input: ParseStream<'_>, field: &Ident) -> Result<Op> {
+    macro_rules! read {
+        ($token:tt => $op:expr) => {
+            if input.peek(Token![$token]) {
+                input.parse::<Token![$token]>()?;
+                return Ok($op);
+            }
+        };
+    }
+    read!(~ => Op::Matches);
+    read!(== => Op::Equals);
+    read!(!= => Op::Differs);
+    read!(<= => Op::AtMost);
+    read!(>= => Op::AtLeast);
+    read!(< => Op::Less);
+    read!(> => Op::Greater);
+    if input.peek(Token![!]) && input.peek2(Token![~]) {
+        input.parse::<Token![!]>()?;
+        input.parse::<Token![~]>()?;
+        return Ok(Op::MatchesNot);
+    }
+    if input.peek(Ident) {
+        let fork = input.fork();
+        if fork.parse::<Ident>()? == "contains" {
+            input.parse::<Ident>()?;
+            return Ok(Op::Contains);
+        }
+    }
+    if input.peek(Token![=]) {
+        return Err(input.error("`=` compares nothing here; write `==`"));
+    }
+    let message = format!("expected an operator after `{field}`: ~ !~ == != contains < <= > >=");
+    Err(if input.is_empty() { syn::Error::new(field.span(), message) } else { input.error(message) })
+}
+
+impl Parse for Value {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        if input.peek(token::Brace) {
+            let inner;
+            braced!(inner in input);
+            return Ok(Self::Expr(inner.parse()?));
+        }
+        if input.peek(Lit) {
+            return match input.parse()? {
+                Lit::Str(text) => Ok(Self::Text(text)),
+                Lit::Int(number) => Ok(Self::Number(number.base10_parse()?, number.span())),
+                other => Err(syn::Error::new(other.span(), "expected a string or a number")),
+            };
+        }
+        if input.peek(Ident) || input.peek(Token![::]) {
+            return Ok(Self::Expr(Expr::Path(input.parse()?)));
+        }
+        Err(input.error("expected a value: a literal, a path, or `{expression}`"))
+    }
+}

@@ -1,0 +1,166 @@
+//! The verbs: `verb!([stage:] FILTER [, ARGUMENT])`.
+
+use crate::ast::{Filter, Stage, Staged};
+use crate::check;
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::parse::{ParseStream, Parser};
+use syn::spanned::Spanned;
+use syn::{Error, Expr, Ident, Lit, LitInt, LitStr, Result, Token};
+
+pub(crate) fn filter(input: TokenStream) -> TokenStream {
+    or_error(
+        (|input: ParseStream<'_>| {
+            let filter: Filter = input.parse()?;
+            check::filter(&filter, None)?;
+            end(input)?;
+            Ok(quote!(#filter))
+        })
+        .parse2(input),
+    )
+}
+
+pub(crate) fn hold(input: TokenStream) -> TokenStream {
+    verb(input, "hold", Stage::Request, |_| Ok(quote!()))
+}
+
+pub(crate) fn watch(input: TokenStream) -> TokenStream {
+    verb(input, "watch", Stage::Request, |_| Ok(quote!()))
+}
+
+pub(crate) fn delay(input: TokenStream) -> TokenStream {
+    verb(input, "delay", Stage::Request, |input| {
+        comma(input, "how long: `300ms`")?;
+        let by = duration(input)?;
+        Ok(quote!(#by))
+    })
+}
+
+pub(crate) fn abort(input: TokenStream) -> TokenStream {
+    verb(input, "abort", Stage::Request, |input| {
+        comma(input, "how: `reset` or `close`")?;
+        let kind: Ident = input.parse()?;
+        match kind.to_string().as_str() {
+            "reset" => Ok(quote!(::holdup::AbortKind::Reset)),
+            "close" => Ok(quote!(::holdup::AbortKind::Close)),
+            other => {
+                Err(Error::new(kind.span(), format!("`{other}` is no way to abort; there are `reset` and `close`")))
+            }
+        }
+    })
+}
+
+pub(crate) fn respond(input: TokenStream) -> TokenStream {
+    verb(input, "respond", Stage::Request, |input| {
+        comma(input, "the answer: `503`, or `(200, \"body\")`")?;
+        let answer: Expr = input.parse()?;
+        Ok(status_typed(&answer))
+    })
+}
+
+pub(crate) fn replace(input: TokenStream) -> TokenStream {
+    or_error(
+        (|input: ParseStream<'_>| {
+            let staged: Staged = input.parse()?;
+            if let Some((_, span)) = staged.stage {
+                return Err(Error::new(span, "replace! acts on the response; write no stage"));
+            }
+            check::filter(&staged.filter, Some(Stage::Response))?;
+            comma(input, "the local file: `\"fixtures/app.js\"`")?;
+            let (filter, file): (_, Expr) = (staged.filter, input.parse()?);
+            end(input)?;
+            Ok(quote!(::holdup::__private::Verbs::ambient("replace!").replace(#filter, #file)))
+        })
+        .parse2(input),
+    )
+}
+
+pub(crate) fn rewrite(input: TokenStream) -> TokenStream {
+    // What is rewritten is what the browser gets, unless the request is named.
+    verb(input, "rewrite", Stage::Response, |input| {
+        comma(input, "what becomes what: `\"the\" => \"teh\"`")?;
+        if input.peek(LitStr) {
+            check::pattern_parses(&input.fork().parse()?)?;
+        }
+        let pattern: Expr = input.parse()?;
+        input.parse::<Token![=>]>()?;
+        let with: Expr = input.parse()?;
+        Ok(quote!(::core::convert::AsRef::<str>::as_ref(&#pattern), #with))
+    })
+}
+
+/// Any verb whose method takes the stage as its type, the filter, and perhaps an argument.
+fn verb(
+    input: TokenStream,
+    name: &str,
+    usual: Stage,
+    argument: impl Fn(ParseStream<'_>) -> Result<TokenStream>,
+) -> TokenStream {
+    let parse = |input: ParseStream<'_>| {
+        let Staged { stage, filter } = input.parse()?;
+        let stage = stage.map_or(usual, |(stage, _)| stage);
+        check::filter(&filter, Some(stage))?;
+        let argument = argument(input)?;
+        end(input)?;
+        let (method, shown) = (Ident::new(name, proc_macro2::Span::call_site()), format!("{name}!"));
+        Ok(quote!(::holdup::__private::Verbs::ambient(#shown).#method::<#stage>(#filter, #argument)))
+    };
+    or_error(parse.parse2(input))
+}
+
+fn or_error(result: Result<TokenStream>) -> TokenStream {
+    result.unwrap_or_else(|error| error.to_compile_error())
+}
+
+fn comma(input: ParseStream<'_>, wants: &str) -> Result<()> {
+    if input.peek(Token![,]) {
+        input.parse::<Token![,]>()?;
+        if !input.is_empty() {
+            return Ok(());
+        }
+    } else if !input.is_empty() {
+        return Err(input.error("expected `&&`, `||` or `,`"));
+    }
+    Err(input.error(format!("after the filter comes {wants}")))
+}
+
+fn end(input: ParseStream<'_>) -> Result<()> {
+    if input.peek(Token![,]) {
+        input.parse::<Token![,]>()?;
+    }
+    if input.is_empty() { Ok(()) } else { Err(input.error("expected `&&`, `||`, or the end")) }
+}
+
+/// `300ms`, `2s`, or any expression that is a `Duration`.
+fn duration(input: ParseStream<'_>) -> Result<TokenStream> {
+    if input.peek(LitInt) {
+        let literal: LitInt = input.parse()?;
+        let number: u64 = literal.base10_parse()?;
+        let span = literal.span();
+        return match literal.suffix() {
+            "ms" => Ok(quote_spanned!(span=> ::core::time::Duration::from_millis(#number))),
+            "s" => Ok(quote_spanned!(span=> ::core::time::Duration::from_secs(#number))),
+            _ => Err(Error::new(span, "a time needs its unit: `300ms` or `2s`")),
+        };
+    }
+    let expr: Expr = input.parse()?;
+    Ok(quote!(#expr))
+}
+
+/// Says of a status literal that it is a `u16`, so that inference need not guess.
+fn status_typed(answer: &Expr) -> TokenStream {
+    match answer {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Int(number) if number.suffix().is_empty() => {
+                let typed = LitInt::new(&format!("{}u16", number.base10_digits()), number.span());
+                quote!(#typed)
+            }
+            _ => quote!(#answer),
+        },
+        Expr::Tuple(tuple) if tuple.elems.len() == 2 => {
+            let (status, body) = (status_typed(&tuple.elems[0]), &tuple.elems[1]);
+            quote_spanned!(tuple.span()=> (#status, #body))
+        }
+        _ => quote!(#answer),
+    }
+}

@@ -1,0 +1,94 @@
+//! What a browser is started with. Pure: the reasons for each flag are facts about Chromium, seen with version 156.
+
+use crate::ca::CertificateAuthority;
+use serde_json::{Map, Value, json};
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// How a Chromium is started.
+#[derive(Clone, Debug)]
+pub(super) struct Launch<'a> {
+    pub(super) binary: &'a Path,
+    pub(super) proxy: SocketAddr,
+    pub(super) spki: String,
+    pub(super) is_root: bool,
+}
+
+/// The W3C capabilities of a session.
+pub(super) fn chromium(launch: &Launch<'_>) -> Map<String, Value> {
+    let shell = is_headless_shell(launch.binary);
+    let mut arguments = network_arguments(launch.proxy, &launch.spki, shell);
+    arguments.push(if shell { "--headless" } else { "--headless=new" }.to_owned());
+    // The browser ends when the driver does: its pipe closes.
+    arguments.push("--remote-debugging-pipe".to_owned());
+    if launch.is_root {
+        // Chromium's sandbox refuses to run as root, so nothing is lost.
+        arguments.push("--no-sandbox".to_owned());
+    }
+    let capabilities = json!({
+        "browserName": "chrome",
+        "goog:chromeOptions": { "binary": launch.binary, "args": arguments },
+    });
+    capabilities.as_object().cloned().unwrap_or_default()
+}
+
+/// The arguments that lead a Chromium of any kind through the proxy, and keep it silent.
+pub(crate) fn chromium_args(proxy: SocketAddr, ca: &CertificateAuthority) -> Vec<String> {
+    network_arguments(proxy, &ca.spki_sha256(), false)
+}
+
+fn is_headless_shell(binary: &Path) -> bool {
+    binary.file_name().is_some_and(|name| name.to_string_lossy().replace('_', "-").contains("headless-shell"))
+}
+
+fn network_arguments(proxy: SocketAddr, spki: &str, shell: bool) -> Vec<String> {
+    // Loopback addresses go through the proxy too. The full browser's own services are moved to names that nobody has,
+    // past the proxy: no flag turns them off.
+    let bypass = if shell { "<-loopback>" } else { "<-loopback>;*.invalid" };
+    let mut arguments = vec![
+        format!("--proxy-server=http://{proxy}"),
+        format!("--proxy-bypass-list={bypass}"),
+        format!("--ignore-certificate-errors-spki-list={spki}"),
+        // No name is resolved but through the proxy: what would leak fails.
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1".to_owned(),
+    ];
+    if Path::new("/proc/self").exists() {
+        // An existing folder that cannot be written to: without a disk cache, two equal GETs do not wait for each other.
+        arguments.push("--disk-cache-dir=/proc".to_owned());
+    }
+    if !shell {
+        arguments.extend(
+            [
+                "--component-updater=url-source=http://cu.invalid/",
+                "--gaia-url=http://gaia.invalid",
+                "--disable-features=NetworkTimeServiceQuerying,OptimizationHints,OptimizationGuideModelDownloading,\
+                 OptimizationTargetPrediction,OptimizationGuideModelExecution",
+            ]
+            .map(str::to_owned),
+        );
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(binary: &str, is_root: bool) -> String {
+        let proxy = "127.0.0.1:1234".parse().expect("an address");
+        let launch = Launch { binary: Path::new(binary), proxy, spki: "x=".to_owned(), is_root };
+        Value::from(chromium(&launch)).to_string()
+    }
+
+    #[test]
+    fn the_sandbox_is_given_up_only_where_it_cannot_run() {
+        assert!(arguments("/a/chromium", true).contains("--no-sandbox"));
+        assert!(!arguments("/a/chromium", false).contains("--no-sandbox"));
+    }
+
+    #[test]
+    fn the_shell_needs_no_silencing() {
+        assert!(arguments("/a/chromium", false).contains("*.invalid"));
+        assert!(!arguments("/a/chromium-headless-shell", false).contains("invalid"));
+    }
+}

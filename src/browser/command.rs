@@ -1,0 +1,66 @@
+//! WebDriver commands in words, as the journal shows them. Pure.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Elements by the id that the driver gave them: how the test found them.
+pub(super) type Elements = BTreeMap<String, String>;
+
+/// The key under which WebDriver hands out element ids.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A command in words: `click #save` rather than `POST /session/4f../element/f.3/click`.
+pub(super) fn describe(method: &str, path: &str, body: &Value, elements: &Elements) -> String {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let text = |key: &str| body[key].as_str().unwrap_or_default();
+    let element = |id: &str| elements.get(id).cloned().unwrap_or_else(|| "an element".to_owned());
+    match (method, parts.as_slice()) {
+        ("POST", ["session"]) => "new session".to_owned(),
+        ("DELETE", ["session", _]) => "end session".to_owned(),
+        ("POST", ["session", _, "url"]) => format!("goto {}", text("url")),
+        ("POST", ["session", _, "element"]) => format!("find {}", text("value")),
+        ("POST", ["session", _, "elements"]) => format!("find all {}", text("value")),
+        ("POST", ["session", _, "element", id, "click"]) => format!("click {}", element(id)),
+        ("POST", ["session", _, "element", id, "value"]) => format!("type {:?} into {}", text("text"), element(id)),
+        ("GET", ["session", _, "element", id, what @ ..]) => format!("{} of {}", what.join(" "), element(id)),
+        ("POST", ["session", _, "execute", _]) => format!("execute {}", one_line(text("script"))),
+        (_, ["session", _, rest @ ..]) => rest.join(" "),
+        _ => format!("{method} {path}"),
+    }
+}
+
+/// Remembers what was found, so that later commands can be told in the test's words.
+pub(super) fn remember(request: &Value, response: &Value, elements: &mut Elements) {
+    if let (Some(selector), Some(id)) = (request["value"].as_str(), response["value"][ELEMENT].as_str()) {
+        elements.insert(id.to_owned(), selector.to_owned());
+    }
+}
+
+fn one_line(script: &str) -> String {
+    const WIDTH: usize = 60;
+    let line = script.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(WIDTH) {
+        None => line,
+        Some((cut, _)) => format!("{}..", &line[..cut]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_click_names_what_was_found() {
+        let mut elements = Elements::new();
+        remember(
+            &json!({"using": "css selector", "value": "#save"}),
+            &json!({"value": {ELEMENT: "f.1"}}),
+            &mut elements,
+        );
+        assert_eq!(describe("POST", "/session/1/element/f.1/click", &json!({}), &elements), "click #save");
+        assert_eq!(describe("GET", "/session/1/element/f.1/text", &json!({}), &elements), "text of #save");
+        assert_eq!(describe("POST", "/session/1/url", &json!({"url": "https://a/"}), &elements), "goto https://a/");
+        assert_eq!(describe("POST", "/session/1/back", &json!({}), &elements), "back");
+    }
+}

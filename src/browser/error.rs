@@ -1,0 +1,59 @@
+//! What can go wrong with a browser, and what to do about it.
+
+use fantoccini::error::{CmdError, NewSessionError};
+use std::fmt;
+use std::time::Duration;
+
+/// Why the browser did not do what the test said.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BrowserError {
+    /// There is no driver or no browser on this machine.
+    Missing(String),
+    /// The driver did not start, or has ended.
+    Driver(String),
+    /// The driver gave no session.
+    Session(String),
+    /// A command failed.
+    Command {
+        /// What the test said.
+        what: String,
+        /// What the driver said.
+        source: CmdError,
+    },
+    /// A navigation ended on the browser's own error page.
+    NotLoaded(String),
+}
+
+impl BrowserError {
+    pub(super) fn command(what: impl Into<String>) -> impl FnOnce(CmdError) -> Self {
+        let what = what.into();
+        |source| Self::Command { what, source }
+    }
+
+    pub(super) fn session(error: &NewSessionError, log: &[String]) -> Self {
+        Self::Session(format!("no browser session: {error}{}", last_words(log)))
+    }
+
+    pub(super) fn session_timeout(after: Duration, log: &[String]) -> Self {
+        let what = format!("the browser did not start within {after:?}; does it start by hand?");
+        Self::Session(what + &last_words(log))
+    }
+}
+
+/// The driver's last lines, as the foot of an error.
+pub(super) fn last_words(log: &[String]) -> String {
+    if log.is_empty() { String::new() } else { format!("\n  the driver's last lines:\n    {}", log.join("\n    ")) }
+}
+
+impl fmt::Display for BrowserError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(what) | Self::Driver(what) | Self::Session(what) | Self::NotLoaded(what) => f.write_str(what),
+            Self::Command { what, source: CmdError::WaitTimeout } => write!(f, "{what}: it did not appear in time"),
+            Self::Command { what, source } => write!(f, "{what}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for BrowserError {}

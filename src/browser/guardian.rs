@@ -1,0 +1,55 @@
+//! Makes sure that the driver and its browsers are gone when the test process is, however that ended.
+//!
+//! A shell waits for the end of a pipe whose other end only the test process has: the kernel closes it also after
+//! SIGKILL. Then it kills the driver's process group and removes its folder. The driver itself waits for a word on its
+//! own pipe before it starts, so that it never runs without a guardian that knows its group.
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+const GUARD: &str = r#"
+read -r group
+cat >/dev/null
+[ -n "$group" ] && kill -KILL -- "-$group" 2>/dev/null
+tries=0
+until rm -rf -- "$1" 2>/dev/null || [ "$tries" -ge 100 ]; do tries=$((tries + 1)); done
+"#;
+
+const START_AT_A_WORD: &str = r#"read -r word && exec "$@" </dev/null"#;
+
+/// A driver under guard. When this is dropped the driver and its browsers are killed.
+#[derive(Debug)]
+pub(super) struct Guarded {
+    pub(super) child: Child,
+    /// Held open, never written to again: its end is the sign.
+    _lifeline: ChildStdin,
+}
+
+/// Starts a program whose group and folder do not outlive this process.
+pub(super) fn spawn(program: &Path, arguments: &[&str], folder: &Path) -> io::Result<Guarded> {
+    let mut lifeline = piped(&mut shell(GUARD, [folder.as_os_str()]))?.1;
+    let arguments = std::iter::once(program.as_os_str()).chain(arguments.iter().map(OsStr::new));
+    let mut command = shell(START_AT_A_WORD, arguments);
+    command.env("TMPDIR", folder).stdout(Stdio::piped()).stderr(Stdio::null());
+    let (child, mut start) = piped(&mut command)?;
+    writeln!(lifeline, "{}", child.id())?;
+    writeln!(start, "start")?;
+    Ok(Guarded { child, _lifeline: lifeline })
+}
+
+/// A script in a process group of its own, which no Ctrl-C reaches.
+fn shell<'a>(script: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(script).arg("holdup").args(arguments);
+    command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn piped(command: &mut Command) -> io::Result<(Child, ChildStdin)> {
+    let mut child = command.spawn()?;
+    let stdin = child.stdin.take().ok_or_else(|| io::Error::other("a child without the pipe that was asked for"))?;
+    Ok((child, stdin))
+}

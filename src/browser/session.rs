@@ -1,0 +1,153 @@
+//! One browser session, and what tests do with it most.
+
+use super::capabilities::{self, Launch};
+use super::driver::Driver;
+use super::relay::Relay;
+use super::{BrowserError, find};
+use crate::ca::CertificateAuthority;
+use crate::journal::Journal;
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A browser that hangs at its start would otherwise hang the test: with its pipe open, the driver waits for ever.
+const START: Duration = Duration::from_secs(40);
+/// How long an element may take to appear.
+const APPEAR: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// A real browser that uses the test's proxy and trusts it. Derefs to [`fantoccini::Client`].
+///
+/// A fixture: `async fn test(browser: Browser)`. It is a session of its own: cookies, storage and caches are new. The
+/// session ends with the test; browser and driver end with the process, however that ends.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    client: Client,
+    relay: Arc<Relay>,
+    session: String,
+}
+
+impl Browser {
+    pub(crate) async fn open(
+        proxy: SocketAddr,
+        ca: &CertificateAuthority,
+        journal: Arc<Journal>,
+    ) -> Result<Self, BrowserError> {
+        let binary = find::chromium()?;
+        let driver = Driver::shared().await?;
+        let launch = Launch { binary: &binary, proxy, spki: ca.spki_sha256(), is_root: is_root() };
+        let capabilities = capabilities::chromium(&launch);
+        let failed = |error| BrowserError::Driver(format!("the relay could not be started: {error}"));
+        let relay = Arc::new(Relay::start(Arc::clone(&driver), journal).await.map_err(failed)?);
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let url = format!("http://{}", relay.address);
+        let mut builder = ClientBuilder::new(connector);
+        let connecting = builder.capabilities(capabilities).connect(&url);
+        let client = match tokio::time::timeout(START, connecting).await {
+            Ok(Ok(client)) => client,
+            Ok(Err(error)) => return Err(BrowserError::session(&error, &driver.log())),
+            Err(_) => return Err(BrowserError::session_timeout(START, &driver.log())),
+        };
+        let session = client.session_id().await.map_err(BrowserError::command("new session"))?.unwrap_or_default();
+        Ok(Self { client, relay, session })
+    }
+
+    /// Ends the session, even while a command of it is under way.
+    pub(crate) async fn end(&self) {
+        self.relay.end_session(&self.session).await;
+    }
+
+    /// Where the WebDriver relay listens: other clients can be pointed at it too.
+    #[must_use]
+    pub fn webdriver_url(&self) -> String {
+        format!("http://{}", self.relay.address)
+    }
+
+    /// Opens a URL and waits until it has loaded.
+    ///
+    /// # Errors
+    /// When the driver refuses, or the browser shows its own error page (which chromedriver calls a success).
+    pub async fn goto(&self, url: &str) -> Result<(), BrowserError> {
+        self.client.goto(url).await.map_err(BrowserError::command(format!("goto {url}")))?;
+        let at = self.eval("return location.href").await?;
+        if at.as_str().is_some_and(|at| at.starts_with("chrome-error:")) {
+            return Err(BrowserError::NotLoaded(format!("{url} did not load: the browser shows its own error page")));
+        }
+        Ok(())
+    }
+
+    /// Begins to open a URL, and waits for nothing: for navigations that a test holds.
+    ///
+    /// # Errors
+    /// When the driver refuses.
+    pub async fn start(&self, url: &str) -> Result<(), BrowserError> {
+        let script = "const url = arguments[0]; setTimeout(() => location.assign(url), 0)";
+        let started = self.client.execute(script, vec![url.into()]).await;
+        started.map(drop).map_err(BrowserError::command(format!("start {url}")))
+    }
+
+    /// Clicks what a CSS selector finds, once it is there.
+    ///
+    /// # Errors
+    /// When nothing appears within 5 seconds, or it cannot be clicked.
+    pub async fn click(&self, css: &str) -> Result<(), BrowserError> {
+        self.element(css).await?.click().await.map_err(BrowserError::command(format!("click {css}")))
+    }
+
+    /// Types into what a CSS selector finds, once it is there.
+    ///
+    /// # Errors
+    /// When nothing appears within 5 seconds, or it takes no keys.
+    pub async fn type_into(&self, css: &str, text: &str) -> Result<(), BrowserError> {
+        self.element(css).await?.send_keys(text).await.map_err(BrowserError::command(format!("type into {css}")))
+    }
+
+    /// The visible text of what a CSS selector finds, once it is there.
+    ///
+    /// # Errors
+    /// When nothing appears within 5 seconds.
+    pub async fn text(&self, css: &str) -> Result<String, BrowserError> {
+        self.element(css).await?.text().await.map_err(BrowserError::command(format!("text of {css}")))
+    }
+
+    /// Runs JavaScript in the page; `return` gives a value back.
+    ///
+    /// # Errors
+    /// When the script throws.
+    pub async fn eval(&self, script: &str) -> Result<Value, BrowserError> {
+        self.client.execute(script, vec![]).await.map_err(BrowserError::command(format!("eval {script:?}")))
+    }
+
+    /// What the page looks like now, as PNG.
+    ///
+    /// # Errors
+    /// When the driver refuses.
+    pub async fn screenshot(&self) -> Result<Vec<u8>, BrowserError> {
+        self.client.screenshot().await.map_err(BrowserError::command("screenshot"))
+    }
+
+    async fn element(&self, css: &str) -> Result<Element, BrowserError> {
+        let wait = self.client.wait().at_most(APPEAR).every(LOOK_EVERY);
+        wait.for_element(Locator::Css(css)).await.map_err(BrowserError::command(format!("find {css}")))
+    }
+}
+
+impl Deref for Browser {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// The owner of one's own entry in /proc is the effective user.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}

@@ -1,0 +1,121 @@
+//! Leaves: one certificate for each name, one key for all of them.
+
+use super::CertificateAuthority;
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SerialNumber};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::{self, ServerConfig};
+
+/// The cache of TLS configurations by name.
+pub(crate) struct Leaves {
+    key: KeyPair,
+    serial: AtomicU64,
+    by_name: Mutex<BTreeMap<String, Arc<ServerConfig>>>,
+}
+
+impl Leaves {
+    pub(super) fn new() -> Result<Self, rcgen::Error> {
+        Ok(Self { key: KeyPair::generate()?, serial: AtomicU64::new(1), by_name: Mutex::default() })
+    }
+}
+
+impl CertificateAuthority {
+    /// The TLS configuration that answers for a DNS name or an IP address.
+    pub(crate) fn server_config(&self, name: &str) -> Result<Arc<ServerConfig>, LeafError> {
+        // A config is inserted whole, so a panic elsewhere leaves the map intact.
+        let mut by_name = self.leaves.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = by_name.get(name) {
+            return Ok(Arc::clone(config));
+        }
+        let config = Arc::new(self.mint(name)?);
+        by_name.insert(name.to_owned(), Arc::clone(&config));
+        Ok(config)
+    }
+
+    fn mint(&self, name: &str) -> Result<ServerConfig, LeafError> {
+        // rcgen tells DNS names and IP addresses apart.
+        let mut params = CertificateParams::new([name.to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        (params.not_before, params.not_after) = validity();
+        // rcgen derives its default from the public key; with one key for all leaves the serials would repeat,
+        // and Firefox refuses that.
+        let serial = self.leaves.serial.fetch_add(1, Ordering::Relaxed);
+        params.serial_number = Some(SerialNumber::from(serial.wrapping_add(u64::from(std::process::id()) << 32)));
+        let leaf = params.signed_by(&self.leaves.key, &self.root)?;
+        // Browsers that trust the root by its SPKI look for it in the chain.
+        let chain: Vec<CertificateDer<'static>> = vec![leaf.into(), self.root.der().clone()];
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.leaves.key.serialize_der()));
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+/// From yesterday, for clocks that differ, to next week: nothing of it outlives a test run by much.
+pub(super) fn validity() -> (time::OffsetDateTime, time::OffsetDateTime) {
+    const DAY: Duration = Duration::from_hours(24);
+    let now = SystemTime::now();
+    ((now - DAY).into(), (now + 7 * DAY).into())
+}
+
+/// Why there is no leaf for a name.
+#[derive(Debug)]
+pub(crate) enum LeafError {
+    Name(rcgen::Error),
+    Tls(rustls::Error),
+}
+
+impl From<rcgen::Error> for LeafError {
+    fn from(error: rcgen::Error) -> Self {
+        Self::Name(error)
+    }
+}
+
+impl From<rustls::Error> for LeafError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Tls(error)
+    }
+}
+
+impl std::fmt::Display for LeafError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Name(error) => write!(f, "no certificate for this name: {error}"),
+            Self::Tls(error) => write!(f, "no TLS configuration: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for LeafError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serial_numbers_never_repeat() {
+        let ca = CertificateAuthority::new().expect("a CA");
+        let serial = |name: &str| {
+            ca.mint(name).expect("a leaf");
+            ca.leaves.serial.load(Ordering::Relaxed)
+        };
+        assert!(serial("a.test") < serial("127.0.0.1"));
+    }
+
+    #[test]
+    fn a_name_that_cannot_stand_in_a_certificate_is_an_error() {
+        let ca = CertificateAuthority::new().expect("a CA");
+        assert!(ca.server_config("caf\u{e9}.test").is_err());
+        assert!(ca.server_config("::1").is_ok());
+    }
+}

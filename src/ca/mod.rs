@@ -1,0 +1,40 @@
+//! The certificate authority of the process: made in memory, never written unless a test exports it.
+
+mod leaf;
+mod trust;
+
+pub(crate) use leaf::Leaves;
+
+use once_cell::sync::OnceCell;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use std::sync::Arc;
+
+/// A root that only this process knows, and the leaves it has signed.
+pub(crate) struct CertificateAuthority {
+    root: CertifiedIssuer<'static, KeyPair>,
+    leaves: Leaves,
+}
+
+impl CertificateAuthority {
+    /// The one of this process, made at first use.
+    pub(crate) fn of_process() -> Result<Arc<Self>, rcgen::Error> {
+        static OF_PROCESS: OnceCell<Arc<CertificateAuthority>> = OnceCell::new();
+        OF_PROCESS.get_or_try_init(|| Self::new().map(Arc::new)).cloned()
+    }
+
+    pub(crate) fn new() -> Result<Self, rcgen::Error> {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.distinguished_name.push(DnType::CommonName, format!("Holdup test CA of process {}", std::process::id()));
+        (params.not_before, params.not_after) = leaf::validity();
+        let root = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        Ok(Self { root, leaves: Leaves::new()? })
+    }
+}
+
+impl std::fmt::Debug for CertificateAuthority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CertificateAuthority").finish_non_exhaustive()
+    }
+}

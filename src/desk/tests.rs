@@ -1,0 +1,130 @@
+use super::*;
+use crate::filter::{Field, Filter, Op, Term};
+use crate::flow::Place;
+use proptest::prelude::*;
+
+fn spec(filter: Filter, action: Action) -> RuleSpec {
+    RuleSpec { stage: StageName::Request, filter, action, place: Place::here(), since: Duration::ZERO }
+}
+
+fn host(name: &str) -> Filter {
+    Filter::Term(Term::new(Field::Host, Op::Equals, name).expect("a term"))
+}
+
+fn hold_of(desk: &mut Desk) -> RuleId {
+    desk.register(spec(Filter::All(vec![]), Action::Hold)).id
+}
+
+fn park(desk: &mut Desk, rule: RuleId, flow: u64) -> Claim {
+    desk.claim(rule, FlowId(flow), StageName::Request, Duration::ZERO)
+}
+
+#[test]
+fn an_earlier_arrival_never_satisfies_a_later_wait() {
+    let mut desk = Desk::default();
+    let hold = hold_of(&mut desk);
+    assert_eq!(park(&mut desk, hold, 1), Claim::Park);
+    assert_eq!(desk.take(hold).expect("parked").flow, FlowId(1));
+    assert_eq!(desk.take(hold), None);
+    assert_eq!(desk.hits(hold), 1);
+}
+
+#[test]
+fn a_flow_whose_client_has_gone_is_not_handed_out() {
+    let mut desk = Desk::default();
+    let hold = hold_of(&mut desk);
+    park(&mut desk, hold, 1);
+    park(&mut desk, hold, 2);
+    assert!(desk.leave(FlowId(1)));
+    assert!(!desk.leave(FlowId(1)));
+    assert_eq!(desk.take(hold).expect("parked").flow, FlowId(2));
+}
+
+#[test]
+fn a_limit_counts_matches_at_once() {
+    let mut desk = Desk::default();
+    let rule = desk.register(spec(Filter::All(vec![]), Action::Watch)).id;
+    desk.limit(rule, 2);
+    let claims: Vec<_> = (0..3).map(|flow| park(&mut desk, rule, flow)).collect();
+    assert_eq!(claims, [Claim::Act, Claim::Act, Claim::Pass]);
+}
+
+#[test]
+fn rules_come_in_the_order_of_declaration_whatever_the_index() {
+    let mut desk = Desk::default();
+    let filters = [host("b.test"), Filter::All(vec![]), host("A.test"), host("b.test"), Filter::All(vec![])];
+    for filter in filters {
+        desk.register(spec(filter, Action::Watch));
+    }
+    let seen = |desk: &mut Desk, host: &str| desk.rules().for_host(host).map(|r| r.id.0).collect::<Vec<_>>();
+    assert_eq!(seen(&mut desk, "a.test"), [1, 2, 4]);
+    assert_eq!(seen(&mut desk, "b.test"), [0, 1, 3, 4]);
+    desk.close(RuleId(1));
+    assert_eq!(seen(&mut desk, "c.test"), [4]);
+}
+
+#[test]
+fn a_rule_prints_as_it_is_written() {
+    let mut desk = Desk::default();
+    let text = desk.register(spec(host("a.test"), Action::Abort(AbortKind::Reset))).to_string();
+    assert_eq!(text, r#"abort!(host == "a.test", reset)"#);
+}
+
+#[derive(Clone, Debug)]
+enum Call {
+    Register,
+    Claim(u64, u64),
+    Take(u64),
+    Leave(u64),
+    Close(u64),
+    Stop,
+}
+
+fn any_call() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        2 => Just(Call::Register),
+        6 => (0..4u64, 0..8u64).prop_map(|(rule, flow)| Call::Claim(rule, flow)),
+        3 => (0..4u64).prop_map(Call::Take),
+        3 => (0..8u64).prop_map(Call::Leave),
+        1 => (0..4u64).prop_map(Call::Close),
+        1 => Just(Call::Stop),
+    ]
+}
+
+proptest! {
+    /// Whatever happens, a flow is parked by one rule at most, is handed out once at most while parked, and stopping
+    /// leaves nothing that could not be let go.
+    #[test]
+    fn every_flow_stands_in_one_place(calls in prop::collection::vec(any_call(), 0..60)) {
+        let mut desk = Desk::default();
+        let (mut rules, mut parked, mut taken) = (0, std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+        for call in calls {
+            match call {
+                Call::Register => { hold_of(&mut desk); rules += 1; }
+                Call::Claim(rule, flow) if rule < rules && !parked.contains(&flow) => {
+                    if park(&mut desk, RuleId(rule), flow) == Claim::Park { parked.insert(flow); }
+                }
+                Call::Take(rule) if rule < rules => if let Some(p) = desk.take(RuleId(rule)) {
+                    prop_assert!(parked.contains(&p.flow.0));
+                    prop_assert!(taken.insert(p.flow.0), "handed out twice");
+                },
+                Call::Leave(flow) => {
+                    prop_assert_eq!(desk.leave(FlowId(flow)), parked.remove(&flow));
+                    taken.remove(&flow);
+                }
+                Call::Close(rule) if rule < rules => for flow in desk.close(RuleId(rule)) {
+                    prop_assert!(desk.leave(flow));
+                    parked.remove(&flow.0);
+                    taken.remove(&flow.0);
+                },
+                Call::Stop => for flow in desk.stop() {
+                    prop_assert!(desk.leave(flow));
+                    parked.remove(&flow.0);
+                    taken.remove(&flow.0);
+                },
+                _ => {}
+            }
+            prop_assert_eq!(desk.parked().map(|(p, _)| p.flow.0).collect::<Vec<_>>(), parked.iter().copied().collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Why a flow did not match, term by term: `path ok, query("q") was "a", wanted == "ab"`.
+
+use super::{Filter, Truth, View};
+use std::fmt;
+
+/// What each term of a filter said of one flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    lines: Vec<String>,
+    near: usize,
+    misses: usize,
+}
+
+impl Explanation {
+    /// Orders explanations by how near they came: more terms that hold, then fewer that do not.
+    #[must_use]
+    pub fn nearness(&self) -> (usize, std::cmp::Reverse<usize>) {
+        (self.near, std::cmp::Reverse(self.misses))
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines.join(", "))
+    }
+}
+
+impl Filter {
+    /// What each term says of a flow.
+    #[must_use]
+    pub fn explain(&self, view: &View<'_>) -> Explanation {
+        let mut explanation = Explanation { lines: Vec::new(), near: 0, misses: 0 };
+        self.explain_into(view, false, &mut explanation);
+        explanation
+    }
+
+    fn explain_into(&self, view: &View<'_>, denied: bool, into: &mut Explanation) {
+        match self {
+            Self::Not(inner) => inner.explain_into(view, !denied, into),
+            // An alternative that holds makes the others beside the point.
+            Self::Any(any) if !denied && self.matches(view) == Truth::Yes => {
+                any.iter()
+                    .filter(|each| each.matches(view) == Truth::Yes)
+                    .for_each(|e| e.explain_into(view, denied, into));
+            }
+            Self::All(inner) | Self::Any(inner) => inner.iter().for_each(|each| each.explain_into(view, denied, into)),
+            Self::Term(term) => {
+                let truth = if denied { term.matches(view).not() } else { term.matches(view) };
+                let not = if denied { "not " } else { "" };
+                if truth == Truth::Yes {
+                    into.near += 1;
+                    into.lines.push(format!("{} ok", term.field));
+                } else {
+                    into.misses += 1;
+                    let (seen, op) = (term.value_seen(view), term.op.as_str());
+                    into.lines.push(format!("{} was {seen}, wanted {not}{op} {}", term.field, term.value()));
+                }
+            }
+        }
+    }
+}

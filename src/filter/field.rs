@@ -1,0 +1,145 @@
+//! What a filter can ask of a flow.
+
+use super::{Need, View};
+use crate::flow::StageName;
+use http::HeaderMap;
+use std::borrow::Cow;
+
+/// Which side of a flow a field is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Whichever side has been seen.
+    Either,
+    /// The request's.
+    Request,
+    /// The response's.
+    Response,
+}
+
+/// One thing that a filter can ask of a flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Field {
+    /// The absolute URL.
+    Url,
+    /// `http` or `https`.
+    Scheme,
+    /// The host name, lower case.
+    Host,
+    /// The port, said or implied.
+    Port,
+    /// The path without the query.
+    Path,
+    /// A query parameter, decoded.
+    Query(String),
+    /// The method.
+    Method,
+    /// A header by name.
+    Header(Side, String),
+    /// A cookie that the browser sent.
+    Cookie(String),
+    /// The body with its content-encoding undone.
+    Body(Side),
+    /// The `content-type` header.
+    ContentType(Side),
+    /// The answer's status.
+    Status,
+}
+
+/// What a field has to say of a flow.
+pub(super) struct Found<'a> {
+    pub(super) values: Vec<Cow<'a, str>>,
+    /// Set when there may be more values than these.
+    pub(super) missing: Option<Need>,
+}
+
+const NOTHING: Need = Need { request_body: false, response_body: false, response: false };
+
+impl Field {
+    /// The earliest stage at which there is a value.
+    pub(super) fn stage(&self) -> StageName {
+        match self {
+            Self::Status
+            | Self::Header(Side::Response, _)
+            | Self::Body(Side::Response)
+            | Self::ContentType(Side::Response) => StageName::Response,
+            _ => StageName::Request,
+        }
+    }
+
+    /// Whether its values are numbers, to compare by size.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self, Self::Port | Self::Status)
+    }
+
+    pub(super) fn find<'a>(&self, view: &View<'a>) -> Found<'a> {
+        let request = view.request;
+        match self {
+            Self::Url => one(request.url()),
+            Self::Scheme => one(request.target.scheme()),
+            Self::Host => one(request.target.host.as_str()),
+            Self::Port => one(request.target.port.to_string()),
+            Self::Path => one(request.path()),
+            Self::Query(key) => known(request.query(key).collect()),
+            Self::Method => one(request.method.as_str()),
+            Self::Cookie(name) => known(request.cookie(name).map(Cow::Borrowed).into_iter().collect()),
+            Self::Status => from_response(view, |r| r.status.as_u16().to_string()),
+            Self::Header(side, name) => headers(*side, name, view),
+            Self::ContentType(side) => headers(*side, "content-type", view),
+            Self::Body(side) => bodies(*side, view),
+        }
+    }
+}
+
+fn known(values: Vec<Cow<'_, str>>) -> Found<'_> {
+    Found { values, missing: None }
+}
+
+fn one<'a>(value: impl Into<Cow<'a, str>>) -> Found<'a> {
+    known(vec![value.into()])
+}
+
+/// The need for a response, where the rule can wait for one.
+fn no_response(view: &View<'_>) -> Option<Need> {
+    (view.response.is_none() && view.horizon == StageName::Response).then_some(Need { response: true, ..NOTHING })
+}
+
+fn from_response<'a>(view: &View<'a>, read: impl Fn(&'a crate::flow::Response) -> String) -> Found<'a> {
+    let values = view.response.map(|response| Cow::Owned(read(response)));
+    Found { values: values.into_iter().collect(), missing: no_response(view) }
+}
+
+fn headers<'a>(side: Side, name: &str, view: &View<'a>) -> Found<'a> {
+    let mut values = Vec::new();
+    let mut missing = None;
+    if side != Side::Response {
+        values.extend(texts(&view.request.headers, name));
+    }
+    if side != Side::Request {
+        values.extend(view.response.into_iter().flat_map(|response| texts(&response.headers, name)));
+        missing = no_response(view);
+    }
+    Found { values, missing }
+}
+
+fn texts<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+    headers.get_all(name).into_iter().map(|value| String::from_utf8_lossy(value.as_bytes()))
+}
+
+fn bodies<'a>(side: Side, view: &View<'a>) -> Found<'a> {
+    let (mut values, mut need) = (Vec::new(), NOTHING);
+    if side != Side::Response {
+        match view.request.body() {
+            Some(bytes) => values.push(String::from_utf8_lossy(bytes)),
+            None => need.request_body = true,
+        }
+    }
+    if side != Side::Request {
+        match view.response.map(crate::flow::Response::body) {
+            Some(Some(bytes)) => values.push(String::from_utf8_lossy(bytes)),
+            Some(None) => need.response_body = true,
+            None => need.response = no_response(view).is_some(),
+        }
+    }
+    Found { values, missing: (need != NOTHING).then_some(need) }
+}

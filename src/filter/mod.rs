@@ -1,0 +1,138 @@
+//! Filters: pure predicates over what is known of a flow. They print themselves back and explain a miss.
+//!
+//! A filter is three-valued: what it asks may not be there yet (a status before the answer, a body that nobody read).
+//! [`Truth::Unknown`] says what is missing, so that the proxy reads a body only where a filter hangs on it.
+
+mod explain;
+mod field;
+mod print;
+mod term;
+
+pub use explain::Explanation;
+pub use field::{Field, Side};
+pub use term::{Op, Term};
+
+use crate::flow::{Request, Response, StageName};
+
+/// A predicate over flows. Written with [`filter!`](crate::filter) or inside a verb.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Filter {
+    /// Every one of these.
+    All(Vec<Filter>),
+    /// At least one of these.
+    Any(Vec<Filter>),
+    /// Not this.
+    Not(Box<Filter>),
+    /// One comparison.
+    Term(Term),
+}
+
+/// What a filter sees of a flow.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The request.
+    pub request: &'a Request,
+    /// The answer, once it is there.
+    pub response: Option<&'a Response>,
+    /// The last stage that the asking rule can see: before it, what the answer says is unknown, not absent.
+    pub horizon: StageName,
+}
+
+/// What a filter says of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    /// It matches.
+    Yes,
+    /// It does not, whatever is still to come.
+    No,
+    /// It depends on something that is not there.
+    Unknown(Need),
+}
+
+/// What a filter would have to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The request's body, which nobody has read.
+    pub request_body: bool,
+    /// The response's body, which nobody has read.
+    pub response_body: bool,
+    /// The response, which is not there yet.
+    pub response: bool,
+}
+
+impl Need {
+    const fn and(self, other: Self) -> Self {
+        Self {
+            request_body: self.request_body || other.request_body,
+            response_body: self.response_body || other.response_body,
+            response: self.response || other.response,
+        }
+    }
+}
+
+impl Truth {
+    fn not(self) -> Self {
+        match self {
+            Self::Yes => Self::No,
+            Self::No => Self::Yes,
+            unknown @ Self::Unknown(_) => unknown,
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Yes, other) => other,
+            (unknown, Self::Yes) => unknown,
+            (Self::Unknown(a), Self::Unknown(b)) => Self::Unknown(a.and(b)),
+        }
+    }
+}
+
+impl Filter {
+    /// Whether a flow matches.
+    #[must_use]
+    pub fn matches(&self, view: &View<'_>) -> Truth {
+        match self {
+            Self::All(all) => all.iter().fold(Truth::Yes, |truth, each| match truth {
+                Truth::No => Truth::No,
+                so_far => so_far.and(each.matches(view)),
+            }),
+            Self::Any(any) => any.iter().fold(Truth::No, |truth, each| match truth {
+                Truth::Yes => Truth::Yes,
+                so_far => so_far.not().and(each.matches(view).not()).not(),
+            }),
+            Self::Not(inner) => inner.matches(view).not(),
+            Self::Term(term) => term.matches(view),
+        }
+    }
+
+    /// The earliest stage at which this filter can say anything: `response` when it asks for the answer.
+    #[must_use]
+    pub fn stage(&self) -> StageName {
+        let mut stage = StageName::Request;
+        self.each_term(&mut |term| stage = stage.max(term.field.stage()));
+        stage
+    }
+
+    /// A host that every matching flow must have, if the filter says so: what an index can use.
+    pub(crate) fn required_host(&self) -> Option<&str> {
+        match self {
+            Self::All(all) => all.iter().find_map(Self::required_host),
+            Self::Term(term) => term.required_host(),
+            Self::Any(_) | Self::Not(_) => None,
+        }
+    }
+
+    fn each_term(&self, visit: &mut impl FnMut(&Term)) {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().for_each(|each| each.each_term(visit)),
+            Self::Not(inner) => inner.each_term(visit),
+            Self::Term(term) => visit(term),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

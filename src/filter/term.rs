@@ -1,0 +1,155 @@
+//! One comparison of a filter: a field, an operator, a value.
+
+use super::{Field, Truth, View};
+use regex::Regex;
+use std::cmp::Ordering;
+
+/// How a term compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Op {
+    /// `~`: a regex is found somewhere in the value.
+    Matches,
+    /// `!~`: it is not.
+    MatchesNot,
+    /// `==`
+    Equals,
+    /// `!=`
+    Differs,
+    /// `contains`
+    Contains,
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Greater,
+    /// `>=`
+    AtLeast,
+}
+
+impl Op {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Matches => "~",
+            Self::MatchesNot => "!~",
+            Self::Equals => "==",
+            Self::Differs => "!=",
+            Self::Contains => "contains",
+            Self::Less => "<",
+            Self::AtMost => "<=",
+            Self::Greater => ">",
+            Self::AtLeast => ">=",
+        }
+    }
+
+    /// `!=` and `!~` deny all values; the others want one of them.
+    fn denies(self) -> Option<Self> {
+        match self {
+            Self::MatchesNot => Some(Self::Matches),
+            Self::Differs => Some(Self::Equals),
+            _ => None,
+        }
+    }
+}
+
+/// A field, an operator, a value.
+#[derive(Clone, Debug)]
+pub struct Term {
+    pub(super) field: Field,
+    pub(super) op: Op,
+    pub(super) wanted: String,
+    regex: Option<Regex>,
+    number: Option<i64>,
+}
+
+impl PartialEq for Term {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.field, self.op, &self.wanted) == (&other.field, other.op, &other.wanted)
+    }
+}
+
+impl Term {
+    /// A term.
+    ///
+    /// # Errors
+    /// The reason, when the value is no regex after `~`, or no number where the field has numbers.
+    pub fn new(field: Field, op: Op, wanted: impl Into<String>) -> Result<Self, String> {
+        let wanted = wanted.into();
+        let regex = match op {
+            Op::Matches | Op::MatchesNot => Some(Regex::new(&wanted).map_err(|e| format!("bad regex in `~`: {e}"))?),
+            _ => None,
+        };
+        let number = match (field.is_number() && regex.is_none(), wanted.parse()) {
+            (false, _) => None,
+            (true, Ok(number)) => Some(number),
+            (true, Err(_)) => return Err(format!("`{wanted}` is no number")),
+        };
+        Ok(Self { field, op, wanted, regex, number })
+    }
+
+    pub(super) fn matches(&self, view: &View<'_>) -> Truth {
+        let found = self.field.find(view);
+        let positive = self.op.denies().unwrap_or(self.op);
+        let hit = found.values.iter().any(|value| self.holds(positive, value));
+        let truth = match (hit, found.missing) {
+            (true, _) => Truth::Yes,
+            (false, None) => Truth::No,
+            (false, Some(need)) => Truth::Unknown(need),
+        };
+        if self.op.denies().is_some() { truth.not() } else { truth }
+    }
+
+    fn holds(&self, op: Op, value: &str) -> bool {
+        if let Some(regex) = &self.regex {
+            return regex.is_match(value);
+        }
+        if op == Op::Contains {
+            return value.contains(&self.wanted);
+        }
+        let order = match (self.number, value.parse::<i64>()) {
+            (Some(wanted), Ok(value)) => value.cmp(&wanted),
+            _ => self.compare_text(value),
+        };
+        match op {
+            Op::Less => order == Ordering::Less,
+            Op::AtMost => order != Ordering::Greater,
+            Op::Greater => order == Ordering::Greater,
+            Op::AtLeast => order != Ordering::Less,
+            _ => order == Ordering::Equal,
+        }
+    }
+
+    /// Names of hosts and schemes know no case.
+    fn compare_text(&self, value: &str) -> Ordering {
+        match self.field {
+            Field::Host | Field::Scheme => value.cmp(&self.wanted.to_ascii_lowercase()),
+            _ => value.cmp(&self.wanted),
+        }
+    }
+
+    pub(super) fn required_host(&self) -> Option<&str> {
+        (self.field == Field::Host && self.op == Op::Equals).then_some(self.wanted.as_str())
+    }
+
+    pub(super) fn value_seen(&self, view: &View<'_>) -> String {
+        let found = self.field.find(view);
+        match found.values.as_slice() {
+            [] if found.missing.is_some() => "not known here".to_owned(),
+            [] => "absent".to_owned(),
+            [one] => shorten(one),
+            many => many.iter().map(|value| shorten(value)).collect::<Vec<_>>().join(" and "),
+        }
+    }
+}
+
+/// A value as a report shows it: quoted, cut to a line.
+fn shorten(value: &str) -> String {
+    const WIDTH: usize = 80;
+    match value.char_indices().nth(WIDTH) {
+        None => format!("{value:?}"),
+        Some((cut, _)) => format!("{:?}.. ({} characters)", &value[..cut], value.chars().count()),
+    }
+}

@@ -1,0 +1,147 @@
+use super::*;
+use crate::flow::Target;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use proptest::prelude::*;
+
+fn request(url: &str) -> Request {
+    let uri: http::Uri = url.parse().expect("a url");
+    Request {
+        method: Method::POST,
+        target: Target::of(&uri).expect("absolute"),
+        path_and_query: uri.path_and_query().expect("a path").to_string(),
+        version: Version::HTTP_11,
+        headers: HeaderMap::from_iter([(http::header::COOKIE, HeaderValue::from_static("a=1; b=2"))]),
+        content: Default::default(),
+    }
+}
+
+fn response(status: u16) -> Response {
+    Response {
+        status: StatusCode::from_u16(status).expect("a status"),
+        version: Version::HTTP_11,
+        headers: HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html"))]),
+        content: Default::default(),
+    }
+}
+
+fn term(field: Field, op: Op, wanted: &str) -> Filter {
+    Filter::Term(Term::new(field, op, wanted).expect("a term"))
+}
+
+fn at_request(request: &Request) -> View<'_> {
+    View { request, response: None, horizon: StageName::Request }
+}
+
+#[test]
+fn fields_read_what_the_browser_meant() {
+    let request = request("https://Shop.test/ajax/save?q=a%20b&q=c");
+    let view = at_request(&request);
+    for (field, op, wanted) in [
+        (Field::Url, Op::Matches, "^https://shop.test/ajax"),
+        (Field::Host, Op::Equals, "SHOP.test"),
+        (Field::Port, Op::Equals, "443"),
+        (Field::Port, Op::Less, "1000"),
+        (Field::Path, Op::Equals, "/ajax/save"),
+        (Field::Query("q".into()), Op::Equals, "a b"),
+        (Field::Query("q".into()), Op::Equals, "c"),
+        (Field::Query("none".into()), Op::Differs, "c"),
+        (Field::Cookie("b".into()), Op::Equals, "2"),
+        (Field::Method, Op::MatchesNot, "GET"),
+        (Field::Header(Side::Either, "Cookie".into()), Op::Contains, "a=1"),
+    ] {
+        let filter = term(field, op, wanted);
+        assert_eq!(filter.matches(&view), Truth::Yes, "{filter}");
+    }
+    assert_eq!(term(Field::Query("q".into()), Op::Differs, "c").matches(&view), Truth::No);
+}
+
+#[test]
+fn what_is_not_there_yet_is_unknown_and_what_cannot_come_is_absent() {
+    let request = request("https://shop.test/");
+    let later = View { horizon: StageName::Response, ..at_request(&request) };
+    let html = term(Field::ContentType(Side::Either), Op::Matches, "html");
+    assert_eq!(html.matches(&at_request(&request)), Truth::No);
+    assert!(matches!(html.matches(&later), Truth::Unknown(Need { response: true, .. })));
+    let answer = response(200);
+    assert_eq!(html.matches(&View { response: Some(&answer), ..later }), Truth::Yes);
+}
+
+#[test]
+fn a_body_is_needed_only_where_the_rest_matches() {
+    let request = request("https://shop.test/save");
+    let body = || term(Field::Body(Side::Request), Op::Contains, "x");
+    let elsewhere = Filter::All(vec![body(), term(Field::Path, Op::Equals, "/other")]);
+    assert_eq!(elsewhere.matches(&at_request(&request)), Truth::No);
+    let here = Filter::All(vec![body(), term(Field::Path, Op::Equals, "/save")]);
+    assert!(matches!(here.matches(&at_request(&request)), Truth::Unknown(Need { request_body: true, .. })));
+}
+
+#[test]
+fn a_miss_is_explained_term_by_term() {
+    let request = request("https://shop.test/ajax?q=a");
+    let filter = Filter::All(vec![
+        term(Field::Path, Op::Equals, "/ajax"),
+        term(Field::Query("q".into()), Op::Equals, "ab"),
+        Filter::Not(Box::new(term(Field::Method, Op::Equals, "POST"))),
+    ]);
+    let said = filter.explain(&at_request(&request)).to_string();
+    assert_eq!(said, r#"path ok, query("q") was "a", wanted == "ab", method was "POST", wanted not == "POST""#);
+}
+
+fn any_filter() -> impl Strategy<Value = Filter> {
+    let field = prop_oneof![
+        Just(Field::Path),
+        Just(Field::Method),
+        Just(Field::Url),
+        Just(Field::Body(Side::Either)),
+        Just(Field::ContentType(Side::Either)),
+        "[a-c]".prop_map(Field::Query),
+    ];
+    let op = prop_oneof![Just(Op::Equals), Just(Op::Differs), Just(Op::Contains), Just(Op::Matches)];
+    let leaf = (field, op, "[/a-c]{0,2}").prop_map(|(field, op, wanted)| term(field, op, &wanted));
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..3).prop_map(Filter::All),
+            prop::collection::vec(inner.clone(), 1..3).prop_map(Filter::Any),
+            inner.prop_map(|filter| Filter::Not(Box::new(filter))),
+        ]
+    })
+}
+
+proptest! {
+    /// De Morgan, with the third value in play.
+    #[test]
+    fn denial_swaps_all_and_any(filters in prop::collection::vec(any_filter(), 1..4), response_seen: bool) {
+        let (request, answer) = (request("https://shop.test/a?a=b"), response(200));
+        let response = response_seen.then_some(&answer);
+        let view = View { request: &request, response, horizon: StageName::Response };
+        let denied = filters.iter().cloned().map(|f| Filter::Not(Box::new(f))).collect();
+        let left = Filter::Not(Box::new(Filter::All(filters))).matches(&view);
+        let right = Filter::Any(denied).matches(&view);
+        prop_assert_eq!(matches!(left, Truth::Yes), matches!(right, Truth::Yes));
+        prop_assert_eq!(matches!(left, Truth::No), matches!(right, Truth::No));
+    }
+
+    /// What is decided early stays so when the answer and the bodies come.
+    #[test]
+    fn knowing_more_never_changes_a_decided_truth(filter in any_filter()) {
+        let (request, answer) = (request("https://shop.test/a?a=b"), response(200));
+        let early = filter.matches(&View { request: &request, response: None, horizon: StageName::Response });
+        let late = filter.matches(&View { request: &request, response: Some(&answer), horizon: StageName::Response });
+        if !matches!(early, Truth::Unknown(_)) {
+            prop_assert_eq!(early, late);
+        }
+    }
+
+    /// A flow that matches has no miss to explain, unless an alternative or a denial hides it.
+    #[test]
+    fn a_conjunction_that_matches_explains_no_miss(terms in prop::collection::vec(any_filter(), 1..4)) {
+        let only_terms = terms.iter().all(|f| matches!(f, Filter::Term(_)));
+        let request = request("https://shop.test/a?a=b");
+        let filter = Filter::All(terms);
+        let view = at_request(&request);
+        if only_terms && filter.matches(&view) == Truth::Yes {
+            prop_assert!(!filter.explain(&view).to_string().contains("wanted"));
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The two heads of a flow, with what a test asks of them.
+
+use super::Target;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use std::borrow::Cow;
+use std::fmt;
+
+/// The request of a flow, as the browser means it: the URL is absolute, whatever form it had on the wire.
+#[derive(Clone)]
+pub struct Request {
+    pub(crate) method: Method,
+    pub(crate) target: Target,
+    pub(crate) path_and_query: String,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+    pub(crate) content: Content,
+}
+
+/// The answer of a flow.
+#[derive(Clone)]
+pub struct Response {
+    pub(crate) status: StatusCode,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+    pub(crate) content: Content,
+}
+
+/// What is known of a body. Most bodies only stream by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Not looked at.
+    #[default]
+    Streaming,
+    /// Read whole, since a rule or a test asked; content-encoding undone.
+    Read(Bytes),
+    /// Set by an edit: goes out as it stands here, without content-encoding.
+    Edited(Bytes),
+}
+
+impl Content {
+    pub(crate) fn bytes(&self) -> Option<&Bytes> {
+        match self {
+            Self::Streaming => None,
+            Self::Read(bytes) | Self::Edited(bytes) => Some(bytes),
+        }
+    }
+}
+
+impl Request {
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The absolute URL; a port that the scheme implies is left out.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}{}", self.target, self.path_and_query)
+    }
+
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The path, without the query, as sent (not percent-decoded).
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.path_and_query.split_once('?').map_or(&self.path_and_query, |(path, _)| path)
+    }
+
+    /// The values of a query parameter, decoded; several when it is repeated.
+    pub fn query<'a>(&'a self, key: &str) -> impl Iterator<Item = Cow<'a, str>> {
+        let query = self.path_and_query.split_once('?').map_or("", |(_, query)| query);
+        form_urlencoded::parse(query.as_bytes()).filter(move |(k, _)| k == key).map(|(_, value)| value)
+    }
+
+    /// The value of a cookie that the browser sent.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let fields = self.headers.get_all(http::header::COOKIE).iter().filter_map(|v| v.to_str().ok());
+        fields.flat_map(|field| field.split(';')).find_map(|pair| {
+            let (key, value) = pair.split_once('=')?;
+            (key.trim() == name).then(|| value.trim())
+        })
+    }
+
+    /// A header's first value, when it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// All headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// All headers, to change.
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+
+    /// The protocol version that the browser spoke.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Changes the method.
+    pub fn set_method(&mut self, method: Method) {
+        self.method = method;
+    }
+
+    /// Changes path and query; must start with `/`.
+    pub fn set_path_and_query(&mut self, to: impl Into<String>) {
+        self.path_and_query = to.into();
+    }
+
+    /// Replaces the body. `content-length` and `content-encoding` follow by themselves.
+    pub fn set_body(&mut self, body: impl Into<Bytes>) {
+        self.content = Content::Edited(body.into());
+    }
+
+    /// The body with its content-encoding undone, if it was read: a rule's filter looks at it, or a test called
+    /// [`Held::body`](crate::Held::body).
+    #[must_use]
+    pub fn body(&self) -> Option<&Bytes> {
+        self.content.bytes()
+    }
+}
+
+impl Response {
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// A header's first value, when it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// All headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// All headers, to change.
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+
+    /// The protocol version that the upstream spoke.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Changes the status.
+    pub fn set_status(&mut self, status: StatusCode) {
+        self.status = status;
+    }
+
+    /// Sets one header, in place of all it had of that name.
+    pub fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.headers.insert(name, value);
+    }
+
+    /// Replaces the body. `content-length` and `content-encoding` follow by themselves.
+    pub fn set_body(&mut self, body: impl Into<Bytes>) {
+        self.content = Content::Edited(body.into());
+    }
+
+    /// The body with its content-encoding undone, if it was read: a rule's filter looks at it, or a test called
+    /// [`Held::body`](crate::Held::body).
+    #[must_use]
+    pub fn body(&self) -> Option<&Bytes> {
+        self.content.bytes()
+    }
+}
+
+/// Headers whose values are secrets: they never stand in a text that a person or a CI log sees.
+const SECRET: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+
+fn fmt_headers(headers: &HeaderMap, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (name, value) in headers {
+        let secret = SECRET.contains(&name.as_str());
+        let value = if secret { Cow::Borrowed("(masked)") } else { String::from_utf8_lossy(value.as_bytes()) };
+        write!(f, "\n  {name}: {value}")?;
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.url())?;
+        fmt_headers(&self.headers, f)
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        fmt_headers(&self.headers, f)
+    }
+}

@@ -1,0 +1,18 @@
+//! The nouns of the wire: one request and what comes of it. Pure data, nothing here waits.
+
+mod exchange;
+mod fault;
+mod head;
+mod id;
+mod place;
+mod stage;
+mod target;
+
+pub use exchange::{Exchange, Outcome};
+pub use fault::{Fault, FaultStage};
+pub(crate) use head::Content;
+pub use head::{Request, Response};
+pub use id::{FlowId, RuleId};
+pub use place::Place;
+pub use stage::{Stage, StageName};
+pub use target::Target;

@@ -1,0 +1,38 @@
+//! Where in the user's test something was said.
+
+use std::fmt;
+use std::panic::Location;
+
+/// A line of the user's test. Every rule, wait and verdict carries one, so that a failure can name it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    file: &'static str,
+    line: u32,
+}
+
+impl Place {
+    /// The line that called the `#[track_caller]` function this is called from.
+    #[track_caller]
+    #[must_use]
+    pub fn here() -> Self {
+        Location::caller().into()
+    }
+}
+
+impl From<&'static Location<'static>> for Place {
+    fn from(at: &'static Location<'static>) -> Self {
+        Self { file: at.file(), line: at.line() }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,62 @@
+//! What can happen.
+
+use crate::flow::{Fault, FlowId, Outcome, Place, Request, Response, StageName};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One line of the journal.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) at: Duration,
+    pub(crate) event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// A request arrived.
+    Began { flow: FlowId, request: Arc<Request> },
+    /// A rule acted on a flow.
+    Ruled { flow: FlowId, rule: Arc<str>, place: Place },
+    /// A flow is parked.
+    Parked { flow: FlowId, stage: StageName, rule: Arc<str>, place: Place },
+    /// The test decided on a parked flow.
+    Decided { flow: FlowId, verdict: &'static str, place: Option<Place> },
+    /// The request goes to the upstream.
+    Sent { flow: FlowId },
+    /// The answer's head is there.
+    Answered { flow: FlowId, response: Arc<Response> },
+    /// The flow has ended.
+    Ended { flow: FlowId, outcome: Outcome },
+    /// Trouble on a connection that belongs to no flow.
+    Trouble { fault: Fault },
+    /// A WebDriver command goes to the driver.
+    Command { id: u64, says: String },
+    /// The driver has answered it.
+    Commanded { id: u64, status: u16 },
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>9.1} ms  {}", self.at.as_secs_f64() * 1e3, self.event)
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Began { flow, request } => write!(f, "{flow} {} {}", request.method(), request.url()),
+            Self::Ruled { flow, rule, place } => write!(f, "{flow} met {rule} of {place}"),
+            Self::Parked { flow, stage, rule, place } => write!(f, "{flow} parked at its {stage} by {rule} of {place}"),
+            Self::Decided { flow, verdict, place: Some(place) } => write!(f, "{flow} {verdict} at {place}"),
+            Self::Decided { flow, verdict, place: None } => write!(f, "{flow} {verdict}"),
+            Self::Sent { flow } => write!(f, "{flow} sent to the upstream"),
+            Self::Answered { flow, response } => write!(f, "{flow} answered {}", response.status().as_u16()),
+            Self::Ended { flow, outcome } => write!(f, "{flow} {outcome}"),
+            Self::Trouble { fault } => write!(f, "{fault}"),
+            Self::Command { id, says } => write!(f, "browser command {id}: {says}"),
+            Self::Commanded { id, status } => write!(f, "browser command {id} answered {status}"),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The one account of what happened: append-only, totally ordered. Failure reports read it; nothing else keeps a second.
+
+mod entry;
+mod query;
+
+pub(crate) use entry::{Entry, Event};
+
+use crate::flow::FlowId;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A soak test must not eat the machine: beyond this many entries the oldest go, and are counted.
+const KEPT: usize = 100_000;
+
+/// The log of one [`Mitm`](crate::Mitm).
+#[derive(Debug)]
+pub(crate) struct Journal {
+    start: Instant,
+    flows: AtomicU64,
+    log: Mutex<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    entries: VecDeque<Entry>,
+    dropped: u64,
+}
+
+impl Journal {
+    pub(crate) fn new() -> Self {
+        Self { start: Instant::now(), flows: AtomicU64::new(1), log: Mutex::default() }
+    }
+
+    /// The time since the journal began: the clock of every report.
+    pub(crate) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    pub(crate) fn next_flow(&self) -> FlowId {
+        FlowId(self.flows.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Appends an entry. The order of calls is the order of the log.
+    pub(crate) fn write(&self, event: Event) {
+        let mut log = self.lock();
+        if log.entries.len() == KEPT {
+            log.entries.pop_front();
+            log.dropped += 1;
+        }
+        // Read under the lock, so that times never run against the order.
+        log.entries.push_back(Entry { at: self.now(), event });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Log> {
+        // An entry is pushed whole or not at all, so a panic elsewhere leaves the log intact.
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

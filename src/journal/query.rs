@@ -1,0 +1,57 @@
+//! Questions to the journal.
+
+use super::{Entry, Event, Journal};
+use crate::flow::{Exchange, Fault, FlowId};
+use std::collections::BTreeMap;
+
+impl Journal {
+    /// Every flow so far, in the order of arrival.
+    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+        let mut all: BTreeMap<FlowId, Exchange> = BTreeMap::new();
+        for Entry { at, event } in &self.lock().entries {
+            match event {
+                Event::Began { flow: id, request } => {
+                    let request = std::sync::Arc::clone(request);
+                    all.insert(*id, Exchange { id: *id, began: *at, request, response: None, outcome: None });
+                }
+                Event::Answered { flow, response } => {
+                    if let Some(exchange) = all.get_mut(flow) {
+                        exchange.response = Some(std::sync::Arc::clone(response));
+                    }
+                }
+                Event::Ended { flow, outcome } => {
+                    if let Some(exchange) = all.get_mut(flow) {
+                        exchange.outcome = Some(outcome.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+        all.into_values().collect()
+    }
+
+    /// One flow, if it is still in the log.
+    pub(crate) fn exchange(&self, id: FlowId) -> Option<Exchange> {
+        self.exchanges().into_iter().find(|exchange| exchange.id == id)
+    }
+
+    /// The last entries, for the foot of a failure.
+    pub(crate) fn tail(&self, lines: usize) -> Vec<Entry> {
+        let log = self.lock();
+        log.entries.iter().skip(log.entries.len().saturating_sub(lines)).cloned().collect()
+    }
+
+    /// Trouble on connections that belongs to no flow.
+    pub(crate) fn troubles(&self) -> Vec<Fault> {
+        let trouble = |entry: &Entry| match &entry.event {
+            Event::Trouble { fault } => Some(fault.clone()),
+            _ => None,
+        };
+        self.lock().entries.iter().filter_map(trouble).collect()
+    }
+
+    /// How many entries were dropped to keep the log bounded.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+}

@@ -1,0 +1,19 @@
+//! What the macros expand to. Not part of the public interface: it may change with any version.
+
+pub use crate::filter::{Field, Filter, Op, Side};
+pub use crate::fixture::{TestSpec, run, set_up};
+pub use crate::flow::Place;
+pub use crate::verbs::Verbs;
+
+use crate::filter::Term;
+use crate::report::misuse;
+
+/// One comparison, whose value is only known when the test runs.
+#[track_caller]
+#[must_use]
+pub fn term(field: Field, op: Op, wanted: impl ToString) -> Filter {
+    match Term::new(field, op, wanted.to_string()) {
+        Ok(term) => Filter::Term(term),
+        Err(why) => misuse(&why),
+    }
+}

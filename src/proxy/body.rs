@@ -1,0 +1,175 @@
+//! A body on its way: frames that were read ahead, then the rest of the stream.
+
+use super::content;
+use crate::flow::{Content, Fault, FaultStage, Request, Response};
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// The most of a body that is ever read into memory, for a rule that looks into it.
+pub(super) const LIMIT: usize = 16 * 1024 * 1024;
+
+/// One side of a flow: its head, and its body as far as it has come.
+#[derive(Debug)]
+pub(super) struct Message<H> {
+    pub(super) head: H,
+    pub(super) body: Source,
+    /// What hyper knows beyond the head: the case of header names, the upgrade.
+    pub(super) extensions: http::Extensions,
+}
+
+impl<H> Message<H> {
+    pub(super) fn new(head: H, body: Source) -> Self {
+        Self { head, body, extensions: http::Extensions::new() }
+    }
+}
+
+/// A head with headers and content: what reading a body needs of either side.
+pub(super) trait Head {
+    fn headers(&self) -> &HeaderMap;
+    fn headers_mut(&mut self) -> &mut HeaderMap;
+    fn content_mut(&mut self) -> &mut Content;
+}
+
+macro_rules! head {
+    ($head:ty) => {
+        impl Head for $head {
+            fn headers(&self) -> &HeaderMap {
+                &self.headers
+            }
+            fn headers_mut(&mut self) -> &mut HeaderMap {
+                &mut self.headers
+            }
+            fn content_mut(&mut self) -> &mut Content {
+                &mut self.content
+            }
+        }
+    };
+}
+head!(Request);
+head!(Response);
+
+impl<H: Head> Message<H> {
+    /// Reads the whole body, so that filters and tests can look at it. What goes on is still what came.
+    pub(super) async fn read(&mut self) -> Result<(), Fault> {
+        if *self.head.content_mut() == Content::Streaming {
+            let raw = self.body.read_whole(LIMIT).await?;
+            let decoded = content::decode(self.head.headers(), raw, LIMIT)?;
+            *self.head.content_mut() = Content::Read(decoded);
+        }
+        Ok(())
+    }
+
+    /// Puts an edited body in the place of the one that came, and makes the head fit it.
+    pub(super) fn settle_edits(&mut self) {
+        if let Content::Edited(bytes) = self.head.content_mut() {
+            let bytes = bytes.clone();
+            *self.head.content_mut() = Content::Read(bytes.clone());
+            content::fit_head(self.head.headers_mut(), bytes.len());
+            self.body = Source::whole(bytes);
+        }
+    }
+}
+
+/// A body: what was read ahead, then the rest.
+#[derive(Debug, Default)]
+pub(super) struct Source {
+    ahead: VecDeque<Frame<Bytes>>,
+    rest: Option<Incoming>,
+    /// Set by an error while reading ahead; delivered when the reader gets there.
+    broken: Option<hyper::Error>,
+}
+
+impl Source {
+    pub(super) fn stream(rest: Incoming) -> Self {
+        // A body that is known to be empty must say so at once: a GET would otherwise go out chunked.
+        Self { rest: (!rest.is_end_stream()).then_some(rest), ..Self::default() }
+    }
+
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        let ahead = if bytes.is_empty() { VecDeque::new() } else { VecDeque::from([Frame::data(bytes)]) };
+        Self { ahead, ..Self::default() }
+    }
+
+    /// Reads frames into memory until the end, an error, or the limit.
+    pub(super) async fn read_ahead(&mut self, limit: usize) {
+        let mut size: usize = self.ahead.iter().filter_map(Frame::data_ref).map(Bytes::len).sum();
+        while let Some(rest) = &mut self.rest
+            && size < limit
+        {
+            match rest.frame().await {
+                Some(Ok(frame)) => {
+                    size += frame.data_ref().map_or(0, Bytes::len);
+                    self.ahead.push_back(frame);
+                }
+                Some(Err(error)) => {
+                    self.broken = Some(error);
+                    self.rest = None;
+                }
+                None => self.rest = None,
+            }
+        }
+    }
+
+    async fn read_whole(&mut self, limit: usize) -> Result<Bytes, Fault> {
+        self.read_ahead(limit).await;
+        if let Some(error) = &self.broken {
+            return Err(Fault::from_error(FaultStage::Body, "while a rule read the body", error));
+        }
+        if self.rest.is_some() {
+            let what = format!("a rule wants to read a body of more than {limit} bytes; narrow its filter");
+            return Err(Fault::new(FaultStage::Rule, what));
+        }
+        let mut whole = BytesMut::new();
+        self.ahead.iter().filter_map(Frame::data_ref).for_each(|data| whole.extend_from_slice(data));
+        Ok(whole.freeze())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ahead.is_empty() && self.rest.is_none() && self.broken.is_none()
+    }
+}
+
+impl Body for Source {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        if let Some(frame) = self.ahead.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(&mut *rest).poll_frame(cx));
+        if frame.is_none() || rest.is_end_stream() {
+            self.rest = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let ahead: u64 = self.ahead.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum();
+        let rest = match (&self.rest, &self.broken) {
+            (Some(rest), _) => rest.size_hint(),
+            (None, Some(_)) => SizeHint::new(),
+            (None, None) => SizeHint::with_exact(0),
+        };
+        let mut hint = SizeHint::new();
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper + ahead);
+        }
+        hint.set_lower(rest.lower() + ahead);
+        hint
+    }
+}

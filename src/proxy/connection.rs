@@ -1,0 +1,165 @@
+//! One accepted connection: HTTP/1 to the proxy, and whatever CONNECT opens inside it.
+
+use super::delivery::Flushes;
+use super::sniff::{Spoken, sniff};
+use super::socket::{Flushing, ResetSwitch, Socket};
+use super::streams::{self, Streams};
+use super::{Shared, http, tls, tunnel};
+use crate::flow::{Fault, FaultStage, Target};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+/// One connection, as the flows on it see it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) shared: Arc<Shared>,
+    /// Where everything on this connection goes; none on the proxy's own connection, where requests say it themselves.
+    pub(super) origin: Option<Target>,
+    pub(super) flushes: Arc<Flushes>,
+    pub(super) reset: ResetSwitch,
+}
+
+/// Serves a browser's connection to its end.
+pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
+    // Without this, the first answer on each connection waits 40 ms for the browser's delayed acknowledgement.
+    if let Err(error) = stream.set_nodelay(true) {
+        return shared.trouble(Fault::from_error(FaultStage::Client, "TCP_NODELAY", &error));
+    }
+    let socket = Socket::new(stream);
+    let connection = Connection::new(&shared, None, socket.reset_switch());
+    connection.http1(socket).await;
+}
+
+/// Serves what comes through a CONNECT.
+pub(super) async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, target: Target) {
+    let Ok(parts) = upgraded.downcast::<TokioIo<Flushing<Socket>>>() else {
+        return shared.trouble(Fault::new(FaultStage::Internal, "CONNECT on a connection that is not the proxy's own"));
+    };
+    let mut socket = parts.io.into_inner().into_inner();
+    let (spoken, seen) = match sniff(&mut socket, parts.read_buf).await {
+        Ok(Some(sniffed)) => sniffed,
+        // Browsers open connections ahead of need, and drop them unused.
+        Ok(None) | Err(_) => return,
+    };
+    socket.unread(seen);
+    match spoken {
+        Spoken::Tls => serve_tls(shared, socket, target).await,
+        Spoken::Http1 => Connection::new(&shared, Some(plain(target)), socket.reset_switch()).http1(socket).await,
+        Spoken::Http2 => Connection::new(&shared, Some(plain(target)), socket.reset_switch()).http2(socket).await,
+        Spoken::Unknown => tunnel::opaque(&shared, socket, &target).await,
+    }
+}
+
+async fn serve_tls(shared: Arc<Shared>, socket: Socket, target: Target) {
+    let reset = socket.reset_switch();
+    let accepted = match tls::accept(&shared, socket, &target.host).await {
+        Ok(accepted) => accepted,
+        Err(fault) => return shared.trouble(fault),
+    };
+    let host = accepted.server_name.unwrap_or(target.host);
+    let connection = Connection::new(&shared, Some(Target { tls: true, host, port: target.port }), reset);
+    if accepted.http2 {
+        connection.http2(accepted.stream).await;
+    } else {
+        connection.http1(accepted.stream).await;
+    }
+}
+
+fn plain(target: Target) -> Target {
+    Target { tls: false, ..target }
+}
+
+impl Connection {
+    fn new(shared: &Arc<Shared>, origin: Option<Target>, reset: ResetSwitch) -> Arc<Self> {
+        Arc::new(Self { shared: Arc::clone(shared), origin, flushes: Arc::default(), reset })
+    }
+
+    async fn http1<S>(self: Arc<Self>, io: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let io = TokioIo::new(Flushing::new(io, Arc::clone(&self.flushes)));
+        let service = Arc::clone(&self);
+        let connection = hyper::server::conn::http1::Builder::new()
+            .preserve_header_case(true)
+            .auto_date_header(false)
+            .timer(TokioTimer::new())
+            // A browser may keep a connection open and say nothing for as long as it likes.
+            .header_read_timeout(None)
+            .serve_connection(io, service_fn(move |request| http::serve(Arc::clone(&service), request)))
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        let mut stopping = self.shared.tasks.stopping();
+        let end = tokio::select! {
+            end = connection.as_mut() => end,
+            () = stopping.wait() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        self.ended(end);
+    }
+
+    async fn http2<S>(self: Arc<Self>, io: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let io = TokioIo::new(Flushing::new(io, Arc::clone(&self.flushes)));
+        let service = Arc::clone(&self);
+        let (streams, spawned) = Streams::new();
+        let connection = hyper::server::conn::http2::Builder::new(streams)
+            // A page may have this many requests parked at once.
+            .max_concurrent_streams(10_000)
+            .max_header_list_size(http::MAX_HEADERS)
+            // A parked upload fills its own window, never that of its siblings.
+            .initial_connection_window_size(http::OPEN_WINDOW)
+            .max_local_error_reset_streams(None)
+            .auto_date_header(false)
+            .timer(TokioTimer::new())
+            .serve_connection(io, service_fn(move |request| http::serve(Arc::clone(&service), request)));
+        let mut stopping = self.shared.tasks.stopping();
+        let stoppable = async move {
+            let mut connection = pin!(connection);
+            tokio::select! {
+                end = connection.as_mut() => end,
+                () = stopping.wait() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
+        };
+        let end = streams::run(stoppable, spawned).await;
+        self.ended(end);
+    }
+
+    /// Journals why a connection ended, where its flows do not tell it themselves.
+    fn ended(&self, end: hyper::Result<()>) {
+        if let Err(error) = end
+            && (error.is_parse() || error.is_parse_too_large())
+        {
+            self.shared.trouble(Fault::from_error(FaultStage::Client, "what the client sent is no HTTP", &error));
+        }
+    }
+}
+
+/// Starts serving what comes through a CONNECT, once the client has its 200.
+pub(super) fn connected(
+    connection: &Connection,
+    request: &mut hyper::Request<Incoming>,
+    target: Target,
+) -> impl Future<Output = ()> + Send + use<> {
+    let shared = Arc::clone(&connection.shared);
+    let upgrade = hyper::upgrade::on(request);
+    async move {
+        if let Ok(upgraded) = upgrade.await {
+            serve_connected(shared, upgraded, target).await;
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Content-encodings and charsets: bodies as their author wrote them. Pure.
+
+use crate::flow::{Fault, FaultStage};
+use bytes::Bytes;
+use encoding_rs::Encoding;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use regex::Regex;
+use std::io::Read;
+
+/// What a proxy that has to read the body may let the server choose from.
+pub(super) const DECODABLE: HeaderValue = HeaderValue::from_static("gzip, deflate, br, zstd");
+
+/// Undoes the content-encoding.
+pub(super) fn decode(headers: &HeaderMap, raw: Bytes, limit: usize) -> Result<Bytes, Fault> {
+    let fields = headers.get_all(header::CONTENT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
+    let mut codings: Vec<_> = fields.flat_map(|field| field.split(',')).map(str::trim).collect();
+    let mut bytes = raw;
+    // The last one named was applied last.
+    while let Some(coding) = codings.pop() {
+        bytes = decode_one(coding, bytes, limit)?;
+    }
+    Ok(bytes)
+}
+
+fn decode_one(coding: &str, bytes: Bytes, limit: usize) -> Result<Bytes, Fault> {
+    let broken = |error: &(dyn std::error::Error + 'static)| {
+        Fault::from_error(FaultStage::Rule, &format!("the body is no {coding}"), error)
+    };
+    match coding.to_ascii_lowercase().as_str() {
+        "" | "identity" => Ok(bytes),
+        // No encoder writes an empty member; servers that answer HEAD or 304 do send the header.
+        _ if bytes.is_empty() => Ok(bytes),
+        "gzip" | "x-gzip" => read_up_to(flate2::read::MultiGzDecoder::new(&bytes[..]), limit, &broken),
+        "deflate" => read_up_to(flate2::read::ZlibDecoder::new(&bytes[..]), limit, &broken)
+            // Some servers mean the raw format by that name.
+            .or_else(|_| read_up_to(flate2::read::DeflateDecoder::new(&bytes[..]), limit, &broken)),
+        "br" => read_up_to(brotli_decompressor::Decompressor::new(&bytes[..], 4096), limit, &broken),
+        "zstd" => {
+            let decoder = ruzstd::decoding::StreamingDecoder::new(&bytes[..]).map_err(|error| broken(&error))?;
+            read_up_to(decoder, limit, &broken)
+        }
+        other => Err(Fault::new(FaultStage::Rule, format!("content-encoding {other:?} is not one that can be read"))),
+    }
+}
+
+fn read_up_to(
+    decoder: impl Read,
+    limit: usize,
+    broken: &dyn Fn(&(dyn std::error::Error + 'static)) -> Fault,
+) -> Result<Bytes, Fault> {
+    let mut out = Vec::new();
+    decoder.take(limit as u64 + 1).read_to_end(&mut out).map_err(|error| broken(&error))?;
+    if out.len() > limit {
+        return Err(Fault::new(FaultStage::Rule, format!("a body decodes to more than {limit} bytes")));
+    }
+    Ok(out.into())
+}
+
+/// Rewrites the text of a decoded body; none when nothing changed, or when it is no text.
+pub(super) fn rewrite(headers: &HeaderMap, body: &[u8], pattern: &Regex, with: &str) -> Option<Bytes> {
+    let encoding = charset(headers, body);
+    let (text, _, malformed) = encoding.decode(body);
+    if malformed {
+        return None;
+    }
+    let changed = pattern.replace_all(&text, with);
+    if changed == text {
+        return None;
+    }
+    let (bytes, _, _) = encoding.encode(&changed);
+    Some(Bytes::from(bytes.into_owned()))
+}
+
+/// The charset that a browser would read this in: said by the header, by the page, or guessed as it would be.
+fn charset(headers: &HeaderMap, body: &[u8]) -> &'static Encoding {
+    let header = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let by_header = header.and_then(named_charset);
+    let start = String::from_utf8_lossy(&body[..body.len().min(1024)]);
+    let by_page = || header.is_some_and(|kind| kind.contains("html")).then(|| named_charset(&start)).flatten();
+    let guessed = || if std::str::from_utf8(body).is_ok() { encoding_rs::UTF_8 } else { encoding_rs::WINDOWS_1252 };
+    by_header.or_else(by_page).unwrap_or_else(guessed)
+}
+
+fn named_charset(text: &str) -> Option<&'static Encoding> {
+    let lower = text.to_ascii_lowercase();
+    let (_, after) = lower.split_once("charset=")?;
+    let name = after.trim_start_matches(['"', '\'', ' ']);
+    let end = name.find(['"', '\'', ' ', ';', '>', '/']).unwrap_or(name.len());
+    Encoding::for_label(&name.as_bytes()[..end])
+}
+
+/// Headers that speak of the bytes of a body, and are false once those change.
+const ABOUT_BYTES: [HeaderName; 8] = [
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::ACCEPT_RANGES,
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+];
+
+/// Makes a head fit a body that was put in its place.
+pub(super) fn fit_head(headers: &mut HeaderMap, length: usize) {
+    ABOUT_BYTES.iter().for_each(|name| drop(headers.remove(name)));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+}
+
+/// Keeps a changed answer out of every cache. `no-cache`, not `no-store`: with the latter Chromium keeps no timing entry.
+pub(super) fn forbid_caching(headers: &mut HeaderMap) {
+    for name in [header::ETAG, header::LAST_MODIFIED, header::EXPIRES, header::AGE, header::PRAGMA] {
+        headers.remove(name);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+}
+
+/// Makes the server send the whole body, in a coding that can be read.
+pub(super) fn ask_for_whole_body(headers: &mut HeaderMap) {
+    for name in [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_RANGE, header::RANGE] {
+        headers.remove(name);
+    }
+    if headers.contains_key(header::ACCEPT_ENCODING) {
+        headers.insert(header::ACCEPT_ENCODING, DECODABLE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    const TEXT: &str = "the cat and the dog; caf\u{e9}";
+
+    fn headers(coding: &str, kind: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([
+            (header::CONTENT_ENCODING, HeaderValue::from_str(coding).expect("ascii")),
+            (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        ])
+    }
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        out.write_all(text).expect("memory");
+        out.finish().expect("memory")
+    }
+
+    #[test]
+    fn codings_are_undone_last_first() {
+        let twice = gzip(&gzip(TEXT.as_bytes()));
+        let decoded = decode(&headers("gzip, gzip", "text/html"), twice.into(), LIMIT).expect("gzip");
+        assert_eq!(decoded, TEXT.as_bytes());
+    }
+
+    const LIMIT: usize = 1 << 20;
+
+    #[test]
+    fn a_bomb_is_an_error_that_says_the_limit() {
+        let bomb = gzip(&vec![0; LIMIT + 1]);
+        let fault = decode(&headers("gzip", "text/html"), bomb.into(), LIMIT).expect_err("too large");
+        assert!(fault.to_string().contains("1048576"), "{fault}");
+    }
+
+    #[test]
+    fn a_rewrite_keeps_the_charset() {
+        let the = Regex::new("the").expect("a regex");
+        let (latin, _, _) = encoding_rs::WINDOWS_1252.encode(TEXT);
+        for kind in ["text/html; charset=iso-8859-1", "text/html"] {
+            let changed = rewrite(&headers("", kind), &latin, &the, "teh").expect("changed");
+            let (text, _, _) = encoding_rs::WINDOWS_1252.decode(&changed);
+            assert_eq!(text, "teh cat and teh dog; caf\u{e9}");
+        }
+    }
+
+    #[test]
+    fn the_page_may_name_its_charset() {
+        let (page, _, _) = encoding_rs::SHIFT_JIS.encode("<meta charset=\"shift_jis\">the \u{65e5}\u{672c}");
+        let the = Regex::new("the").expect("a regex");
+        let changed = rewrite(&headers("", "text/html"), &page, &the, "teh").expect("changed");
+        assert!(encoding_rs::SHIFT_JIS.decode(&changed).0.ends_with("teh \u{65e5}\u{672c}"));
+    }
+
+    #[test]
+    fn what_is_no_text_stays_as_it_is() {
+        let the = Regex::new("the").expect("a regex");
+        assert_eq!(rewrite(&headers("", "text/plain; charset=utf-8"), b"the \xff", &the, "teh"), None);
+    }
+}

@@ -1,0 +1,153 @@
+//! The door of the desk: where a flow asks which rules want it, and where it waits.
+//!
+//! [`walk`] is the flows' side; this file is the tests' side and the state that both share.
+
+mod parked;
+mod walk;
+
+pub(crate) use parked::{Heads, HeldParts, Order, Verdict};
+pub(super) use walk::Pass;
+
+use crate::desk::{Desk, Finding, Parked, Rule, RuleSpec};
+use crate::flow::{Fault, FlowId, Outcome, Place, RuleId};
+use crate::journal::{Event, Journal};
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+/// The gate of one proxy.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    pub(crate) journal: Arc<Journal>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    desk: Desk,
+    waiting: BTreeMap<FlowId, Waiting>,
+    /// What `advance` has sent on and wants back with its response.
+    advancing: BTreeMap<FlowId, (RuleId, oneshot::Sender<HeldParts>)>,
+    watched: BTreeMap<RuleId, VecDeque<FlowId>>,
+    /// Those who want to know how a flow ended.
+    ends: BTreeMap<FlowId, watch::Sender<Option<Outcome>>>,
+}
+
+/// A parked flow: how to tell it the verdict, and what the test gets to see of it.
+#[derive(Debug)]
+struct Waiting {
+    orders: mpsc::UnboundedSender<Order>,
+    parts: Option<HeldParts>,
+}
+
+/// The end of a flow, once it is known.
+pub(crate) type End = watch::Receiver<Option<Outcome>>;
+
+impl Gate {
+    pub(crate) fn new(journal: Arc<Journal>) -> Self {
+        Self { journal, state: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// Opens a rule: in force when this returns.
+    pub(crate) fn register(&self, spec: RuleSpec) -> Arc<Rule> {
+        self.lock().desk.register(spec)
+    }
+
+    /// Takes a rule back, and lets go what it parks.
+    pub(crate) fn remove(&self, rule: RuleId) {
+        let parked = self.lock().desk.close(rule);
+        self.let_go(parked, "released, since its rule was removed");
+    }
+
+    /// Takes all rules back, and lets go everything that is parked.
+    pub(crate) fn stop(&self) {
+        let parked = self.lock().desk.stop();
+        self.let_go(parked, "released, since the test has ended");
+    }
+
+    fn let_go(&self, parked: Vec<FlowId>, why: &'static str) {
+        for flow in parked {
+            self.decide(flow, why, None, Verdict::Release(Heads::default()));
+        }
+    }
+
+    /// The longest parked flow of a hold that the test does not have yet.
+    pub(crate) fn take(&self, rule: RuleId) -> Option<HeldParts> {
+        let mut state = self.lock();
+        let flow = state.desk.take(rule)?.flow;
+        state.waiting.get_mut(&flow)?.parts.take()
+    }
+
+    /// The next flow that a watch has seen.
+    pub(crate) fn take_watched(&self, rule: RuleId) -> Option<FlowId> {
+        self.lock().watched.get_mut(&rule)?.pop_front()
+    }
+
+    /// Tells a parked flow its verdict. A flow that is gone hears nothing, and its end says so.
+    pub(crate) fn decide(&self, flow: FlowId, says: &'static str, place: Option<Place>, verdict: Verdict) {
+        let mut state = self.lock();
+        if !state.desk.leave(flow) {
+            return;
+        }
+        let Some(waiting) = state.waiting.remove(&flow) else { return };
+        self.journal.write(Event::Decided { flow, verdict: says, place });
+        // A receiver that is gone means that the client left this very moment; its ticket says so.
+        let _ = waiting.orders.send(Order::Verdict(verdict));
+    }
+
+    /// Asks a parked flow to read its body.
+    pub(crate) fn read_body(&self, flow: FlowId, reply: oneshot::Sender<Result<Bytes, Fault>>) {
+        if let Some(waiting) = self.lock().waiting.get(&flow) {
+            let _ = waiting.orders.send(Order::Read(reply));
+        }
+    }
+
+    /// Resolves at the next change of what is parked or watched. Take it before looking, then look, then await it.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    pub(crate) fn limit(&self, rule: RuleId, times: u64) {
+        self.lock().desk.limit(rule, times);
+    }
+
+    pub(crate) fn set_optional(&self, rule: RuleId) {
+        self.lock().desk.set_optional(rule);
+    }
+
+    pub(crate) fn hits(&self, rule: RuleId) -> u64 {
+        self.lock().desk.hits(rule)
+    }
+
+    /// What is parked now, and by which rule.
+    pub(crate) fn parked(&self) -> Vec<(Parked, Arc<Rule>)> {
+        self.lock().desk.parked().map(|(parked, rule)| (parked.clone(), Arc::clone(rule))).collect()
+    }
+
+    /// What the test left behind.
+    pub(crate) fn audit(&self) -> Vec<Finding> {
+        self.lock().desk.audit()
+    }
+
+    /// A flow has ended, one way or another.
+    pub(super) fn end(&self, flow: FlowId, outcome: Outcome) {
+        let mut state = self.lock();
+        self.journal.write(Event::Ended { flow, outcome: outcome.clone() });
+        state.desk.leave(flow);
+        state.waiting.remove(&flow);
+        state.advancing.remove(&flow);
+        if let Some(end) = state.ends.remove(&flow) {
+            end.send_replace(Some(outcome));
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change is made whole before the lock is let go; a panic under it is a bug that the run reports anyway.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,50 @@
+//! What passes between a parked flow and the test that holds it.
+
+use super::End;
+use crate::desk::{AbortKind, Rule};
+use crate::flow::{Fault, FlowId, Request, Response};
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// What the test gets to see of a parked flow.
+#[derive(Debug)]
+pub(crate) struct HeldParts {
+    pub(crate) flow: FlowId,
+    pub(crate) rule: Arc<Rule>,
+    pub(crate) request: Request,
+    /// There at the response stage.
+    pub(crate) response: Option<Response>,
+    pub(crate) end: End,
+}
+
+/// What a test can ask of a flow that is parked.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Read the body, and stay parked.
+    Read(oneshot::Sender<Result<Bytes, Fault>>),
+    /// Be parked no longer.
+    Verdict(Verdict),
+}
+
+/// What becomes of a parked flow. A flow gets one, and only one.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Go on, with these edits.
+    Release(Heads),
+    /// Go on once another flow has ended.
+    ReleaseAfter(End, Heads),
+    /// Go on to the upstream, and come back with the response.
+    Advance(Heads, oneshot::Sender<HeldParts>),
+    /// Be answered with this.
+    Respond(Box<Response>),
+    /// Be cut off.
+    Abort(AbortKind),
+}
+
+/// The head that the test has edited, if it did.
+#[derive(Debug, Default)]
+pub(crate) struct Heads {
+    pub(crate) request: Option<Box<Request>>,
+    pub(crate) response: Option<Box<Response>>,
+}

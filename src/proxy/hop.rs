@@ -1,0 +1,99 @@
+//! Headers that belong to one connection only (RFC 9110, section 7.6.1), and those that a translation needs. Pure.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap as Map, StatusCode};
+
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// The headers that go on. Made anew instead of removing some, since removal would disturb the order.
+pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    let named = tokens(headers, &header::CONNECTION);
+    let mut on = Map::with_capacity(headers.len());
+    for (name, value) in headers {
+        let goes = !HOP_BY_HOP.contains(name) && !named.iter().any(|token| token == name.as_str());
+        if goes {
+            on.append(name, value.clone());
+        }
+    }
+    // The one value of TE that is meant for the other end: gRPC asks for trailers so.
+    if tokens(headers, &header::TE).iter().any(|token| token == "trailers") {
+        on.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    on
+}
+
+/// The protocol that a request wants to change to (`websocket`), if it does.
+pub(super) fn upgrade(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let asks = tokens(headers, &header::CONNECTION).iter().any(|token| token == "upgrade");
+    headers.get(header::UPGRADE).filter(|_| asks)
+}
+
+/// Puts back what [`end_to_end`] took, for a change of protocol that both ends take part in.
+pub(super) fn keep_upgrade(headers: &mut HeaderMap, to: HeaderValue) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, to);
+}
+
+/// HTTP/2 splits cookies over several fields; HTTP/1 knows one only (RFC 9113, section 8.2.3).
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(header::COOKIE).into_iter().nth(1).is_some() {
+        let all: Vec<_> = headers.get_all(header::COOKIE).into_iter().map(HeaderValue::as_bytes).collect();
+        if let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..])) {
+            headers.insert(header::COOKIE, joined);
+        }
+    }
+}
+
+/// Whether an answer with this status never has a body, whatever its head says.
+pub(super) fn never_has_body(status: StatusCode) -> bool {
+    status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
+}
+
+fn tokens(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let fields = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    fields.flat_map(|field| field.split(',')).map(|token| token.trim().to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn what_connection_names_stays_here_and_the_rest_keeps_its_order() {
+        let on = end_to_end(&headers(&[
+            ("host", "a"),
+            ("connection", "Keep-Alive, X-Hop"),
+            ("x-hop", "1"),
+            ("b", "2"),
+            ("keep-alive", "5"),
+            ("proxy-connection", "close"),
+            ("a", "3"),
+            ("te", "trailers, deflate"),
+        ]));
+        let seen: Vec<_> = on.iter().map(|(name, value)| (name.as_str(), value.to_str().expect("ascii"))).collect();
+        assert_eq!(seen, [("host", "a"), ("b", "2"), ("a", "3"), ("te", "trailers")]);
+    }
+
+    #[test]
+    fn cookies_are_joined_in_their_order() {
+        let mut split = headers(&[("cookie", "a=1"), ("host", "a"), ("cookie", "b=2")]);
+        join_cookies(&mut split);
+        assert_eq!(split.get_all("cookie").into_iter().collect::<Vec<_>>(), ["a=1; b=2"]);
+    }
+}

@@ -1,0 +1,205 @@
+//! The way of a flow, from the browser to the upstream and back.
+
+use super::body::{Message, Source};
+use super::connection::{self, Connection};
+use super::delivery::{Delivery, Ticket};
+use super::gate::Pass;
+use super::{hop, tunnel};
+use crate::desk::AbortKind;
+use crate::flow::{Content, Fault, FaultStage, Outcome, Request, Response, Target};
+use crate::journal::Event;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{HeaderMap, Method, StatusCode, Version};
+use hyper::body::Incoming;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Chromium itself refuses to send more.
+pub(super) const MAX_HEADERS: u32 = 256 * 1024;
+/// Flow control is by stream; the connection as a whole never blocks.
+pub(super) const OPEN_WINDOW: u32 = i32::MAX as u32;
+
+type Answer = hyper::Response<Delivery>;
+
+/// One flow. Dropped by hyper the moment the browser gives it up.
+pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Request<Incoming>) -> Result<Answer, Cut> {
+    let target = match destination(&connection, &request) {
+        Destination::Flow(target) => target,
+        Destination::Tunnel(target) => return Ok(open_tunnel(&connection, &mut request, target)),
+        Destination::Nowhere(why) => return Ok(refuse(&connection, &why)),
+    };
+    let shared = &connection.shared;
+    let upgrade = hop::upgrade(request.headers()).cloned().map(|to| (to, hyper::upgrade::on(&mut request)));
+    let mut request = name(request, target);
+    let is_head = request.head.method == Method::HEAD;
+    let ticket = Ticket::new(shared.journal.next_flow(), Arc::clone(&shared.gate));
+    shared.journal.write(Event::Began { flow: ticket.flow(), request: Arc::new(request.head.clone()) });
+
+    let (mut response, client_upgrade) = match shared.gate.request(&ticket, &mut request).await {
+        Ok(Pass::Abort(kind)) => return Err(connection.cut(ticket, kind)),
+        Ok(Pass::Answer(response)) => (response, None),
+        Ok(Pass::On) => {
+            shared.journal.write(Event::Sent { flow: ticket.flow() });
+            let head = request.head.clone();
+            match shared.upstreams.send(request, upgrade.as_ref().map(|(to, _)| to)).await {
+                Ok(response) => {
+                    request = Message::new(head, Source::default());
+                    (response, upgrade)
+                }
+                Err(fault) => return Ok(connection.fail(ticket, fault, is_head)),
+            }
+        }
+        Err(fault) => return Ok(connection.fail(ticket, fault, is_head)),
+    };
+    shared.journal.write(Event::Answered { flow: ticket.flow(), response: Arc::new(response.head.clone()) });
+    match shared.gate.response(&ticket, &request.head, &mut response).await {
+        Ok(Some(kind)) => return Err(connection.cut(ticket, kind)),
+        Ok(None) => {}
+        Err(fault) => return Ok(connection.fail(ticket, fault, is_head)),
+    }
+    if response.head.status == StatusCode::SWITCHING_PROTOCOLS
+        && let Some((to, client)) = client_upgrade
+    {
+        let upstream = hyper::upgrade::on(carrier(&mut response.extensions));
+        shared.tasks.spawn(tunnel::upgraded(client, upstream));
+        hop::keep_upgrade(&mut response.head.headers, to);
+    }
+    Ok(connection.deliver(ticket, response, is_head))
+}
+
+/// hyper looks for the upgrade in a whole message; this one was taken apart.
+fn carrier(extensions: &mut http::Extensions) -> hyper::Response<()> {
+    let mut carrier = hyper::Response::new(());
+    *carrier.extensions_mut() = std::mem::take(extensions);
+    carrier
+}
+
+enum Destination {
+    Flow(Target),
+    Tunnel(Target),
+    Nowhere(String),
+}
+
+fn destination(connection: &Connection, request: &hyper::Request<Incoming>) -> Destination {
+    let uri = request.uri();
+    match &connection.origin {
+        Some(origin) => Destination::Flow(origin.clone()),
+        None if request.method() == Method::CONNECT => match uri.authority() {
+            Some(authority) => {
+                let port = authority.port_u16().unwrap_or(443);
+                Destination::Tunnel(Target::new(true, authority.host(), port))
+            }
+            None => Destination::Nowhere("CONNECT without host:port".to_owned()),
+        },
+        None => Target::of(uri).map_or_else(|| Destination::Nowhere(not_a_server(connection)), Destination::Flow),
+    }
+}
+
+fn not_a_server(connection: &Connection) -> String {
+    let address = connection.shared.address;
+    format!("this is a Holdup proxy, not a web server: use http://{address} as the proxy of a client")
+}
+
+/// The request as the browser means it, whatever form it had on the wire.
+fn name(request: hyper::Request<Incoming>, target: Target) -> Message<Request> {
+    let (parts, body) = request.into_parts();
+    let path_and_query = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+    let mut headers = if parts.version == Version::HTTP_2 {
+        host_first(&parts.headers, &parts.uri, &target)
+    } else {
+        hop::end_to_end(&parts.headers)
+    };
+    hop::join_cookies(&mut headers);
+    let (method, version, content) = (parts.method, parts.version, Content::Streaming);
+    let head = Request { method, target, path_and_query, version, headers, content };
+    Message { head, body: Source::stream(body), extensions: parts.extensions }
+}
+
+/// HTTP/2 has no `host`; upstreams that speak HTTP/1 want it, and want it first.
+fn host_first(headers: &HeaderMap, uri: &http::Uri, target: &Target) -> HeaderMap {
+    let host = uri.authority().map_or_else(|| target.authority(), ToString::to_string);
+    let mut on = HeaderMap::with_capacity(headers.len() + 1);
+    if let Ok(host) = HeaderValue::try_from(host) {
+        on.insert(header::HOST, host);
+    }
+    for (name, value) in &hop::end_to_end(headers) {
+        if name != header::HOST {
+            on.append(name, value.clone());
+        }
+    }
+    on
+}
+
+fn open_tunnel(connection: &Connection, request: &mut hyper::Request<Incoming>, target: Target) -> Answer {
+    connection.shared.tasks.spawn(connection::connected(connection, request, target));
+    connection.own_answer(StatusCode::OK, "", None)
+}
+
+fn refuse(connection: &Connection, why: &str) -> Answer {
+    connection.shared.trouble(Fault::new(FaultStage::Client, why));
+    connection.own_answer(StatusCode::BAD_REQUEST, why, None)
+}
+
+impl Connection {
+    /// The flow's answer, whose body ends the flow when it has been handed to the socket.
+    fn deliver(&self, ticket: Ticket, response: Message<Response>, is_head: bool) -> Answer {
+        let Message { head, mut body, extensions } = response;
+        if is_head || hop::never_has_body(head.status) {
+            body = Source::default();
+        }
+        let mut answer = hyper::Response::new(Delivery::new(body, Some(ticket), Arc::clone(&self.flushes)));
+        *answer.status_mut() = head.status;
+        *answer.headers_mut() = head.headers;
+        *answer.extensions_mut() = extensions;
+        answer
+    }
+
+    /// Ends a flow with a 502 that says what went wrong.
+    fn fail(&self, ticket: Ticket, fault: Fault, is_head: bool) -> Answer {
+        let text = format!("holdup could not fetch this\n\n{fault}\n");
+        ticket.end(Outcome::Failed(fault));
+        let text = if is_head { "" } else { &text };
+        self.own_answer(StatusCode::BAD_GATEWAY, text, Some("text/plain; charset=utf-8"))
+    }
+
+    fn own_answer(&self, status: StatusCode, text: &str, kind: Option<&'static str>) -> Answer {
+        let body = Source::whole(Bytes::copy_from_slice(text.as_bytes()));
+        let mut answer = hyper::Response::new(Delivery::new(body, None, Arc::clone(&self.flushes)));
+        *answer.status_mut() = status;
+        if let Some(kind) = kind {
+            answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
+        answer
+    }
+
+    /// Ends a flow without an answer.
+    fn cut(&self, ticket: Ticket, kind: AbortKind) -> Cut {
+        ticket.end(Outcome::Aborted);
+        if kind == AbortKind::Reset {
+            // On HTTP/2 the stream's own reset says it, and the connection lives on.
+            self.reset.store(true, Ordering::Relaxed);
+        }
+        Cut(h2::Error::from(match kind {
+            AbortKind::Reset => h2::Reason::INTERNAL_ERROR,
+            AbortKind::Close => h2::Reason::CANCEL,
+        }))
+    }
+}
+
+/// Tells hyper to end a stream, or on HTTP/1 the connection, without an answer.
+#[derive(Debug)]
+pub(super) struct Cut(h2::Error);
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("aborted by a rule")
+    }
+}
+
+impl std::error::Error for Cut {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}

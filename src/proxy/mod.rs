@@ -1,0 +1,39 @@
+//! The intercepting proxy: between the browser and its servers.
+//!
+//! The way of a flow is told in [`http`]; everything else here serves it.
+
+mod body;
+mod connection;
+mod content;
+mod delivery;
+mod gate;
+mod hop;
+mod http;
+mod listener;
+mod sniff;
+mod socket;
+mod streams;
+mod tls;
+mod tunnel;
+mod upstream;
+
+pub(crate) use gate::{End, Gate, Heads, HeldParts, Verdict};
+pub(crate) use listener::Proxy;
+pub use upstream::Upstream;
+pub(crate) use upstream::Upstreams;
+
+use crate::ca::CertificateAuthority;
+use crate::journal::Journal;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What all connections of one proxy share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) address: SocketAddr,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) ca: Arc<CertificateAuthority>,
+    pub(crate) tasks: listener::Tasks,
+}

@@ -1,0 +1,58 @@
+//! What a client speaks after CONNECT: the first bytes tell.
+
+use bytes::{Bytes, BytesMut};
+use std::io;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spoken {
+    Tls,
+    Http1,
+    /// HTTP/2 in the clear, with prior knowledge.
+    Http2,
+    /// Something else: it passes as it is.
+    Unknown,
+}
+
+/// HTTP/2 begins with `PRI `; four bytes tell it from any HTTP/1 method.
+const ENOUGH: usize = 4;
+
+/// Reads until the protocol is clear; none when the client has left before.
+pub(super) async fn sniff(io: &mut (impl AsyncRead + Unpin), already: Bytes) -> io::Result<Option<(Spoken, Bytes)>> {
+    let mut seen = BytesMut::from(&already[..]);
+    loop {
+        if let Some(spoken) = recognise(&seen) {
+            return Ok(Some((spoken, seen.freeze())));
+        }
+        if io.read_buf(&mut seen).await? == 0 {
+            return Ok(None);
+        }
+    }
+}
+
+fn recognise(seen: &[u8]) -> Option<Spoken> {
+    const HANDSHAKE: u8 = 0x16;
+    match seen {
+        [] => None,
+        [HANDSHAKE, ..] => Some(Spoken::Tls),
+        [first, ..] if !first.is_ascii_alphabetic() => Some(Spoken::Unknown),
+        _ if seen.len() < ENOUGH => None,
+        _ if seen.starts_with(b"PRI ") => Some(Spoken::Http2),
+        _ => Some(Spoken::Http1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_tell() {
+        assert_eq!(recognise(b""), None);
+        assert_eq!(recognise(b"GE"), None);
+        assert_eq!(recognise(b"GET "), Some(Spoken::Http1));
+        assert_eq!(recognise(b"PRI * HTTP/2.0"), Some(Spoken::Http2));
+        assert_eq!(recognise(b"\x16\x03\x01"), Some(Spoken::Tls));
+        assert_eq!(recognise(b"\x00"), Some(Spoken::Unknown));
+    }
+}

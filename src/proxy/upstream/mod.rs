@@ -1,0 +1,168 @@
+//! The side of the servers: which address a name means, whom to trust, and the connections that are kept.
+
+mod connector;
+mod hosts;
+mod tls;
+
+pub use hosts::Upstream;
+
+use super::body::{Message, Source};
+use super::hop;
+use super::http::{MAX_HEADERS, OPEN_WINDOW};
+use crate::flow::{Content, Fault, FaultStage, Request, Response, Target};
+use connector::{Connector, Protocols, Used};
+use hosts::Hosts;
+use http::header::{HeaderName, HeaderValue};
+use http::{Uri, Version};
+use hyper_util::client::legacy::{self, Client};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// The upstreams of one proxy.
+#[derive(Debug)]
+pub(crate) struct Upstreams {
+    hosts: Arc<Hosts>,
+    clients: RwLock<Clients>,
+}
+
+/// Connections that are kept, by what they may speak.
+#[derive(Clone, Debug)]
+struct Clients {
+    any: Client<Connector, Source>,
+    /// For requests that change the protocol, which HTTP/2 cannot.
+    http1: Client<Connector, Source>,
+}
+
+/// Common servers keep an idle connection for 5 s; one that is about to be closed must not be chosen.
+const IDLE: Duration = Duration::from_secs(3);
+
+impl Clients {
+    fn new(hosts: &Arc<Hosts>) -> Self {
+        let client = |protocols| {
+            Client::builder(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE)
+                .http1_preserve_header_case(true)
+                .http2_max_header_list_size(MAX_HEADERS)
+                // An answer that is parked unread fills its own window, never that of its siblings.
+                .http2_initial_connection_window_size(OPEN_WINDOW)
+                .set_host(false)
+                .build(Connector::new(Arc::clone(hosts), protocols))
+        };
+        Self { any: client(Protocols::Any), http1: client(Protocols::Http1) }
+    }
+}
+
+impl Upstreams {
+    pub(super) fn new(proxy: SocketAddr) -> Self {
+        let hosts = Arc::new(Hosts::new(proxy));
+        Self { clients: RwLock::new(Clients::new(&hosts)), hosts }
+    }
+
+    /// From now on a name means this upstream.
+    pub(crate) fn host(&self, name: &str, upstream: Upstream) {
+        self.hosts.set(name, upstream);
+        self.forget_connections();
+    }
+
+    /// From now on upstreams may also be certified by these.
+    pub(crate) fn trust(&self, pem: &str) -> Result<(), Fault> {
+        self.hosts.trust(pem)?;
+        self.forget_connections();
+        Ok(())
+    }
+
+    /// From now on any certificate is good enough for this host.
+    pub(crate) fn insecure(&self, name: &str) {
+        self.hosts.insecure(name);
+        self.forget_connections();
+    }
+
+    fn forget_connections(&self) {
+        *self.clients.write().unwrap_or_else(PoisonError::into_inner) = Clients::new(&self.hosts);
+    }
+
+    /// A bare connection to where a target leads.
+    pub(super) async fn connect_tcp(&self, target: &Target) -> Result<TcpStream, Fault> {
+        connector::tcp(&self.hosts, target).await
+    }
+
+    /// Sends a request and gives the answer's head; its body streams.
+    pub(super) async fn send(
+        &self,
+        request: Message<Request>,
+        upgrade: Option<&HeaderValue>,
+    ) -> Result<Message<Response>, Fault> {
+        let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let client = if upgrade.is_some() { &clients.http1 } else { &clients.any };
+        let again = repeatable(&request).then(|| request.head.clone());
+        let response = match client.request(outgoing(request, upgrade)?).await {
+            Ok(response) => response,
+            // A kept connection that the server closed just now: a browser would ask again, and so does the proxy.
+            Err(error)
+                if was_kept(&error)
+                    && let Some(head) = again =>
+            {
+                let request = Message::new(head, Source::default());
+                client.request(outgoing(request, upgrade)?).await.map_err(|error| fault(&error))?
+            }
+            Err(error) => return Err(fault(&error)),
+        };
+        if let Some(used) = response.extensions().get::<Used>() {
+            used.mark();
+        }
+        let (parts, body) = response.into_parts();
+        let mut headers = hop::end_to_end(&parts.headers);
+        // It would lead the browser past the proxy.
+        headers.remove(HeaderName::from_static("alt-svc"));
+        let (status, version, content) = (parts.status, parts.version, Content::Streaming);
+        let head = Response { status, version, headers, content };
+        Ok(Message { head, body: Source::stream(body), extensions: parts.extensions })
+    }
+}
+
+/// Whether sending it twice does no harm.
+fn repeatable(request: &Message<Request>) -> bool {
+    request.head.method.is_safe() && request.body.is_empty()
+}
+
+fn was_kept(error: &legacy::Error) -> bool {
+    let mut extras = http::Extensions::new();
+    if let Some(connected) = error.connect_info() {
+        connected.get_extras(&mut extras);
+    }
+    extras.get::<Used>().is_some_and(Used::is_marked)
+}
+
+fn outgoing(message: Message<Request>, upgrade: Option<&HeaderValue>) -> Result<http::Request<Source>, Fault> {
+    let Message { head, body, extensions } = message;
+    let url = head.url();
+    let uri: Uri = url.parse().map_err(|error| Fault::from_error(FaultStage::Exchange, &url, &error))?;
+    let mut request = http::Request::new(body);
+    *request.method_mut() = head.method;
+    *request.uri_mut() = uri;
+    // The connection decides; this only must not ask for HTTP/2 where there is none.
+    *request.version_mut() = Version::HTTP_11;
+    *request.headers_mut() = head.headers;
+    *request.extensions_mut() = extensions;
+    if let Some(to) = upgrade {
+        hop::keep_upgrade(request.headers_mut(), to.clone());
+    }
+    Ok(request)
+}
+
+/// The fault behind an error of the client: the connector's own, if it got no further.
+fn fault(error: &legacy::Error) -> Fault {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(fault) = error.downcast_ref::<Fault>() {
+            return fault.clone();
+        }
+        cause = error.source();
+    }
+    Fault::from_error(FaultStage::Exchange, "the upstream gave no answer", error)
+}

@@ -1,0 +1,71 @@
+//! One failure: what happened, where in the test, what was near, what to do.
+
+use crate::flow::Place;
+use std::fmt;
+
+/// What a test author reads. Its text names the line of the test, what passed meanwhile, the nearest miss, and what to do.
+#[derive(Clone)]
+pub struct Failure {
+    headline: String,
+    place: Option<Place>,
+    sections: Vec<(String, Vec<String>)>,
+    help: Vec<String>,
+}
+
+impl Failure {
+    /// A failure of a user's own fixture.
+    #[track_caller]
+    #[must_use]
+    pub fn new(headline: impl Into<String>) -> Self {
+        Self::bare(headline).at(Place::here())
+    }
+
+    pub(crate) fn bare(headline: impl Into<String>) -> Self {
+        Self { headline: headline.into(), place: None, sections: Vec::new(), help: Vec::new() }
+    }
+
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    pub(crate) fn section(mut self, title: impl Into<String>, lines: Vec<String>) -> Self {
+        self.sections.push((title.into(), lines));
+        self
+    }
+
+    /// Adds a line that says what to do.
+    #[must_use]
+    pub fn help(mut self, line: impl Into<String>) -> Self {
+        self.help.push(line.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.headline)?;
+        if let Some(place) = self.place {
+            write!(f, "\n  at {place}")?;
+        }
+        for (title, lines) in &self.sections {
+            write!(f, "\n  {title}")?;
+            for line in lines {
+                write!(f, "\n    {line}")?;
+            }
+        }
+        for line in &self.help {
+            write!(f, "\n  help: {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The same text: `unwrap` and `Result<(), Box<dyn Error>>` show this one.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Failure {}

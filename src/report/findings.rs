@@ -1,0 +1,52 @@
+//! What a test leaves behind, and the foot of every failure.
+
+use super::Failure;
+use super::wait::{Scene, expired};
+use crate::desk::Finding;
+use crate::flow::{FaultStage, Outcome};
+use crate::journal::Journal;
+
+/// Something that was left behind, as a failure of its own.
+pub(crate) fn finding(finding: &Finding, scene: &Scene<'_>) -> Failure {
+    match finding {
+        Finding::Unused(rule) => {
+            let lived = scene.journal.now().saturating_sub(rule.since);
+            // The same news as a wait that expired, and the same search for the nearest miss.
+            expired(scene, rule, lived, rule.place)
+                .help("a hold is an expectation: say `.optional()` if it need not catch anything")
+        }
+        Finding::StillParked(parked, rule) => {
+            let what = scene.journal.exchange(parked.flow).map_or_else(|| parked.flow.to_string(), |e| e.to_string());
+            let since = scene.journal.now().saturating_sub(parked.since);
+            Failure::bare(format!("a flow was still parked when the test ended: {what}"))
+                .at(rule.place)
+                .section(format!("parked for {since:.0?} at its {} by {rule}", parked.stage), vec![])
+                .help("take it with `.next().await?` and let it go, or narrow the filter")
+        }
+    }
+}
+
+/// Rules that could not do their work: what they were to do is part of the test, so the test fails.
+pub(crate) fn rule_faults(scene: &Scene<'_>) -> Vec<Failure> {
+    let of_rule = |outcome: &Outcome| matches!(outcome, Outcome::Failed(fault) if fault.stage() == FaultStage::Rule);
+    let exchanges = scene.journal.exchanges();
+    let failed = exchanges.iter().filter(|exchange| exchange.outcome.as_ref().is_some_and(of_rule));
+    failed.map(|exchange| Failure::bare(format!("a rule could not do its work: {exchange}"))).collect()
+}
+
+/// The last entries of the journal.
+pub(crate) fn journal_tail(journal: &Journal, lines: usize) -> String {
+    let tail = journal.tail(lines);
+    if tail.is_empty() {
+        return "nothing passed the proxy".to_owned();
+    }
+    let dropped = journal.dropped();
+    let mut text = String::from("what happened, last:");
+    if dropped > 0 {
+        text.push_str(&format!(" ({dropped} older entries were dropped)"));
+    }
+    for entry in tail {
+        text.push_str(&format!("\n  {entry}"));
+    }
+    text
+}

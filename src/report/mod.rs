@@ -1,0 +1,13 @@
+//! What a test author reads when something fails. Text only: it reads the journal and the desk's findings, and changes nothing.
+
+mod error;
+mod failure;
+mod findings;
+mod misuse;
+mod wait;
+
+pub use error::{TestError, TestResult};
+pub use failure::Failure;
+pub(crate) use findings::{finding, journal_tail, rule_faults};
+pub(crate) use misuse::misuse;
+pub(crate) use wait::{Scene, caught_although_none_expected, expired, never_applied, unfinished};

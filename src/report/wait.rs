@@ -1,0 +1,108 @@
+//! Waits that ended without what they waited for.
+
+use super::Failure;
+use crate::desk::{Parked, Rule};
+use crate::filter::View;
+use crate::flow::{Exchange, FlowId, Outcome, Place};
+use crate::journal::Journal;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What there is to see when something fails.
+#[derive(Debug)]
+pub(crate) struct Scene<'a> {
+    pub(crate) journal: &'a Journal,
+    pub(crate) parked: Vec<(Parked, Arc<Rule>)>,
+}
+
+/// A wait for a rule to catch something ended.
+pub(crate) fn expired(scene: &Scene<'_>, rule: &Rule, waited: Duration, place: Place) -> Failure {
+    let failure = Failure::bare(format!("{rule} caught nothing within {waited:?}")).at(place);
+    let failure = failure.section(format!("declared at {}", rule.place), vec![]);
+    near(failure, scene, rule)
+        .help("let the page make the request before the wait ends, widen the filter, or wait longer with `.within(..)`")
+}
+
+/// A rule was to have been applied, and was not.
+pub(crate) fn never_applied(scene: &Scene<'_>, rule: &Rule, place: Place) -> Failure {
+    let failure = Failure::bare(format!("{rule} was never applied")).at(place);
+    let failure = failure.section(format!("declared at {}", rule.place), vec![]);
+    near(failure, scene, rule).help("mend the filter so that it matches the flow that was meant")
+}
+
+/// A wait that wanted nothing to be caught.
+pub(crate) fn caught_although_none_expected(scene: &Scene<'_>, rule: &Rule, flow: FlowId, place: Place) -> Failure {
+    let caught = scene.journal.exchange(flow).map_or_else(|| flow.to_string(), |exchange| exchange.to_string());
+    Failure::bare(format!("{rule} caught a flow where none was expected")).at(place).section("caught", vec![caught])
+}
+
+/// A flow was let go and has not come to its end.
+pub(crate) fn unfinished(scene: &Scene<'_>, flow: FlowId, waited: Duration, place: Place) -> Failure {
+    let exchange = scene.journal.exchange(flow);
+    let state = exchange.map_or_else(|| flow.to_string(), |exchange| exchange.to_string());
+    parked_now(Failure::bare(format!("{flow} was not delivered within {waited:?}")).at(place), scene)
+        .section("it stands at", vec![state])
+        .help("the upstream may be slow, a later rule may park it, or the page may not read it; wait longer with `.within(..)`")
+}
+
+/// What passed, what came nearest, what came too early, and what is parked.
+fn near(mut failure: Failure, scene: &Scene<'_>, rule: &Rule) -> Failure {
+    let (earlier, since): (Vec<_>, Vec<_>) =
+        scene.journal.exchanges().into_iter().partition(|exchange| exchange.began < rule.since);
+    let too_early: Vec<_> = earlier.iter().filter(|exchange| matched(rule, exchange)).collect();
+    let (gone, since): (Vec<_>, Vec<_>) = since.into_iter().partition(|exchange| matched(rule, exchange));
+    failure = match nearest(rule, &since) {
+        Some((exchange, why)) => failure
+            .section(format!("{} since then; the nearest miss:", flows(since.len())), vec![exchange.to_string(), why]),
+        None => failure.section("no other flow passed since then", vec![]),
+    };
+    if !gone.is_empty() {
+        let lines = gone.iter().map(|exchange| {
+            let why = match &exchange.outcome {
+                Some(Outcome::ClientGone) => "the client gave up before it was taken",
+                _ => "it was taken by an earlier wait, or let go",
+            };
+            format!("{exchange}: {why}")
+        });
+        failure = failure.section("these matched:", lines.collect());
+    }
+    if !too_early.is_empty() {
+        let lines = too_early.iter().map(|exchange| {
+            let before = rule.since.saturating_sub(exchange.began).as_secs_f64() * 1e3;
+            format!("{exchange}, {before:.1} ms before the rule was declared")
+        });
+        failure = failure
+            .section("these came too early:", lines.collect())
+            .help("declare the rule before the action that makes the request");
+    }
+    parked_now(failure, scene)
+}
+
+fn matched(rule: &Rule, exchange: &Exchange) -> bool {
+    rule.matches(&exchange.request, exchange.response.as_deref()) == crate::filter::Truth::Yes
+}
+
+fn nearest<'a>(rule: &Rule, exchanges: &'a [Exchange]) -> Option<(&'a Exchange, String)> {
+    let explained = exchanges.iter().map(|exchange| {
+        let response = exchange.response.as_deref();
+        let view = View { request: &exchange.request, response, horizon: rule.stage };
+        (exchange, rule.filter.explain(&view))
+    });
+    let nearest = explained.max_by(|(_, a), (_, b)| a.nearness().cmp(&b.nearness()))?;
+    Some((nearest.0, nearest.1.to_string()))
+}
+
+fn parked_now(failure: Failure, scene: &Scene<'_>) -> Failure {
+    if scene.parked.is_empty() {
+        return failure;
+    }
+    let lines = scene.parked.iter().map(|(parked, rule)| {
+        let what = scene.journal.exchange(parked.flow).map_or_else(|| parked.flow.to_string(), |e| e.to_string());
+        format!("{what}, at its {}, by {rule} of {}", parked.stage, rule.place)
+    });
+    failure.section("parked now:", lines.collect())
+}
+
+fn flows(count: usize) -> String {
+    if count == 1 { "1 other flow passed".to_owned() } else { format!("{count} other flows passed") }
+}

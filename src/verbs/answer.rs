@@ -1,0 +1,75 @@
+//! What a test may answer with.
+
+use crate::flow::{Content, Response};
+use crate::report::misuse;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{HeaderMap, StatusCode, Version};
+
+/// An answer in the upstream's place: a status, `(status, body)`, a body alone (200), or any [`http::Response`].
+pub trait IntoAnswer {
+    /// The answer.
+    fn into_answer(self) -> Response;
+}
+
+fn answer(status: u16, body: Bytes, kind: Option<&'static str>) -> Response {
+    let Ok(status) = StatusCode::from_u16(status) else { misuse(&format!("{status} is no HTTP status")) };
+    let mut headers = HeaderMap::new();
+    if let Some(kind) = kind {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    Response { status, version: Version::HTTP_11, headers, content: Content::Edited(body) }
+}
+
+/// The type of a body that is text: what a browser shows instead of downloading.
+const TEXT: &str = "text/plain; charset=utf-8";
+
+impl IntoAnswer for u16 {
+    fn into_answer(self) -> Response {
+        answer(self, Bytes::new(), None)
+    }
+}
+
+impl IntoAnswer for StatusCode {
+    fn into_answer(self) -> Response {
+        answer(self.as_u16(), Bytes::new(), None)
+    }
+}
+
+impl IntoAnswer for &str {
+    fn into_answer(self) -> Response {
+        (200, self).into_answer()
+    }
+}
+
+impl IntoAnswer for (u16, &str) {
+    fn into_answer(self) -> Response {
+        answer(self.0, Bytes::copy_from_slice(self.1.as_bytes()), Some(TEXT))
+    }
+}
+
+impl IntoAnswer for (u16, String) {
+    fn into_answer(self) -> Response {
+        answer(self.0, self.1.into(), Some(TEXT))
+    }
+}
+
+impl IntoAnswer for (u16, Vec<u8>) {
+    fn into_answer(self) -> Response {
+        answer(self.0, self.1.into(), None)
+    }
+}
+
+impl<B: Into<Bytes>> IntoAnswer for http::Response<B> {
+    fn into_answer(self) -> Response {
+        let (parts, body) = self.into_parts();
+        let content = Content::Edited(body.into());
+        Response { status: parts.status, version: parts.version, headers: parts.headers, content }
+    }
+}
+
+impl IntoAnswer for Response {
+    fn into_answer(self) -> Response {
+        self
+    }
+}

@@ -1,0 +1,121 @@
+//! The verbs without the macros: each is what the macro of its name expands to.
+
+use super::{Hold, IntoAnswer, Rule, Watch};
+use crate::desk::{self, AbortKind, Action, RuleSpec};
+use crate::filter::Filter;
+use crate::flow::{Place, Stage, StageName};
+use crate::proxy::Gate;
+use crate::report::misuse;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that a test can do to flows. A [`Mitm`](crate::Mitm) derefs to it.
+///
+/// Declaring a rule is synchronous: when the call returns, no later request slips by. Rules apply in the order of
+/// declaration, each seeing what earlier ones made; the first that answers or aborts ends the walk of that stage.
+#[derive(Clone, Debug)]
+pub struct Verbs(Arc<Gate>);
+
+tokio::task_local! {
+    static AMBIENT: Verbs;
+}
+
+impl Verbs {
+    pub(crate) fn new(gate: Arc<Gate>) -> Self {
+        Self(gate)
+    }
+
+    /// Those of the running test.
+    #[track_caller]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn ambient(verb: &str) -> Self {
+        match AMBIENT.try_with(Self::clone) {
+            Ok(verbs) => verbs,
+            Err(_) => misuse(&format!(
+                "{verb} finds no Mitm here: it works in the body of a #[mitm_test]. In a spawned task, wrap the task in \
+                 `mitm.scope(async move {{ .. }})`; elsewhere use the method of the same name, as in \
+                 `mitm.hold::<Request>(filter!(..))`"
+            )),
+        }
+    }
+
+    /// Runs a future in which the macros mean these.
+    pub(crate) fn ambient_in<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        AMBIENT.scope(self, future)
+    }
+
+    /// Parks each flow that matches, at the stage `S`: `mitm.hold::<Response>(filter!(..))`. See [`hold!`](crate::hold).
+    #[track_caller]
+    pub fn hold<S: Stage>(&self, filter: Filter) -> Hold<S> {
+        Hold::new(Arc::clone(&self.0), self.declare(S::NAME, filter, Action::Hold))
+    }
+
+    /// Remembers each flow that matches. See [`watch!`](crate::watch).
+    #[track_caller]
+    pub fn watch<S: Stage>(&self, filter: Filter) -> Watch {
+        Watch::new(Arc::clone(&self.0), self.declare(S::NAME, filter, Action::Watch))
+    }
+
+    /// Lets go on no earlier than `by` after arrival at the stage. See [`delay!`](crate::delay).
+    #[track_caller]
+    pub fn delay<S: Stage>(&self, filter: Filter, by: Duration) -> Rule {
+        self.rule(S::NAME, filter, Action::Delay(by))
+    }
+
+    /// Cuts off. See [`abort!`](crate::abort).
+    #[track_caller]
+    pub fn abort<S: Stage>(&self, filter: Filter, kind: AbortKind) -> Rule {
+        self.rule(S::NAME, filter, Action::Abort(kind))
+    }
+
+    /// Answers in the upstream's place. See [`respond!`](crate::respond).
+    #[track_caller]
+    pub fn respond<S: Stage>(&self, filter: Filter, answer: impl IntoAnswer) -> Rule {
+        self.rule(S::NAME, filter, Action::Respond(Arc::new(answer.into_answer())))
+    }
+
+    /// Serves a local file under the real answer's head. See [`replace!`](crate::replace).
+    ///
+    /// # Panics
+    /// When the file cannot be read now. It is read anew for each flow.
+    #[track_caller]
+    pub fn replace(&self, filter: Filter, file: impl Into<PathBuf>) -> Rule {
+        let file = file.into();
+        if let Err(error) = std::fs::metadata(&file) {
+            let folder = std::env::current_dir().map_or_else(|_| "?".to_owned(), |folder| folder.display().to_string());
+            misuse(&format!("replace! cannot read {:?} (from {folder}): {error}", file.display().to_string()));
+        }
+        self.rule(StageName::Response, filter, Action::Replace(file))
+    }
+
+    /// Rewrites the decoded text of bodies. See [`rewrite!`](crate::rewrite).
+    ///
+    /// # Panics
+    /// When the pattern is no regex. The macro checks a literal when the test is compiled.
+    #[track_caller]
+    pub fn rewrite<S: Stage>(&self, filter: Filter, pattern: &str, with: impl Into<String>) -> Rule {
+        let pattern = match regex::Regex::new(pattern) {
+            Ok(pattern) => pattern,
+            Err(error) => misuse(&format!("rewrite! needs a regex: {error}")),
+        };
+        self.rule(S::NAME, filter, Action::Rewrite { pattern, with: with.into() })
+    }
+
+    #[track_caller]
+    fn rule(&self, stage: StageName, filter: Filter, action: Action) -> Rule {
+        Rule::new(Arc::clone(&self.0), self.declare(stage, filter, action))
+    }
+
+    #[track_caller]
+    fn declare(&self, stage: StageName, filter: Filter, action: Action) -> Arc<desk::Rule> {
+        if filter.stage() > stage {
+            misuse(&format!(
+                "`{filter}` asks for the response, which the request does not have: write `response: {filter}`"
+            ));
+        }
+        let since = self.0.journal.now();
+        self.0.register(RuleSpec { stage, filter, action, place: Place::here(), since })
+    }
+}

@@ -1,0 +1,80 @@
+//! What follows a verdict.
+
+use super::{PATIENCE, scene};
+use crate::flow::{FlowId, Outcome, Place};
+use crate::proxy::{End, Gate};
+use crate::report::{Failure, unfinished};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A flow on its way to its end. The verdict has taken effect already; awaiting this tells how it ended.
+///
+/// Dropping it changes nothing.
+#[derive(Debug)]
+pub struct Delivery {
+    gate: Arc<Gate>,
+    flow: FlowId,
+    end: End,
+    place: Place,
+    patience: Duration,
+}
+
+impl Delivery {
+    pub(super) fn new(gate: Arc<Gate>, flow: FlowId, end: End, place: Place) -> Self {
+        Self { gate, flow, end, place, patience: PATIENCE }
+    }
+
+    /// Changes how long to wait for the end; 5 seconds unless said.
+    #[must_use]
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Which flow it is.
+    #[must_use]
+    pub fn flow(&self) -> FlowId {
+        self.flow
+    }
+}
+
+impl IntoFuture for Delivery {
+    /// [`Outcome::Delivered`] when the last byte was handed to the browser's socket, [`Outcome::ClientGone`] when the
+    /// browser gave up first. An error when neither happens in time.
+    type Output = Result<Outcome, Failure>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(mut self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let ended = tokio::time::timeout(self.patience, self.end.wait_for(Option::is_some)).await;
+            let outcome = match ended {
+                Ok(Ok(outcome)) => outcome.clone(),
+                // The proxy is gone, and its clients with it.
+                Ok(Err(_)) => Some(Outcome::ClientGone),
+                Err(_) => None,
+            };
+            outcome.ok_or_else(|| unfinished(&scene(&self.gate), self.flow, self.patience, self.place))
+        })
+    }
+}
+
+/// Something whose end can be waited for: a [`Held`](crate::Held) flow, or a [`Delivery`].
+pub trait Ends: sealed::Sealed {
+    #[doc(hidden)]
+    #[expect(private_interfaces, reason = "only the crate calls it")]
+    fn end(&self) -> End;
+}
+
+impl Ends for Delivery {
+    #[expect(private_interfaces, reason = "only the crate calls it")]
+    fn end(&self) -> End {
+        self.end.clone()
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Delivery {}
+    impl<S: crate::flow::Stage> Sealed for super::super::Held<S> {}
+}

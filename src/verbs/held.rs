@@ -1,0 +1,192 @@
+//! A parked flow in the hands of the test.
+
+use super::{Delivery, Ends, IntoAnswer, scene};
+use crate::desk::AbortKind;
+use crate::flow::{FlowId, Outcome, Place, Request, Response, Stage};
+use crate::proxy::{End, Gate, Heads, HeldParts, Verdict};
+use crate::report::{Failure, unfinished};
+use bytes::Bytes;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// One parked flow. It gets one verdict, which uses it up; dropped without one, it is released.
+#[derive(Debug)]
+#[must_use = "a held flow that is dropped is released"]
+pub struct Held<S: Stage> {
+    gate: Arc<Gate>,
+    parts: HeldParts,
+    edited: bool,
+    decided: bool,
+    patience: Duration,
+    stage: PhantomData<S>,
+}
+
+impl<S: Stage> Held<S> {
+    pub(super) fn new(gate: Arc<Gate>, parts: HeldParts, patience: Duration) -> Self {
+        Self { gate, parts, edited: false, decided: false, patience, stage: PhantomData }
+    }
+
+    /// Which flow it is.
+    #[must_use]
+    pub fn flow(&self) -> FlowId {
+        self.parts.flow
+    }
+
+    /// The request, with the edits made so far.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.parts.request
+    }
+
+    /// Lets the flow go on. The effect is immediate; the [`Delivery`] may be awaited to know how it ended.
+    #[track_caller]
+    pub fn release(self) -> Delivery {
+        self.decide("released", Place::here(), Verdict::Release)
+    }
+
+    /// Lets the flow go on once another one has ended: delivered, aborted, or given up by the browser.
+    #[track_caller]
+    pub fn release_after(self, other: &impl Ends) -> Delivery {
+        let end = other.end();
+        self.decide("to be released after another", Place::here(), move |heads| Verdict::ReleaseAfter(end, heads))
+    }
+
+    /// Answers in the upstream's place: a status, `(status, body)`, or any [`http::Response`].
+    #[track_caller]
+    pub fn respond(self, answer: impl IntoAnswer) -> Delivery {
+        let answer = Box::new(answer.into_answer());
+        self.decide("answered by the test", Place::here(), |_| Verdict::Respond(answer))
+    }
+
+    /// Cuts the flow off.
+    #[track_caller]
+    pub fn abort(self, kind: AbortKind) -> Delivery {
+        self.decide("aborted", Place::here(), |_| Verdict::Abort(kind))
+    }
+
+    /// Resolves the moment the browser gives the flow up: at EOF on HTTP/1, at RST_STREAM on HTTP/2.
+    pub async fn cancelled(&self) {
+        let mut end = self.parts.end.clone();
+        // A parked flow ends in no other way, and a proxy that is gone has no clients.
+        let _ = end.wait_for(Option::is_some).await;
+    }
+
+    /// Whether the browser has given the flow up already.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.parts.end.borrow().is_some()
+    }
+
+    async fn read(&self, place: Place) -> Result<Bytes, Failure> {
+        let (reply, answer) = oneshot::channel();
+        self.gate.read_body(self.flow(), reply);
+        match tokio::time::timeout(self.patience, answer).await {
+            Ok(Ok(Ok(bytes))) => Ok(bytes),
+            Ok(Ok(Err(fault))) => {
+                Err(Failure::bare(format!("the body of {} could not be read: {fault}", self.flow())).at(place))
+            }
+            Ok(Err(_)) => Err(self.gone(place)),
+            Err(_) => Err(unfinished(&scene(&self.gate), self.flow(), self.patience, place)),
+        }
+    }
+
+    fn gone(&self, place: Place) -> Failure {
+        Failure::bare(format!("{} is gone: its client gave it up while it was parked", self.flow())).at(place)
+    }
+
+    fn decide(mut self, says: &'static str, place: Place, verdict: impl FnOnce(Heads) -> Verdict) -> Delivery {
+        let verdict = verdict(self.heads());
+        self.decided = true;
+        self.gate.decide(self.flow(), says, Some(place), verdict);
+        Delivery::new(Arc::clone(&self.gate), self.flow(), self.parts.end.clone(), place)
+    }
+
+    fn heads(&self) -> Heads {
+        let edited = |heads: Heads| if self.edited { heads } else { Heads::default() };
+        match &self.parts.response {
+            Some(response) => edited(Heads { request: None, response: Some(Box::new(response.clone())) }),
+            None => edited(Heads { request: Some(Box::new(self.parts.request.clone())), response: None }),
+        }
+    }
+}
+
+impl Held<Request> {
+    /// Changes the request before it goes on.
+    pub fn edit(&mut self, change: impl FnOnce(&mut Request)) {
+        change(&mut self.parts.request);
+        self.edited = true;
+    }
+
+    /// Reads the request's body, with its content-encoding undone. The flow stays parked.
+    ///
+    /// # Errors
+    /// When the body is larger than 16 MiB, does not end within the hold's patience, or the client is gone.
+    #[track_caller]
+    pub fn body(&self) -> impl Future<Output = Result<Bytes, Failure>> + Send + '_ {
+        self.read(Place::here())
+    }
+
+    /// Lets the request go to the upstream, and parks the flow again with the response: mitmproxy's `a` pressed once.
+    ///
+    /// # Errors
+    /// When the upstream gives no answer within the hold's patience, fails, or the client is gone.
+    #[track_caller]
+    pub fn advance(mut self) -> impl Future<Output = Result<Held<Response>, Failure>> + Send {
+        let place = Place::here();
+        let (reply, response) = oneshot::channel();
+        self.decided = true;
+        self.gate.decide(self.flow(), "advanced to the upstream", Some(place), Verdict::Advance(self.heads(), reply));
+        async move {
+            match tokio::time::timeout(self.patience, response).await {
+                Ok(Ok(parts)) => Ok(Held::new(Arc::clone(&self.gate), parts, self.patience)),
+                Ok(Err(_)) => Err(match self.parts.end.borrow().clone() {
+                    Some(Outcome::Failed(fault)) => {
+                        Failure::bare(format!("{} got no response: {fault}", self.flow())).at(place)
+                    }
+                    _ => self.gone(place),
+                }),
+                Err(_) => Err(unfinished(&scene(&self.gate), self.flow(), self.patience, place)),
+            }
+        }
+    }
+}
+
+impl Held<Response> {
+    /// The response, with the edits made so far.
+    #[must_use]
+    pub fn response(&self) -> &Response {
+        self.parts.response.as_ref().expect("a flow that is parked at its response has one")
+    }
+
+    /// Changes the response before it goes on.
+    pub fn edit(&mut self, change: impl FnOnce(&mut Response)) {
+        change(self.parts.response.as_mut().expect("a flow that is parked at its response has one"));
+        self.edited = true;
+    }
+
+    /// Reads the response's body, with its content-encoding undone. The flow stays parked.
+    ///
+    /// # Errors
+    /// When the body is larger than 16 MiB, does not end within the hold's patience, or breaks off.
+    #[track_caller]
+    pub fn body(&self) -> impl Future<Output = Result<Bytes, Failure>> + Send + '_ {
+        self.read(Place::here())
+    }
+}
+
+impl<S: Stage> Ends for Held<S> {
+    fn end(&self) -> End {
+        self.parts.end.clone()
+    }
+}
+
+impl<S: Stage> Drop for Held<S> {
+    fn drop(&mut self) {
+        if !self.decided {
+            let verdict = Verdict::Release(self.heads());
+            self.gate.decide(self.flow(), "released, since its handle was dropped", None, verdict);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What a test says, and what it gets for it: rules, holds, held flows, deliveries.
+
+mod answer;
+mod declare;
+mod delivery;
+mod held;
+mod hold;
+mod rule;
+mod watch;
+
+pub use answer::IntoAnswer;
+pub use declare::Verbs;
+pub use delivery::{Delivery, Ends};
+pub use held::Held;
+pub use hold::Hold;
+pub use rule::Rule;
+pub use watch::Watch;
+
+use crate::proxy::Gate;
+use crate::report::Scene;
+use std::time::Duration;
+
+/// How long a wait lasts unless it is told otherwise.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a failure shows of the moment.
+pub(crate) fn scene(gate: &Gate) -> Scene<'_> {
+    Scene { journal: &gate.journal, parked: gate.parked() }
+}

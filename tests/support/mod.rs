@@ -1,0 +1,12 @@
+//! Shared by the test binaries: a real HTTP server to stand behind the proxy, and raw clients.
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic)]
+
+pub mod origin;
+pub mod raw;
+
+/// The text of the failure of a test body, as its author would read it.
+pub fn failure_of(test: impl FnOnce() + std::panic::UnwindSafe) -> String {
+    let payload = std::panic::catch_unwind(test).expect_err("the test was to fail");
+    let text = payload.downcast_ref::<String>().cloned();
+    text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string)).expect("a text")
+}
