@@ -1,7 +1,7 @@
 //! What the macros expand to. Not part of the public interface: it may change with any version.
 
 pub use crate::filter::{Field, Filter, Op, Side};
-pub use crate::fixture::{TestSpec, run, set_up};
+pub use crate::fixture::{TestOutcome, TestSpec, run, set_up};
 pub use crate::flow::Place;
 pub use crate::verbs::Verbs;
 
@@ -11,7 +11,7 @@ use crate::report::misuse;
 /// One comparison, whose value is only known when the test runs.
 #[track_caller]
 #[must_use]
-pub fn term(field: Field, op: Op, wanted: impl ToString) -> Filter {
+pub fn term(field: Field, op: Op, wanted: &(impl ToString + ?Sized)) -> Filter {
     match Term::new(field, op, wanted.to_string()) {
         Ok(term) => Filter::Term(term),
         Err(why) => misuse(&why),

@@ -16,9 +16,9 @@ pub(crate) enum Stage {
 }
 
 pub(crate) enum Filter {
-    All(Vec<Filter>),
-    Any(Vec<Filter>),
-    Not(Box<Filter>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
     Term(Box<Term>),
 }
 

@@ -40,10 +40,10 @@ impl ToTokens for Term {
 impl Term {
     fn value(&self, field: &str) -> TokenStream {
         match &self.value {
-            Value::Text(text) => text.to_token_stream(),
-            Value::Number(number, _) => number.to_token_stream(),
+            Value::Text(text) => quote!(#text),
+            Value::Number(number, _) => quote!(&#number),
             Value::Expr(expr) => match bare_name(expr) {
-                Some(name) if field == "method" && METHODS.contains(&name.as_str()) => name.to_token_stream(),
+                Some(name) if field == "method" && METHODS.contains(&name.as_str()) => quote!(#name),
                 _ => quote!((&#expr)),
             },
         }

@@ -63,5 +63,5 @@ pub fn rewrite(input: TokenStream) -> TokenStream {
 /// Turns an `async fn` into a test with fixtures. See `holdup::mitm_test`.
 #[proc_macro_attribute]
 pub fn mitm_test(options: TokenStream, function: TokenStream) -> TokenStream {
-    test_fn::expand(options.into(), function.into()).into()
+    test_fn::expand(options.into(), &function.into()).into()
 }

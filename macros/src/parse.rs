@@ -2,7 +2,7 @@
 
 use crate::ast::{Filter, Op, Stage, Staged, Term, Value};
 use syn::parse::{Parse, ParseStream};
-use syn::{Expr, Ident, Lit, LitStr, Result, Token, braced, parenthesized, token};
+use syn::{Error, Expr, Ident, Lit, LitStr, Result, Token, braced, parenthesized, token};
 
 impl Parse for Staged {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -20,7 +20,7 @@ fn stage(input: ParseStream<'_>) -> Result<(Stage, proc_macro2::Span)> {
         other => {
             let message =
                 format!("`{other}` is no stage; there are `request:` (meant when none is written) and `response:`");
-            return Err(syn::Error::new(name.span(), message));
+            return Err(Error::new(name.span(), message));
         }
     };
     Ok((stage, name.span()))
@@ -70,7 +70,7 @@ fn unary(input: ParseStream<'_>) -> Result<Filter> {
 impl Parse for Term {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let mut name: Ident = input.parse().map_err(|error| {
-            syn::Error::new(error.span(), "expected a field, as in `url ~ \"/ajax\" && method == \"POST\"`")
+            Error::new(error.span(), "expected a field, as in `url ~ \"/ajax\" && method == \"POST\"`")
         })?;
         let mut side = None;
         if input.peek(Token![.]) {
@@ -96,7 +96,7 @@ fn side_of(name: &Ident) -> Result<Stage> {
     match name.to_string().as_str() {
         "request" => Ok(Stage::Request),
         "response" => Ok(Stage::Response),
-        other => Err(syn::Error::new(
+        other => Err(Error::new(
             name.span(),
             format!("`{other}.` is no side of a flow; there are `request.` and `response.`"),
         )),
@@ -135,7 +135,7 @@ fn operator(input: ParseStream<'_>, field: &Ident) -> Result<Op> {
         return Err(input.error("`=` compares nothing here; write `==`"));
     }
     let message = format!("expected an operator after `{field}`: ~ !~ == != contains < <= > >=");
-    Err(if input.is_empty() { syn::Error::new(field.span(), message) } else { input.error(message) })
+    Err(if input.is_empty() { Error::new(field.span(), message) } else { input.error(message) })
 }
 
 impl Parse for Value {
@@ -149,12 +149,17 @@ impl Parse for Value {
             return match input.parse()? {
                 Lit::Str(text) => Ok(Self::Text(text)),
                 Lit::Int(number) => Ok(Self::Number(number.base10_parse()?, number.span())),
-                other => Err(syn::Error::new(other.span(), "expected a string or a number")),
+                other => Err(Error::new(other.span(), "expected a string or a number")),
             };
         }
         if input.peek(Ident) || input.peek(Token![::]) {
             return Ok(Self::Expr(Expr::Path(input.parse()?)));
         }
-        Err(input.error("expected a value: a literal, a path, or `{expression}`"))
+        Err(expected(input, "expected a value: a literal, a path, or `{expression}`"))
     }
+}
+
+/// An error at the next token; under the whole macro when there is none.
+pub(crate) fn expected(input: ParseStream<'_>, message: impl std::fmt::Display) -> Error {
+    if input.is_empty() { Error::new(proc_macro2::Span::call_site(), message) } else { input.error(message) }
 }

@@ -7,7 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Error, FnArg, ItemFn, LitStr, Meta, Result, Token, Type};
 
-pub(crate) fn expand(options: TokenStream, function: TokenStream) -> TokenStream {
+pub(crate) fn expand(options: TokenStream, function: &TokenStream) -> TokenStream {
     let parsed: ItemFn = match syn::parse2(function.clone()) {
         Ok(parsed) => parsed,
         // Whatever it is, the compiler sees it too, so that there is no second error about its absence.

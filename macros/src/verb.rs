@@ -1,12 +1,12 @@
 //! The verbs: `verb!([stage:] FILTER [, ARGUMENT])`.
 
 use crate::ast::{Filter, Stage, Staged};
-use crate::check;
+use crate::{check, parse};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Error, Expr, Ident, Lit, LitInt, LitStr, Result, Token};
+use syn::{Error, Expr, Ident, Lit, LitInt, LitStr, Result, Token, braced, token};
 
 pub(crate) fn filter(input: TokenStream) -> TokenStream {
     or_error(
@@ -83,6 +83,9 @@ pub(crate) fn rewrite(input: TokenStream) -> TokenStream {
             check::pattern_parses(&input.fork().parse()?)?;
         }
         let pattern: Expr = input.parse()?;
+        if !input.peek(Token![=>]) {
+            return Err(parse::expected(input, "after the pattern comes what it becomes: `\"the\" => \"teh\"`"));
+        }
         input.parse::<Token![=>]>()?;
         let with: Expr = input.parse()?;
         Ok(quote!(::core::convert::AsRef::<str>::as_ref(&#pattern), #with))
@@ -121,7 +124,7 @@ fn comma(input: ParseStream<'_>, wants: &str) -> Result<()> {
     } else if !input.is_empty() {
         return Err(input.error("expected `&&`, `||` or `,`"));
     }
-    Err(input.error(format!("after the filter comes {wants}")))
+    Err(parse::expected(input, format!("after the filter comes {wants}")))
 }
 
 fn end(input: ParseStream<'_>) -> Result<()> {
@@ -143,7 +146,13 @@ fn duration(input: ParseStream<'_>) -> Result<TokenStream> {
             _ => Err(Error::new(span, "a time needs its unit: `300ms` or `2s`")),
         };
     }
-    let expr: Expr = input.parse()?;
+    let expr: Expr = if input.peek(token::Brace) {
+        let inner;
+        braced!(inner in input);
+        inner.parse()?
+    } else {
+        input.parse()?
+    };
     Ok(quote!(#expr))
 }
 

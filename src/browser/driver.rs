@@ -40,7 +40,7 @@ impl Driver {
     }
 
     async fn start() -> Result<Self, BrowserError> {
-        let program = find::chromedriver()?;
+        let program = find::chromedriver().map_err(BrowserError::Missing)?;
         let failed =
             |error: std::io::Error| BrowserError::Driver(format!("{} did not start: {error}", program.display()));
         // The guardian removes it.

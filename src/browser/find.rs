@@ -1,15 +1,14 @@
-//! Where the driver and the browser are.
+//! Where the driver and the browser are. Knows nothing of the crate: xtask, which installs them, includes this file.
 
-use super::BrowserError;
 use std::env;
 use std::path::{Path, PathBuf};
 
 /// What to say when something is missing. `cargo xtask demo` of this repository does it by itself.
-const INSTALL: &str = "Debian and Ubuntu: `apt-get install chromium chromium-driver chromium-headless-shell`; \
+pub(crate) const INSTALL: &str = "Debian: `apt-get install chromium chromium-driver chromium-headless-shell`; \
                        macOS: `brew install --cask chromium chromedriver`";
 
 /// Chromedriver: by `HOLDUP_CHROMEDRIVER`, on the `PATH`, in the usual places.
-pub(super) fn chromedriver() -> Result<PathBuf, BrowserError> {
+pub(crate) fn chromedriver() -> Result<PathBuf, String> {
     const USUAL: [&str; 4] = [
         "/usr/bin/chromedriver",
         "/usr/lib/chromium/chromedriver",
@@ -21,7 +20,7 @@ pub(super) fn chromedriver() -> Result<PathBuf, BrowserError> {
 
 /// Chromium: by `HOLDUP_CHROMIUM`, the headless shell first (it starts three times faster, and is silent), then the
 /// full one. Debian's wrapper script is passed over, since it adds arguments of its own.
-pub(super) fn chromium() -> Result<PathBuf, BrowserError> {
+pub(crate) fn chromium() -> Result<PathBuf, String> {
     const USUAL: [&str; 6] = [
         "/usr/lib/chromium/chromium-headless-shell",
         "/usr/lib/chromium/chromium",
@@ -37,19 +36,17 @@ pub(super) fn chromium() -> Result<PathBuf, BrowserError> {
     }
 }
 
-fn find(variable: &str, names: &[&str], usual: &[&str], what: &str) -> Result<PathBuf, BrowserError> {
+fn find(variable: &str, names: &[&str], usual: &[&str], what: &str) -> Result<PathBuf, String> {
     if let Some(said) = env::var_os(variable) {
         let path = PathBuf::from(said);
-        let missing = || BrowserError::Missing(format!("{variable} says {}, and there is nothing", path.display()));
+        let missing = || format!("{variable} says {}, and there is nothing", path.display());
         return if path.exists() { Ok(path) } else { Err(missing()) };
     }
     let path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&path).flat_map(|folder| names.iter().map(move |name| folder.join(name)));
     let all = on_path.chain(usual.iter().map(PathBuf::from));
     all.into_iter().find(|path| is_file(path)).ok_or_else(|| {
-        BrowserError::Missing(format!(
-            "there is no {what} on this machine\n  help: {INSTALL}\n  help: or say where it is with {variable}"
-        ))
+        format!("there is no {what} on this machine\n  help: {INSTALL}\n  help: or say where it is with {variable}")
     })
 }
 

@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 const GUARD: &str = r#"
 read -r group
 cat >/dev/null
-[ -n "$group" ] && kill -KILL -- "-$group" 2>/dev/null
+[ -n "$group" ] && kill -s KILL -- "-$group" 2>/dev/null
 tries=0
 until rm -rf -- "$1" 2>/dev/null || [ "$tries" -ge 100 ]; do tries=$((tries + 1)); done
 "#;

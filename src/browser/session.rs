@@ -38,7 +38,7 @@ impl Browser {
         ca: &CertificateAuthority,
         journal: Arc<Journal>,
     ) -> Result<Self, BrowserError> {
-        let binary = find::chromium()?;
+        let binary = find::chromium().map_err(BrowserError::Missing)?;
         let driver = Driver::shared().await?;
         let launch = Launch { binary: &binary, proxy, spki: ca.spki_sha256(), is_root: is_root() };
         let capabilities = capabilities::chromium(&launch);

@@ -102,7 +102,8 @@ proptest! {
             match call {
                 Call::Register => { hold_of(&mut desk); rules += 1; }
                 Call::Claim(rule, flow) if rule < rules && !parked.contains(&flow) => {
-                    if park(&mut desk, RuleId(rule), flow) == Claim::Park { parked.insert(flow); }
+                    let claim = park(&mut desk, RuleId(rule), flow);
+                    parked.extend((claim == Claim::Park).then_some(flow));
                 }
                 Call::Take(rule) if rule < rules => if let Some(p) = desk.take(RuleId(rule)) {
                     prop_assert!(parked.contains(&p.flow.0));

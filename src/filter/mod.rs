@@ -8,9 +8,9 @@ mod field;
 mod print;
 mod term;
 
-pub use explain::Explanation;
 pub use field::{Field, Side};
-pub use term::{Op, Term};
+pub use term::Op;
+pub(crate) use term::Term;
 
 use crate::flow::{Request, Response, StageName};
 
@@ -19,11 +19,11 @@ use crate::flow::{Request, Response, StageName};
 #[non_exhaustive]
 pub enum Filter {
     /// Every one of these.
-    All(Vec<Filter>),
+    All(Vec<Self>),
     /// At least one of these.
-    Any(Vec<Filter>),
+    Any(Vec<Self>),
     /// Not this.
-    Not(Box<Filter>),
+    Not(Box<Self>),
     /// One comparison.
     Term(Term),
 }

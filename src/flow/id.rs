@@ -22,4 +22,4 @@ impl fmt::Display for FlowId {
 
 /// Names one rule, in the order of declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RuleId(pub(crate) u64);
+pub(crate) struct RuleId(pub(crate) u64);

@@ -43,11 +43,8 @@ pub(super) async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, tar
         return shared.trouble(Fault::new(FaultStage::Internal, "CONNECT on a connection that is not the proxy's own"));
     };
     let mut socket = parts.io.into_inner().into_inner();
-    let (spoken, seen) = match sniff(&mut socket, parts.read_buf).await {
-        Ok(Some(sniffed)) => sniffed,
-        // Browsers open connections ahead of need, and drop them unused.
-        Ok(None) | Err(_) => return,
-    };
+    // Browsers open connections ahead of need, and drop them unused.
+    let Ok(Some((spoken, seen))) = sniff(&mut socket, parts.read_buf).await else { return };
     socket.unread(seen);
     match spoken {
         Spoken::Tls => serve_tls(shared, socket, target).await,
@@ -113,8 +110,8 @@ impl Connection {
     {
         let io = TokioIo::new(Flushing::new(io, Arc::clone(&self.flushes)));
         let service = Arc::clone(&self);
-        let (streams, spawned) = Streams::new();
-        let connection = hyper::server::conn::http2::Builder::new(streams)
+        let streams = Streams::default();
+        let connection = hyper::server::conn::http2::Builder::new(streams.clone())
             // A page may have this many requests parked at once.
             .max_concurrent_streams(10_000)
             .max_header_list_size(http::MAX_HEADERS)
@@ -135,7 +132,7 @@ impl Connection {
                 }
             }
         };
-        let end = streams::run(stoppable, spawned).await;
+        let end = streams::run(stoppable, streams).await;
         self.ended(end);
     }
 

@@ -1,5 +1,6 @@
 //! Content-encodings and charsets: bodies as their author wrote them. Pure.
 
+use super::hop;
 use crate::flow::{Fault, FaultStage};
 use bytes::Bytes;
 use encoding_rs::Encoding;
@@ -103,23 +104,29 @@ const ABOUT_BYTES: [HeaderName; 8] = [
 
 /// Makes a head fit a body that was put in its place.
 pub(super) fn fit_head(headers: &mut HeaderMap, length: usize) {
-    ABOUT_BYTES.iter().for_each(|name| drop(headers.remove(name)));
+    hop::remove(headers, &ABOUT_BYTES);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
 }
 
 /// Keeps a changed answer out of every cache. `no-cache`, not `no-store`: with the latter Chromium keeps no timing entry.
 pub(super) fn forbid_caching(headers: &mut HeaderMap) {
-    for name in [header::ETAG, header::LAST_MODIFIED, header::EXPIRES, header::AGE, header::PRAGMA] {
-        headers.remove(name);
-    }
+    hop::remove(headers, &[header::ETAG, header::LAST_MODIFIED, header::EXPIRES, header::AGE, header::PRAGMA]);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+}
+
+/// Makes a browser ask again before it uses a kept answer, so that rules which are declared later see the request.
+/// Validators stay: who asks may still be told that nothing has changed.
+pub(super) fn revalidate(headers: &mut HeaderMap) {
+    let never_kept = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("no-store"));
+    if !headers.get_all(header::CACHE_CONTROL).into_iter().any(never_kept) {
+        hop::remove(headers, &[header::EXPIRES]);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
 }
 
 /// Makes the server send the whole body, in a coding that can be read.
 pub(super) fn ask_for_whole_body(headers: &mut HeaderMap) {
-    for name in [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_RANGE, header::RANGE] {
-        headers.remove(name);
-    }
+    hop::remove(headers, &[header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_RANGE, header::RANGE]);
     if headers.contains_key(header::ACCEPT_ENCODING) {
         headers.insert(header::ACCEPT_ENCODING, DECODABLE);
     }

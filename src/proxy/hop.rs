@@ -1,7 +1,7 @@
 //! Headers that belong to one connection only (RFC 9110, section 7.6.1), and those that a translation needs. Pure.
 
+use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{HeaderMap as Map, StatusCode};
 
 const HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
@@ -16,7 +16,7 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 /// The headers that go on. Made anew instead of removing some, since removal would disturb the order.
 pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     let named = tokens(headers, &header::CONNECTION);
-    let mut on = Map::with_capacity(headers.len());
+    let mut on = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let goes = !HOP_BY_HOP.contains(name) && !named.iter().any(|token| token == name.as_str());
         if goes {
@@ -28,6 +28,17 @@ pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
         on.insert(header::TE, HeaderValue::from_static("trailers"));
     }
     on
+}
+
+/// Removes headers without disturbing the order of the others, as `HeaderMap::remove` would.
+pub(super) fn remove(headers: &mut HeaderMap, names: &[HeaderName]) {
+    if names.iter().any(|name| headers.contains_key(name)) {
+        let mut rest = HeaderMap::with_capacity(headers.len());
+        headers.iter().filter(|(name, _)| !names.contains(name)).for_each(|(name, value)| {
+            rest.append(name, value.clone());
+        });
+        *headers = rest;
+    }
 }
 
 /// The protocol that a request wants to change to (`websocket`), if it does.

@@ -4,7 +4,7 @@ use super::body::{Message, Source};
 use super::connection::{self, Connection};
 use super::delivery::{Delivery, Ticket};
 use super::gate::Pass;
-use super::{hop, tunnel};
+use super::{content, hop, tunnel};
 use crate::desk::AbortKind;
 use crate::flow::{Content, Fault, FaultStage, Outcome, Request, Response, Target};
 use crate::journal::Event;
@@ -38,7 +38,7 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
 
     let (mut response, client_upgrade) = match shared.gate.request(&ticket, &mut request).await {
         Ok(Pass::Abort(kind)) => return Err(connection.cut(ticket, kind)),
-        Ok(Pass::Answer(response)) => (response, None),
+        Ok(Pass::Answer(response)) => (*response, None),
         Ok(Pass::On) => {
             shared.journal.write(Event::Sent { flow: ticket.flow() });
             let head = request.head.clone();
@@ -144,7 +144,10 @@ fn refuse(connection: &Connection, why: &str) -> Answer {
 impl Connection {
     /// The flow's answer, whose body ends the flow when it has been handed to the socket.
     fn deliver(&self, ticket: Ticket, response: Message<Response>, is_head: bool) -> Answer {
-        let Message { head, mut body, extensions } = response;
+        let Message { mut head, mut body, extensions } = response;
+        if self.shared.revalidates.load(Ordering::Relaxed) {
+            content::revalidate(&mut head.headers);
+        }
         if is_head || hop::never_has_body(head.status) {
             body = Source::default();
         }

@@ -7,6 +7,7 @@ use crate::journal::{Event, Journal};
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -30,7 +31,8 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let upstreams = Upstreams::new(address);
-        let shared = Arc::new(Shared { address, journal, gate, upstreams, ca, tasks: Tasks::new() });
+        let (tasks, revalidates) = (Tasks::new(), AtomicBool::new(true));
+        let shared = Arc::new(Shared { address, journal, gate, upstreams, ca, tasks, revalidates });
         shared.tasks.spawn(accept(Arc::clone(&shared), listener));
         Ok(Self { shared })
     }
@@ -41,6 +43,11 @@ impl Proxy {
 
     pub(crate) fn upstreams(&self) -> &Upstreams {
         &self.shared.upstreams
+    }
+
+    /// From now on what upstreams say of caching reaches the browser.
+    pub(crate) fn let_browsers_cache(&self) {
+        self.shared.revalidates.store(false, Ordering::Relaxed);
     }
 
     /// Takes no more connections, lets flows that are under way finish for a moment, then cuts them off.

@@ -26,6 +26,7 @@ use crate::ca::CertificateAuthority;
 use crate::journal::Journal;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What all connections of one proxy share.
 #[derive(Debug)]
@@ -36,4 +37,6 @@ pub(crate) struct Shared {
     pub(crate) upstreams: Upstreams,
     pub(crate) ca: Arc<CertificateAuthority>,
     pub(crate) tasks: listener::Tasks,
+    /// Whether browsers are made to ask again before they use what they keep.
+    pub(crate) revalidates: AtomicBool,
 }

@@ -5,48 +5,43 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::rt::Executor;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use tokio::sync::mpsc;
 
 type Stream = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Takes the streams that hyper spawns.
-#[derive(Clone, Debug)]
-pub(super) struct Streams(mpsc::UnboundedSender<Stream>);
-
-/// The streams that were spawned and not yet started.
-pub(super) type Spawned = mpsc::UnboundedReceiver<Stream>;
+/// Takes the streams that hyper spawns, which it does only while its connection is polled: nobody need be woken.
+#[derive(Clone, Default)]
+pub(super) struct Streams(Arc<Mutex<Vec<Stream>>>);
 
 impl Streams {
-    pub(super) fn new() -> (Self, Spawned) {
-        let (sender, spawned) = mpsc::unbounded_channel();
-        (Self(sender), spawned)
+    fn take(&self) -> Vec<Stream> {
+        // A stream is pushed whole or not at all, so a panic elsewhere leaves the list intact.
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        // Without a receiver the connection is gone, and its streams with it.
-        let _ = self.0.send(Box::pin(stream));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::pin(stream));
     }
 }
 
 /// Runs a connection and its streams to the connection's end. Streams that are left then are dropped: their client is gone.
-pub(super) async fn run<C: Future>(connection: C, mut spawned: Spawned) -> C::Output {
+pub(super) async fn run<C: Future>(connection: C, spawned: Streams) -> C::Output {
     let mut connection = std::pin::pin!(connection);
     let mut streams = FuturesUnordered::new();
     poll_fn(|cx| {
         loop {
-            while let Poll::Ready(Some(stream)) = spawned.poll_recv(cx) {
-                streams.push(stream);
-            }
             while let Poll::Ready(Some(())) = streams.poll_next_unpin(cx) {}
             if let Poll::Ready(end) = connection.as_mut().poll(cx) {
                 return Poll::Ready(end);
             }
-            if spawned.is_empty() {
+            let new = spawned.take();
+            if new.is_empty() {
                 return Poll::Pending;
             }
+            streams.extend(new);
         }
     })
     .await

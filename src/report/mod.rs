@@ -10,4 +10,4 @@ pub use error::{TestError, TestResult};
 pub use failure::Failure;
 pub(crate) use findings::{finding, journal_tail, rule_faults};
 pub(crate) use misuse::misuse;
-pub(crate) use wait::{Scene, caught_although_none_expected, expired, never_applied, unfinished};
+pub(crate) use wait::{Scene, caught_although_none_expected, expired, never_applied, still_waited_for, unfinished};

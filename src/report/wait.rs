@@ -45,6 +45,13 @@ pub(crate) fn unfinished(scene: &Scene<'_>, flow: FlowId, waited: Duration, plac
         .help("the upstream may be slow, a later rule may park it, or the page may not read it; wait longer with `.within(..)`")
 }
 
+/// A flow was to be given up by its client, and was not.
+pub(crate) fn still_waited_for(scene: &Scene<'_>, flow: FlowId, waited: Duration, place: Place) -> Failure {
+    parked_now(Failure::bare(format!("the browser did not give {flow} up within {waited:?}")).at(place), scene).help(
+        "a page that goes into the back/forward cache keeps its calls; an AbortController or a closed tab ends them",
+    )
+}
+
 /// What passed, what came nearest, what came too early, and what is parked.
 fn near(mut failure: Failure, scene: &Scene<'_>, rule: &Rule) -> Failure {
     let (earlier, since): (Vec<_>, Vec<_>) =
@@ -74,6 +81,11 @@ fn near(mut failure: Failure, scene: &Scene<'_>, rule: &Rule) -> Failure {
         failure = failure
             .section("these came too early:", lines.collect())
             .help("declare the rule before the action that makes the request");
+    }
+    let troubles = scene.journal.troubles();
+    if !troubles.is_empty() {
+        let lines = troubles.iter().map(ToString::to_string).collect();
+        failure = failure.section("trouble on connections, before any flow:", lines);
     }
     parked_now(failure, scene)
 }

@@ -62,12 +62,10 @@ impl IntoFuture for Delivery {
 /// Something whose end can be waited for: a [`Held`](crate::Held) flow, or a [`Delivery`].
 pub trait Ends: sealed::Sealed {
     #[doc(hidden)]
-    #[expect(private_interfaces, reason = "only the crate calls it")]
     fn end(&self) -> End;
 }
 
 impl Ends for Delivery {
-    #[expect(private_interfaces, reason = "only the crate calls it")]
     fn end(&self) -> End {
         self.end.clone()
     }

@@ -4,7 +4,7 @@ use super::{Delivery, Ends, IntoAnswer, scene};
 use crate::desk::AbortKind;
 use crate::flow::{FlowId, Outcome, Place, Request, Response, Stage};
 use crate::proxy::{End, Gate, Heads, HeldParts, Verdict};
-use crate::report::{Failure, unfinished};
+use crate::report::{Failure, still_waited_for, unfinished};
 use bytes::Bytes;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -67,10 +67,19 @@ impl<S: Stage> Held<S> {
     }
 
     /// Resolves the moment the browser gives the flow up: at EOF on HTTP/1, at RST_STREAM on HTTP/2.
-    pub async fn cancelled(&self) {
-        let mut end = self.parts.end.clone();
-        // A parked flow ends in no other way, and a proxy that is gone has no clients.
-        let _ = end.wait_for(Option::is_some).await;
+    ///
+    /// A navigation does not always do that: a full Chromium may keep the page, and its calls, in its back/forward cache.
+    ///
+    /// # Errors
+    /// When the browser still waits for the flow at the end of the hold's patience.
+    #[track_caller]
+    pub fn cancelled(&self) -> impl Future<Output = Result<(), Failure>> + Send + '_ {
+        let (place, mut end) = (Place::here(), self.parts.end.clone());
+        async move {
+            // A parked flow ends in no other way, and a proxy that is gone has no clients.
+            let gone = tokio::time::timeout(self.patience, end.wait_for(Option::is_some)).await.is_ok();
+            if gone { Ok(()) } else { Err(still_waited_for(&scene(&self.gate), self.flow(), self.patience, place)) }
+        }
     }
 
     /// Whether the browser has given the flow up already.

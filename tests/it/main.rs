@@ -1,7 +1,13 @@
 //! Real clients through the proxy to real servers, without a browser.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::too_many_lines)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod basics;
+mod failures;
+mod holding;
+mod many;
+
+mod trouble;
+mod verbs;

@@ -129,10 +129,8 @@ async fn answer(mut request: Request<Incoming>, state: Arc<State>) -> Result<Res
         "/text" => coded(b"the cat and the dog", &param),
         "/bytes" => Response::new(zeros(param.parse().unwrap())),
         "/count" => Response::new(full(count(request).await.to_string())),
-        "/broken" => Response::new(broken()),
         "/upgrade" => upgrade(&mut request),
         "/cached" => cached(&request),
-        "/status" => Response::new(full("")),
         path => Response::new(full(format!("this is {path}"))),
     };
     if let Some(status) = param.strip_prefix("status=") {
@@ -213,26 +211,6 @@ fn zeros(count: usize) -> Body {
     let chunk = Bytes::from(vec![0; CHUNK]);
     let frames = (0..count.div_ceil(CHUNK)).map(move |i| Ok(Frame::data(chunk.slice(..CHUNK.min(count - i * CHUNK)))));
     StreamBody::new(futures_util::stream::iter(frames)).boxed()
-}
-
-/// Says ten bytes, sends five, and dies.
-fn broken() -> Body {
-    struct Broken(bool);
-    impl hyper::body::Body for Broken {
-        type Data = Bytes;
-        type Error = Infallible;
-        fn poll_frame(
-            mut self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            let first = !std::mem::replace(&mut self.0, true);
-            std::task::Poll::Ready(first.then(|| Ok(Frame::data(Bytes::from_static(b"12345")))))
-        }
-        fn size_hint(&self) -> hyper::body::SizeHint {
-            hyper::body::SizeHint::with_exact(10)
-        }
-    }
-    Broken(false).boxed()
 }
 
 /// Switches to a protocol that echoes bytes.

@@ -1,1 +1,56 @@
-fn main() {}
+//! The two commands of the README: `cargo xtask demo` and `cargo xtask test`.
+#![allow(clippy::print_stderr, reason = "a command line tool speaks on stderr")]
+
+#[allow(dead_code, reason = "shared with the crate, which uses all of it")]
+#[path = "../../src/browser/find.rs"]
+mod find;
+mod install;
+
+use std::env;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+const USAGE: &str = "usage: cargo xtask demo    shows a race, lost on purpose in a real browser
+       cargo xtask test    checks everything: format, lints, tests, documentation";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["demo"] => install::browser().and_then(|()| demo()),
+        ["test"] => install::browser().and_then(|()| test()),
+        _ => Err(USAGE.to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo() -> Result<(), String> {
+    cargo(&["run", "--quiet", "--example", "ajax_race"], &[])
+}
+
+fn test() -> Result<(), String> {
+    cargo(&["fmt", "--all", "--check"], &[])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    // Tests, examples and documentation examples.
+    cargo(&["test", "--workspace"], &[])?;
+    cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
+}
+
+/// Runs cargo in the repository, wherever xtask was called.
+fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
+    let shown = format!("cargo {}", arguments.join(" "));
+    eprintln!("$ {shown}");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).envs(variables.iter().copied()).current_dir(root);
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{shown}` failed ({status})")),
+        Err(error) => Err(format!("`{shown}` could not be started: {error}")),
+    }
+}

@@ -1,7 +1,9 @@
 //! The door of the desk: where a flow asks which rules want it, and where it waits.
 //!
-//! [`walk`] is the flows' side; this file is the tests' side and the state that both share.
+//! [`walk`] and [`park`] are the flows' side; this file is the tests' side, and the state that both share.
 
+mod apply;
+mod park;
 mod parked;
 mod walk;
 

@@ -1,17 +1,15 @@
 //! What passes between a parked flow and the test that holds it.
 
 use super::End;
-use crate::desk::{AbortKind, Rule};
+use crate::desk::AbortKind;
 use crate::flow::{Fault, FlowId, Request, Response};
 use bytes::Bytes;
-use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// What the test gets to see of a parked flow.
 #[derive(Debug)]
 pub(crate) struct HeldParts {
     pub(crate) flow: FlowId,
-    pub(crate) rule: Arc<Rule>,
     pub(crate) request: Request,
     /// There at the response stage.
     pub(crate) response: Option<Response>,

@@ -1,18 +1,15 @@
 //! A flow walks past the rules, in the order of declaration.
 
-use super::{Gate, Heads, HeldParts, Order, Verdict, Waiting};
-use crate::desk::{AbortKind, Action, Claim, Rule, RuleSet};
+use super::Gate;
+use super::apply::{delay, made, replace, rewrite};
+use super::park::Claimed;
+use crate::desk::{AbortKind, Action, Rule, RuleSet};
 use crate::filter::Truth;
-use crate::flow::{Content, Fault, FaultStage, Request, Response, StageName};
-use crate::journal::Event;
-use crate::proxy::body::{Head, LIMIT, Message, Source};
+use crate::flow::{Fault, Request, Response, StageName};
+use crate::proxy::body::Message;
 use crate::proxy::content;
 use crate::proxy::delivery::Ticket;
-use http::header::{self, HeaderValue};
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 /// How a request leaves the gate.
@@ -20,16 +17,16 @@ pub(in crate::proxy) enum Pass {
     /// On to the upstream.
     On,
     /// Answered here.
-    Answer(Message<Response>),
+    Answer(Box<Message<Response>>),
     /// Cut off.
     Abort(AbortKind),
 }
 
 /// What becomes of a flow after one rule.
-enum Next {
+pub(super) enum Next {
     /// The next rule.
     Rule,
-    Answer(Message<Response>),
+    Answer(Box<Message<Response>>),
     Abort(AbortKind),
 }
 
@@ -69,7 +66,7 @@ impl Gate {
     ) -> Result<Next, Fault> {
         match self.claim(rule, ticket, &message.head, None) {
             Claimed::Passed => Ok(Next::Rule),
-            Claimed::Parked(mut orders) => self.wait_at_request(rule, ticket, message, &mut orders).await,
+            Claimed::Parked(mut orders) => Ok(self.wait_at_request(rule, ticket, message, &mut orders).await),
             Claimed::Acts => match &rule.action {
                 Action::Hold | Action::Watch | Action::Replace(_) => Ok(Next::Rule),
                 Action::Delay(by) => {
@@ -85,30 +82,6 @@ impl Gate {
                 }
             },
         }
-    }
-
-    async fn wait_at_request(
-        &self,
-        rule: &Arc<Rule>,
-        ticket: &Ticket,
-        message: &mut Message<Request>,
-        orders: &mut mpsc::UnboundedReceiver<Order>,
-    ) -> Result<Next, Fault> {
-        let mut verdict = self.verdict(message, orders, true).await;
-        if let Verdict::ReleaseAfter(other, heads) = verdict {
-            ended(other).await;
-            verdict = Verdict::Release(heads);
-        }
-        match verdict {
-            Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) => edit_request(message, heads),
-            Verdict::Advance(heads, reply) => {
-                edit_request(message, heads);
-                self.lock().advancing.insert(ticket.flow(), (rule.id, reply));
-            }
-            Verdict::Respond(response) => return Ok(Next::Answer(made(&response))),
-            Verdict::Abort(kind) => return Ok(Next::Abort(kind)),
-        }
-        Ok(Next::Rule)
     }
 
     /// Walks an answer past the rules of its stage; some when it is to be cut off.
@@ -129,7 +102,7 @@ impl Gate {
             }
             match self.act_on_response(rule, ticket, request, message, arrival).await? {
                 Next::Rule => {}
-                Next::Answer(answer) => *message = answer,
+                Next::Answer(answer) => *message = *answer,
                 Next::Abort(kind) => return Ok(Some(kind)),
             }
         }
@@ -163,134 +136,6 @@ impl Gate {
         }
         Ok(Next::Rule)
     }
-
-    /// A flow that `advance` sent on parks again with its response, and goes straight to the test that asked.
-    async fn come_back(&self, ticket: &Ticket, request: &Request, message: &mut Message<Response>) -> Next {
-        let Some((rule, reply)) = self.lock().advancing.remove(&ticket.flow()) else { return Next::Rule };
-        let (mut orders, parts) = {
-            let mut state = self.lock();
-            if state.desk.park_again(rule, ticket.flow(), self.journal.now()) != Claim::Park {
-                return Next::Rule;
-            }
-            let rule = Arc::clone(state.desk.rule(rule));
-            let (waiting, orders) = self.waiting(&mut state, &rule, ticket, request, Some(&message.head));
-            let parts = waiting.parts.take();
-            (orders, parts)
-        };
-        if let Some(parts) = parts
-            && let Err(parts) = reply.send(parts)
-        {
-            // The test no longer waits for it: nobody would decide.
-            self.decide(
-                parts.flow,
-                "released, since nobody waits for its response",
-                None,
-                Verdict::Release(Heads::default()),
-            );
-        }
-        self.wait_at_response(message, &mut orders).await
-    }
-
-    async fn wait_at_response(
-        &self,
-        message: &mut Message<Response>,
-        orders: &mut mpsc::UnboundedReceiver<Order>,
-    ) -> Next {
-        let mut verdict = self.verdict(message, orders, false).await;
-        if let Verdict::ReleaseAfter(other, heads) = verdict {
-            ended(other).await;
-            verdict = Verdict::Release(heads);
-        }
-        match verdict {
-            Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) | Verdict::Advance(heads, _) => {
-                if let Some(response) = heads.response {
-                    message.head = *response;
-                    message.settle_edits();
-                }
-                Next::Rule
-            }
-            Verdict::Respond(response) => Next::Answer(made(&response)),
-            Verdict::Abort(kind) => Next::Abort(kind),
-        }
-    }
-
-    /// Waits, parked, for what the test decides. Meanwhile a request's body is read ahead: on HTTP/1 a client that
-    /// leaves is noticed only behind what it has sent.
-    async fn verdict<H: Head>(
-        &self,
-        message: &mut Message<H>,
-        orders: &mut mpsc::UnboundedReceiver<Order>,
-        read_ahead: bool,
-    ) -> Verdict {
-        let mut reading = read_ahead;
-        loop {
-            let order = tokio::select! {
-                order = orders.recv() => order,
-                () = message.body.read_ahead(LIMIT), if reading => {
-                    reading = false;
-                    continue;
-                }
-            };
-            match order {
-                Some(Order::Read(reply)) => {
-                    let read = message.read().await;
-                    let bytes = read.map(|()| message.head.content_mut().bytes().cloned().unwrap_or_default());
-                    let _ = reply.send(bytes);
-                }
-                Some(Order::Verdict(verdict)) => return verdict,
-                // The gate keeps the sender until it has sent a verdict.
-                None => return Verdict::Release(Heads::default()),
-            }
-        }
-    }
-
-    /// Counts a match, and does under one lock what the whole test may see at once.
-    fn claim(&self, rule: &Arc<Rule>, ticket: &Ticket, request: &Request, response: Option<&Response>) -> Claimed {
-        let mut state = self.lock();
-        let (flow, place, text) = (ticket.flow(), rule.place, Arc::clone(&rule.text));
-        let claimed = match state.desk.claim(rule.id, flow, rule.stage, self.journal.now()) {
-            Claim::Pass => return Claimed::Passed,
-            Claim::Act => {
-                self.journal.write(Event::Ruled { flow, rule: text, place });
-                if matches!(rule.action, Action::Watch) {
-                    state.watched.entry(rule.id).or_default().push_back(flow);
-                }
-                Claimed::Acts
-            }
-            Claim::Park => {
-                self.journal.write(Event::Parked { flow, stage: rule.stage, rule: text, place });
-                let (_, orders) = self.waiting(&mut state, rule, ticket, request, response);
-                Claimed::Parked(orders)
-            }
-        };
-        drop(state);
-        self.changed.notify_waiters();
-        claimed
-    }
-
-    /// Makes the place where a flow waits.
-    fn waiting<'a>(
-        &self,
-        state: &'a mut super::State,
-        rule: &Arc<Rule>,
-        ticket: &Ticket,
-        request: &Request,
-        response: Option<&Response>,
-    ) -> (&'a mut Waiting, mpsc::UnboundedReceiver<Order>) {
-        let (sender, orders) = mpsc::unbounded_channel();
-        let flow = ticket.flow();
-        let end = state.ends.entry(flow).or_insert_with(|| watch::Sender::new(None)).subscribe();
-        let rule = Arc::clone(rule);
-        let parts = HeldParts { flow, rule, request: request.clone(), response: response.cloned(), end };
-        state.waiting.insert(flow, Waiting { orders: sender, parts: Some(parts) });
-        (state.waiting.get_mut(&flow).expect("inserted in the line above"), orders)
-    }
-}
-
-enum Claimed {
-    Passed,
-    Acts,
-    Parked(mpsc::UnboundedReceiver<Order>),
 }
 
 /// Whether a rule wants a request, once what it hangs on was read.
@@ -328,52 +173,4 @@ async fn prepare(rules: &RuleSet, host: &str, message: &mut Message<Request>) ->
         }
     }
     Ok(())
-}
-
-fn edit_request(message: &mut Message<Request>, heads: Heads) {
-    if let Some(request) = heads.request {
-        message.head = *request;
-        message.settle_edits();
-    }
-}
-
-/// An answer that comes from a rule or a test.
-fn made(response: &Response) -> Message<Response> {
-    let mut head = response.clone();
-    let bytes = head.content.bytes().cloned().unwrap_or_default();
-    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    head.content = Content::Read(bytes.clone());
-    Message::new(head, Source::whole(bytes))
-}
-
-async fn replace(message: &mut Message<Response>, file: &Path) -> Result<(), Fault> {
-    let path = file.to_owned();
-    let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
-    let read = read.map_err(|error| Fault::from_error(FaultStage::Internal, "reading a file", &error))?;
-    let bytes = read.map_err(|error| {
-        Fault::from_error(FaultStage::Rule, &format!("replace! cannot read {}", file.display()), &error)
-    })?;
-    message.head.set_body(bytes);
-    message.settle_edits();
-    content::forbid_caching(&mut message.head.headers);
-    Ok(())
-}
-
-fn rewrite<H: Head>(message: &mut Message<H>, pattern: &regex::Regex, with: &str) {
-    let Some(body) = message.head.content_mut().bytes().cloned() else { return };
-    if let Some(changed) = content::rewrite(message.head.headers(), &body, pattern, with) {
-        *message.head.content_mut() = Content::Edited(changed);
-        message.settle_edits();
-    }
-}
-
-/// Goes on this long after arrival. A client that leaves meanwhile drops the flow, and the wait with it.
-async fn delay(arrival: Instant, by: Duration) {
-    tokio::time::sleep_until(arrival + by).await;
-}
-
-/// Resolves once another flow has ended.
-async fn ended(mut other: super::End) {
-    // A sender that is gone without a word means that the proxy is.
-    let _ = other.wait_for(Option::is_some).await;
 }

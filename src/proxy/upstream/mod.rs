@@ -12,7 +12,7 @@ use super::http::{MAX_HEADERS, OPEN_WINDOW};
 use crate::flow::{Content, Fault, FaultStage, Request, Response, Target};
 use connector::{Connector, Protocols, Used};
 use hosts::Hosts;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::{Uri, Version};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -118,7 +118,7 @@ impl Upstreams {
         let (parts, body) = response.into_parts();
         let mut headers = hop::end_to_end(&parts.headers);
         // It would lead the browser past the proxy.
-        headers.remove(HeaderName::from_static("alt-svc"));
+        hop::remove(&mut headers, &[header::ALT_SVC]);
         let (status, version, content) = (parts.status, parts.version, Content::Streaming);
         let head = Response { status, version, headers, content };
         Ok(Message { head, body: Source::stream(body), extensions: parts.extensions })

@@ -1,0 +1,1 @@
+price.textContent = 'price: ' + 42

@@ -1,0 +1,45 @@
+//! What rules do to a flow without the test looking.
+
+use crate::flow::{Content, Fault, FaultStage, Response};
+use crate::proxy::body::{Head, Message, Source};
+use crate::proxy::content;
+use http::header::{self, HeaderValue};
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// An answer that comes from a rule or a test.
+pub(super) fn made(response: &Response) -> Box<Message<Response>> {
+    let mut head = response.clone();
+    let bytes = head.content.bytes().cloned().unwrap_or_default();
+    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    head.content = Content::Read(bytes.clone());
+    Box::new(Message::new(head, Source::whole(bytes)))
+}
+
+pub(super) async fn replace(message: &mut Message<Response>, file: &Path) -> Result<(), Fault> {
+    let path = file.to_owned();
+    let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
+    let read = read.map_err(|error| Fault::from_error(FaultStage::Internal, "reading a file", &error))?;
+    let bytes = read.map_err(|error| {
+        Fault::from_error(FaultStage::Rule, &format!("replace! cannot read {}", file.display()), &error)
+    })?;
+    message.head.set_body(bytes);
+    message.settle_edits();
+    content::forbid_caching(&mut message.head.headers);
+    Ok(())
+}
+
+pub(super) fn rewrite<H: Head>(message: &mut Message<H>, pattern: &regex::Regex, with: &str) {
+    let Some(body) = message.head.content_mut().bytes().cloned() else { return };
+    if let Some(changed) = content::rewrite(message.head.headers(), &body, pattern, with) {
+        *message.head.content_mut() = Content::Edited(changed);
+        message.settle_edits();
+    }
+}
+
+/// Goes on this long after arrival. A client that leaves meanwhile drops the flow, and the wait with it.
+#[expect(clippy::disallowed_methods, reason = "time is what the rule is about")]
+pub(super) async fn delay(arrival: Instant, by: Duration) {
+    tokio::time::sleep_until(arrival + by).await;
+}

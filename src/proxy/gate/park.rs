@@ -1,0 +1,168 @@
+//! Where a flow waits: it is claimed, parked, and hears its verdict.
+
+use super::apply::made;
+use super::walk::Next;
+use super::{End, Gate, Heads, HeldParts, Order, State, Verdict, Waiting};
+use crate::desk::{Action, Claim, Rule};
+use crate::flow::{Request, Response};
+use crate::journal::Event;
+use crate::proxy::body::{Head, LIMIT, Message};
+use crate::proxy::delivery::Ticket;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+type Orders = mpsc::UnboundedReceiver<Order>;
+
+/// What became of a flow that matched a rule.
+pub(super) enum Claimed {
+    Passed,
+    Acts,
+    Parked(Orders),
+}
+
+impl Gate {
+    pub(super) async fn wait_at_request(
+        &self,
+        rule: &Arc<Rule>,
+        ticket: &Ticket,
+        message: &mut Message<Request>,
+        orders: &mut mpsc::UnboundedReceiver<Order>,
+    ) -> Next {
+        let mut verdict = self.verdict(message, orders, true).await;
+        if let Verdict::ReleaseAfter(other, heads) = verdict {
+            ended(other).await;
+            verdict = Verdict::Release(heads);
+        }
+        match verdict {
+            Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) => edit_request(message, heads),
+            Verdict::Advance(heads, reply) => {
+                edit_request(message, heads);
+                self.lock().advancing.insert(ticket.flow(), (rule.id, reply));
+            }
+            Verdict::Respond(response) => return Next::Answer(made(&response)),
+            Verdict::Abort(kind) => return Next::Abort(kind),
+        }
+        Next::Rule
+    }
+
+    /// A flow that `advance` sent on parks again with its response, and goes straight to the test that asked.
+    pub(super) async fn come_back(&self, ticket: &Ticket, request: &Request, message: &mut Message<Response>) -> Next {
+        let Some((rule, reply)) = self.lock().advancing.remove(&ticket.flow()) else { return Next::Rule };
+        let (parts, mut orders) = {
+            let mut state = self.lock();
+            if state.desk.park_again(rule, ticket.flow(), self.journal.now()) != Claim::Park {
+                return Next::Rule;
+            }
+            let (parts, sender, orders) = Self::waiting(&mut state, ticket, request, Some(&message.head));
+            state.waiting.insert(ticket.flow(), Waiting { orders: sender, parts: None });
+            (parts, orders)
+        };
+        if let Err(parts) = reply.send(parts) {
+            // The test no longer waits for it: nobody would decide.
+            let why = "released, since nobody waits for its response";
+            self.decide(parts.flow, why, None, Verdict::Release(Heads::default()));
+        }
+        self.wait_at_response(message, &mut orders).await
+    }
+
+    pub(super) async fn wait_at_response(&self, message: &mut Message<Response>, orders: &mut Orders) -> Next {
+        let mut verdict = self.verdict(message, orders, false).await;
+        if let Verdict::ReleaseAfter(other, heads) = verdict {
+            ended(other).await;
+            verdict = Verdict::Release(heads);
+        }
+        match verdict {
+            Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) | Verdict::Advance(heads, _) => {
+                if let Some(response) = heads.response {
+                    message.head = *response;
+                    message.settle_edits();
+                }
+                Next::Rule
+            }
+            Verdict::Respond(response) => Next::Answer(made(&response)),
+            Verdict::Abort(kind) => Next::Abort(kind),
+        }
+    }
+
+    /// Waits, parked, for what the test decides. Meanwhile a request's body is read ahead: on HTTP/1 a client that
+    /// leaves is noticed only behind what it has sent.
+    async fn verdict<H: Head>(&self, message: &mut Message<H>, orders: &mut Orders, read_ahead: bool) -> Verdict {
+        let mut reading = read_ahead;
+        loop {
+            let order = tokio::select! {
+                order = orders.recv() => order,
+                () = message.body.read_ahead(LIMIT), if reading => {
+                    reading = false;
+                    continue;
+                }
+            };
+            match order {
+                Some(Order::Read(reply)) => {
+                    let read = message.read().await;
+                    let bytes = read.map(|()| message.head.content_mut().bytes().cloned().unwrap_or_default());
+                    let _ = reply.send(bytes);
+                }
+                Some(Order::Verdict(verdict)) => return verdict,
+                // The gate keeps the sender until it has sent a verdict.
+                None => return Verdict::Release(Heads::default()),
+            }
+        }
+    }
+
+    /// Counts a match, and does under one lock what the whole test may see at once.
+    pub(super) fn claim(
+        &self,
+        rule: &Arc<Rule>,
+        ticket: &Ticket,
+        request: &Request,
+        response: Option<&Response>,
+    ) -> Claimed {
+        let mut state = self.lock();
+        let (flow, place, text) = (ticket.flow(), rule.place, Arc::clone(&rule.text));
+        let claimed = match state.desk.claim(rule.id, flow, rule.stage, self.journal.now()) {
+            Claim::Pass => return Claimed::Passed,
+            Claim::Act => {
+                self.journal.write(Event::Ruled { flow, rule: text, place });
+                if matches!(rule.action, Action::Watch) {
+                    state.watched.entry(rule.id).or_default().push_back(flow);
+                }
+                Claimed::Acts
+            }
+            Claim::Park => {
+                self.journal.write(Event::Parked { flow, stage: rule.stage, rule: text, place });
+                let (parts, sender, orders) = Self::waiting(&mut state, ticket, request, response);
+                state.waiting.insert(flow, Waiting { orders: sender, parts: Some(parts) });
+                Claimed::Parked(orders)
+            }
+        };
+        drop(state);
+        self.changed.notify_waiters();
+        claimed
+    }
+
+    /// What the test will see of a flow, and the two ends of the channel by which it decides.
+    fn waiting(
+        state: &mut State,
+        ticket: &Ticket,
+        request: &Request,
+        response: Option<&Response>,
+    ) -> (HeldParts, mpsc::UnboundedSender<Order>, Orders) {
+        let (sender, orders) = mpsc::unbounded_channel();
+        let flow = ticket.flow();
+        let end = state.ends.entry(flow).or_insert_with(|| watch::Sender::new(None)).subscribe();
+        (HeldParts { flow, request: request.clone(), response: response.cloned(), end }, sender, orders)
+    }
+}
+
+fn edit_request(message: &mut Message<Request>, heads: Heads) {
+    if let Some(request) = heads.request {
+        message.head = *request;
+        message.settle_edits();
+    }
+}
+
+/// Resolves once another flow has ended.
+async fn ended(mut other: End) {
+    // A sender that is gone without a word means that the proxy is.
+    let _ = other.wait_for(Option::is_some).await;
+}

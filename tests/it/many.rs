@@ -1,0 +1,70 @@
+//! A thousand flows parked at once: only themselves are blocked.
+
+use crate::support::origin::Origin;
+use crate::support::raw;
+use holdup::prelude::*;
+use tokio::io::AsyncWriteExt;
+use tokio::task::JoinSet;
+
+const MANY: usize = 1000;
+
+#[mitm_test]
+async fn a_thousand_over_one_http2_connection(client: Client, origin: Origin) -> TestResult {
+    let hold = hold!(response: path == "/n").within(std::time::Duration::from_secs(30));
+    let mut asking = JoinSet::new();
+    for n in 0..MANY {
+        let request = client.get(format!("https://origin.test/n?{n}"));
+        asking.spawn(async move { request.send().await?.text().await });
+    }
+    let held = hold.take(MANY).await?;
+    assert_eq!(origin.state.seen().len(), MANY);
+    // A sibling on the same connection is not blocked.
+    assert_eq!(client.get("https://origin.test/free").send().await?.text().await?, "this is /free");
+    for delivery in held.into_iter().map(Held::release).collect::<Vec<_>>() {
+        assert!(delivery.await?.is_delivered());
+    }
+    while let Some(answer) = asking.join_next().await {
+        assert_eq!(answer??, "this is /n");
+    }
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_thousand_over_http1_connections(mitm: Mitm, _origin: Origin) -> TestResult {
+    let hold = hold!(path == "/n").within(std::time::Duration::from_secs(30));
+    let mut asking = JoinSet::new();
+    for _ in 0..MANY {
+        let mut stream = raw::connect(&mitm).await;
+        stream.write_all(b"GET http://origin.test/n HTTP/1.1\r\nhost: origin.test\r\n\r\n").await?;
+        asking.spawn(async move { raw::read_until(&mut stream, "this is /n").await });
+    }
+    let held = hold.take(MANY).await?;
+    for delivery in held.into_iter().map(Held::release).collect::<Vec<_>>() {
+        assert!(delivery.await?.is_delivered());
+    }
+    while let Some(answer) = asking.join_next().await {
+        assert!(answer?.ends_with("this is /n"));
+    }
+    Ok(())
+}
+
+/// Whoever parks with its body unread fills its own window only.
+#[mitm_test]
+async fn parked_bodies_do_not_use_up_the_connection(client: Client, mitm: Mitm) -> TestResult {
+    let (origin, pem) = Origin::tls("h2.test", &["h2"]).await;
+    mitm.trust_upstream(&pem)?;
+    mitm.host("h2.test", Upstream::tls(origin.address));
+    let hold = hold!(response: path == "/bytes").within(std::time::Duration::from_secs(30));
+    let mut asking = JoinSet::new();
+    for _ in 0..20 {
+        let request = client.get(format!("https://h2.test/bytes?{}", 4 << 20));
+        asking.spawn(async move { request.send().await?.bytes().await });
+    }
+    let held = hold.take(20).await?;
+    assert_eq!(client.get("https://h2.test/free").send().await?.text().await?, "this is /free");
+    drop(held);
+    while let Some(answer) = asking.join_next().await {
+        assert_eq!(answer??.len(), 4 << 20);
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Bad upstreams and bad clients: each gets a clear answer, and nothing is lost.
+
+use crate::support::origin::Origin;
+use crate::support::raw;
+use holdup::prelude::*;
+use holdup::{Fault, FaultStage};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+fn fault_of(mitm: &Mitm, index: usize) -> Fault {
+    match mitm.exchanges()[index].outcome.clone() {
+        Some(Outcome::Failed(fault)) => fault,
+        other => panic!("no fault, but {other:?}"),
+    }
+}
+
+#[mitm_test]
+async fn an_upstream_that_refuses(client: Client, mitm: Mitm) -> TestResult {
+    let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?; // free again by now
+    mitm.host("gone.test", port);
+    let response = client.get("https://gone.test/").send().await?;
+    assert_eq!(response.status(), 502);
+    let text = response.text().await?;
+    assert!(text.contains("connect: https://gone.test at 127.0.0.1"), "{text}");
+    assert_eq!(fault_of(&mitm, 0).stage(), FaultStage::Connect);
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_name_that_nobody_knows(client: Client, mitm: Mitm) -> TestResult {
+    let text = client.get("https://nobody.invalid/").send().await?.text().await?;
+    assert!(text.contains("resolve: ") && text.contains("mitm.host(\"nobody.invalid\", address)"), "{text}");
+    assert_eq!(fault_of(&mitm, 0).stage(), FaultStage::Resolve);
+    Ok(())
+}
+
+#[mitm_test]
+async fn an_upstream_that_closes_or_speaks_garbage(client: Client, mitm: Mitm) -> TestResult {
+    for (i, says) in ["", "SSH-2.0-OpenSSH\r\n", "HTTP/1.1 abc\r\n\r\n"].into_iter().enumerate() {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        mitm.host("bad.test", listener.local_addr()?);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                raw::read_until(&mut stream, "\r\n\r\n").await;
+                let _ = stream.write_all(says.as_bytes()).await;
+            }
+        });
+        let response = client.post("https://bad.test/").send().await?;
+        assert_eq!(response.status(), 502, "{says}");
+        assert_eq!(fault_of(&mitm, i).stage(), FaultStage::Exchange);
+    }
+    Ok(())
+}
+
+#[mitm_test]
+async fn an_upstream_that_closes_in_the_middle_of_a_body(client: Client, mitm: Mitm) -> TestResult {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    mitm.host("bad.test", listener.local_addr()?);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            raw::read_until(&mut stream, "\r\n\r\n").await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345").await;
+        }
+    });
+    let watch = watch!(path == "/broken");
+    for url in ["https://bad.test/broken", "http://bad.test/broken"] {
+        let response = client.get(url).send().await?;
+        assert_eq!(response.status(), 200);
+        response.text().await.expect_err("a whole body");
+        let outcome = watch.next().await?.outcome;
+        assert!(matches!(outcome, Some(Outcome::Failed(fault)) if fault.stage() == FaultStage::Body));
+    }
+    Ok(())
+}
+
+/// A kept connection that the server closes is no error for who asks next.
+#[mitm_test]
+async fn an_upstream_that_closes_kept_connections(client: Client, mitm: Mitm) -> TestResult {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    mitm.host("short.test", listener.local_addr()?);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // Says nothing of closing, answers once, and closes when it is asked again.
+            raw::read_until(&mut stream, "\r\n\r\n").await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+            raw::read_until(&mut stream, "\r\n\r\n").await;
+        }
+    });
+    for _ in 0..20 {
+        assert_eq!(client.get("https://short.test/").send().await?.text().await?, "ok");
+    }
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_request_to_the_proxy_itself_does_not_loop(client: Client, mitm: Mitm) -> TestResult {
+    let own = mitm.proxy_url();
+    let direct = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(raw::tls_config(&mitm.ca_pem(), &[]));
+    let said = direct.build()?.get(&own).send().await?;
+    assert_eq!(said.status(), 400);
+    assert!(said.text().await?.contains("this is a Holdup proxy"));
+    for url in [own.clone(), own.replace("127.0.0.1", "localhost"), own.replace("http:", "https:")] {
+        let text = client.get(&url).send().await?.text().await?;
+        assert!(text.contains("would loop"), "{url}: {text}");
+    }
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_client_that_speaks_garbage(mitm: Mitm, client: Client, _origin: Origin) -> TestResult {
+    let mut stream = raw::connect(&mitm).await;
+    let said = raw::ask(&mut stream, b"\x01\x02 what is this\r\n\r\n", "\r\n\r\n").await;
+    assert!(said.starts_with("HTTP/1.1 400"), "{said}");
+    // Neither TLS nor HTTP after CONNECT: it passes to the server, whose business it is.
+    let mut stream = raw::connect(&mitm).await;
+    let connect = b"CONNECT origin.test:80 HTTP/1.1\r\nhost: origin.test:80\r\n\r\n";
+    raw::ask(&mut stream, connect, "\r\n\r\n").await;
+    assert!(raw::ask(&mut stream, b"\x00\x00garbage\r\n\r\n", "\r\n\r\n").await.contains("400"));
+    let mut stream = raw::connect(&mitm).await;
+    raw::ask(&mut stream, connect, "\r\n\r\n").await;
+    raw::ask(&mut stream, b"\x16\x03\x01\x00\x05hello", "\r\n\r\n").await;
+    assert_eq!(client.get("https://origin.test/x").send().await?.status(), 200);
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_client_that_sends_large_headers(client: Client, mitm: Mitm, _origin: Origin) -> TestResult {
+    for url in ["https://origin.test/echo", "http://origin.test/echo"] {
+        let response = client.get(url).header("x-large", "x".repeat(100_000)).send().await?;
+        assert_eq!(response.status(), 200, "{url}");
+        assert!(response.text().await?.len() > 100_000);
+    }
+    let mut stream = raw::connect(&mitm).await;
+    let huge = format!("GET http://origin.test/ HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(1_000_000));
+    let said = raw::ask(&mut stream, huge.as_bytes(), "\r\n\r\n").await;
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 431"), "{said}");
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_client_that_leaves_in_mid_request(mitm: Mitm, origin: Origin) -> TestResult {
+    let mut open = origin.state.open.subscribe();
+    let mut stream = raw::connect(&mitm).await;
+    stream
+        .write_all(b"POST http://origin.test/count HTTP/1.1\r\nhost: origin.test\r\ncontent-length: 9\r\n\r\n123")
+        .await?;
+    open.wait_for(|open| *open == 1).await?;
+    drop(stream);
+    open.wait_for(|open| *open == 0).await?;
+    let mut stream = raw::connect(&mitm).await;
+    stream.write_all(b"GET http://origin.te").await?;
+    drop(stream);
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_client_that_does_not_trust_the_ca_is_told_what_to_do(mitm: Mitm) -> TestResult {
+    let stranger = rcgen::KeyPair::generate()?;
+    let other_ca = rcgen::CertificateParams::default().self_signed(&stranger)?.pem();
+    let proxy = reqwest::Proxy::all(mitm.proxy_url())?;
+    let client = reqwest::Client::builder().proxy(proxy).tls_backend_preconfigured(raw::tls_config(&other_ca, &[]));
+    client.build()?.get("https://any.test/").send().await.expect_err("no trust");
+    let hold = hold!(host == "any.test").optional().within(std::time::Duration::from_millis(100));
+    let failure = hold.next().await.expect_err("nothing").to_string();
+    assert!(failure.contains("does not trust Holdup's CA: give it `mitm.ca_pem()`"), "{failure}");
+    Ok(())
+}

@@ -1,0 +1,6 @@
+use holdup::prelude::*;
+
+struct Shop;
+
+#[mitm_test]
+async fn main(_shop: Shop) {}

@@ -1,0 +1,25 @@
+use holdup::prelude::*;
+use std::time::Duration;
+
+const HOST: &str = "shop.test";
+
+#[mitm_test(timeout = "10s")]
+async fn main(mitm: Mitm, mut _client: Client) -> Result<(), Box<dyn std::error::Error>> {
+    let (pattern, longer) = ("^/a".to_owned(), Duration::from_secs(1));
+    let _ = filter!((url ~ "/search\\?q=a" || url ~ "colou(?:r)?") && !(host == HOST) && port >= 1024);
+    let _ = filter!(path ~ {pattern.as_str()} && method != POST && header("x") !~ "y" && cookie("c") contains "d");
+    let _ = filter!(response.header("x") == "y" && request.content_type ~ "json" && body ~ "z");
+    let _ = filter!(status == 200 || status < 300 && status > 100 && status <= 299);
+    hold!(response: status == 500,).optional().remove();
+    let _ = watch!(path == "/x");
+    delay!(path == "/x", 300ms).remove();
+    delay!(response: path == "/x", longer).remove();
+    abort!(path == "/x", reset).once();
+    respond!(path == "/x", (503, format!("no {pattern}")));
+    respond!(path == "/x", http::StatusCode::NO_CONTENT);
+    rewrite!(content_type ~ "html", "the" => "teh").times(3);
+    rewrite!(request: path == "/x", pattern => "b");
+    replace!(path == "/x", file!());
+    mitm.hold::<Request>(filter!(path == "/x")).optional().remove();
+    Ok(())
+}
