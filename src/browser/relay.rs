@@ -21,6 +21,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 /// A relay that listens. Dropping it cuts its connections; the driver's session is none of its business.
@@ -28,6 +29,7 @@ use tokio::task::JoinSet;
 pub(super) struct Relay {
     pub(super) address: SocketAddr,
     link: Arc<Link>,
+    runtime: Handle,
     _serving: JoinSet<()>,
 }
 
@@ -52,7 +54,17 @@ impl Relay {
         let link = Arc::new(Link { driver, client, journal, commands, elements });
         let mut serving = JoinSet::new();
         serving.spawn(accept(listener, Arc::clone(&link)));
-        Ok(Self { address, link, _serving: serving })
+        Ok(Self { address, link, runtime: Handle::current(), _serving: serving })
+    }
+
+    /// Sends a navigation to the driver past its client, which would wait for the answer.
+    pub(super) fn begin_navigation(&self, session: &str, url: &str) {
+        let body = Bytes::from(json!({ "url": url }).to_string());
+        let request = Request::post(format!("/session/{session}/url"));
+        if let Ok(request) = request.header(header::CONTENT_TYPE, "application/json; charset=utf-8").body(body) {
+            let link = Arc::clone(&self.link);
+            self.runtime.spawn(async move { drop(link.command(request).await) });
+        }
     }
 
     /// Ends a session, past whatever command its client is waiting for.

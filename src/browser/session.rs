@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A browser that hangs at its start would otherwise hang the test: with its pipe open, the driver waits for ever.
-const START: Duration = Duration::from_secs(40);
+const START: Duration = Duration::from_secs(30);
 /// How long an element may take to appear.
 const APPEAR: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -58,8 +58,8 @@ impl Browser {
         Ok(Self { client, relay, session })
     }
 
-    /// Ends the session, even while a command of it is under way.
-    pub(crate) async fn end(&self) {
+    /// Ends the session, even while a command of it is under way. The fixture does this by itself.
+    pub async fn close(self) {
         self.relay.end_session(&self.session).await;
     }
 
@@ -82,14 +82,10 @@ impl Browser {
         Ok(())
     }
 
-    /// Begins to open a URL, and waits for nothing: for navigations that a test holds.
-    ///
-    /// # Errors
-    /// When the driver refuses.
-    pub async fn start(&self, url: &str) -> Result<(), BrowserError> {
-        let script = "const url = arguments[0]; setTimeout(() => location.assign(url), 0)";
-        let started = self.client.execute(script, vec![url.into()]).await;
-        started.map(drop).map_err(BrowserError::command(format!("start {url}")))
+    /// Begins to open a URL, and waits for nothing: for navigations that a test holds. Later commands wait in the driver
+    /// until the navigation has ended.
+    pub fn start(&self, url: &str) {
+        self.relay.begin_navigation(&self.session, url);
     }
 
     /// Clicks what a CSS selector finds, once it is there.

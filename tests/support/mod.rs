@@ -3,6 +3,7 @@
 
 pub mod origin;
 pub mod raw;
+pub mod site;
 
 /// The text of the failure of a test body, as its author would read it.
 pub fn failure_of(test: impl FnOnce() + std::panic::UnwindSafe) -> String {

@@ -1,0 +1,159 @@
+//! Pages in a real browser, and what is held of them.
+
+use crate::support::failure_of;
+use crate::support::site::Site;
+use holdup::prelude::*;
+
+const SAVE: &str = "<button id=save onclick=\"fetch('/ajax/something', {method: 'POST'})
+    .then(() => out.textContent = 'saved', e => out.textContent = e.name)\">Save</button>
+    <a id=leave href=/next>leave</a> <p id=out></p>";
+
+#[mitm_test]
+async fn an_ajax_call_is_held_while_the_page_goes_on(browser: Browser, mitm: Mitm, site: Site) -> TestResult {
+    site.page("/", SAVE);
+    let save = hold!(url ~ "/ajax/something");
+    browser.goto("https://site.test/").await?;
+    browser.click("#save").await?;
+    let call = save.next().await?;
+    assert_eq!(call.request().method(), "POST");
+    assert_eq!(browser.eval("return document.querySelector('#out').textContent").await?, "");
+    assert!(call.release().await?.is_delivered());
+    browser.text("#out:not(:empty)").await?;
+    assert_eq!(browser.text("#out").await?, "saved");
+    // The page and its call, and nothing of the browser's own.
+    let urls: Vec<_> = mitm.exchanges().iter().map(|exchange| exchange.request.url()).collect();
+    assert_eq!(urls, ["https://site.test/", "https://site.test/ajax/something"]);
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_page_sees_what_the_test_answers(browser: Browser, site: Site) -> TestResult {
+    site.page("/", SAVE);
+    browser.goto("https://site.test/").await?;
+    let save = hold!(path == "/ajax/something");
+    browser.click("#save").await?;
+    save.next().await?.abort(AbortKind::Reset).await?;
+    browser.text("#out:not(:empty)").await?;
+    assert_eq!(browser.text("#out").await?, "TypeError");
+    Ok(())
+}
+
+#[mitm_test]
+async fn an_abort_controller_is_noticed_at_once(browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<script>const control = new AbortController()</script>");
+    browser.goto("https://site.test/").await?;
+    let hold = hold!(path == "/call");
+    browser.eval("fetch('/call', {signal: control.signal}).catch(() => {})").await?;
+    let held = hold.next().await?;
+    assert!(!held.is_cancelled());
+    browser.eval("control.abort()").await?;
+    held.cancelled().await?;
+    assert_eq!(held.release().await?, Outcome::ClientGone);
+    Ok(())
+}
+
+#[mitm_test]
+async fn more_calls_are_held_than_http1_has_connections(browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<p id=out></p>");
+    browser.goto("https://site.test/").await?;
+    let hold = hold!(path == "/many");
+    browser
+        .eval("Promise.all([...Array(50).keys()].map(i => fetch('/many?' + i))).then(all => out.textContent = all.length)")
+        .await?;
+    let held = hold.take(50).await?;
+    drop(held);
+    assert_eq!(browser.text("#out:not(:empty)").await?, "50");
+    Ok(())
+}
+
+#[mitm_test]
+async fn equal_calls_do_not_wait_for_each_other(browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<p>");
+    browser.goto("https://site.test/").await?;
+    let hold = hold!(path == "/same");
+    browser.eval("fetch('/same'); fetch('/same'); fetch('/same')").await?;
+    assert_eq!(hold.take(3).await?.len(), 3);
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_navigation_is_held(browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<p id=old>old</p>");
+    site.page("/next", "<p id=new>new</p>");
+    browser.goto("https://site.test/").await?;
+    let hold = hold!(path == "/next");
+    browser.start("https://site.test/next");
+    let held = hold.next().await?;
+    assert_eq!(held.request().header("sec-fetch-dest"), Some("document"));
+    held.release().await?;
+    assert_eq!(browser.text("#new").await?, "new");
+    Ok(())
+}
+
+/// Other proxies of browsers are passed by on the way to loopback addresses.
+#[mitm_test]
+async fn loopback_origins_are_intercepted(browser: Browser, mitm: Mitm, site: Site) -> TestResult {
+    site.page("/", "<p id=it>it</p>");
+    let address = mitm.exchanges().len();
+    assert_eq!(address, 0);
+    for host in ["127.0.0.1", "localhost"] {
+        browser.goto(&format!("http://{host}:{}/", site.address.port())).await?;
+        assert_eq!(browser.text("#it").await?, "it");
+        assert_eq!(browser.eval("return isSecureContext").await?, true);
+    }
+    assert_eq!(mitm.exchanges().len(), 2);
+    Ok(())
+}
+
+/// Trusted, not waved through: only then is the page a secure context, and its cache in use.
+#[mitm_test]
+async fn the_page_is_a_secure_context(browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<p>");
+    browser.goto("https://site.test/").await?;
+    assert_eq!(browser.eval("return isSecureContext").await?, true);
+    Ok(())
+}
+
+#[mitm_test]
+async fn sessions_share_nothing(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<p>");
+    browser.goto("https://site.test/").await?;
+    browser.eval("document.cookie = 'a=1'; localStorage.a = 1").await?;
+    let other = mitm.browser().await?;
+    other.goto("https://site.test/").await?;
+    assert_eq!(other.eval("return document.cookie + (localStorage.a ?? '')").await?, "");
+    other.close().await;
+    Ok(())
+}
+
+#[test]
+fn commands_and_flows_stand_in_one_journal() {
+    #[mitm_test]
+    async fn body(browser: Browser, site: Site) -> TestResult {
+        site.page("/", SAVE);
+        browser.goto("https://site.test/").await?;
+        let save = hold!(url ~ "/ajax/something");
+        browser.click("#save").await?;
+        let call = save.next().await?;
+        browser.click("#leave").await?;
+        call.cancelled().await?;
+        Err(Failure::new("look at the journal"))?
+    }
+    let text = failure_of(body);
+    let mut rest = &text[..];
+    for part in [
+        "look at the journal",
+        "browser command 1: new session",
+        "goto https://site.test/",
+        "GET https://site.test/",
+        "click #save",
+        "POST https://site.test/ajax/something",
+        "parked at its request by hold!(url ~ \"/ajax/something\") of tests/browser/pages.rs:",
+        "click #leave",
+        "GET https://site.test/next",
+        "client gone",
+        "end session",
+    ] {
+        rest = rest.split_once(part).unwrap_or_else(|| panic!("no {part:?} (in this order) in:\n{text}")).1;
+    }
+}

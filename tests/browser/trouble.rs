@@ -1,0 +1,104 @@
+//! No driver, a driver that dies, a browser that does not start: each is told, with what to do.
+
+use crate::apart::{self, Apart};
+use crate::support::failure_of;
+use crate::support::site::Site;
+use holdup::prelude::*;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+#[mitm_test]
+async fn any_body(_browser: Browser) {}
+
+#[test]
+fn no_driver() {
+    if apart::is("no driver") {
+        return any_body();
+    }
+    let said = Apart::new("trouble::no_driver", "no driver").env("HOLDUP_CHROMEDRIVER", "/no/such/driver").output();
+    assert!(said.contains("HOLDUP_CHROMEDRIVER says /no/such/driver, and there is nothing"), "{said}");
+    let mut apart = Apart::new("trouble::no_driver", "no driver").env("HOLDUP_CHROMEDRIVER", "/bin/true");
+    let said = apart.output();
+    assert!(said.contains("/bin/true did not say its port"), "{said}");
+    apart.wait_until_gone();
+}
+
+#[test]
+fn a_browser_that_does_not_start() {
+    if apart::is("no browser") {
+        return any_body();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken-chromium");
+    fs::write(&broken, "#!/bin/sh\necho no display >&2\nexit 1\n").unwrap();
+    fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut apart = Apart::new("trouble::a_browser_that_does_not_start", "no browser").env("HOLDUP_CHROMIUM", &broken);
+    let said = apart.output();
+    assert!(said.contains("browser"), "{said}");
+    assert!(said.contains("the driver's last lines"), "{said}");
+    apart.wait_until_gone();
+}
+
+#[test]
+fn a_driver_that_dies_in_mid_test_is_named_and_replaced() {
+    #[mitm_test]
+    async fn body(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+        site.page("/", "<p id=it>it</p>");
+        browser.goto("https://site.test/").await?;
+        kill_driver();
+        let error = browser.text("#it").await.expect_err("no driver");
+        let text = error.to_string();
+        assert!(text.contains("chromedriver (pid ") && text.contains("has ended with signal: 9"), "{text}");
+        let next = mitm.browser().await?;
+        next.goto("https://site.test/").await?;
+        assert_eq!(next.text("#it").await?, "it");
+        next.close().await;
+        Ok(())
+    }
+    if apart::is("dies") {
+        return body();
+    }
+    let mut apart = Apart::new("trouble::a_driver_that_dies_in_mid_test_is_named_and_replaced", "dies");
+    let said = apart.output();
+    assert!(said.contains("1 passed"), "{said}");
+    apart.wait_until_gone();
+}
+
+/// Kills the driver that this process has started.
+fn kill_driver() {
+    let me = std::process::id().to_string();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let status = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let parent = status.rsplit(')').next().unwrap_or_default().split_whitespace().nth(1).map(str::to_owned);
+        if parent.as_deref() == Some(&me) && apart::name_of(Path::new(&entry.path())) == "chromedriver" {
+            let pid = entry.file_name();
+            assert!(std::process::Command::new("kill").arg("-KILL").arg(pid).status().unwrap().success());
+        }
+    }
+}
+
+#[test]
+fn a_page_that_does_not_load_is_an_error() {
+    #[mitm_test]
+    async fn body(browser: Browser) -> TestResult {
+        abort!(host == "gone.test", reset);
+        browser.goto("https://gone.test/").await?;
+        Ok(())
+    }
+    let text = failure_of(body);
+    assert!(text.contains("https://gone.test/ did not load") && text.contains("aborted"), "{text}");
+}
+
+#[test]
+fn an_element_that_does_not_appear_is_named() {
+    #[mitm_test]
+    async fn body(browser: Browser, site: Site) -> TestResult {
+        site.page("/", "<p>");
+        browser.goto("https://site.test/").await?;
+        browser.click("#missing").await?;
+        Ok(())
+    }
+    let text = failure_of(body);
+    assert!(text.contains("find #missing: it did not appear in time\n  at tests/browser/trouble.rs:"), "{text}");
+}
