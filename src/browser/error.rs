@@ -2,6 +2,7 @@
 
 use fantoccini::error::{CmdError, NewSessionError};
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 /// Why the browser did not do what the test said.
@@ -35,8 +36,11 @@ impl BrowserError {
         Self::Session(format!("no browser session: {error}{}", last_words(log)))
     }
 
-    pub(super) fn session_timeout(after: Duration, log: &[String]) -> Self {
-        let what = format!("the browser did not start within {after:?}; does it start by hand?");
+    pub(super) fn session_timeout(after: Duration, binary: &Path, log: &[String]) -> Self {
+        let binary = binary.display();
+        let what = format!(
+            "{binary} did not start within {after:?}; see what it says: `{binary} --headless --dump-dom about:blank`"
+        );
         Self::Session(what + &last_words(log))
     }
 }

@@ -52,7 +52,7 @@ impl Browser {
         let client = match tokio::time::timeout(START, connecting).await {
             Ok(Ok(client)) => client,
             Ok(Err(error)) => return Err(BrowserError::session(&error, &driver.log())),
-            Err(_) => return Err(BrowserError::session_timeout(START, &driver.log())),
+            Err(_) => return Err(BrowserError::session_timeout(START, &binary, &driver.log())),
         };
         let session = client.session_id().await.map_err(BrowserError::command("new session"))?.unwrap_or_default();
         Ok(Self { client, relay, session })

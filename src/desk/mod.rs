@@ -117,6 +117,11 @@ impl Desk {
         self.parked.get(&flow).cloned()
     }
 
+    /// Hands out all flows that a hold parks and that the test does not have.
+    pub(crate) fn take_all(&mut self, rule: RuleId) -> Vec<FlowId> {
+        self.entry(rule).queue.drain(..).collect()
+    }
+
     /// The flow is parked no longer: it was decided, or its client has gone.
     pub(crate) fn leave(&mut self, flow: FlowId) -> bool {
         let Some(parked) = self.parked.remove(&flow) else { return false };

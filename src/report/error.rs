@@ -30,10 +30,10 @@ impl From<TestError> for Box<dyn Error + Send + Sync> {
 }
 
 impl TestError {
-    /// Says which fixture it comes from.
-    pub(crate) fn in_fixture(self, fixture: &str) -> Self {
-        let place = self.place;
-        Self { error: format!("setting up `{fixture}` failed: {self}").into(), place }
+    /// Says which fixture it comes from, and whose test wanted it.
+    pub(crate) fn in_fixture(self, fixture: &str, test: Place) -> Self {
+        let name = fixture.rsplit("::").next().unwrap_or(fixture);
+        Failure::bare(format!("setting up `{name}` failed: {self}\n  for the test")).at(test).into()
     }
 }
 

@@ -101,6 +101,12 @@ impl<S: Stage> Hold<S> {
         self.gate.hits(self.rule.id)
     }
 
+    /// Releases every flow that it parks and that was not handed out, and goes on parking. Returns how many.
+    #[track_caller]
+    pub fn release_all(&self) -> usize {
+        self.gate.release_queued(self.rule.id, Place::here())
+    }
+
     /// Parks no more flows, and releases those that it parks.
     pub fn remove(self) {
         self.gate.remove(self.rule.id);

@@ -35,7 +35,11 @@ fn a_browser_that_does_not_start() {
     fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).unwrap();
     let mut apart = Apart::new("trouble::a_browser_that_does_not_start", "no browser").env("HOLDUP_CHROMIUM", &broken);
     let said = apart.output();
-    assert!(said.contains("browser"), "{said}");
+    assert!(
+        said.contains("setting up `Browser` failed: ") && said.contains("broken-chromium did not start within"),
+        "{said}"
+    );
+    assert!(said.contains("for the test\n  at tests/browser/trouble.rs:"), "{said}");
     assert!(said.contains("the driver's last lines"), "{said}");
     apart.wait_until_gone();
 }

@@ -152,7 +152,12 @@ fn a_fixture_that_fails_is_named() {
     async fn body(_broken: Broken) {}
     assert_reads(
         &failure_of(body),
-        &["setting up `", "Broken` failed: No such file", "at tests/it/failures.rs:", "nothing passed the proxy"],
+        &[
+            "setting up `Broken` failed: No such file",
+            "at tests/it/failures.rs:",
+            "for the test",
+            "nothing passed the proxy",
+        ],
     );
 }
 

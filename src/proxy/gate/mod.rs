@@ -83,6 +83,15 @@ impl Gate {
         state.waiting.get_mut(&flow)?.parts.take()
     }
 
+    /// Releases what a hold parks and no test has taken; gives how many.
+    pub(crate) fn release_queued(&self, rule: RuleId, place: Place) -> usize {
+        let queued = self.lock().desk.take_all(rule);
+        let verdicts = queued.into_iter().map(|flow| {
+            self.decide(flow, "released", Some(place), Verdict::Release(Heads::default()));
+        });
+        verdicts.count()
+    }
+
     /// The next flow that a watch has seen.
     pub(crate) fn take_watched(&self, rule: RuleId) -> Option<FlowId> {
         self.lock().watched.get_mut(&rule)?.pop_front()
