@@ -1,4 +1,38 @@
-//! Holdup
+//! Holdup makes web races happen on purpose.
+//!
+//! A test owns an intercepting HTTP/HTTPS proxy and a real browser that uses and trusts it. The test says which flows to
+//! hold, looks at them while they are parked, and lets each go at the moment it chooses. A race that shows up once in a
+//! thousand CI runs shows up in every run.
+//!
+//! ```no_run
+//! use holdup::prelude::*;
+//!
+//! #[mitm_test]
+//! async fn leaving_before_the_cookie_arrives(mitm: Mitm, browser: Browser) -> TestResult {
+//!     mitm.host("shop.test", ([127, 0, 0, 1], 3000));            // the browser sees https://shop.test
+//!     let save = hold!(url ~ "/ajax/something");                 // in force before the first request
+//!
+//!     browser.goto("https://shop.test/").await?;
+//!     browser.click("#save").await?;
+//!     let call = save.next().await?;                             // parked: the shop has not heard of it
+//!
+//!     browser.click("#checkout").await?;                         // the second user action
+//!     assert_eq!(browser.text("#cart").await?, "1 item");        // fails: the cookie is not there yet
+//!     call.release().await?;                                     // delivered, or the browser has given up
+//!     Ok(())
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! # The parts
+//!
+//! * [`mitm_test`] turns an `async fn` into a test; its arguments are [`Fixture`]s: [`Mitm`], [`Browser`], [`Client`], and
+//!   your own.
+//! * The verbs declare rules: [`hold!`], [`watch!`], [`delay!`], [`abort!`], [`respond!`], [`replace!`], [`rewrite!`]. Each is
+//!   a macro over the method of the same name of [`Verbs`], to which a [`Mitm`] derefs.
+//! * What a rule looks at is a filter; [`filter!`] has the language.
+//! * [`Hold::next`] gives a [`Held`] flow; its verdict gives a [`Delivery`].
+//! * What goes wrong is told by a [`Failure`], which names the line of the test.
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -23,7 +57,153 @@ pub use proxy::Upstream;
 pub use report::{Failure, TestError, TestResult};
 pub use verbs::{Delivery, Ends, Held, Hold, IntoAnswer, Rule, Verbs, Watch};
 
-pub use holdup_macros::{abort, delay, filter, hold, mitm_test, replace, respond, rewrite, watch};
+/// Turns an `async fn` into a test whose arguments are [`Fixture`]s, set up in their order and torn down in reverse.
+///
+/// The test owns a proxy, whether or not it takes [`Mitm`] as an argument; the verbs in its body mean that one. It may
+/// return `()` or any `Result<(), E>`; with [`TestResult`] a failure names the line of the `?`. Other attributes
+/// (`#[ignore]`, `#[should_panic]`, `#[cfg(..)]`) stay. Options: `#[mitm_test(timeout = "30s")]`; without it, 60 seconds.
+///
+/// When the body has ended, on whatever way, its rules are taken back, what is parked is released, fixtures are torn down,
+/// and the proxy is drained. A hold that never caught anything and a flow that nobody decided on fail the test.
+///
+/// On a function that is called `main` it makes a program instead of a test.
+///
+/// ```
+/// use holdup::prelude::*;
+///
+/// #[mitm_test(timeout = "10s")]
+/// async fn an_answer_is_made_up(client: Client) -> TestResult {
+///     respond!(host == "shop.test", (200, "hello"));
+///     assert_eq!(client.get("https://shop.test/").send().await?.text().await?, "hello");
+///     Ok(())
+/// }
+/// # fn main() {}
+/// ```
+pub use holdup_macros::mitm_test;
+
+/// A filter as a value: `filter!(url ~ "/ajax" && method == POST)`.
+///
+/// ```text
+/// FILTER := OR      OR := AND ("||" AND)*      AND := UNARY ("&&" UNARY)*
+/// UNARY  := "!" UNARY | "(" FILTER ")" | FIELD OP VALUE
+/// OP     := ~ !~ == != contains < <= > >=
+/// FIELD  := url scheme host port path query("k") method header("k") cookie("k") body content_type status
+/// ```
+///
+/// `~` searches a regex, unanchored and case-sensitive (`(?i)` otherwise). `!=` and `!~` deny every value that a field has.
+/// `<` and its kin are for `port` and `status`. `request.` or `response.` before `header`, `body` and `content_type` picks a
+/// side; without it, either side that has been seen counts. A body is compared with its content-encoding undone, and read
+/// only if the filter hangs on it.
+///
+/// A value is a literal, a path (`host == HOST`), or any expression in braces (`url ~ {pattern}`). A method may be written
+/// bare. Mistakes are told when the test is compiled.
+///
+/// ```
+/// use holdup::prelude::*;
+///
+/// let query = "ab";
+/// let filter = filter!(path == "/search" && query("q") == {query} && !(method != GET));
+/// assert_eq!(filter.to_string(), r#"path == "/search" && query("q") == "ab" && !(method != "GET")"#);
+/// ```
+///
+/// ```compile_fail
+/// holdup::filter!(ulr ~ "/ajax"); // unknown field `ulr`; did you mean `url`?
+/// ```
+pub use holdup_macros::filter;
+
+/// Parks each matching flow until the test decides: `hold!(F)` before the upstream hears of it, `hold!(response: F)` when
+/// the upstream has answered. Gives a [`Hold`].
+///
+/// It is in force when the macro returns. Flows that arrived before are not caught, but named if a wait fails.
+///
+/// ```
+/// # use holdup::prelude::*;
+/// # #[mitm_test] async fn main(client: Client) -> TestResult {
+/// # respond!(host == "shop.test", 204);
+/// let hold = hold!(response: path == "/save" && status == 204);
+/// let asking = tokio::spawn(client.post("https://shop.test/save").send());
+/// let held = hold.next().await?;
+/// assert!(!asking.is_finished());
+/// assert!(held.release().await?.is_delivered());
+/// # Ok(()) }
+/// ```
+pub use holdup_macros::hold;
+
+/// Sees matching flows pass and parks none: `watch!(F)`. Gives a [`Watch`], whose `next().await?` is the [`Exchange`].
+///
+/// ```
+/// # use holdup::prelude::*;
+/// # #[mitm_test] async fn main(client: Client) -> TestResult {
+/// # respond!(host == "shop.test", 204);
+/// let saves = watch!(path == "/save");
+/// client.post("https://shop.test/save").send().await?;
+/// assert_eq!(saves.next().await?.request.method(), "POST");
+/// # Ok(()) }
+/// ```
+pub use holdup_macros::watch;
+
+/// Lets matching flows go on no earlier than a time after they arrived: `delay!(F, 300ms)`, `delay!(response: F, duration)`.
+/// Gives a [`Rule`]. A delay is no order: to make a race happen, hold.
+///
+/// ```
+/// # use holdup::prelude::*;
+/// # #[mitm_test] async fn main(client: Client) -> TestResult {
+/// # respond!(response: host == "shop.test", 204);
+/// let slow = delay!(host == "shop.test", 5ms);
+/// # slow.remove();
+/// # Ok(()) }
+/// ```
+pub use holdup_macros::delay;
+
+/// Cuts matching flows off: `abort!(F, reset)` or `abort!(F, close)`; at `response:` the server has done its work already.
+/// Gives a [`Rule`]. See [`AbortKind`] for what that is on HTTP/1 and HTTP/2.
+///
+/// ```
+/// # use holdup::prelude::*;
+/// # #[mitm_test] async fn main(client: Client) -> TestResult {
+/// abort!(host == "shop.test", reset);
+/// assert!(client.get("https://shop.test/").send().await.is_err());
+/// # Ok(()) }
+/// ```
+pub use holdup_macros::abort;
+
+/// Answers in the upstream's place: `respond!(F, 503)`, `respond!(F, (200, "body"))`, or any [`http::Response`]. Gives a
+/// [`Rule`].
+///
+/// The answer passes the rules of the response like any other, so it can be held.
+///
+/// ```
+/// # use holdup::prelude::*;
+/// # #[mitm_test] async fn main(client: Client) -> TestResult {
+/// respond!(path == "/down", 503).once();
+/// assert_eq!(client.get("https://shop.test/down").send().await?.status(), 503);
+/// # Ok(()) }
+/// ```
+pub use holdup_macros::respond;
+
+/// Serves a local file in the place of what the upstream sends: `replace!(url ~ "/static/app.*\\.js$", "fixtures/app.js")`.
+/// Gives a [`Rule`].
+///
+/// Status and headers of the real answer stay, but for those that speak of its bytes. Whatever the browser has cached, it
+/// gets the file: validators are dropped both ways, and the answer goes out as `no-cache`. A relative path is seen from the
+/// folder of the test's crate. The file is read anew for each flow.
+pub use holdup_macros::replace;
+
+/// Rewrites the text of what matching flows bring: `rewrite!(content_type ~ "html", "the" => "teh")`. Gives a [`Rule`].
+///
+/// The left side is a regex, the right side may say `$1`. The content-encoding (gzip, deflate, br, zstd) is undone and not
+/// done again; the charset is kept. A body that is no text in its charset stays as it is. `rewrite!(request: ..)` rewrites
+/// what the browser sends. Bodies of more than 16 MiB fail the flow, and the test.
+///
+/// ```
+/// # use holdup::prelude::*;
+/// # #[mitm_test] async fn main(client: Client) -> TestResult {
+/// # respond!(host == "shop.test", (200, "the cat"));
+/// rewrite!(content_type ~ "text", "the (\\w+)" => "teh $1");
+/// assert_eq!(client.get("https://shop.test/").send().await?.text().await?, "teh cat");
+/// # Ok(()) }
+/// ```
+pub use holdup_macros::rewrite;
 
 /// What a test needs: `use holdup::prelude::*;`
 pub mod prelude {
@@ -33,3 +213,8 @@ pub mod prelude {
     };
     pub use crate::{abort, delay, filter, hold, mitm_test, replace, respond, rewrite, watch};
 }
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -24,13 +24,14 @@ impl Proxy {
     /// Listens on a loopback port, a free one if `port` is 0. Must be called on the runtime that shall serve.
     pub(crate) async fn start(
         port: u16,
+        connect_within: Option<Duration>,
         ca: Arc<CertificateAuthority>,
         journal: Arc<Journal>,
         gate: Arc<Gate>,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
-        let upstreams = Upstreams::new(address);
+        let upstreams = Upstreams::new(address, connect_within);
         let (tasks, revalidates) = (Tasks::new(), AtomicBool::new(true));
         let shared = Arc::new(Shared { address, journal, gate, upstreams, ca, tasks, revalidates });
         shared.tasks.spawn(accept(Arc::clone(&shared), listener));

@@ -1,5 +1,6 @@
 //! A real browser through the proxy.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic)]
+#![allow(unnameable_test_items, reason = "some bodies are called by tests, not collected")]
 
 #[path = "../support/mod.rs"]
 mod support;

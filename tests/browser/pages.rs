@@ -90,6 +90,24 @@ async fn a_navigation_is_held(browser: Browser, site: Site) -> TestResult {
     Ok(())
 }
 
+#[mitm_test]
+async fn web_sockets_and_events_pass(browser: Browser, mitm: Mitm, site: Site) -> TestResult {
+    site.page("/", "<p id=socket></p><p id=plain></p><p id=events></p>");
+    for scheme in ["https", "http"] {
+        browser.goto(&format!("{scheme}://site.test/")).await?;
+        let (origin, script) =
+            (scheme.replace("http", "ws"), "new WebSocket(URL).onmessage = e => socket.textContent = e.data");
+        browser.eval(&script.replace("URL", &format!("'{origin}://site.test/socket'"))).await?;
+        browser.eval("new EventSource('/events').onmessage = e => events.textContent += e.data + ' '").await?;
+        assert_eq!(browser.text("#socket:not(:empty)").await?, "hi");
+        assert!(browser.text("#events:not(:empty)").await?.starts_with("one"));
+    }
+    let sockets = mitm.exchanges().into_iter().filter(|exchange| exchange.request.path() == "/socket");
+    let urls: Vec<_> = sockets.map(|exchange| exchange.request.url()).collect();
+    assert_eq!(urls, ["https://site.test/socket", "http://site.test/socket"]);
+    Ok(())
+}
+
 /// Other proxies of browsers are passed by on the way to loopback addresses.
 #[mitm_test]
 async fn loopback_origins_are_intercepted(browser: Browser, mitm: Mitm, site: Site) -> TestResult {

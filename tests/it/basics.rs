@@ -1,5 +1,4 @@
 //! What passes the proxy arrives as it was sent.
-#![allow(unnameable_test_items, reason = "one is called by another, in a process of its own")]
 
 use crate::support::origin::Origin;
 use crate::support::raw;

@@ -1,5 +1,4 @@
 //! What a test author reads. Each test here fails on purpose, and its text is looked at.
-#![allow(unnameable_test_items, reason = "these are called, not collected")]
 
 use crate::support::failure_of;
 use crate::support::origin::Origin;

@@ -1,5 +1,6 @@
 //! Real clients through the proxy to real servers, without a browser.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::too_many_lines)]
+#![allow(unnameable_test_items, reason = "some bodies are called by tests, not collected")]
 
 #[path = "../support/mod.rs"]
 mod support;

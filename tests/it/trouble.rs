@@ -26,6 +26,18 @@ async fn an_upstream_that_refuses(client: Client, mitm: Mitm) -> TestResult {
     Ok(())
 }
 
+#[tokio::test]
+async fn an_upstream_that_does_not_shake_hands() -> TestResult {
+    let mitm =
+        Mitm::start_with(holdup::Config::default().connect_within(std::time::Duration::from_millis(200))).await?;
+    let silent = TcpListener::bind("127.0.0.1:0").await?;
+    mitm.host("silent.test", Upstream::tls(silent.local_addr()?));
+    let text = mitm.client()?.get("https://silent.test/").send().await?.text().await?;
+    assert!(text.contains("connect: https://silent.test did not take a connection within 200ms"), "{text}");
+    mitm.stop().await?;
+    Ok(())
+}
+
 #[mitm_test]
 async fn a_name_that_nobody_knows(client: Client, mitm: Mitm) -> TestResult {
     let text = client.get("https://nobody.invalid/").send().await?.text().await?;

@@ -1,13 +1,17 @@
 //! A site that serves the pages a test writes: `https://site.test`.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use holdup::{Fixture, Setup, TestResult};
 use http_body_util::Full;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use tokio::io::AsyncWriteExt;
 
 pub struct Site {
     pub address: SocketAddr,
@@ -31,13 +35,12 @@ impl Fixture for Site {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let served = Arc::clone(&served);
-                let service = hyper::service::service_fn(move |request: Request<_>| {
-                    let page = answer(&request, &served.lock().unwrap());
+                let service = hyper::service::service_fn(move |mut request: Request<_>| {
+                    let page = answer(&mut request, &served.lock().unwrap());
                     async { page }
                 });
-                tokio::spawn(
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
-                );
+                let connection = hyper::server::conn::http1::Builder::new();
+                tokio::spawn(connection.serve_connection(TokioIo::new(stream), service).with_upgrades());
             }
         });
         Ok(Self { address, pages })
@@ -45,10 +48,34 @@ impl Fixture for Site {
 }
 
 fn answer(
-    request: &Request<hyper::body::Incoming>,
+    request: &mut Request<hyper::body::Incoming>,
     pages: &BTreeMap<String, String>,
 ) -> http::Result<Response<Full<Bytes>>> {
     let path = request.uri().path();
+    match path {
+        "/socket" => return web_socket(request),
+        "/events" => {
+            let events = Response::builder().header("content-type", "text/event-stream");
+            return events.body(Full::from("data: one\n\ndata: two\n\n"));
+        }
+        _ => {}
+    }
     let html = pages.get(path).cloned().unwrap_or_else(|| format!("this is {path}"));
     Response::builder().header("content-type", "text/html; charset=utf-8").body(Full::from(html))
+}
+
+/// Shakes hands (RFC 6455, section 4.2.2), and says `hi` in one text frame.
+fn web_socket(request: &mut Request<hyper::body::Incoming>) -> http::Result<Response<Full<Bytes>>> {
+    const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    let key = [request.headers()["sec-websocket-key"].as_bytes(), MAGIC].concat();
+    let accept = BASE64_STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &key));
+    let upgraded = hyper::upgrade::on(request);
+    tokio::spawn(async move {
+        let mut io = TokioIo::new(upgraded.await.unwrap());
+        io.write_all(b"\x81\x02hi").await.unwrap();
+        // Until the browser closes.
+        let _ = tokio::io::copy(&mut io, &mut tokio::io::sink()).await;
+    });
+    let answer = Response::builder().status(101).header("connection", "upgrade").header("upgrade", "websocket");
+    answer.header("sec-websocket-accept", accept).body(Full::default())
 }

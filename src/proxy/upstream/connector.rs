@@ -12,7 +12,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -32,9 +31,6 @@ pub(super) struct Connector {
     protocols: Protocols,
 }
 
-/// Longer than a browser would wait for a SYN to be answered twice, shorter than a test's patience.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 impl Connector {
     pub(super) fn new(hosts: Arc<Hosts>, protocols: Protocols) -> Self {
         Self { hosts, protocols }
@@ -43,10 +39,11 @@ impl Connector {
     async fn connect(self, uri: Uri) -> Result<TokioIo<Stream>, Fault> {
         let missing = || Fault::new(FaultStage::Resolve, format!("{uri} names no host"));
         let target = Target::of(&uri).ok_or_else(missing)?;
-        let stream = match tokio::time::timeout(PATIENCE, self.open(&target)).await {
+        let patience = self.hosts.patience;
+        let stream = match tokio::time::timeout(patience, self.open(&target)).await {
             Ok(stream) => stream?,
             Err(_) => {
-                let what = format!("{target} did not take a connection within {PATIENCE:?}");
+                let what = format!("{target} did not take a connection within {patience:?}");
                 return Err(Fault::new(FaultStage::Connect, what));
             }
         };

@@ -5,6 +5,7 @@ use crate::flow::{Fault, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 use tokio_rustls::rustls::ClientConfig;
 
 /// Where a name leads: the address of a local server, and whether it speaks TLS itself.
@@ -42,10 +43,18 @@ impl From<SocketAddr> for Upstream {
     }
 }
 
+impl<I: Into<std::net::IpAddr>> From<(I, u16)> for Upstream {
+    fn from(address: (I, u16)) -> Self {
+        Self::plain(address.into())
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Hosts {
     /// The proxy's own address: nothing may lead there.
     pub(super) proxy: SocketAddr,
+    /// How long a connection may take, handshake included.
+    pub(super) patience: Duration,
     said: RwLock<Said>,
 }
 
@@ -57,8 +66,8 @@ struct Said {
 }
 
 impl Hosts {
-    pub(super) fn new(proxy: SocketAddr) -> Self {
-        Self { proxy, said: RwLock::default() }
+    pub(super) fn new(proxy: SocketAddr, patience: Duration) -> Self {
+        Self { proxy, patience, said: RwLock::default() }
     }
 
     pub(super) fn set(&self, name: &str, upstream: Upstream) {

@@ -36,6 +36,8 @@ struct Clients {
     http1: Client<Connector, Source>,
 }
 
+/// Longer than it takes a lost SYN to be sent again twice.
+const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 /// Common servers keep an idle connection for 5 s; one that is about to be closed must not be chosen.
 const IDLE: Duration = Duration::from_secs(3);
 
@@ -58,8 +60,8 @@ impl Clients {
 }
 
 impl Upstreams {
-    pub(super) fn new(proxy: SocketAddr) -> Self {
-        let hosts = Arc::new(Hosts::new(proxy));
+    pub(super) fn new(proxy: SocketAddr, connect_within: Option<Duration>) -> Self {
+        let hosts = Arc::new(Hosts::new(proxy, connect_within.unwrap_or(CONNECT_WITHIN)));
         Self { clients: RwLock::new(Clients::new(&hosts)), hosts }
     }
 

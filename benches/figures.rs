@@ -1,0 +1,182 @@
+//! The figures of the README and of the notes, each beside a baseline of the same run: `cargo bench --bench figures`.
+//!
+//! Not asserted: a figure is read, by a person, on a machine that has nothing else to do.
+#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+
+use holdup::{Upstream, prelude::*};
+use http_body_util::Full;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+const ROUNDS: usize = 15;
+const HELD: usize = 1000;
+
+fn main() {
+    // Without this the harness of `cargo test --benches` would measure, too.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let origin = origin().await;
+        start(origin).await.unwrap();
+        holding(origin).await.unwrap();
+        release(origin).await.unwrap();
+    });
+}
+
+async fn origin() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
+            let service = hyper::service::service_fn(async |_| {
+                hyper::Response::builder().body(Full::<bytes::Bytes>::from("<p>it</p>"))
+            });
+            let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+            tokio::spawn(async move { builder.serve_connection(TokioIo::new(stream), service).await });
+        }
+    });
+    address
+}
+
+fn median(mut all: Vec<Duration>) -> f64 {
+    all.sort();
+    all[all.len() / 2].as_secs_f64() * 1e3
+}
+
+/// From nothing to the first intercepted page.
+async fn start(origin: SocketAddr) -> TestResult {
+    let (mut direct, mut proxy, mut browser) = (vec![], vec![], vec![]);
+    for _ in 0..ROUNDS {
+        let began = Instant::now();
+        let client = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(no_tls()).build()?;
+        client.get(format!("http://{origin}/")).send().await?.text().await?;
+        direct.push(began.elapsed());
+
+        let began = Instant::now();
+        let mitm = Mitm::start().await?;
+        mitm.host("shop.test", Upstream::plain(origin));
+        mitm.client()?.get("https://shop.test/").send().await?.text().await?;
+        proxy.push(began.elapsed());
+        mitm.stop().await?;
+
+        let began = Instant::now();
+        let mitm = Mitm::start().await?;
+        mitm.host("shop.test", Upstream::plain(origin));
+        let page = mitm.browser().await?;
+        page.goto("https://shop.test/").await?;
+        browser.push(began.elapsed());
+        page.close().await;
+        mitm.stop().await?;
+    }
+    println!("from nothing to the first page, median of {ROUNDS} (first: CA, driver start):");
+    println!("  client, direct, plain HTTP         {:>8.2} ms", median(direct));
+    println!("  proxy + client, intercepted HTTPS  {:>8.2} ms   (first {:.2})", median(proxy.clone()), ms(proxy[0]));
+    println!(
+        "  proxy + browser, intercepted HTTPS {:>8.2} ms   (first {:.2})",
+        median(browser.clone()),
+        ms(browser[0])
+    );
+    Ok(())
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn no_tls() -> tokio_rustls::rustls::ClientConfig {
+    let provider = std::sync::Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    tokio_rustls::rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(tokio_rustls::rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}
+
+fn resident_kib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// A thousand flows parked at once. Client, proxy and server are one process: the memory is that of all three, and the
+/// same without a hold is what the other two take.
+async fn holding(origin: SocketAddr) -> TestResult {
+    println!("{HELD} flows held at once, then released:");
+    for (name, url, http1) in
+        [("one HTTP/2 connection", "https://shop.test/n", false), ("HTTP/1.1 over TLS", "https://shop.test/n", true)]
+    {
+        let mitm = Mitm::start().await?;
+        mitm.host("shop.test", Upstream::plain(origin));
+        let hold = mitm.hold::<Request>(filter!(path == "/n")).within(Duration::from_secs(60));
+        let client = if http1 { http1_client(&mitm)? } else { (*mitm.client()?).clone() };
+        let before = resident_kib();
+        let began = Instant::now();
+        let mut asking = JoinSet::new();
+        for _ in 0..HELD {
+            let request = client.get(url);
+            asking.spawn(async move { request.send().await?.text().await });
+        }
+        let held = hold.take(HELD).await?;
+        let (parked, grown) = (began.elapsed(), resident_kib().saturating_sub(before));
+        let began = Instant::now();
+        let deliveries: Vec<_> = held.into_iter().map(Held::release).collect();
+        let mut delivered = 0;
+        for delivery in deliveries {
+            delivered += usize::from(delivery.within(Duration::from_secs(60)).await?.is_delivered());
+        }
+        let released = began.elapsed();
+        while let Some(answer) = asking.join_next().await {
+            answer??;
+        }
+        let each = grown as f64 / HELD as f64;
+        println!(
+            "  {name:<22} parked in {:>6.1} ms, released in {:>6.1} ms, delivered {delivered}, {each:.1} KiB each",
+            ms(parked),
+            ms(released)
+        );
+        mitm.stop().await?;
+    }
+    Ok(())
+}
+
+fn http1_client(mitm: &Mitm) -> TestResult<reqwest::Client> {
+    let pem = reqwest::tls::Certificate::from_pem(mitm.ca_pem().as_bytes())?;
+    let proxy = reqwest::Proxy::all(mitm.proxy_url())?;
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    Ok(reqwest::Client::builder().http1_only().proxy(proxy).tls_certs_only([pem]).build()?)
+}
+
+/// From the verdict to the client's having read the answer, and to the delivery's resolving.
+async fn release(origin: SocketAddr) -> TestResult {
+    let mitm = Mitm::start().await?;
+    mitm.host("shop.test", Upstream::plain(origin));
+    let client = mitm.client()?;
+    let mut plain = vec![];
+    for _ in 0..200 {
+        let began = Instant::now();
+        client.get("https://shop.test/free").send().await?.text().await?;
+        plain.push(began.elapsed());
+    }
+    let hold = mitm.hold::<Response>(filter!(path == "/n"));
+    let (mut read, mut delivered) = (vec![], vec![]);
+    for _ in 0..200 {
+        let request = client.get("https://shop.test/n");
+        let asking = tokio::spawn(async move { request.send().await?.text().await });
+        let held = hold.next().await?;
+        let began = Instant::now();
+        held.release().await?;
+        delivered.push(began.elapsed());
+        asking.await??;
+        read.push(began.elapsed());
+    }
+    println!("one flow, median of 200:");
+    println!("  a request that nobody holds  {:>7.3} ms", median(plain));
+    println!("  release to delivered         {:>7.3} ms", median(delivered));
+    println!("  release to read by client    {:>7.3} ms", median(read));
+    Ok(mitm.stop().await?)
+}
