@@ -13,7 +13,8 @@ use std::time::Duration;
 /// Everything that a test can do to flows. A [`Mitm`](crate::Mitm) derefs to it.
 ///
 /// Declaring a rule is synchronous: when the call returns, no later request slips by. Rules apply in the order of
-/// declaration, each seeing what earlier ones made; the first that answers or aborts ends the walk of that stage.
+/// declaration, each seeing what earlier ones made; the first that answers or aborts ends the walk of that stage (a watch
+/// sees the flow all the same).
 #[derive(Clone, Debug)]
 pub struct Verbs(Arc<Gate>);
 

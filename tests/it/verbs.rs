@@ -133,6 +133,21 @@ async fn rules_apply_in_the_order_of_declaration(client: Client, _origin: Origin
     let text = client.get("https://origin.test/text").send().await?.text().await?;
     assert_eq!(text, "the pig and the dog");
     assert_eq!(client.get("https://origin.test/order").send().await?.text().await?, "first");
+    respond!(response: path == "/late", (200, "first"));
+    respond!(response: path == "/late", (200, "second"));
+    assert_eq!(client.get("https://origin.test/late").send().await?.text().await?, "first");
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_watch_sees_what_earlier_rules_end(client: Client) -> TestResult {
+    respond!(path == "/made", 204);
+    abort!(path == "/cut", reset);
+    let watch = watch!(host == "any.test");
+    client.get("https://any.test/made").send().await?;
+    client.get("https://any.test/cut").send().await.expect_err("cut off");
+    assert_eq!(watch.next().await?.response.unwrap().status(), 204);
+    assert_eq!(watch.next().await?.outcome, Some(Outcome::Aborted));
     Ok(())
 }
 

@@ -43,18 +43,21 @@ impl Gate {
             return Ok(Pass::On);
         }
         let host = message.head.target.host.clone();
+        let mut pass = Pass::On;
         for rule in rules.for_host(&host).filter(|rule| rule.stage == StageName::Request) {
-            if !request_matches(rule, message).await? {
+            if !still_asked(rule, !matches!(pass, Pass::On)) || !request_matches(rule, message).await? {
                 continue;
             }
             match self.act_on_request(rule, ticket, message, arrival).await? {
                 Next::Rule => {}
-                Next::Answer(answer) => return Ok(Pass::Answer(answer)),
-                Next::Abort(kind) => return Ok(Pass::Abort(kind)),
+                Next::Answer(answer) => pass = Pass::Answer(answer),
+                Next::Abort(kind) => pass = Pass::Abort(kind),
             }
         }
-        prepare(&rules, &host, message).await?;
-        Ok(Pass::On)
+        if matches!(pass, Pass::On) {
+            prepare(&rules, &host, message).await?;
+        }
+        Ok(pass)
     }
 
     async fn act_on_request(
@@ -96,17 +99,19 @@ impl Gate {
         if let Next::Abort(kind) = self.come_back(ticket, request, message).await {
             return Ok(Some(kind));
         }
+        let (mut cut, mut answered) = (None, false);
         for rule in rules.for_host(&request.target.host).filter(|rule| rule.stage == StageName::Response) {
-            if !response_matches(rule, request, message).await? {
+            let too_late = answered && matches!(rule.action, Action::Respond(_));
+            if too_late || !still_asked(rule, cut.is_some()) || !response_matches(rule, request, message).await? {
                 continue;
             }
             match self.act_on_response(rule, ticket, request, message, arrival).await? {
                 Next::Rule => {}
-                Next::Answer(answer) => *message = *answer,
-                Next::Abort(kind) => return Ok(Some(kind)),
+                Next::Answer(answer) => (*message, answered) = (*answer, true),
+                Next::Abort(kind) => cut = Some(kind),
             }
         }
-        Ok(None)
+        Ok(cut)
     }
 
     async fn act_on_response(
@@ -136,6 +141,11 @@ impl Gate {
         }
         Ok(Next::Rule)
     }
+}
+
+/// Once a rule has answered or cut off, the others of that stage are not asked. A watch only looks, and always sees.
+fn still_asked(rule: &Rule, ended: bool) -> bool {
+    !ended || matches!(rule.action, Action::Watch)
 }
 
 /// Whether a rule wants a request, once what it hangs on was read.
