@@ -1,7 +1,7 @@
 //! What a filter can ask of a flow.
 
 use super::{Need, View};
-use crate::flow::StageName;
+use crate::flow::{StageName, is_secret};
 use http::HeaderMap;
 use std::borrow::Cow;
 
@@ -70,6 +70,15 @@ impl Field {
     /// Whether its values are numbers, to compare by size.
     pub(super) fn is_number(&self) -> bool {
         matches!(self, Self::Port | Self::Status)
+    }
+
+    /// Whether its values must not be shown.
+    pub(super) fn is_secret(&self) -> bool {
+        match self {
+            Self::Cookie(_) => true,
+            Self::Header(_, name) => is_secret(name),
+            _ => false,
+        }
     }
 
     pub(super) fn find<'a>(&self, view: &View<'a>) -> Found<'a> {

@@ -137,6 +137,7 @@ impl Term {
     pub(super) fn value_seen(&self, view: &View<'_>) -> String {
         let found = self.field.find(view);
         match found.values.as_slice() {
+            [_, ..] if self.field.is_secret() => "(masked)".to_owned(),
             [] if found.missing.is_some() => "not known here".to_owned(),
             [] => "absent".to_owned(),
             [one] => shorten(one),

@@ -88,6 +88,15 @@ fn a_miss_is_explained_term_by_term() {
     assert_eq!(said, r#"path ok, query("q") was "a", wanted == "ab", method was "POST", wanted not == "POST""#);
 }
 
+#[test]
+fn secrets_are_not_shown() {
+    let request = request("https://shop.test/");
+    for field in [Field::Cookie("a".into()), Field::Header(Side::Request, "Cookie".into())] {
+        let said = term(field, Op::Equals, "x").explain(&at_request(&request)).to_string();
+        assert!(said.contains("was (masked)") && !said.contains("a=1"), "{said}");
+    }
+}
+
 fn any_filter() -> impl Strategy<Value = Filter> {
     let field = prop_oneof![
         Just(Field::Path),

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// The request of a flow, as the browser means it: the URL is absolute, whatever form it had on the wire.
 #[derive(Clone)]
@@ -47,7 +48,32 @@ impl Content {
     }
 }
 
+/// A copy that stands on its own. Values that came off the wire are slices of a connection's read buffer, and would keep
+/// all of that alive for as long as the journal remembers a header.
+fn detached(headers: &HeaderMap) -> HeaderMap {
+    let all: Bytes = headers.values().flat_map(HeaderValue::as_bytes).copied().collect();
+    let mut copy = HeaderMap::with_capacity(headers.len());
+    let mut at = 0;
+    for (name, value) in headers {
+        let bytes = all.slice(at..at + value.len());
+        at += value.len();
+        // What was a value before is one again.
+        if let Ok(value) = HeaderValue::from_maybe_shared(bytes) {
+            copy.append(name, value);
+        }
+    }
+    copy
+}
+
 impl Request {
+    /// What the journal keeps of it.
+    pub(crate) fn record(&self) -> Arc<Self> {
+        let (method, target) = (self.method.clone(), self.target.clone());
+        let (path_and_query, version) = (self.path_and_query.clone(), self.version);
+        let (headers, content) = (detached(&self.headers), self.content.clone());
+        Arc::new(Self { method, target, path_and_query, version, headers, content })
+    }
+
     /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {
@@ -135,6 +161,13 @@ impl Request {
 }
 
 impl Response {
+    /// What the journal keeps of it.
+    pub(crate) fn record(&self) -> Arc<Self> {
+        let (status, version) = (self.status, self.version);
+        let (headers, content) = (detached(&self.headers), self.content.clone());
+        Arc::new(Self { status, version, headers, content })
+    }
+
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -187,13 +220,19 @@ impl Response {
     }
 }
 
-/// Headers whose values are secrets: they never stand in a text that a person or a CI log sees.
-const SECRET: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+/// Whether a header's value is a secret: it never stands in a text that a person or a CI log sees.
+pub(crate) fn is_secret(header: &str) -> bool {
+    const SECRET: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+    SECRET.iter().any(|secret| secret.eq_ignore_ascii_case(header))
+}
 
 fn fmt_headers(headers: &HeaderMap, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for (name, value) in headers {
-        let secret = SECRET.contains(&name.as_str());
-        let value = if secret { Cow::Borrowed("(masked)") } else { String::from_utf8_lossy(value.as_bytes()) };
+        let value = if is_secret(name.as_str()) {
+            Cow::Borrowed("(masked)")
+        } else {
+            String::from_utf8_lossy(value.as_bytes())
+        };
         write!(f, "\n  {name}: {value}")?;
     }
     Ok(())

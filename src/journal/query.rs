@@ -7,9 +7,19 @@ use std::collections::BTreeMap;
 impl Journal {
     /// Every flow so far, in the order of arrival.
     pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+        self.gather(|_| true).into_values().collect()
+    }
+
+    /// One flow, if it is still in the log.
+    pub(crate) fn exchange(&self, id: FlowId) -> Option<Exchange> {
+        self.gather(|flow| flow == id).remove(&id)
+    }
+
+    fn gather(&self, wanted: impl Fn(FlowId) -> bool) -> BTreeMap<FlowId, Exchange> {
         let mut all: BTreeMap<FlowId, Exchange> = BTreeMap::new();
         for Entry { at, event } in &self.lock().entries {
             match event {
+                Event::Began { flow, .. } if !wanted(*flow) => {}
                 Event::Began { flow: id, request } => {
                     let request = std::sync::Arc::clone(request);
                     all.insert(*id, Exchange { id: *id, began: *at, request, response: None, outcome: None });
@@ -27,12 +37,7 @@ impl Journal {
                 _ => {}
             }
         }
-        all.into_values().collect()
-    }
-
-    /// One flow, if it is still in the log.
-    pub(crate) fn exchange(&self, id: FlowId) -> Option<Exchange> {
-        self.exchanges().into_iter().find(|exchange| exchange.id == id)
+        all
     }
 
     /// The last entries, for the foot of a failure.

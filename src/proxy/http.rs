@@ -34,7 +34,7 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
     let mut request = name(request, target);
     let is_head = request.head.method == Method::HEAD;
     let ticket = Ticket::new(shared.journal.next_flow(), Arc::clone(&shared.gate));
-    shared.journal.write(Event::Began { flow: ticket.flow(), request: Arc::new(request.head.clone()) });
+    shared.journal.write(Event::Began { flow: ticket.flow(), request: request.head.record() });
 
     let (mut response, client_upgrade) = match shared.gate.request(&ticket, &mut request).await {
         Ok(Pass::Abort(kind)) => return Err(connection.cut(ticket, kind)),
@@ -52,7 +52,7 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
         }
         Err(fault) => return Ok(connection.fail(ticket, fault, is_head)),
     };
-    shared.journal.write(Event::Answered { flow: ticket.flow(), response: Arc::new(response.head.clone()) });
+    shared.journal.write(Event::Answered { flow: ticket.flow(), response: response.head.record() });
     match shared.gate.response(&ticket, &request.head, &mut response).await {
         Ok(Some(kind)) => return Err(connection.cut(ticket, kind)),
         Ok(None) => {}

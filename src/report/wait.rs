@@ -71,7 +71,7 @@ fn near(mut failure: Failure, scene: &Scene<'_>, rule: &Rule) -> Failure {
             };
             format!("{exchange}: {why}")
         });
-        failure = failure.section("these matched:", lines.collect());
+        failure = failure.section("these matched:", some(lines));
     }
     if !too_early.is_empty() {
         let lines = too_early.iter().map(|exchange| {
@@ -79,12 +79,12 @@ fn near(mut failure: Failure, scene: &Scene<'_>, rule: &Rule) -> Failure {
             format!("{exchange}, {before:.1} ms before the rule was declared")
         });
         failure = failure
-            .section("these came too early:", lines.collect())
+            .section("these came too early:", some(lines))
             .help("declare the rule before the action that makes the request");
     }
     let troubles = scene.journal.troubles();
     if !troubles.is_empty() {
-        let lines = troubles.iter().map(ToString::to_string).collect();
+        let lines = some(troubles.iter().map(ToString::to_string));
         failure = failure.section("trouble on connections, before any flow:", lines);
     }
     parked_now(failure, scene)
@@ -112,7 +112,15 @@ fn parked_now(failure: Failure, scene: &Scene<'_>) -> Failure {
         let what = scene.journal.exchange(parked.flow).map_or_else(|| parked.flow.to_string(), |e| e.to_string());
         format!("{what}, at its {}, by {rule} of {}", parked.stage, rule.place)
     });
-    failure.section("parked now:", lines.collect())
+    failure.section("parked now:", some(lines))
+}
+
+/// The first few of many lines, and how many more there are.
+fn some(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> {
+    const ENOUGH: usize = 8;
+    let more = lines.len().saturating_sub(ENOUGH);
+    let note = (more > 0).then(|| format!("and {more} more"));
+    lines.take(ENOUGH).chain(note).collect()
 }
 
 fn flows(count: usize) -> String {
