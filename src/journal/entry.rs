@@ -37,12 +37,6 @@ pub(crate) enum Event {
     Commanded { id: u64, status: u16 },
 }
 
-impl fmt::Display for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:>9.1} ms  {}", self.at.as_secs_f64() * 1e3, self.event)
-    }
-}
-
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -55,8 +49,8 @@ impl fmt::Display for Event {
             Self::Answered { flow, response } => write!(f, "{flow} answered {}", response.status().as_u16()),
             Self::Ended { flow, outcome } => write!(f, "{flow} {outcome}"),
             Self::Trouble { fault } => write!(f, "{fault}"),
-            Self::Command { id, says } => write!(f, "browser command {id}: {says}"),
-            Self::Commanded { id, status } => write!(f, "browser command {id} answered {status}"),
+            Self::Command { id, says } => write!(f, "browser: {says} (command {id})"),
+            Self::Commanded { id, status } => write!(f, "browser: command {id} answered {status}"),
         }
     }
 }

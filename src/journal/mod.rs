@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A soak test must not eat the machine: beyond this many entries the oldest go, and are counted.
+/// A soak test must not eat the machine: beyond this many entries the oldest go.
 const KEPT: usize = 100_000;
 
 /// The log of one [`Mitm`](crate::Mitm).
@@ -19,13 +19,7 @@ const KEPT: usize = 100_000;
 pub(crate) struct Journal {
     start: Instant,
     flows: AtomicU64,
-    log: Mutex<Log>,
-}
-
-#[derive(Debug, Default)]
-struct Log {
-    entries: VecDeque<Entry>,
-    dropped: u64,
+    log: Mutex<VecDeque<Entry>>,
 }
 
 impl Journal {
@@ -45,15 +39,14 @@ impl Journal {
     /// Appends an entry. The order of calls is the order of the log.
     pub(crate) fn write(&self, event: Event) {
         let mut log = self.lock();
-        if log.entries.len() == KEPT {
-            log.entries.pop_front();
-            log.dropped += 1;
+        if log.len() == KEPT {
+            log.pop_front();
         }
         // Read under the lock, so that times never run against the order.
-        log.entries.push_back(Entry { at: self.now(), event });
+        log.push_back(Entry { at: self.now(), event });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Log> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Entry>> {
         // An entry is pushed whole or not at all, so a panic elsewhere leaves the log intact.
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }

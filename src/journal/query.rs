@@ -17,7 +17,7 @@ impl Journal {
 
     fn gather(&self, wanted: impl Fn(FlowId) -> bool) -> BTreeMap<FlowId, Exchange> {
         let mut all: BTreeMap<FlowId, Exchange> = BTreeMap::new();
-        for Entry { at, event } in &self.lock().entries {
+        for Entry { at, event } in &*self.lock() {
             match event {
                 Event::Began { flow, .. } if !wanted(*flow) => {}
                 Event::Began { flow: id, request } => {
@@ -43,7 +43,7 @@ impl Journal {
     /// The last entries, for the foot of a failure.
     pub(crate) fn tail(&self, lines: usize) -> Vec<Entry> {
         let log = self.lock();
-        log.entries.iter().skip(log.entries.len().saturating_sub(lines)).cloned().collect()
+        log.iter().skip(log.len().saturating_sub(lines)).cloned().collect()
     }
 
     /// Trouble on connections that belongs to no flow.
@@ -52,11 +52,6 @@ impl Journal {
             Event::Trouble { fault } => Some(fault.clone()),
             _ => None,
         };
-        self.lock().entries.iter().filter_map(trouble).collect()
-    }
-
-    /// How many entries were dropped to keep the log bounded.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.lock().dropped
+        self.lock().iter().filter_map(trouble).collect()
     }
 }

@@ -1,10 +1,9 @@
-//! What a test leaves behind, and the foot of every failure.
+//! What a test leaves behind.
 
 use super::Failure;
 use super::wait::{Scene, expired};
 use crate::desk::Finding;
 use crate::flow::{FaultStage, Outcome};
-use crate::journal::Journal;
 
 /// Something that was left behind, as a failure of its own.
 pub(crate) fn finding(finding: &Finding, scene: &Scene<'_>) -> Failure {
@@ -32,21 +31,4 @@ pub(crate) fn rule_faults(scene: &Scene<'_>) -> Vec<Failure> {
     let exchanges = scene.journal.exchanges();
     let failed = exchanges.iter().filter(|exchange| exchange.outcome.as_ref().is_some_and(of_rule));
     failed.map(|exchange| Failure::bare(format!("a rule could not do its work: {exchange}"))).collect()
-}
-
-/// The last entries of the journal.
-pub(crate) fn journal_tail(journal: &Journal, lines: usize) -> String {
-    let tail = journal.tail(lines);
-    if tail.is_empty() {
-        return "nothing passed the proxy".to_owned();
-    }
-    let dropped = journal.dropped();
-    let mut text = String::from("what happened, last:");
-    if dropped > 0 {
-        text.push_str(&format!(" ({dropped} older entries were dropped)"));
-    }
-    for entry in tail {
-        text.push_str(&format!("\n  {entry}"));
-    }
-    text
 }

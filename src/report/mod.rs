@@ -3,11 +3,13 @@
 mod error;
 mod failure;
 mod findings;
+mod foot;
 mod misuse;
 mod wait;
 
 pub use error::{TestError, TestResult};
 pub use failure::Failure;
-pub(crate) use findings::{finding, journal_tail, rule_faults};
+pub(crate) use findings::{finding, rule_faults};
+pub(crate) use foot::foot;
 pub(crate) use misuse::misuse;
 pub(crate) use wait::{Scene, caught_although_none_expected, expired, never_applied, still_waited_for, unfinished};

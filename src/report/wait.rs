@@ -116,7 +116,7 @@ fn parked_now(failure: Failure, scene: &Scene<'_>) -> Failure {
 }
 
 /// The first few of many lines, and how many more there are.
-fn some(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> {
+pub(super) fn some(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> {
     const ENOUGH: usize = 8;
     let more = lines.len().saturating_sub(ENOUGH);
     let note = (more > 0).then(|| format!("and {more} more"));

@@ -161,7 +161,7 @@ fn commands_and_flows_stand_in_one_journal() {
     let mut rest = &text[..];
     for part in [
         "look at the journal",
-        "browser command 1: new session",
+        "browser: new session, answered 200",
         "goto https://site.test/",
         "GET https://site.test/",
         "click #save",

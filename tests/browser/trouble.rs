@@ -105,4 +105,5 @@ fn an_element_that_does_not_appear_is_named() {
     }
     let text = failure_of(body);
     assert!(text.contains("find #missing: it did not appear in time\n  at tests/browser/trouble.rs:"), "{text}");
+    assert_eq!(text.matches("find #missing, answered 404").count(), 1, "again and again is told once: {text}");
 }

@@ -1,0 +1,89 @@
+//! The foot of every failure: what went wrong on the wire, and what happened last.
+
+use super::wait::some;
+use crate::flow::Outcome;
+use crate::journal::{Entry, Event, Journal};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// How much of the journal is looked at, and how many lines of it are shown.
+const LOOKED_AT: usize = 4000;
+const SHOWN: usize = 40;
+
+/// Faults, and the last entries of the journal.
+pub(crate) fn foot(journal: &Journal) -> String {
+    let mut text = String::new();
+    let exchanges = journal.exchanges();
+    let failed: Vec<_> = exchanges.iter().filter(|e| matches!(e.outcome, Some(Outcome::Failed(_)))).collect();
+    if !failed.is_empty() {
+        text.push_str("what went wrong on the wire:");
+        some(failed.iter().map(ToString::to_string)).iter().for_each(|line| push(&mut text, line));
+        text.push_str("\n\n");
+    }
+    let lines = folded(&journal.tail(LOOKED_AT));
+    if lines.is_empty() {
+        text.push_str("nothing passed the proxy");
+        return text;
+    }
+    text.push_str("what happened, last:");
+    lines.iter().skip(lines.len().saturating_sub(SHOWN)).for_each(|line| push(&mut text, line));
+    text
+}
+
+fn push(text: &mut String, line: &str) {
+    // Writing to a string cannot fail.
+    let _ = write!(text, "\n  {line}");
+}
+
+/// One line an entry; a command and its answer are one where nothing stands between, and the same again and again (a test
+/// that looks for an element until it is there) is one with a count.
+fn folded(entries: &[Entry]) -> Vec<String> {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut rest = entries;
+    while let [first, others @ ..] = rest {
+        let line = match (&first.event, others) {
+            (Event::Command { id, says }, [Entry { event: Event::Commanded { id: of, status }, .. }, ..])
+                if id == of =>
+            {
+                rest = &others[1..];
+                Line::new(first.at, format!("browser: {says}, answered {status}"))
+            }
+            _ => {
+                rest = others;
+                Line::new(first.at, first.event.to_string())
+            }
+        };
+        match lines.last_mut() {
+            Some(last) if last.says == line.says => last.again(line.at),
+            _ => lines.push(line),
+        }
+    }
+    lines.iter().map(Line::text).collect()
+}
+
+struct Line {
+    at: Duration,
+    says: String,
+    times: usize,
+    until: Duration,
+}
+
+impl Line {
+    fn new(at: Duration, says: String) -> Self {
+        Self { at, says, times: 1, until: at }
+    }
+
+    fn again(&mut self, at: Duration) {
+        self.times += 1;
+        self.until = at;
+    }
+
+    fn text(&self) -> String {
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let mut text = format!("{:>9.1} ms  {}", ms(self.at), self.says);
+        if self.times > 1 {
+            let _ = write!(text, " ({} times, until {:.1} ms)", self.times, ms(self.until));
+        }
+        text
+    }
+}
