@@ -44,7 +44,8 @@ impl Term {
             Value::Number(number, _) => quote!(&#number),
             Value::Expr(expr) => match bare_name(expr) {
                 Some(name) if field == "method" && METHODS.contains(&name.as_str()) => quote!(#name),
-                _ => quote!((&#expr)),
+                _ if matches!(expr, syn::Expr::Path(_)) => quote!((&#expr)),
+                _ => quote!((&(#expr))),
             },
         }
     }

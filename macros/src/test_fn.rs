@@ -1,11 +1,11 @@
 //! `#[mitm_test]`: an `async fn` whose arguments are fixtures becomes a test, or a program if it is called `main`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, ItemFn, LitStr, Meta, Result, Token, Type};
+use syn::{Error, FnArg, Ident, ItemFn, LitStr, Meta, Result, Token, Type};
 
 pub(crate) fn expand(options: TokenStream, function: &TokenStream) -> TokenStream {
     let parsed: ItemFn = match syn::parse2(function.clone()) {
@@ -101,9 +101,11 @@ fn test(mut function: ItemFn, options: &Options, fixtures: &[Type]) -> TokenStre
         Some(milliseconds) => quote!(::core::option::Option::Some(#milliseconds)),
         None => quote!(::core::option::Option::None),
     };
-    let arguments: Vec<_> = (0..fixtures.len()).map(|i| format_ident!("argument_{i}")).collect();
+    let arguments: Vec<_> =
+        (0..fixtures.len()).map(|i| format_ident!("argument_{i}", span = Span::mixed_site())).collect();
+    let cx = Ident::new("cx", Span::mixed_site());
     let set_up = fixtures.iter().zip(&arguments).map(|(fixture, argument)| {
-        quote_spanned!(fixture.span()=> let #argument = ::holdup::__private::set_up::<#fixture>(cx).await?;)
+        quote_spanned!(fixture.span()=> let #argument = ::holdup::__private::set_up::<#fixture>(#cx).await?;)
     });
     let shown = name.to_string();
     quote! {
@@ -117,8 +119,8 @@ fn test(mut function: ItemFn, options: &Options, fixtures: &[Type]) -> TokenStre
                     place: ::holdup::__private::Place::here(),
                     timeout: #timeout,
                 },
-                |cx| ::std::boxed::Box::pin(async move {
-                    let _ = &cx;
+                |#cx| ::std::boxed::Box::pin(async move {
+                    let _ = &#cx;
                     #(#set_up)*
                     ::core::result::Result::Ok(#name(#(#arguments),*).await)
                 }),

@@ -88,7 +88,7 @@ pub(crate) fn rewrite(input: TokenStream) -> TokenStream {
         }
         input.parse::<Token![=>]>()?;
         let with: Expr = input.parse()?;
-        Ok(quote!(::core::convert::AsRef::<str>::as_ref(&#pattern), #with))
+        Ok(quote!({ let pattern = &(#pattern); ::core::convert::AsRef::<str>::as_ref(pattern) }, #with))
     })
 }
 

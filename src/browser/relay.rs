@@ -80,7 +80,11 @@ impl Relay {
 async fn accept(listener: TcpListener, link: Arc<Link>) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            // A lack of descriptors, which ends when a connection does.
+            connections.join_next().await;
+            continue;
+        };
         let _ = stream.set_nodelay(true);
         let link = Arc::clone(&link);
         connections.spawn(async move {

@@ -129,11 +129,12 @@ impl Desk {
         true
     }
 
-    /// Closes a rule; the flows that it still parks are the caller's to let go.
+    /// Closes a rule; the flows that it parks are the caller's to let go, but for those that the test has in hand.
     pub(crate) fn close(&mut self, rule: RuleId) -> Vec<FlowId> {
-        self.entry(rule).open = false;
         self.snapshot = None;
-        self.parked.values().filter(|parked| parked.rule == rule).map(|parked| parked.flow).collect()
+        let entry = self.entry(rule);
+        entry.open = false;
+        entry.queue.drain(..).collect()
     }
 
     /// Closes all rules, and lets none be opened any more.

@@ -57,7 +57,7 @@ impl Action {
 pub enum AbortKind {
     /// HTTP/1: the connection is reset (TCP RST). HTTP/2: RST_STREAM with INTERNAL_ERROR; the connection lives on.
     Reset,
-    /// HTTP/1: the connection is closed (FIN) without an answer. HTTP/2: RST_STREAM with REFUSED_STREAM.
+    /// HTTP/1: the connection is closed (FIN) without an answer. HTTP/2: RST_STREAM with CANCEL.
     Close,
 }
 

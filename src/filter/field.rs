@@ -140,6 +140,9 @@ fn bodies<'a>(side: Side, view: &View<'a>) -> Found<'a> {
     if side != Side::Response {
         match view.request.body() {
             Some(bytes) => values.push(String::from_utf8_lossy(bytes)),
+            // Where the answer can be seen, an unqualified body means the answer's, and the request's if it happens to be
+            // known: waiting for the end of every upload would stop those that are streams.
+            None if side == Side::Either && view.horizon == StageName::Response => {}
             None => need.request_body = true,
         }
     }
@@ -147,7 +150,8 @@ fn bodies<'a>(side: Side, view: &View<'a>) -> Found<'a> {
         match view.response.map(crate::flow::Response::body) {
             Some(Some(bytes)) => values.push(String::from_utf8_lossy(bytes)),
             Some(None) => need.response_body = true,
-            None => need.response = no_response(view).is_some(),
+            None if no_response(view).is_some() => (need.response, need.response_body) = (true, true),
+            None => {}
         }
     }
     Found { values, missing: (need != NOTHING).then_some(need) }

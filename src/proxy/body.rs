@@ -10,9 +10,19 @@ use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 /// The most of a body that is ever read into memory, for a rule that looks into it.
 pub(super) const LIMIT: usize = 16 * 1024 * 1024;
+
+/// How long such a body may take to arrive.
+const READ_WITHIN: Duration = Duration::from_secs(20);
+
+/// Whether a body of this type goes on for as long as the connection does.
+fn is_endless(headers: &HeaderMap) -> bool {
+    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.starts_with("text/event-stream") || kind.starts_with("multipart/x-mixed-replace")
+}
 
 /// One side of a flow: its head, and its body as far as it has come.
 #[derive(Debug)]
@@ -58,11 +68,29 @@ impl<H: Head> Message<H> {
     /// Reads the whole body, so that filters and tests can look at it. What goes on is still what came.
     pub(super) async fn read(&mut self) -> Result<(), Fault> {
         if *self.head.content_mut() == Content::Streaming {
-            let raw = self.body.read_whole(LIMIT).await?;
+            if is_endless(self.head.headers()) {
+                let what = "a rule wants to read a stream that has no end; narrow its filter by `content_type`";
+                return Err(Fault::new(FaultStage::Rule, what));
+            }
+            let Ok(raw) = tokio::time::timeout(READ_WITHIN, self.body.read_whole(LIMIT)).await else {
+                let what = format!("a rule wants to read a body that did not end within {READ_WITHIN:?}");
+                return Err(Fault::new(FaultStage::Rule, what));
+            };
+            let raw = raw?;
             let decoded = content::decode(self.head.headers(), raw, LIMIT)?;
             *self.head.content_mut() = Content::Read(decoded);
         }
         Ok(())
+    }
+
+    /// What is wrong between the head and the body, after a test or a rule had its hands on them.
+    pub(super) fn mismatch(&self) -> Option<Fault> {
+        let said = self.head.headers().get(http::header::CONTENT_LENGTH)?;
+        let is = self.body.size_hint().exact()?;
+        (said.to_str().ok()?.parse() != Ok(is)).then(|| {
+            let what = format!("content-length was set to {said:?}, and the body has {is} bytes");
+            Fault::new(FaultStage::Rule, what)
+        })
     }
 
     /// Puts an edited body in the place of the one that came, and makes the head fit it.
@@ -113,6 +141,23 @@ impl Source {
                 }
                 None => self.rest = None,
             }
+        }
+    }
+
+    /// Reads all of a body that says that it is short.
+    pub(super) async fn read_ahead_if_short(&mut self) {
+        if self.size_hint().upper().is_some_and(|size| size <= LIMIT as u64) {
+            self.read_ahead(LIMIT).await;
+        }
+    }
+
+    /// Waits for something, and reads ahead meanwhile: on HTTP/1 a client that leaves is noticed only behind what it has
+    /// sent.
+    pub(super) async fn while_reading_ahead<T>(&mut self, waiting: impl Future<Output = T>) -> T {
+        let mut waiting = std::pin::pin!(waiting);
+        tokio::select! {
+            done = waiting.as_mut() => done,
+            () = self.read_ahead(LIMIT) => waiting.await,
         }
     }
 

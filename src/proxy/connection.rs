@@ -44,7 +44,12 @@ pub(super) async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, tar
     };
     let mut socket = parts.io.into_inner().into_inner();
     // Browsers open connections ahead of need, and drop them unused.
-    let Ok(Some((spoken, seen))) = sniff(&mut socket, parts.read_buf).await else { return };
+    let mut stopping = shared.tasks.stopping();
+    let sniffed = tokio::select! {
+        sniffed = sniff(&mut socket, parts.read_buf) => sniffed,
+        () = stopping.wait() => return,
+    };
+    let Ok(Some((spoken, seen))) = sniffed else { return };
     socket.unread(seen);
     match spoken {
         Spoken::Tls => serve_tls(shared, socket, target).await,
@@ -132,7 +137,7 @@ impl Connection {
                 }
             }
         };
-        let end = streams::run(stoppable, streams).await;
+        let end = streams::run(stoppable, streams, &self.flushes).await;
         self.ended(end);
     }
 

@@ -57,19 +57,32 @@ fn read_up_to(
     Ok(out.into())
 }
 
-/// Rewrites the text of a decoded body; none when nothing changed, or when it is no text.
+/// Rewrites the text of a decoded body; none when nothing changed, when it is no text, or when its charset cannot say the
+/// new text.
 pub(super) fn rewrite(headers: &HeaderMap, body: &[u8], pattern: &Regex, with: &str) -> Option<Bytes> {
-    let encoding = charset(headers, body);
-    let (text, _, malformed) = encoding.decode(body);
-    if malformed {
-        return None;
-    }
+    let (encoding, mark) = Encoding::for_bom(body).unwrap_or_else(|| (charset(headers, body), 0));
+    let (mark, body) = body.split_at(mark);
+    let text = encoding.decode_without_bom_handling_and_without_replacement(body)?;
     let changed = pattern.replace_all(&text, with);
     if changed == text {
         return None;
     }
-    let (bytes, _, _) = encoding.encode(&changed);
-    Some(Bytes::from(bytes.into_owned()))
+    let mut bytes = mark.to_vec();
+    bytes.extend(encode(encoding, &changed)?);
+    Some(Bytes::from(bytes))
+}
+
+/// A text in a charset; none when that cannot say it.
+fn encode(encoding: &'static Encoding, text: &str) -> Option<Vec<u8>> {
+    // On the web nothing is sent in UTF-16, so the library does not write it.
+    if encoding == encoding_rs::UTF_16LE {
+        return Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
+    }
+    if encoding == encoding_rs::UTF_16BE {
+        return Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect());
+    }
+    let (bytes, _, unmappable) = encoding.encode(text);
+    (!unmappable).then(|| bytes.into_owned())
 }
 
 /// The charset that a browser would read this in: said by the header, by the page, or guessed as it would be.
@@ -185,6 +198,18 @@ mod tests {
         let the = Regex::new("the").expect("a regex");
         let changed = rewrite(&headers("", "text/html"), &page, &the, "teh").expect("changed");
         assert!(encoding_rs::SHIFT_JIS.decode(&changed).0.ends_with("teh \u{65e5}\u{672c}"));
+    }
+
+    #[test]
+    fn byte_order_marks_and_utf16_stay() {
+        let the = Regex::new("the").expect("a regex");
+        let marked = [b"\xef\xbb\xbf", TEXT.as_bytes()].concat();
+        let changed = rewrite(&headers("", "text/html; charset=iso-8859-1"), &marked, &the, "teh").expect("changed");
+        assert_eq!(changed, [b"\xef\xbb\xbf", "teh cat and teh dog; caf\u{e9}".as_bytes()].concat());
+        let wide: Vec<u8> = "the".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let changed = rewrite(&headers("", "text/html; charset=utf-16le"), &wide, &the, "teh").expect("changed");
+        assert_eq!(&changed[..], b"t\0e\0h\0");
+        assert_eq!(rewrite(&headers("", "text/plain; charset=iso-8859-1"), b"the", &the, "\u{65e5}"), None);
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use super::body::Source;
 use super::gate::Gate;
 use crate::flow::{Fault, FaultStage, FlowId, Outcome};
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -50,14 +50,14 @@ impl Drop for Ticket {
     }
 }
 
-/// The flows of one connection whose last byte is written and waits for the flush.
-///
-/// hyper drops a body right after it has put its end into the connection's buffers, and everything of a connection runs
-/// in one task ([`streams`](super::streams)), so the next flush that succeeds has carried it to the socket.
+/// The flows of one connection whose last byte is written and waits for the flush. Everything of a connection runs in one
+/// task ([`streams`](super::streams)), so nothing is written between a look at this and the next.
 #[derive(Debug, Default)]
 pub(super) struct Flushes {
     waiting: Mutex<Vec<Ticket>>,
     count: AtomicUsize,
+    /// Something was written since the last flush that succeeded.
+    dirty: AtomicBool,
 }
 
 impl Flushes {
@@ -67,9 +67,21 @@ impl Flushes {
         self.count.fetch_add(1, Ordering::Release);
     }
 
+    /// Something is about to be written.
+    pub(super) fn writing(&self) {
+        self.dirty.store(true, Ordering::Relaxed);
+    }
+
     /// Everything that was written so far is with the socket.
     pub(super) fn flushed(&self) {
-        if self.count.load(Ordering::Acquire) == 0 {
+        self.dirty.store(false, Ordering::Relaxed);
+        self.settle();
+    }
+
+    /// Ends the flows that wait for a flush which has been, if there is nothing to flush. HTTP/2 lets go of a chunk only
+    /// after the flush that carried its last byte.
+    pub(super) fn settle(&self) {
+        if self.count.load(Ordering::Acquire) == 0 || self.dirty.load(Ordering::Relaxed) {
             return;
         }
         let done = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
@@ -78,44 +90,70 @@ impl Flushes {
     }
 }
 
-/// The body that goes to the browser, with the flow's ticket.
+/// What a body and its chunks have in common. When the last of them is gone, it is clear how the flow has ended.
 #[derive(Debug)]
-pub(super) struct Delivery {
-    source: Source,
+struct Way {
     ticket: Option<Ticket>,
     flushes: Arc<Flushes>,
-    state: State,
+    end: Mutex<End>,
+    /// A chunk was dropped before all of it was written.
+    cut: AtomicBool,
 }
 
 #[derive(Debug)]
-enum State {
+enum End {
     Streaming,
     Finished,
     Broken(Fault),
 }
 
+impl Drop for Way {
+    fn drop(&mut self) {
+        let Some(ticket) = self.ticket.take() else { return };
+        match std::mem::replace(self.end.get_mut().unwrap_or_else(PoisonError::into_inner), End::Streaming) {
+            End::Broken(fault) => ticket.end(Outcome::Failed(fault)),
+            End::Finished if !*self.cut.get_mut() => self.flushes.push(ticket),
+            // The ticket's own drop says it.
+            End::Finished | End::Streaming => {}
+        }
+    }
+}
+
+/// The body that goes to the browser, with the flow's ticket.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    source: Source,
+    way: Arc<Way>,
+}
+
 impl Delivery {
     pub(super) fn new(source: Source, ticket: Option<Ticket>, flushes: Arc<Flushes>) -> Self {
-        Self { source, ticket, flushes, state: State::Streaming }
+        let way = Way { ticket, flushes, end: Mutex::new(End::Streaming), cut: AtomicBool::new(false) };
+        Self { source, way: Arc::new(way) }
+    }
+
+    fn ends(&self, end: End) {
+        *self.way.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 }
 
 impl Body for Delivery {
-    type Data = Bytes;
+    type Data = Chunk;
     type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Chunk>>>> {
         let frame = ready!(Pin::new(&mut self.source).poll_frame(cx));
         match &frame {
             Some(Ok(frame)) if frame.is_data() => {}
             Some(Err(error)) => {
                 let what = "the upstream broke off in the middle of the body";
-                self.state = State::Broken(Fault::from_error(FaultStage::Body, what, error));
+                self.ends(End::Broken(Fault::from_error(FaultStage::Body, what, error)));
             }
             // Trailers are last.
-            Some(Ok(_)) | None => self.state = State::Finished,
+            Some(Ok(_)) | None => self.ends(End::Finished),
         }
-        Poll::Ready(frame)
+        let chunk = |bytes| Chunk { bytes, way: Arc::clone(&self.way) };
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -129,11 +167,39 @@ impl Body for Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket.take() else { return };
-        match std::mem::replace(&mut self.state, State::Finished) {
-            State::Broken(fault) => ticket.end(Outcome::Failed(fault)),
-            State::Streaming if !self.source.is_end_stream() => drop(ticket),
-            State::Streaming | State::Finished => self.flushes.push(ticket),
+        let mut end = self.way.end.lock().unwrap_or_else(PoisonError::into_inner);
+        // A body that is known to be at its end is not asked for the end.
+        if matches!(*end, End::Streaming) && self.source.is_end_stream() {
+            *end = End::Finished;
+        }
+    }
+}
+
+/// A piece of a body. It is dropped when it is written, or when nobody wants it.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    bytes: Bytes,
+    way: Arc<Way>,
+}
+
+impl Buf for Chunk {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        if self.bytes.has_remaining() {
+            self.way.cut.store(true, Ordering::Relaxed);
         }
     }
 }

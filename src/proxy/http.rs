@@ -37,8 +37,12 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
     shared.journal.write(Event::Began { flow: ticket.flow(), request: request.head.record() });
 
     let (mut response, client_upgrade) = match shared.gate.request(&ticket, &mut request).await {
-        Ok(Pass::Abort(kind)) => return Err(connection.cut(ticket, kind)),
-        Ok(Pass::Answer(response)) => (*response, None),
+        Ok(Pass::Abort(kind)) => return Err(connection.cut(ticket, kind, request.head.version)),
+        Ok(Pass::Answer(response)) => {
+            // On HTTP/1 a client that is still sending would see a reset instead of the answer.
+            request.body.read_ahead_if_short().await;
+            (*response, None)
+        }
         Ok(Pass::On) => {
             shared.journal.write(Event::Sent { flow: ticket.flow() });
             let head = request.head.clone();
@@ -54,7 +58,7 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
     };
     shared.journal.write(Event::Answered { flow: ticket.flow(), response: response.head.record() });
     match shared.gate.response(&ticket, &request.head, &mut response).await {
-        Ok(Some(kind)) => return Err(connection.cut(ticket, kind)),
+        Ok(Some(kind)) => return Err(connection.cut(ticket, kind, request.head.version)),
         Ok(None) => {}
         Err(fault) => return Ok(connection.fail(ticket, fault, is_head)),
     }
@@ -62,7 +66,7 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
         && let Some((to, client)) = client_upgrade
     {
         let upstream = hyper::upgrade::on(carrier(&mut response.extensions));
-        shared.tasks.spawn(tunnel::upgraded(client, upstream));
+        shared.tasks.spawn(tunnel::upgraded(Arc::clone(shared), client, upstream));
         hop::keep_upgrade(&mut response.head.headers, to);
     }
     Ok(connection.deliver(ticket, response, is_head))
@@ -144,11 +148,15 @@ fn refuse(connection: &Connection, why: &str) -> Answer {
 impl Connection {
     /// The flow's answer, whose body ends the flow when it has been handed to the socket.
     fn deliver(&self, ticket: Ticket, response: Message<Response>, is_head: bool) -> Answer {
+        let has_body = !is_head && !hop::never_has_body(response.head.status);
+        if has_body && let Some(fault) = response.mismatch() {
+            return self.fail(ticket, fault, is_head);
+        }
         let Message { mut head, mut body, extensions } = response;
         if self.shared.revalidates.load(Ordering::Relaxed) {
             content::revalidate(&mut head.headers);
         }
-        if is_head || hop::never_has_body(head.status) {
+        if !has_body {
             body = Source::default();
         }
         let mut answer = hyper::Response::new(Delivery::new(body, Some(ticket), Arc::clone(&self.flushes)));
@@ -178,10 +186,10 @@ impl Connection {
     }
 
     /// Ends a flow without an answer.
-    fn cut(&self, ticket: Ticket, kind: AbortKind) -> Cut {
+    fn cut(&self, ticket: Ticket, kind: AbortKind, version: Version) -> Cut {
         ticket.end(Outcome::Aborted);
-        if kind == AbortKind::Reset {
-            // On HTTP/2 the stream's own reset says it, and the connection lives on.
+        // On HTTP/2 the stream's own reset says it, and the connection lives on.
+        if kind == AbortKind::Reset && version != Version::HTTP_2 {
             self.reset.store(true, Ordering::Relaxed);
         }
         Cut(h2::Error::from(match kind {

@@ -76,7 +76,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
         // ends when connections do.
         match accepted {
             Ok((stream, _)) => shared.tasks.spawn(connection::serve(Arc::clone(&shared), stream)),
-            Err(_) => tokio::task::yield_now().await,
+            Err(_) => drop(tokio::time::timeout(Duration::from_millis(10), stopping.wait()).await),
         }
     }
 }

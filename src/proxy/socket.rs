@@ -111,6 +111,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Flushing<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Flushing<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.flushes.writing();
         Pin::new(&mut self.inner).poll_write(cx, buf)
     }
 
@@ -129,6 +130,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Flushing<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.flushes.writing();
         Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
     }
 

@@ -1,6 +1,7 @@
 //! The streams of an HTTP/2 connection run in the connection's own task. So what a stream has written is in the
 //! connection's buffers before the next flush begins, and "flushed" means what it says.
 
+use super::delivery::Flushes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::rt::Executor;
 use std::future::{Future, poll_fn};
@@ -28,15 +29,18 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
 }
 
 /// Runs a connection and its streams to the connection's end. Streams that are left then are dropped: their client is gone.
-pub(super) async fn run<C: Future>(connection: C, spawned: Streams) -> C::Output {
+pub(super) async fn run<C: Future>(connection: C, spawned: Streams, flushes: &Flushes) -> C::Output {
     let mut connection = std::pin::pin!(connection);
     let mut streams = FuturesUnordered::new();
     poll_fn(|cx| {
         loop {
             while let Poll::Ready(Some(())) = streams.poll_next_unpin(cx) {}
             if let Poll::Ready(end) = connection.as_mut().poll(cx) {
+                // Each stream keeps the list that it is in.
+                drop(spawned.take());
                 return Poll::Ready(end);
             }
+            flushes.settle();
             let new = spawned.take();
             if new.is_empty() {
                 return Poll::Pending;

@@ -4,21 +4,34 @@ use super::Shared;
 use crate::flow::Target;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 
 /// Connects a client that speaks no HTTP with its upstream.
 pub(super) async fn opaque(shared: &Shared, mut client: impl AsyncRead + AsyncWrite + Unpin, target: &Target) {
     match shared.upstreams.connect_tcp(target).await {
-        // Either end may break off at any time; nobody is left to be told.
-        Ok(mut upstream) => drop(copy_bidirectional(&mut client, &mut upstream).await),
+        Ok(mut upstream) => join(shared, &mut client, &mut upstream).await,
         Err(fault) => shared.trouble(fault),
     }
 }
 
 /// Joins the two ends of an upgraded connection, once both have switched.
-pub(super) async fn upgraded(client: OnUpgrade, upstream: OnUpgrade) {
+pub(super) async fn upgraded(shared: Arc<Shared>, client: OnUpgrade, upstream: OnUpgrade) {
     if let (Ok(client), Ok(upstream)) = (client.await, upstream.await) {
-        let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
-        drop(copy_bidirectional(&mut client, &mut upstream).await);
+        join(&shared, &mut TokioIo::new(client), &mut TokioIo::new(upstream)).await;
+    }
+}
+
+/// Carries bytes both ways until both ends have closed, one breaks off, or the proxy stops.
+async fn join<C, U>(shared: &Shared, client: &mut C, upstream: &mut U)
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut stopping = shared.tasks.stopping();
+    tokio::select! {
+        // Nobody is left to be told of an error.
+        _ = copy_bidirectional(client, upstream) => {}
+        () = stopping.wait() => {}
     }
 }

@@ -68,8 +68,18 @@ impl<B: Into<Bytes>> IntoAnswer for http::Response<B> {
     }
 }
 
+/// Another flow's response, whose body was read or set.
 impl IntoAnswer for Response {
-    fn into_answer(self) -> Response {
+    fn into_answer(mut self) -> Response {
+        match self.content {
+            Content::Edited(_) => {}
+            // Its content-encoding was undone.
+            Content::Read(body) => {
+                self.headers.remove(header::CONTENT_ENCODING);
+                self.content = Content::Edited(body);
+            }
+            Content::Streaming => misuse("this response's body was not read: give it one with `set_body`"),
+        }
         self
     }
 }

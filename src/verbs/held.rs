@@ -71,21 +71,25 @@ impl<S: Stage> Held<S> {
     /// A navigation does not always do that: a full Chromium may keep the page, and its calls, in its back/forward cache.
     ///
     /// # Errors
-    /// When the browser still waits for the flow at the end of the hold's patience.
+    /// When the browser still waits for the flow at the end of the hold's patience, or the flow has ended otherwise.
     #[track_caller]
     pub fn cancelled(&self) -> impl Future<Output = Result<(), Failure>> + Send + '_ {
         let (place, mut end) = (Place::here(), self.parts.end.clone());
         async move {
-            // A parked flow ends in no other way, and a proxy that is gone has no clients.
-            let gone = tokio::time::timeout(self.patience, end.wait_for(Option::is_some)).await.is_ok();
-            if gone { Ok(()) } else { Err(still_waited_for(&scene(&self.gate), self.flow(), self.patience, place)) }
+            match tokio::time::timeout(self.patience, end.wait_for(Option::is_some)).await {
+                Ok(Ok(outcome)) if *outcome != Some(Outcome::ClientGone) => {}
+                // A proxy that is gone has no clients.
+                Ok(_) => return Ok(()),
+                Err(_) => return Err(still_waited_for(&scene(&self.gate), self.flow(), self.patience, place)),
+            }
+            Err(self.lost("was not given up", place))
         }
     }
 
     /// Whether the browser has given the flow up already.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.parts.end.borrow().is_some()
+        *self.parts.end.borrow() == Some(Outcome::ClientGone)
     }
 
     async fn read(&self, place: Place) -> Result<Bytes, Failure> {
@@ -96,13 +100,19 @@ impl<S: Stage> Held<S> {
             Ok(Ok(Err(fault))) => {
                 Err(Failure::bare(format!("the body of {} could not be read: {fault}", self.flow())).at(place))
             }
-            Ok(Err(_)) => Err(self.gone(place)),
+            Ok(Err(_)) => Err(self.lost("has no body to read", place)),
             Err(_) => Err(unfinished(&scene(&self.gate), self.flow(), self.patience, place)),
         }
     }
 
-    fn gone(&self, place: Place) -> Failure {
-        Failure::bare(format!("{} is gone: its client gave it up while it was parked", self.flow())).at(place)
+    /// The flow went another way than the test meant.
+    fn lost(&self, what: &str, place: Place) -> Failure {
+        let why = match &*self.parts.end.borrow() {
+            Some(Outcome::ClientGone) => "its client gave it up while it was parked".to_owned(),
+            Some(outcome) => format!("it has ended: {outcome}"),
+            None => "its rule was removed, and the flow has gone on".to_owned(),
+        };
+        Failure::bare(format!("{} {what}: {why}", self.flow())).at(place)
     }
 
     fn decide(mut self, says: &'static str, place: Place, verdict: impl FnOnce(Heads) -> Verdict) -> Delivery {
@@ -150,12 +160,7 @@ impl Held<Request> {
         async move {
             match tokio::time::timeout(self.patience, response).await {
                 Ok(Ok(parts)) => Ok(Held::new(Arc::clone(&self.gate), parts, self.patience)),
-                Ok(Err(_)) => Err(match self.parts.end.borrow().clone() {
-                    Some(Outcome::Failed(fault)) => {
-                        Failure::bare(format!("{} got no response: {fault}", self.flow())).at(place)
-                    }
-                    _ => self.gone(place),
-                }),
+                Ok(Err(_)) => Err(self.lost("did not come back with a response", place)),
                 Err(_) => Err(unfinished(&scene(&self.gate), self.flow(), self.patience, place)),
             }
         }

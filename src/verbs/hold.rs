@@ -107,7 +107,7 @@ impl<S: Stage> Hold<S> {
         self.gate.release_queued(self.rule.id, Place::here())
     }
 
-    /// Parks no more flows, and releases those that it parks.
+    /// Parks no more flows, and releases those that it parks; one that was handed out stays the test's to decide.
     pub fn remove(self) {
         self.gate.remove(self.rule.id);
     }

@@ -21,7 +21,7 @@ impl Watch {
         Self { gate, rule, patience: PATIENCE }
     }
 
-    /// Waits until the next matching flow has ended, and gives its record. Each flow is given once.
+    /// Waits until a matching flow has ended, and gives its record: in the order of their ends, each once.
     ///
     /// # Errors
     /// When none matches and ends within 5 seconds (see [`within`](Self::within)).
@@ -50,14 +50,12 @@ impl Watch {
     }
 
     async fn ended(&self) -> Exchange {
-        let mut seen = None;
         loop {
             let mut changed = std::pin::pin!(self.gate.changed());
             // From here on no change is missed.
             changed.as_mut().enable();
-            seen = seen.or_else(|| self.gate.take_watched(self.rule.id));
-            let exchange = seen.and_then(|flow| self.gate.journal.exchange(flow));
-            if let Some(exchange) = exchange.filter(|exchange| exchange.outcome.is_some()) {
+            let seen = self.gate.take_watched(self.rule.id);
+            if let Some(exchange) = seen.and_then(|flow| self.gate.journal.exchange(flow)) {
                 return exchange;
             }
             changed.await;

@@ -220,6 +220,87 @@ fn a_rule_that_cannot_do_its_work_fails_the_test() {
 }
 
 #[test]
+fn an_edit_that_contradicts_itself_is_told() {
+    #[mitm_test]
+    async fn body(client: Client, _origin: Origin) -> TestResult {
+        let hold = hold!(response: path == "/x");
+        let asking = tokio::spawn(client.get("https://origin.test/x").send());
+        let mut held = hold.next().await?;
+        held.edit(|response| {
+            response.set_body("nine char");
+            response.set_header(http::header::CONTENT_LENGTH, 5.into());
+        });
+        // The edit of the body decides, whatever stands in the header.
+        held.release().await?;
+        assert_eq!(asking.await??.text().await?, "nine char");
+        let asking = tokio::spawn(client.get("https://origin.test/x").send());
+        let mut held = hold.next().await?;
+        held.edit(|response| response.set_header(http::header::CONTENT_LENGTH, 5.into()));
+        held.release().await?;
+        assert_eq!(asking.await??.status(), 502);
+        Ok(())
+    }
+    assert_reads(
+        &failure_of(body),
+        &["a rule could not do its work", "content-length was set to \"5\", and the body has 10 bytes"],
+    );
+}
+
+#[test]
+fn a_body_rule_on_an_endless_stream_is_told_at_once() {
+    #[mitm_test]
+    async fn body(client: Client, _origin: Origin) -> TestResult {
+        rewrite!(host == "origin.test", "a" => "b");
+        assert_eq!(client.get("https://origin.test/events").send().await?.status(), 502);
+        Ok(())
+    }
+    assert_reads(&failure_of(body), &["a rule could not do its work", "a stream that has no end"]);
+}
+
+#[test]
+fn a_panic_while_a_body_is_dropped_is_the_failure() {
+    struct Strict;
+    impl Drop for Strict {
+        fn drop(&mut self) {
+            assert!(std::thread::panicking(), "its expectations were not met");
+        }
+    }
+    #[mitm_test(timeout = "50ms")]
+    async fn body() {
+        let _strict = Strict;
+        std::future::pending::<()>().await;
+    }
+    assert_reads(&failure_of(body), &["did not end within 50ms"]);
+}
+
+#[test]
+fn a_blocking_task_that_never_ends_does_not_keep_the_verdict() {
+    #[mitm_test]
+    async fn body() {
+        let (_sender, receiver) = std::sync::mpsc::channel::<()>();
+        tokio::task::spawn_blocking(move || {
+            let _ = receiver.recv();
+        });
+        std::mem::forget(_sender);
+    }
+    body();
+}
+
+#[test]
+fn a_body_that_blocks_its_thread_is_ended() {
+    #[mitm_test(timeout = "100ms")]
+    async fn body(mitm: Mitm) -> TestResult {
+        let _hold = hold!(path == "/held");
+        let mut stream = std::net::TcpStream::connect(mitm.address())?;
+        std::io::Write::write_all(&mut stream, b"GET http://gone.invalid/held HTTP/1.1\r\nhost: x\r\n\r\n")?;
+        // Blocks until the flow is let go.
+        std::io::Read::read_exact(&mut stream, &mut [0; 12])?;
+        std::future::pending().await
+    }
+    assert_reads(&failure_of(body), &["did not end within 100ms"]);
+}
+
+#[test]
 fn a_bad_regex_of_run_time_is_told_at_its_line() {
     #[mitm_test]
     async fn body() {

@@ -253,11 +253,60 @@ async fn a_handle_that_is_dropped_releases_its_flow(client: Client, _origin: Ori
 #[mitm_test]
 async fn a_hold_that_is_removed_releases_what_it_parks(client: Client, _origin: Origin) -> TestResult {
     let hold = hold!(path == "/x");
+    let (first, second) = (get(&client, "https://origin.test/x?1"), get(&client, "https://origin.test/x?2"));
+    let held = hold.next().await?;
+    while hold.hits() < 2 {
+        tokio::task::yield_now().await;
+    }
+    hold.remove();
+    let (mine, other) = if held.request().url().ends_with('1') { (first, second) } else { (second, first) };
+    assert_eq!(other.await??.0, 200);
+    assert!(!mine.is_finished());
+    assert!(held.release().await?.is_delivered());
+    mine.await??;
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_flow_that_was_let_go_was_not_given_up(client: Client, _origin: Origin) -> TestResult {
+    let hold = hold!(path == "/x");
     let asking = get(&client, "https://origin.test/x");
     let held = hold.next().await?;
-    hold.remove();
-    assert_eq!(asking.await??.0, 200);
-    assert!(held.release().await?.is_delivered());
+    let other = hold!(host == "other.test").optional();
+    other.remove();
+    assert!(!held.is_cancelled());
+    let held = held.advance().await?;
+    held.release().await?;
+    asking.await??;
+    Ok(())
+}
+
+/// Reading a stream that has no end gives up in time, and the flow can still be decided.
+#[mitm_test]
+async fn a_body_that_does_not_end_can_still_be_released(client: Client, mitm: Mitm) -> TestResult {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    mitm.host("endless.test", listener.local_addr()?);
+    let hold = hold!(response: host == "endless.test").within(Duration::from_millis(100));
+    let request = client.get("https://endless.test/");
+    let asking = tokio::spawn(async move { request.send().await });
+    let (mut server, _) = listener.accept().await?;
+    raw::read_until(&mut server, "\r\n\r\n").await;
+    server.write_all(b"HTTP/1.1 200 OK\r\n\r\nthe start").await?;
+    let held = hold.next().await?;
+    held.body().await.expect_err("no end");
+    drop(held.release());
+    let mut response = asking.await??;
+    assert_eq!(response.chunk().await?.unwrap(), "the start");
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_client_that_has_a_copy_is_not_told_that_nothing_changed(client: Client, _origin: Origin) -> TestResult {
+    let hold = hold!(response: path == "/cached" && body contains "old");
+    let request = client.get("https://origin.test/cached").header("if-none-match", "\"old\"");
+    let asking = tokio::spawn(async move { request.send().await });
+    hold.next().await?.release().await?;
+    assert_eq!(asking.await??.status(), 200);
     Ok(())
 }
 

@@ -48,6 +48,43 @@ async fn a_thousand_over_http1_connections(mitm: Mitm, _origin: Origin) -> TestR
     Ok(())
 }
 
+/// A client that reads slowly: "delivered" is the last byte, not the first frame.
+#[mitm_test]
+async fn delivered_means_the_last_byte(mitm: Mitm) -> TestResult {
+    const SIZE: usize = 1 << 20;
+    respond!(host == "big.test", (200, vec![b'x'; SIZE]));
+    let hold = hold!(response: host == "big.test");
+    for gives_up in [false, true] {
+        let stream = raw::tunnel(&mitm, "big.test", &["h2"]).await;
+        let (client, connection) = h2::client::handshake(stream).await?;
+        tokio::spawn(connection);
+        let request = http::Request::get("https://big.test/").body(())?;
+        let (response, _) = client.ready().await?.send_request(request, true)?;
+        let delivery = hold.next().await?.release();
+        let mut body = response.await?.into_body();
+        let mut seen = 0;
+        while seen < 65_535 {
+            seen += body.data().await.expect("more")?.len();
+        }
+        // The window is used up, so the rest cannot have been sent.
+        assert_eq!(mitm.exchanges().last().unwrap().outcome, None);
+        if gives_up {
+            drop(body);
+            assert_eq!(delivery.await?, Outcome::ClientGone);
+            continue;
+        }
+        body.flow_control().release_capacity(seen)?;
+        while let Some(data) = body.data().await {
+            let data = data?;
+            seen += data.len();
+            body.flow_control().release_capacity(data.len())?;
+        }
+        assert_eq!(seen, SIZE);
+        assert!(delivery.await?.is_delivered());
+    }
+    Ok(())
+}
+
 /// Whoever parks with its body unread fills its own window only.
 #[mitm_test]
 async fn parked_bodies_do_not_use_up_the_connection(client: Client, mitm: Mitm) -> TestResult {

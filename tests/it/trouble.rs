@@ -149,6 +149,42 @@ async fn a_client_that_sends_large_headers(client: Client, mitm: Mitm, _origin: 
     Ok(())
 }
 
+/// A client that leaves while a rule delays it has not sent anything to the server.
+#[mitm_test]
+async fn a_client_that_leaves_behind_its_body_while_it_is_delayed(mitm: Mitm, origin: Origin) -> TestResult {
+    delay!(path == "/save", 60s);
+    let saves = watch!(path == "/save");
+    let mut stream = raw::connect(&mitm).await;
+    let head = b"POST http://origin.test/save HTTP/1.1\r\nhost: origin.test\r\ncontent-length: 50000\r\n\r\n";
+    stream.write_all(head).await?;
+    stream.write_all(&vec![b'x'; 50_000]).await?;
+    while mitm.exchanges().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    drop(stream);
+    let outcome = loop {
+        if let Some(outcome) = mitm.exchanges()[0].outcome.clone() {
+            break outcome;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(outcome, Outcome::ClientGone);
+    assert_eq!((saves.hits(), origin.state.seen().len()), (0, 0));
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_large_upload_is_answered_without_the_upstream(mitm: Mitm) -> TestResult {
+    respond!(host == "up.test", 204);
+    let mut stream = raw::connect(&mitm).await;
+    let head =
+        b"POST http://up.test/ HTTP/1.1\r\nhost: up.test\r\nconnection: close\r\ncontent-length: 5000000\r\n\r\n";
+    stream.write_all(head).await?;
+    stream.write_all(&vec![b'x'; 5_000_000]).await?;
+    assert!(raw::read_until(&mut stream, "\r\n\r\n").await.starts_with("HTTP/1.1 204"));
+    Ok(())
+}
+
 #[mitm_test]
 async fn a_client_that_leaves_in_mid_request(mitm: Mitm, origin: Origin) -> TestResult {
     let mut open = origin.state.open.subscribe();

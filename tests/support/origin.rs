@@ -128,6 +128,11 @@ async fn answer(mut request: Request<Incoming>, state: Arc<State>) -> Result<Res
         "/echo" => echo(request).await,
         "/text" => coded(b"the cat and the dog", &param),
         "/bytes" => Response::new(zeros(param.parse().unwrap())),
+        "/events" => {
+            let mut response = Response::new(full("data: one\n\n"));
+            response.headers_mut().insert("content-type", "text/event-stream".parse().unwrap());
+            response
+        }
         "/count" => Response::new(full(count(request).await.to_string())),
         "/upgrade" => upgrade(&mut request),
         "/cached" => cached(&request),

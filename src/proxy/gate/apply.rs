@@ -3,6 +3,7 @@
 use crate::flow::{Content, Fault, FaultStage, Response};
 use crate::proxy::body::{Head, Message, Source};
 use crate::proxy::content;
+use http::StatusCode;
 use http::header::{self, HeaderValue};
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +18,18 @@ pub(super) fn made(response: &Response) -> Box<Message<Response>> {
     Box::new(Message::new(head, Source::whole(bytes)))
 }
 
+/// A change to "not modified" would reach nobody: the browser would show what it has.
+fn has_body_to_change(message: &Message<Response>) -> Result<(), Fault> {
+    if message.head.status != StatusCode::NOT_MODIFIED {
+        return Ok(());
+    }
+    let what =
+        "the answer is \"not modified\", so there is nothing to change: declare the rule before the request goes out";
+    Err(Fault::new(FaultStage::Rule, what))
+}
+
 pub(super) async fn replace(message: &mut Message<Response>, file: &Path) -> Result<(), Fault> {
+    has_body_to_change(message)?;
     let path = file.to_owned();
     let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
     let read = read.map_err(|error| Fault::from_error(FaultStage::Internal, "reading a file", &error))?;
@@ -26,6 +38,18 @@ pub(super) async fn replace(message: &mut Message<Response>, file: &Path) -> Res
     })?;
     message.head.set_body(bytes);
     message.settle_edits();
+    content::forbid_caching(&mut message.head.headers);
+    Ok(())
+}
+
+pub(super) async fn rewrite_response(
+    message: &mut Message<Response>,
+    pattern: &regex::Regex,
+    with: &str,
+) -> Result<(), Fault> {
+    has_body_to_change(message)?;
+    message.read().await?;
+    rewrite(message, pattern, with);
     content::forbid_caching(&mut message.head.headers);
     Ok(())
 }

@@ -25,6 +25,8 @@ pub(crate) struct Gate {
     pub(crate) journal: Arc<Journal>,
     state: Mutex<State>,
     changed: Notify,
+    /// Set when the test has ended: nothing waits on.
+    stopped: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +35,8 @@ struct State {
     waiting: BTreeMap<FlowId, Waiting>,
     /// What `advance` has sent on and wants back with its response.
     advancing: BTreeMap<FlowId, (RuleId, oneshot::Sender<HeldParts>)>,
+    /// Which watches saw a flow that is still under way, and what each has seen to its end.
+    watching: BTreeMap<FlowId, Vec<RuleId>>,
     watched: BTreeMap<RuleId, VecDeque<FlowId>>,
     /// Those who want to know how a flow ended.
     ends: BTreeMap<FlowId, watch::Sender<Option<Outcome>>>,
@@ -50,7 +54,7 @@ pub(crate) type End = watch::Receiver<Option<Outcome>>;
 
 impl Gate {
     pub(crate) fn new(journal: Arc<Journal>) -> Self {
-        Self { journal, state: Mutex::default(), changed: Notify::new() }
+        Self { journal, state: Mutex::default(), changed: Notify::new(), stopped: watch::Sender::new(false) }
     }
 
     /// Opens a rule: in force when this returns.
@@ -66,6 +70,7 @@ impl Gate {
 
     /// Takes all rules back, and lets go everything that is parked.
     pub(crate) fn stop(&self) {
+        self.stopped.send_replace(true);
         let parked = self.lock().desk.stop();
         self.let_go(parked, "released, since the test has ended");
     }
@@ -92,7 +97,7 @@ impl Gate {
         verdicts.count()
     }
 
-    /// The next flow that a watch has seen.
+    /// The next flow that a watch has seen to its end.
     pub(crate) fn take_watched(&self, rule: RuleId) -> Option<FlowId> {
         self.lock().watched.get_mut(&rule)?.pop_front()
     }
@@ -150,6 +155,9 @@ impl Gate {
         state.desk.leave(flow);
         state.waiting.remove(&flow);
         state.advancing.remove(&flow);
+        for rule in state.watching.remove(&flow).unwrap_or_default() {
+            state.watched.entry(rule).or_default().push_back(flow);
+        }
         if let Some(end) = state.ends.remove(&flow) {
             end.send_replace(Some(outcome));
         }

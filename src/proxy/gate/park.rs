@@ -30,7 +30,7 @@ impl Gate {
     ) -> Next {
         let mut verdict = self.verdict(message, orders, true).await;
         if let Verdict::ReleaseAfter(other, heads) = verdict {
-            ended(other).await;
+            message.body.while_reading_ahead(self.ended(other)).await;
             verdict = Verdict::Release(heads);
         }
         match verdict {
@@ -68,7 +68,7 @@ impl Gate {
     pub(super) async fn wait_at_response(&self, message: &mut Message<Response>, orders: &mut Orders) -> Next {
         let mut verdict = self.verdict(message, orders, false).await;
         if let Verdict::ReleaseAfter(other, heads) = verdict {
-            ended(other).await;
+            self.ended(other).await;
             verdict = Verdict::Release(heads);
         }
         match verdict {
@@ -97,8 +97,12 @@ impl Gate {
                 }
             };
             match order {
-                Some(Order::Read(reply)) => {
-                    let read = message.read().await;
+                Some(Order::Read(mut reply)) => {
+                    let read = tokio::select! {
+                        read = message.read() => read,
+                        // Whoever asked has given up; a verdict may be next.
+                        () = reply.closed() => continue,
+                    };
                     let bytes = read.map(|()| message.head.content_mut().bytes().cloned().unwrap_or_default());
                     let _ = reply.send(bytes);
                 }
@@ -124,7 +128,7 @@ impl Gate {
             Claim::Act => {
                 self.journal.write(Event::Ruled { flow, rule: text, place });
                 if matches!(rule.action, Action::Watch) {
-                    state.watched.entry(rule.id).or_default().push_back(flow);
+                    state.watching.entry(flow).or_default().push(rule.id);
                 }
                 Claimed::Acts
             }
@@ -138,6 +142,16 @@ impl Gate {
         drop(state);
         self.changed.notify_waiters();
         claimed
+    }
+
+    /// Resolves once another flow has ended, or the test has.
+    async fn ended(&self, mut other: End) {
+        let mut stopped = self.stopped.subscribe();
+        tokio::select! {
+            // A sender that is gone without a word means that the proxy is.
+            _ = other.wait_for(Option::is_some) => {}
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+        }
     }
 
     /// What the test will see of a flow, and the two ends of the channel by which it decides.
@@ -159,10 +173,4 @@ fn edit_request(message: &mut Message<Request>, heads: Heads) {
         message.head = *request;
         message.settle_edits();
     }
-}
-
-/// Resolves once another flow has ended.
-async fn ended(mut other: End) {
-    // A sender that is gone without a word means that the proxy is.
-    let _ = other.wait_for(Option::is_some).await;
 }

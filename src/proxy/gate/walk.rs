@@ -1,7 +1,7 @@
 //! A flow walks past the rules, in the order of declaration.
 
 use super::Gate;
-use super::apply::{delay, made, replace, rewrite};
+use super::apply::{delay, made, replace, rewrite, rewrite_response};
 use super::park::Claimed;
 use crate::desk::{AbortKind, Action, Rule, RuleSet};
 use crate::filter::Truth;
@@ -39,6 +39,7 @@ impl Gate {
     ) -> Result<Pass, Fault> {
         let arrival = Instant::now();
         let rules = self.lock().desk.rules();
+        // Nothing to walk past, and nothing to wait for meanwhile.
         if rules.is_empty() {
             return Ok(Pass::On);
         }
@@ -55,6 +56,8 @@ impl Gate {
             }
         }
         if matches!(pass, Pass::On) {
+            // The rules of this moment: what was declared while the flow was parked will meet its answer.
+            let rules = self.lock().desk.rules();
             prepare(&rules, &host, message).await?;
         }
         Ok(pass)
@@ -73,7 +76,7 @@ impl Gate {
             Claimed::Acts => match &rule.action {
                 Action::Hold | Action::Watch | Action::Replace(_) => Ok(Next::Rule),
                 Action::Delay(by) => {
-                    delay(arrival, *by).await;
+                    message.body.while_reading_ahead(delay(arrival, *by)).await;
                     Ok(Next::Rule)
                 }
                 Action::Abort(kind) => Ok(Next::Abort(*kind)),
@@ -133,11 +136,7 @@ impl Gate {
             Action::Abort(kind) => return Ok(Next::Abort(*kind)),
             Action::Respond(response) => return Ok(Next::Answer(made(response))),
             Action::Replace(file) => replace(message, file).await?,
-            Action::Rewrite { pattern, with } => {
-                message.read().await?;
-                rewrite(message, pattern, with);
-                content::forbid_caching(&mut message.head.headers);
-            }
+            Action::Rewrite { pattern, with } => rewrite_response(message, pattern, with).await?,
         }
         Ok(Next::Rule)
     }
@@ -178,7 +177,8 @@ async fn prepare(rules: &RuleSet, host: &str, message: &mut Message<Request>) ->
         if matches!(truth, Truth::Unknown(need) if need.request_body) {
             message.read().await?;
         }
-        if rule.action.changes_body() {
+        // "Not modified" has no body to look at either.
+        if rule.action.changes_body() || matches!(truth, Truth::Unknown(need) if need.response_body) {
             content::ask_for_whole_body(&mut message.head.headers);
         }
     }

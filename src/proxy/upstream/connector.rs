@@ -39,15 +39,7 @@ impl Connector {
     async fn connect(self, uri: Uri) -> Result<TokioIo<Stream>, Fault> {
         let missing = || Fault::new(FaultStage::Resolve, format!("{uri} names no host"));
         let target = Target::of(&uri).ok_or_else(missing)?;
-        let patience = self.hosts.patience;
-        let stream = match tokio::time::timeout(patience, self.open(&target)).await {
-            Ok(stream) => stream?,
-            Err(_) => {
-                let what = format!("{target} did not take a connection within {patience:?}");
-                return Err(Fault::new(FaultStage::Connect, what));
-            }
-        };
-        Ok(TokioIo::new(stream))
+        Ok(TokioIo::new(within_patience(&self.hosts, &target, self.open(&target)).await?))
     }
 
     async fn open(&self, target: &Target) -> Result<Stream, Fault> {
@@ -76,8 +68,24 @@ impl Connector {
     }
 }
 
+/// A bare connection, with the same patience as any other.
+pub(super) async fn bare(hosts: &Hosts, target: &Target) -> Result<TcpStream, Fault> {
+    within_patience(hosts, target, tcp(hosts, target)).await
+}
+
+async fn within_patience<T>(
+    hosts: &Hosts,
+    target: &Target,
+    connecting: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let patience = hosts.patience;
+    tokio::time::timeout(patience, connecting).await.unwrap_or_else(|_| {
+        Err(Fault::new(FaultStage::Connect, format!("{target} did not take a connection within {patience:?}")))
+    })
+}
+
 /// A TCP connection to where a target leads.
-pub(super) async fn tcp(hosts: &Hosts, target: &Target) -> Result<TcpStream, Fault> {
+async fn tcp(hosts: &Hosts, target: &Target) -> Result<TcpStream, Fault> {
     let addresses = resolve(hosts, target).await?;
     if addresses.contains(&hosts.proxy) {
         return Err(Fault::new(FaultStage::Connect, format!("{target} is this proxy itself: the request would loop")));

@@ -90,7 +90,7 @@ impl Upstreams {
 
     /// A bare connection to where a target leads.
     pub(super) async fn connect_tcp(&self, target: &Target) -> Result<TcpStream, Fault> {
-        connector::tcp(&self.hosts, target).await
+        connector::bare(&self.hosts, target).await
     }
 
     /// Sends a request and gives the answer's head; its body streams.
@@ -99,6 +99,9 @@ impl Upstreams {
         request: Message<Request>,
         upgrade: Option<&HeaderValue>,
     ) -> Result<Message<Response>, Fault> {
+        if let Some(fault) = request.mismatch() {
+            return Err(fault);
+        }
         let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner).clone();
         let client = if upgrade.is_some() { &clients.http1 } else { &clients.any };
         let again = repeatable(&request).then(|| request.head.clone());
