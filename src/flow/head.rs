@@ -1,7 +1,7 @@
 //! The two heads of a flow, with what a test asks of them.
 
 use super::Target;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use std::borrow::Cow;
 use std::fmt;
@@ -51,7 +51,9 @@ impl Content {
 /// A copy that stands on its own. Values that came off the wire are slices of a connection's read buffer, and would keep
 /// all of that alive for as long as the journal remembers a header.
 fn detached(headers: &HeaderMap) -> HeaderMap {
-    let all: Bytes = headers.values().flat_map(HeaderValue::as_bytes).copied().collect();
+    let mut all = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
+    headers.values().for_each(|value| all.extend_from_slice(value.as_bytes()));
+    let all = all.freeze();
     let mut copy = HeaderMap::with_capacity(headers.len());
     let mut at = 0;
     for (name, value) in headers {

@@ -1,18 +1,10 @@
 //! What holding means.
 
+use crate::support::get;
 use crate::support::origin::Origin;
-use crate::support::raw;
 use holdup::prelude::*;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-
-fn get(client: &Client, url: &str) -> tokio::task::JoinHandle<Result<(u16, String), reqwest::Error>> {
-    let request = client.get(url);
-    tokio::spawn(async move {
-        let response = request.send().await?;
-        Ok((response.status().as_u16(), response.text().await?))
-    })
-}
 
 #[mitm_test]
 async fn a_held_request_has_not_reached_the_server(client: Client, origin: Origin) -> TestResult {
@@ -186,71 +178,6 @@ async fn two_holds_take_a_flow_in_turn(client: Client, _origin: Origin) -> TestR
 }
 
 #[mitm_test]
-async fn giving_up_is_live_on_http2(client: Client, mitm: Mitm, _origin: Origin) -> TestResult {
-    let hold = hold!(path == "/x");
-    let asking = get(&client, "https://origin.test/x");
-    let held = hold.next().await?;
-    asking.abort();
-    held.cancelled().await?;
-    assert!(held.is_cancelled());
-    assert_eq!(held.release().await?, Outcome::ClientGone);
-    assert_eq!(mitm.exchanges()[0].outcome, Some(Outcome::ClientGone));
-    Ok(())
-}
-
-#[mitm_test]
-async fn giving_up_is_live_on_http1_also_behind_an_unread_body(mitm: Mitm, _origin: Origin) -> TestResult {
-    let hold = hold!(path == "/x");
-    let mut stream = raw::connect(&mitm).await;
-    let head = b"POST http://origin.test/x HTTP/1.1\r\nhost: origin.test\r\ncontent-length: 100000\r\n\r\n";
-    stream.write_all(head).await?;
-    stream.write_all(&vec![b'x'; 100_000]).await?;
-    let held = hold.next().await?;
-    drop(stream);
-    held.cancelled().await?;
-    assert_eq!(held.release().await?, Outcome::ClientGone);
-    Ok(())
-}
-
-#[mitm_test]
-async fn giving_up_at_the_response_is_live(client: Client, _origin: Origin) -> TestResult {
-    let hold = hold!(response: path == "/x");
-    for url in ["https://origin.test/x", "http://origin.test/x"] {
-        let asking = get(&client, url);
-        let held = hold.next().await?;
-        asking.abort();
-        held.cancelled().await?;
-    }
-    Ok(())
-}
-
-#[mitm_test]
-async fn giving_up_cancels_the_upstream_request(client: Client, mitm: Mitm) -> TestResult {
-    let (h2, pem) = Origin::tls("h2.test", &["h2"]).await;
-    mitm.trust_upstream(&pem)?;
-    mitm.host("h2.test", Upstream::tls(h2.address));
-    let h1 = Origin::plain().await;
-    mitm.host("h1.test", h1.address);
-    for (origin, url) in [(h2, "https://h2.test/never"), (h1, "https://h1.test/never")] {
-        let mut open = origin.state.open.subscribe();
-        let asking = get(&client, url);
-        open.wait_for(|open| *open == 1).await?;
-        asking.abort();
-        open.wait_for(|open| *open == 0).await?;
-    }
-    Ok(())
-}
-
-#[mitm_test]
-async fn a_handle_that_is_dropped_releases_its_flow(client: Client, _origin: Origin) -> TestResult {
-    let hold = hold!(path == "/x");
-    let asking = get(&client, "https://origin.test/x");
-    drop(hold.next().await?);
-    assert_eq!(asking.await??.0, 200);
-    Ok(())
-}
-
-#[mitm_test]
 async fn a_hold_that_is_removed_releases_what_it_parks(client: Client, _origin: Origin) -> TestResult {
     let hold = hold!(path == "/x");
     let (first, second) = (get(&client, "https://origin.test/x?1"), get(&client, "https://origin.test/x?2"));
@@ -267,38 +194,7 @@ async fn a_hold_that_is_removed_releases_what_it_parks(client: Client, _origin: 
     Ok(())
 }
 
-#[mitm_test]
-async fn a_flow_that_was_let_go_was_not_given_up(client: Client, _origin: Origin) -> TestResult {
-    let hold = hold!(path == "/x");
-    let asking = get(&client, "https://origin.test/x");
-    let held = hold.next().await?;
-    let other = hold!(host == "other.test").optional();
-    other.remove();
-    assert!(!held.is_cancelled());
-    let held = held.advance().await?;
-    held.release().await?;
-    asking.await??;
-    Ok(())
-}
-
 /// Reading a stream that has no end gives up in time, and the flow can still be decided.
-#[mitm_test]
-async fn a_body_that_does_not_end_can_still_be_released(client: Client, mitm: Mitm) -> TestResult {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    mitm.host("endless.test", listener.local_addr()?);
-    let hold = hold!(response: host == "endless.test").within(Duration::from_millis(100));
-    let request = client.get("https://endless.test/");
-    let asking = tokio::spawn(async move { request.send().await });
-    let (mut server, _) = listener.accept().await?;
-    raw::read_until(&mut server, "\r\n\r\n").await;
-    server.write_all(b"HTTP/1.1 200 OK\r\n\r\nthe start").await?;
-    let held = hold.next().await?;
-    held.body().await.expect_err("no end");
-    drop(held.release());
-    let mut response = asking.await??;
-    assert_eq!(response.chunk().await?.unwrap(), "the start");
-    Ok(())
-}
 
 #[mitm_test]
 async fn a_client_that_has_a_copy_is_not_told_that_nothing_changed(client: Client, _origin: Origin) -> TestResult {
@@ -322,25 +218,6 @@ async fn none_for_says_what_came(client: Client, _origin: Origin) -> TestResult 
 }
 
 /// The proxy has threads of its own.
-#[mitm_test]
-async fn a_body_that_blocks_its_thread_does_not_stop_the_proxy(mitm: Mitm) -> TestResult {
-    let _ = &mitm;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    mitm.host("raw.test", listener.local_addr()?);
-    let server = std::thread::spawn(move || {
-        use std::io::{Read, Write};
-        let (mut stream, _) = listener.accept().unwrap();
-        let _ = stream.read(&mut [0; 1024]).unwrap();
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").unwrap();
-    });
-    let mut stream = std::net::TcpStream::connect(mitm.address())?;
-    std::io::Write::write_all(&mut stream, b"GET http://raw.test/ HTTP/1.1\r\nhost: raw.test\r\n\r\n")?;
-    let mut answer = [0; 15];
-    std::io::Read::read_exact(&mut stream, &mut answer)?;
-    assert_eq!(&answer, b"HTTP/1.1 200 OK");
-    server.join().unwrap();
-    Ok(())
-}
 
 #[tokio::test]
 async fn nothing_needs_the_macros() -> TestResult {

@@ -7,6 +7,7 @@ mod support;
 
 mod basics;
 mod failures;
+mod giving_up;
 mod holding;
 mod many;
 

@@ -11,3 +11,12 @@ pub fn failure_of(test: impl FnOnce() + std::panic::UnwindSafe) -> String {
     let text = payload.downcast_ref::<String>().cloned();
     text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string)).expect("a text")
 }
+
+/// Asks in a task of its own: the answer's status and text.
+pub fn get(client: &holdup::Client, url: &str) -> tokio::task::JoinHandle<Result<(u16, String), reqwest::Error>> {
+    let request = client.get(url);
+    tokio::spawn(async move {
+        let response = request.send().await?;
+        Ok((response.status().as_u16(), response.text().await?))
+    })
+}
