@@ -4,7 +4,6 @@ use crate::support::get;
 use crate::support::origin::Origin;
 use holdup::prelude::*;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
 
 #[mitm_test]
 async fn a_held_request_has_not_reached_the_server(client: Client, origin: Origin) -> TestResult {

@@ -11,5 +11,6 @@ mod giving_up;
 mod holding;
 mod many;
 
+mod programs;
 mod trouble;
 mod verbs;

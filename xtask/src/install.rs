@@ -19,24 +19,33 @@ pub(crate) fn browser() -> Result<(), String> {
     Err(format!("Chromium and chromedriver are needed and could not be installed; by hand: {}", find::INSTALL))
 }
 
+/// Makes sure that there is curl, which tests send through the proxy.
+pub(crate) fn curl() -> Result<(), String> {
+    if runs("curl", &["--version"]) || (runs("apt-get", &["--version"]) && apt_get(&["install", "-yq", "curl"])) {
+        return Ok(());
+    }
+    Err("the tests need curl, and it could not be installed".to_owned())
+}
+
 fn is_there() -> bool {
     find::chromedriver().is_ok() && find::chromium().is_ok()
 }
 
 fn apt() -> bool {
-    let root = output("id", &["-u"]).is_some_and(|id| id.trim() == "0");
-    let apt = |arguments: &[&str]| {
-        let mut words = if root { vec![] } else { vec!["sudo", "--non-interactive"] };
-        words.extend(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
-        words.extend(arguments);
-        let shown = Command::new(words[0]).args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).status();
-        shown.is_ok_and(|status| status.success())
-    };
-    apt(&["update", "-q"]);
-    let installed = apt(&["install", "-yq", "chromium", "chromium-driver"]);
+    apt_get(&["update", "-q"]);
+    let installed = apt_get(&["install", "-yq", "chromium", "chromium-driver"]);
     // Faster, and not everywhere.
-    apt(&["install", "-yq", "chromium-headless-shell"]);
+    apt_get(&["install", "-yq", "chromium-headless-shell"]);
     installed
+}
+
+/// As root, or with a sudo that asks nothing.
+fn apt_get(arguments: &[&str]) -> bool {
+    let root = output("id", &["-u"]).is_some_and(|id| id.trim() == "0");
+    let mut words = if root { vec![] } else { vec!["sudo", "--non-interactive"] };
+    words.extend(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+    words.extend(arguments);
+    runs(words[0], &words[1..])
 }
 
 fn brew() -> bool {

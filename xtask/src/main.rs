@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["demo"] => install::browser().and_then(|()| demo()),
-        ["test"] => install::browser().and_then(|()| test()),
+        ["test"] => install::browser().and_then(|()| install::curl()).and_then(|()| test()),
         _ => Err(USAGE.to_owned()),
     };
     match done {
