@@ -40,7 +40,9 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
         Ok(Pass::Abort(kind)) => return Err(connection.cut(ticket, kind, request.head.version)),
         Ok(Pass::Answer(response)) => {
             // On HTTP/1 a client that is still sending would see a reset instead of the answer.
-            request.body.read_ahead_if_short().await;
+            if request.head.version != Version::HTTP_2 {
+                request.body.read_ahead_if_short().await;
+            }
             (*response, None)
         }
         Ok(Pass::On) => {

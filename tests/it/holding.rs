@@ -98,6 +98,22 @@ async fn advance_parks_the_flow_again_with_its_response(client: Client, origin: 
 }
 
 #[mitm_test]
+async fn a_flow_that_was_advanced_takes_any_verdict(client: Client, origin: Origin) -> TestResult {
+    let hold = hold!(path == "/x");
+    let asking = get(&client, "https://origin.test/x");
+    hold.next().await?.advance().await?.respond((503, "changed my mind")).await?;
+    assert_eq!(asking.await??, (503, "changed my mind".to_owned()));
+    let asking = get(&client, "https://origin.test/x");
+    assert_eq!(hold.next().await?.advance().await?.abort(AbortKind::Close).await?, Outcome::Aborted);
+    asking.await?.expect_err("aborted");
+    let asking = get(&client, "https://origin.test/x");
+    drop(hold.next().await?.advance().await?);
+    assert_eq!(asking.await??.0, 200);
+    assert_eq!(origin.state.seen().len(), 3);
+    Ok(())
+}
+
+#[mitm_test]
 async fn a_request_is_edited_and_its_body_read(client: Client, _origin: Origin) -> TestResult {
     let hold = hold!(method == POST);
     let request = client.post("https://origin.test/echo").body("before");

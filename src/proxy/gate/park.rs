@@ -4,7 +4,7 @@ use super::apply::made;
 use super::walk::Next;
 use super::{End, Gate, Heads, HeldParts, Order, State, Verdict, Waiting};
 use crate::desk::{Action, Claim, Rule};
-use crate::flow::{Request, Response};
+use crate::flow::{Request, Response, StageName};
 use crate::journal::Event;
 use crate::proxy::body::{Head, LIMIT, Message};
 use crate::proxy::delivery::Ticket;
@@ -26,14 +26,9 @@ impl Gate {
         rule: &Arc<Rule>,
         ticket: &Ticket,
         message: &mut Message<Request>,
-        orders: &mut mpsc::UnboundedReceiver<Order>,
+        orders: &mut Orders,
     ) -> Next {
-        let mut verdict = self.verdict(message, orders, true).await;
-        if let Verdict::ReleaseAfter(other, heads) = verdict {
-            message.body.while_reading_ahead(self.ended(other)).await;
-            verdict = Verdict::Release(heads);
-        }
-        match verdict {
+        match self.verdict(message, orders, true).await {
             Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) => edit_request(message, heads),
             Verdict::Advance(heads, reply) => {
                 edit_request(message, heads);
@@ -50,9 +45,13 @@ impl Gate {
         let Some((rule, reply)) = self.lock().advancing.remove(&ticket.flow()) else { return Next::Rule };
         let (parts, mut orders) = {
             let mut state = self.lock();
-            if state.desk.park_again(rule, ticket.flow(), self.journal.now()) != Claim::Park {
+            let flow = ticket.flow();
+            if state.desk.park_again(rule, flow, self.journal.now()) != Claim::Park {
                 return Next::Rule;
             }
+            let rule = Arc::clone(state.desk.rule(rule));
+            let (text, place) = (Arc::clone(&rule.text), rule.place);
+            self.journal.write(Event::Parked { flow, stage: StageName::Response, rule: text, place });
             let (parts, sender, orders) = Self::waiting(&mut state, ticket, request, Some(&message.head));
             state.waiting.insert(ticket.flow(), Waiting { orders: sender, parts: None });
             (parts, orders)
@@ -66,12 +65,7 @@ impl Gate {
     }
 
     pub(super) async fn wait_at_response(&self, message: &mut Message<Response>, orders: &mut Orders) -> Next {
-        let mut verdict = self.verdict(message, orders, false).await;
-        if let Verdict::ReleaseAfter(other, heads) = verdict {
-            self.ended(other).await;
-            verdict = Verdict::Release(heads);
-        }
-        match verdict {
+        match self.verdict(message, orders, false).await {
             Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) | Verdict::Advance(heads, _) => {
                 if let Some(response) = heads.response {
                     message.head = *response;
@@ -105,6 +99,14 @@ impl Gate {
                     };
                     let bytes = read.map(|()| message.head.content_mut().bytes().cloned().unwrap_or_default());
                     let _ = reply.send(bytes);
+                }
+                Some(Order::Verdict(Verdict::ReleaseAfter(other, heads))) if reading => {
+                    message.body.while_reading_ahead(self.ended(other)).await;
+                    return Verdict::Release(heads);
+                }
+                Some(Order::Verdict(Verdict::ReleaseAfter(other, heads))) => {
+                    self.ended(other).await;
+                    return Verdict::Release(heads);
                 }
                 Some(Order::Verdict(verdict)) => return verdict,
                 // The gate keeps the sender until it has sent a verdict.

@@ -99,8 +99,10 @@ impl Gate {
     ) -> Result<Option<AbortKind>, Fault> {
         let arrival = Instant::now();
         let rules = self.lock().desk.rules();
-        if let Next::Abort(kind) = self.come_back(ticket, request, message).await {
-            return Ok(Some(kind));
+        match self.come_back(ticket, request, message).await {
+            Next::Rule => {}
+            Next::Answer(answer) => *message = *answer,
+            Next::Abort(kind) => return Ok(Some(kind)),
         }
         let (mut cut, mut answered) = (None, false);
         for rule in rules.for_host(&request.target.host).filter(|rule| rule.stage == StageName::Response) {
