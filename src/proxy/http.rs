@@ -47,12 +47,8 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
         }
         Ok(Pass::On) => {
             shared.journal.write(Event::Sent { flow: ticket.flow() });
-            let head = request.head.clone();
-            match shared.upstreams.send(request, upgrade.as_ref().map(|(to, _)| to)).await {
-                Ok(response) => {
-                    request = Message::new(head, Source::default());
-                    (response, upgrade)
-                }
+            match shared.upstreams.send(&mut request, upgrade.as_ref().map(|(to, _)| to)).await {
+                Ok(response) => (response, upgrade),
                 Err(fault) => return Ok(connection.fail(ticket, fault, is_head)),
             }
         }

@@ -93,10 +93,10 @@ impl Upstreams {
         connector::bare(&self.hosts, target).await
     }
 
-    /// Sends a request and gives the answer's head; its body streams.
+    /// Sends a request, whose head stays as it is, and gives the answer's head; its body streams.
     pub(super) async fn send(
         &self,
-        request: Message<Request>,
+        request: &mut Message<Request>,
         upgrade: Option<&HeaderValue>,
     ) -> Result<Message<Response>, Fault> {
         if let Some(fault) = request.mismatch() {
@@ -104,18 +104,15 @@ impl Upstreams {
         }
         let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner).clone();
         let client = if upgrade.is_some() { &clients.http1 } else { &clients.any };
-        let again = repeatable(&request).then(|| request.head.clone());
-        let response = match client.request(outgoing(request, upgrade)?).await {
-            Ok(response) => response,
-            // A kept connection that the server closed just now: a browser would ask again, and so does the proxy.
-            Err(error)
-                if was_kept(&error)
-                    && let Some(head) = again =>
-            {
-                let request = Message::new(head, Source::default());
-                client.request(outgoing(request, upgrade)?).await.map_err(|error| fault(&error))?
+        let again = repeatable(request);
+        let response = loop {
+            match client.request(outgoing(request, upgrade)?).await {
+                Ok(response) => break response,
+                // A kept connection that the server closed just now: a browser would ask again, and so does the proxy.
+                // Each such connection is gone from the pool then, and a new one is not kept, so this comes to an end.
+                Err(error) if again && was_kept(&error) => {}
+                Err(error) => return Err(fault(&error)),
             }
-            Err(error) => return Err(fault(&error)),
         };
         if let Some(used) = response.extensions().get::<Used>() {
             used.mark();
@@ -143,17 +140,18 @@ fn was_kept(error: &legacy::Error) -> bool {
     extras.get::<Used>().is_some_and(Used::is_marked)
 }
 
-fn outgoing(message: Message<Request>, upgrade: Option<&HeaderValue>) -> Result<http::Request<Source>, Fault> {
-    let Message { head, body, extensions } = message;
+/// What goes on the wire: a copy of the head, and the body itself.
+fn outgoing(message: &mut Message<Request>, upgrade: Option<&HeaderValue>) -> Result<http::Request<Source>, Fault> {
+    let head = &message.head;
     let url = head.url();
     let uri: Uri = url.parse().map_err(|error| Fault::from_error(FaultStage::Exchange, &url, &error))?;
-    let mut request = http::Request::new(body);
-    *request.method_mut() = head.method;
+    let mut request = http::Request::new(std::mem::take(&mut message.body));
+    *request.method_mut() = head.method.clone();
     *request.uri_mut() = uri;
     // The connection decides; this only must not ask for HTTP/2 where there is none.
     *request.version_mut() = Version::HTTP_11;
-    *request.headers_mut() = head.headers;
-    *request.extensions_mut() = extensions;
+    *request.headers_mut() = head.headers.clone();
+    *request.extensions_mut() = message.extensions.clone();
     if let Some(to) = upgrade {
         hop::keep_upgrade(request.headers_mut(), to.clone());
     }
