@@ -64,7 +64,8 @@ pub use verbs::{Delivery, Ends, Held, Hold, IntoAnswer, Rule, Verbs, Watch};
 /// (`#[ignore]`, `#[should_panic]`, `#[cfg(..)]`) stay. Options: `#[mitm_test(timeout = "30s")]`; without it, 60 seconds.
 ///
 /// When the body has ended, on whatever way, its rules are taken back, what is parked is released, fixtures are torn down,
-/// and the proxy is drained. A hold that never caught anything and a flow that nobody decided on fail the test.
+/// and the proxy is drained. A hold that never caught anything fails the test, and so does a flow that is parked and was never
+/// taken; a [`Held`] that the test took and dropped is released.
 ///
 /// On a function that is called `main` it makes a program instead of a test.
 ///

@@ -81,7 +81,10 @@ impl Parse for Term {
         let key = if input.peek(token::Paren) {
             let inner;
             parenthesized!(inner in input);
-            Some(inner.parse()?)
+            let key = inner.parse().map_err(|error: Error| {
+                Error::new(error.span(), format!("`{name}` takes a name in quotes: `{name}(\"..\")`"))
+            });
+            Some(key?)
         } else {
             None
         };

@@ -11,6 +11,11 @@ use syn::{Error, Expr, Ident, Lit, LitInt, LitStr, Result, Token, braced, token}
 pub(crate) fn filter(input: TokenStream) -> TokenStream {
     or_error(
         (|input: ParseStream<'_>| {
+            if input.peek(Ident) && input.peek2(Token![:]) && !input.peek2(Token![::]) {
+                return Err(input.error(
+                    "a filter has no stage: it belongs to the verb, as in `mitm.hold::<Response>(filter!(..))`",
+                ));
+            }
             let filter: Filter = input.parse()?;
             check::filter(&filter, None)?;
             end(input)?;

@@ -24,6 +24,8 @@ pub enum BrowserError {
     },
     /// A navigation ended on the browser's own error page.
     NotLoaded(String),
+    /// The page did not show what was waited for.
+    NotShown(String),
 }
 
 impl BrowserError {
@@ -53,7 +55,11 @@ pub(super) fn last_words(log: &[String]) -> String {
 impl fmt::Display for BrowserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(what) | Self::Driver(what) | Self::Session(what) | Self::NotLoaded(what) => f.write_str(what),
+            Self::Missing(what)
+            | Self::Driver(what)
+            | Self::Session(what)
+            | Self::NotLoaded(what)
+            | Self::NotShown(what) => f.write_str(what),
             Self::Command { what, source: CmdError::WaitTimeout } => write!(f, "{what}: it did not appear in time"),
             Self::Command { what, source } => write!(f, "{what}: {source}"),
         }

@@ -20,6 +20,9 @@ const START: Duration = Duration::from_secs(30);
 /// How long an element may take to appear.
 const APPEAR: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Where the page is, and its text if it is nothing but text.
+const WHAT_IS_SHOWN: &str =
+    "return [location.href, document.contentType == 'text/plain' ? document.body.innerText.slice(0, 1000) : '']";
 
 /// A real browser that uses the test's proxy and trusts it. Derefs to [`fantoccini::Client`].
 ///
@@ -72,12 +75,17 @@ impl Browser {
     /// Opens a URL and waits until it has loaded.
     ///
     /// # Errors
-    /// When the driver refuses, or the browser shows its own error page (which chromedriver calls a success).
+    /// When the driver refuses, the browser shows its own error page (which chromedriver calls a success), or the proxy
+    /// could not fetch the page.
     pub async fn goto(&self, url: &str) -> Result<(), BrowserError> {
         self.client.goto(url).await.map_err(BrowserError::command(format!("goto {url}")))?;
-        let at = self.eval("return location.href").await?;
-        if at.as_str().is_some_and(|at| at.starts_with("chrome-error:")) {
+        let shown = self.eval(WHAT_IS_SHOWN).await?;
+        let text = shown[1].as_str().unwrap_or_default();
+        if shown[0].as_str().is_some_and(|at| at.starts_with("chrome-error:")) {
             return Err(BrowserError::NotLoaded(format!("{url} did not load: the browser shows its own error page")));
+        }
+        if text.starts_with("holdup could not fetch this") {
+            return Err(BrowserError::NotLoaded(format!("{url} did not load: {text}")));
         }
         Ok(())
     }
@@ -112,6 +120,31 @@ impl Browser {
         self.element(css).await?.text().await.map_err(BrowserError::command(format!("text of {css}")))
     }
 
+    /// Waits until the visible text of what a CSS selector finds is this.
+    ///
+    /// # Errors
+    /// When it is not within 5 seconds: says what it was instead.
+    pub async fn wait_text(&self, css: &str, text: &str) -> Result<(), BrowserError> {
+        let mut last = String::new();
+        let reading = async {
+            while last != text {
+                match self.text(css).await {
+                    Ok(text) => last = text,
+                    // The page changed between finding and reading.
+                    Err(BrowserError::Command { source, .. }) if source.is_stale_element_reference() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(APPEAR, reading).await {
+            Ok(done) => done,
+            Err(_) => {
+                Err(BrowserError::NotShown(format!("{css} did not show {text:?} within {APPEAR:?}, but {last:?}")))
+            }
+        }
+    }
+
     /// Runs JavaScript in the page; `return` gives a value back.
     ///
     /// # Errors
@@ -130,7 +163,9 @@ impl Browser {
 
     async fn element(&self, css: &str) -> Result<Element, BrowserError> {
         let wait = self.client.wait().at_most(APPEAR).every(LOOK_EVERY);
-        wait.for_element(Locator::Css(css)).await.map_err(BrowserError::command(format!("find {css}")))
+        wait.for_element(Locator::Css(css))
+            .await
+            .map_err(BrowserError::command(format!("find {css} within {APPEAR:?}")))
     }
 }
 

@@ -174,6 +174,12 @@ impl Desk {
         unused.chain(parked).collect()
     }
 
+    /// Rules that act by themselves and never did.
+    pub(crate) fn idle(&self) -> Vec<Arc<Rule>> {
+        let acts = |entry: &&Entry| entry.hits == 0 && !matches!(entry.rule.action, Action::Hold);
+        self.rules.iter().filter(acts).map(|entry| Arc::clone(&entry.rule)).collect()
+    }
+
     fn entry(&mut self, rule: RuleId) -> &mut Entry {
         &mut self.rules[Self::index(rule)]
     }

@@ -53,7 +53,8 @@ impl Filter {
                 } else {
                     into.misses += 1;
                     let (seen, op) = (term.value_seen(view), term.op.as_str());
-                    into.lines.push(format!("{} was {seen}, wanted {not}{op} {}", term.field, term.value()));
+                    let hint = term.literal_hint(view);
+                    into.lines.push(format!("{} was {seen}, wanted {not}{op} {}{hint}", term.field, term.value()));
                 }
             }
         }

@@ -134,6 +134,16 @@ impl Term {
         (self.field == Field::Host && self.op == Op::Equals).then_some(self.wanted.as_str())
     }
 
+    /// What to do when a regex misses a text that it contains to the letter: some of its characters mean something.
+    pub(super) fn literal_hint(&self, view: &View<'_>) -> &'static str {
+        let there = || self.field.find(view).values.iter().any(|value| value.contains(&self.wanted));
+        if self.op == Op::Matches && there() {
+            " (that text is there, but as a regex it means something else: use `contains`, or escape it)"
+        } else {
+            ""
+        }
+    }
+
     pub(super) fn value_seen(&self, view: &View<'_>) -> String {
         let found = self.field.find(view);
         match found.values.as_slice() {

@@ -89,6 +89,13 @@ fn a_miss_is_explained_term_by_term() {
 }
 
 #[test]
+fn a_text_that_is_no_regex_of_itself_is_noticed() {
+    let request = request("https://shop.test/search?q=a");
+    let said = term(Field::Url, Op::Matches, "/search?q=a").explain(&at_request(&request)).to_string();
+    assert!(said.contains("use `contains`, or escape it"), "{said}");
+}
+
+#[test]
 fn secrets_are_not_shown() {
     let request = request("https://shop.test/");
     for field in [Field::Cookie("a".into()), Field::Header(Side::Request, "Cookie".into())] {

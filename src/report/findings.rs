@@ -1,19 +1,14 @@
 //! What a test leaves behind.
 
 use super::Failure;
-use super::wait::{Scene, expired};
+use super::wait::{Scene, never_caught};
 use crate::desk::Finding;
 use crate::flow::{FaultStage, Outcome};
 
 /// Something that was left behind, as a failure of its own.
 pub(crate) fn finding(finding: &Finding, scene: &Scene<'_>) -> Failure {
     match finding {
-        Finding::Unused(rule) => {
-            let lived = scene.journal.now().saturating_sub(rule.since);
-            // The same news as a wait that expired, and the same search for the nearest miss.
-            expired(scene, rule, lived, rule.place)
-                .help("a hold is an expectation: say `.optional()` if it need not catch anything")
-        }
+        Finding::Unused(rule) => never_caught(scene, rule),
         Finding::StillParked(parked, rule) => {
             let what = scene.journal.exchange(parked.flow).map_or_else(|| parked.flow.to_string(), |e| e.to_string());
             let since = scene.journal.now().saturating_sub(parked.since);

@@ -1,23 +1,31 @@
 //! The foot of every failure: what went wrong on the wire, and what happened last.
 
-use super::wait::some;
+use super::wait::{Scene, near_miss, some};
+use crate::desk::Rule;
 use crate::flow::Outcome;
-use crate::journal::{Entry, Event, Journal};
+use crate::journal::{Entry, Event};
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How much of the journal is looked at, and how many lines of it are shown.
 const LOOKED_AT: usize = 4000;
 const SHOWN: usize = 40;
 
-/// Faults, and the last entries of the journal.
-pub(crate) fn foot(journal: &Journal) -> String {
+/// Faults, rules that met no flow, and the last entries of the journal.
+pub(crate) fn foot(scene: &Scene<'_>, idle: &[Arc<Rule>]) -> String {
+    let journal = scene.journal;
     let mut text = String::new();
     let exchanges = journal.exchanges();
     let failed: Vec<_> = exchanges.iter().filter(|e| matches!(e.outcome, Some(Outcome::Failed(_)))).collect();
     if !failed.is_empty() {
         text.push_str("what went wrong on the wire:");
         some(failed.iter().map(ToString::to_string)).iter().for_each(|line| push(&mut text, line));
+        text.push_str("\n\n");
+    }
+    if !idle.is_empty() {
+        text.push_str("these met no flow:");
+        some(idle.iter().map(|rule| near_miss(scene, rule))).iter().for_each(|line| push(&mut text, line));
         text.push_str("\n\n");
     }
     let lines = folded(&journal.tail(LOOKED_AT));

@@ -104,6 +104,21 @@ fn nearest<'a>(rule: &Rule, exchanges: &'a [Exchange]) -> Option<(&'a Exchange, 
     Some((nearest.0, nearest.1.to_string()))
 }
 
+/// A rule that met no flow, and the flow that came nearest, in one line.
+pub(super) fn near_miss(scene: &Scene<'_>, rule: &Rule) -> String {
+    let exchanges: Vec<_> = scene.journal.exchanges().into_iter().filter(|e| e.began >= rule.since).collect();
+    let nearest = nearest(rule, &exchanges);
+    let miss = nearest.map(|(exchange, why)| format!("; nearest: {exchange}: {why}")).unwrap_or_default();
+    format!("{rule} of {}{miss}", rule.place)
+}
+
+/// A hold that never caught anything, and that nobody waited for.
+pub(super) fn never_caught(scene: &Scene<'_>, rule: &Rule) -> Failure {
+    let failure = Failure::bare(format!("{rule} caught nothing before the test ended")).at(rule.place);
+    near(failure, scene, rule)
+        .help("a hold is an expectation: wait for it with `.next().await?`, or say `.optional()` if it need not catch anything")
+}
+
 fn parked_now(failure: Failure, scene: &Scene<'_>) -> Failure {
     if scene.parked.is_empty() {
         return failure;

@@ -95,6 +95,37 @@ fn a_page_that_does_not_load_is_an_error() {
 }
 
 #[test]
+fn a_page_that_the_proxy_could_not_fetch_is_an_error() {
+    #[mitm_test]
+    async fn body(browser: Browser) -> TestResult {
+        respond!(path == "/serach", 503);
+        browser.goto("https://nobody.invalid/search").await?;
+        Ok(())
+    }
+    let text = failure_of(body);
+    assert!(text.contains("https://nobody.invalid/search did not load: holdup could not fetch this"), "{text}");
+    assert!(
+        text.contains("these met no flow:\n  respond!(path == \"/serach\", 503) of tests/browser/trouble.rs:"),
+        "{text}"
+    );
+    assert!(text.contains("nearest: #1 GET https://nobody.invalid/search"), "{text}");
+}
+
+#[test]
+fn a_text_that_is_not_shown_is_told_with_what_was() {
+    #[mitm_test]
+    async fn body(browser: Browser, site: Site) -> TestResult {
+        site.page("/", "<p id=it></p><script>setTimeout(() => it.textContent = 'late', 50)</script>");
+        browser.goto("https://site.test/").await?;
+        browser.wait_text("#it", "late").await?;
+        browser.wait_text("#it", "later").await?;
+        Ok(())
+    }
+    let text = failure_of(body);
+    assert!(text.contains("#it did not show \"later\" within 5s, but \"late\""), "{text}");
+}
+
+#[test]
 fn an_element_that_does_not_appear_is_named() {
     #[mitm_test]
     async fn body(browser: Browser, site: Site) -> TestResult {
@@ -104,6 +135,9 @@ fn an_element_that_does_not_appear_is_named() {
         Ok(())
     }
     let text = failure_of(body);
-    assert!(text.contains("find #missing: it did not appear in time\n  at tests/browser/trouble.rs:"), "{text}");
+    assert!(
+        text.contains("find #missing within 5s: it did not appear in time\n  at tests/browser/trouble.rs:"),
+        "{text}"
+    );
     assert_eq!(text.matches("find #missing, answered 404").count(), 1, "again and again is told once: {text}");
 }

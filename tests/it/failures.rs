@@ -330,7 +330,7 @@ fn should_panic_sees_the_panic_of_the_body() {
 }
 
 #[mitm_test]
-#[should_panic(expected = "caught nothing within")]
+#[should_panic(expected = "caught nothing before")]
 async fn other_attributes_stay() {
     let _unused = hold!(path == "/never");
 }

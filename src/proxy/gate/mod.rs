@@ -143,6 +143,11 @@ impl Gate {
         self.lock().desk.parked().map(|(parked, rule)| (parked.clone(), Arc::clone(rule))).collect()
     }
 
+    /// Rules that met no flow.
+    pub(crate) fn idle(&self) -> Vec<Arc<Rule>> {
+        self.lock().desk.idle()
+    }
+
     /// What the test left behind.
     pub(crate) fn audit(&self) -> Vec<Finding> {
         self.lock().desk.audit()
