@@ -175,6 +175,33 @@ async fn filters_see_both_sides_at_the_response(client: Client, _origin: Origin)
     Ok(())
 }
 
+/// A rule about the answer's body does not wait for the end of uploads, nor count them against its limit.
+#[mitm_test]
+async fn a_body_at_the_response_is_the_answers(client: Client, _origin: Origin) -> TestResult {
+    const SIZE: usize = 20 << 20;
+    let seen = watch!(response: body contains "20971520");
+    let counted = client.post("https://origin.test/count").body(vec![0; SIZE]).send().await?.text().await?;
+    assert_eq!(counted, SIZE.to_string());
+    assert_eq!(seen.hits(), 1);
+    Ok(())
+}
+
+/// What is declared while a flow is parked meets its answer, and the request is made ready for that.
+#[mitm_test]
+async fn a_replacement_that_is_declared_while_its_flow_is_parked(client: Client, _origin: Origin) -> TestResult {
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), "new")?;
+    let hold = hold!(path == "/cached");
+    let request = client.get("https://origin.test/cached").header("if-none-match", "\"old\"");
+    let asking = tokio::spawn(async move { request.send().await });
+    let held = hold.next().await?;
+    let fix = replace!(path == "/cached", file.path());
+    held.release().await?;
+    assert_eq!(asking.await??.text().await?, "new");
+    fix.assert_applied()?;
+    Ok(())
+}
+
 const HOST: &str = "origin.test";
 
 #[mitm_test]
