@@ -125,11 +125,11 @@ impl Browser {
     /// # Errors
     /// When it is not within 5 seconds: says what it was instead.
     pub async fn wait_text(&self, css: &str, text: &str) -> Result<(), BrowserError> {
-        let mut last = String::new();
+        let mut last = None;
         let reading = async {
-            while last != text {
+            while last.as_deref() != Some(text) {
                 match self.text(css).await {
-                    Ok(text) => last = text,
+                    Ok(text) => last = Some(text),
                     // The page changed between finding and reading.
                     Err(BrowserError::Command { source, .. }) if source.is_stale_element_reference() => {}
                     Err(error) => return Err(error),
@@ -140,6 +140,7 @@ impl Browser {
         match tokio::time::timeout(APPEAR, reading).await {
             Ok(done) => done,
             Err(_) => {
+                let last = last.unwrap_or_default();
                 Err(BrowserError::NotShown(format!("{css} did not show {text:?} within {APPEAR:?}, but {last:?}")))
             }
         }

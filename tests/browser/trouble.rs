@@ -117,6 +117,7 @@ fn a_text_that_is_not_shown_is_told_with_what_was() {
     async fn body(browser: Browser, site: Site) -> TestResult {
         site.page("/", "<p id=it></p><script>setTimeout(() => it.textContent = 'late', 50)</script>");
         browser.goto("https://site.test/").await?;
+        browser.wait_text("#none", "").await.expect_err("nothing there is not an empty text");
         browser.wait_text("#it", "late").await?;
         browser.wait_text("#it", "later").await?;
         Ok(())

@@ -91,10 +91,10 @@ impl Gate {
     /// Releases what a hold parks and no test has taken; gives how many.
     pub(crate) fn release_queued(&self, rule: RuleId, place: Place) -> usize {
         let queued = self.lock().desk.take_all(rule);
-        let verdicts = queued.into_iter().map(|flow| {
-            self.decide(flow, "released", Some(place), Verdict::Release(Heads::default()));
-        });
-        verdicts.count()
+        for flow in &queued {
+            self.decide(*flow, "released", Some(place), Verdict::Release(Heads::default()));
+        }
+        queued.len()
     }
 
     /// The next flow that a watch has seen to its end.

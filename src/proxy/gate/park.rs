@@ -100,12 +100,13 @@ impl Gate {
                     let bytes = read.map(|()| message.head.content_mut().bytes().cloned().unwrap_or_default());
                     let _ = reply.send(bytes);
                 }
-                Some(Order::Verdict(Verdict::ReleaseAfter(other, heads))) if reading => {
-                    message.body.while_reading_ahead(self.ended(other)).await;
-                    return Verdict::Release(heads);
-                }
                 Some(Order::Verdict(Verdict::ReleaseAfter(other, heads))) => {
-                    self.ended(other).await;
+                    let ended = self.ended(other);
+                    if read_ahead {
+                        message.body.while_reading_ahead(ended).await;
+                    } else {
+                        ended.await;
+                    }
                     return Verdict::Release(heads);
                 }
                 Some(Order::Verdict(verdict)) => return verdict,
