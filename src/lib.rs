@@ -48,7 +48,7 @@ mod proxy;
 mod report;
 mod verbs;
 
-pub use browser::{Browser, BrowserError};
+pub use browser::{Browser, BrowserError, BrowserKind, Settled};
 pub use desk::AbortKind;
 pub use filter::Filter;
 pub use fixture::{Client, Config, Fixture, Mitm, Setup};
@@ -209,8 +209,8 @@ pub use holdup_macros::rewrite;
 /// What a test needs: `use holdup::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        AbortKind, Browser, Client, Delivery, Exchange, Failure, Fixture, Held, Hold, Mitm, Outcome, Request, Response,
-        Rule, Setup, TestResult, Upstream, Watch,
+        AbortKind, Browser, BrowserKind, Client, Delivery, Exchange, Failure, Fixture, Held, Hold, Mitm, Outcome,
+        Request, Response, Rule, Setup, TestResult, Upstream, Watch,
     };
     pub use crate::{abort, delay, filter, hold, mitm_test, replace, respond, rewrite, watch};
 }

@@ -32,21 +32,61 @@ pub(crate) fn expand(options: TokenStream, function: &TokenStream) -> TokenStrea
 #[derive(Default)]
 struct Options {
     timeout_ms: Option<u64>,
+    browsers: Browsers,
 }
+
+/// In which browsers a test runs.
+#[derive(Default)]
+enum Browsers {
+    /// Whichever there is.
+    #[default]
+    Any,
+    /// The variant of `BrowserKind`.
+    One(&'static str),
+    /// A test for each.
+    All,
+}
+
+/// As a test spells them, and the variants of `BrowserKind`.
+const BROWSERS: [(&str, &str); 3] =
+    [("headless_shell", "HeadlessShell"), ("chromium", "Chromium"), ("firefox", "Firefox")];
 
 impl Options {
     fn parse(options: TokenStream) -> Result<Self> {
+        const KNOWN: &str = "unknown option; there are `timeout = \"30s\"`, `browser = firefox` and `browsers = all`";
         let mut parsed = Self::default();
         for meta in Punctuated::<Meta, Token![,]>::parse_terminated.parse2(options)? {
-            if !meta.path().is_ident("timeout") {
-                return Err(Error::new(meta.span(), "unknown option; there is `timeout = \"30s\"`"));
+            let Some(option) = meta.path().get_ident().map(ToString::to_string) else {
+                return Err(Error::new(meta.span(), KNOWN));
+            };
+            let known = matches!(&*option, "timeout" | "browser" | "browsers");
+            let value =
+                if known { &meta.require_name_value()?.value } else { return Err(Error::new(meta.span(), KNOWN)) };
+            match &*option {
+                "timeout" => parsed.timeout_ms = Some(milliseconds(&syn::parse2(quote!(#value))?)?),
+                "browser" => parsed.browsers = Browsers::One(browser(&syn::parse2(quote!(#value))?)?),
+                _ => {
+                    let all: Ident = syn::parse2(quote!(#value))?;
+                    if all != "all" {
+                        return Err(Error::new(
+                            all.span(),
+                            "`browsers = all` makes a test for each; for one, `browser = ..`",
+                        ));
+                    }
+                    parsed.browsers = Browsers::All;
+                }
             }
-            let value = &meta.require_name_value()?.value;
-            let literal: LitStr = syn::parse2(quote!(#value))?;
-            parsed.timeout_ms = Some(milliseconds(&literal)?);
         }
         Ok(parsed)
     }
+}
+
+fn browser(name: &Ident) -> Result<&'static str> {
+    let known = BROWSERS.iter().find(|(spelt, _)| name == spelt);
+    known.map(|(_, variant)| *variant).ok_or_else(|| {
+        let all = BROWSERS.map(|(spelt, _)| format!("`{spelt}`")).join(", ");
+        Error::new(name.span(), format!("unknown browser; there are {all}"))
+    })
 }
 
 fn milliseconds(literal: &LitStr) -> Result<u64> {
@@ -94,15 +134,37 @@ fn fixture(argument: &FnArg) -> Result<Type> {
 }
 
 fn test(mut function: ItemFn, options: &Options, fixtures: &[Type]) -> TokenStream {
-    let is_main = function.sig.ident == "main";
     let name = function.sig.ident.clone();
     let (attributes, visibility) = (std::mem::take(&mut function.attrs), function.vis.clone());
     function.vis = syn::Visibility::Inherited;
-    let test = (!is_main).then(|| quote!(#[::core::prelude::v1::test]));
-    let timeout = match options.timeout_ms {
-        Some(milliseconds) => quote!(::core::option::Option::Some(#milliseconds)),
-        None => quote!(::core::option::Option::None),
+    let test = (name != "main").then(|| quote!(#[::core::prelude::v1::test]));
+    let one = |name: &Ident, browser: Option<&str>| {
+        let run = run(name, &function.sig.ident, options, browser, fixtures);
+        quote! {
+            #test
+            #(#attributes)*
+            #visibility fn #name() {
+                #function
+                #run
+            }
+        }
     };
+    match options.browsers {
+        Browsers::Any => one(&name, None),
+        Browsers::One(browser) => one(&name, Some(browser)),
+        Browsers::All => {
+            BROWSERS.iter().map(|(spelt, variant)| one(&format_ident!("{name}_in_{spelt}"), Some(variant))).collect()
+        }
+    }
+}
+
+/// The call that runs a test to its verdict.
+fn run(name: &Ident, function: &Ident, options: &Options, browser: Option<&str>, fixtures: &[Type]) -> TokenStream {
+    let timeout = option(options.timeout_ms.map(|milliseconds| quote!(#milliseconds)));
+    let browser = option(browser.map(|variant| {
+        let variant = Ident::new(variant, Span::call_site());
+        quote!(::holdup::__private::BrowserKind::#variant)
+    }));
     let arguments: Vec<_> =
         (0..fixtures.len()).map(|i| format_ident!("argument_{i}", span = Span::mixed_site())).collect();
     let cx = Ident::new("cx", Span::mixed_site());
@@ -111,22 +173,25 @@ fn test(mut function: ItemFn, options: &Options, fixtures: &[Type]) -> TokenStre
     });
     let shown = name.to_string();
     quote! {
-        #test
-        #(#attributes)*
-        #visibility fn #name() {
-            #function
-            ::holdup::__private::run(
-                ::holdup::__private::TestSpec {
-                    name: ::core::concat!(::core::module_path!(), "::", #shown),
-                    place: ::holdup::__private::Place::here(),
-                    timeout: #timeout,
-                },
-                |#cx| ::std::boxed::Box::pin(async move {
-                    let _ = &#cx;
-                    #(#set_up)*
-                    ::core::result::Result::Ok(#name(#(#arguments),*).await)
-                }),
-            )
-        }
+        ::holdup::__private::run(
+            ::holdup::__private::TestSpec {
+                name: ::core::concat!(::core::module_path!(), "::", #shown),
+                place: ::holdup::__private::Place::here(),
+                timeout: #timeout,
+                browser: #browser,
+            },
+            |#cx| ::std::boxed::Box::pin(async move {
+                let _ = &#cx;
+                #(#set_up)*
+                ::core::result::Result::Ok(#function(#(#arguments),*).await)
+            }),
+        )
+    }
+}
+
+fn option(value: Option<TokenStream>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
     }
 }

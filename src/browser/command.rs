@@ -36,6 +36,13 @@ pub(super) fn remember(request: &Value, response: &Value, elements: &mut Element
     }
 }
 
+/// A session that has begun, and its `webSocketUrl`.
+pub(super) fn begun(response: &[u8]) -> Option<(String, String)> {
+    let said: Value = serde_json::from_slice(response).ok()?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    Some((text(&said["value"]["sessionId"])?, text(&said["value"]["capabilities"]["webSocketUrl"])?))
+}
+
 fn one_line(script: &str) -> String {
     const WIDTH: usize = 60;
     let line = script.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -2,8 +2,9 @@
 
 use super::error::last_words;
 use super::{BrowserError, find, guardian};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::ChildStdout;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,9 +14,17 @@ use tokio::sync::oneshot;
 const START: Duration = Duration::from_secs(20);
 const LOG_LINES: usize = 20;
 
+/// A program that drives browsers of one make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum DriverKind {
+    Chromedriver,
+    Geckodriver,
+}
+
 /// A running driver.
 #[derive(Debug)]
 pub(super) struct Driver {
+    kind: DriverKind,
     /// `http://127.0.0.1:PORT`
     pub(super) url: String,
     guarded: Option<Mutex<guardian::Guarded>>,
@@ -26,32 +35,34 @@ type Log = Arc<Mutex<VecDeque<String>>>;
 
 impl Driver {
     /// The driver of this process: the one that runs, or a new one.
-    pub(super) async fn shared() -> Result<Arc<Self>, BrowserError> {
-        static SHARED: tokio::sync::Mutex<Option<Arc<Driver>>> = tokio::sync::Mutex::const_new(None);
+    pub(super) async fn shared(kind: DriverKind) -> Result<Arc<Self>, BrowserError> {
+        static SHARED: tokio::sync::Mutex<BTreeMap<DriverKind, Arc<Driver>>> =
+            tokio::sync::Mutex::const_new(BTreeMap::new());
         let mut shared = SHARED.lock().await;
-        if let Some(driver) = shared.as_ref().filter(|driver| driver.death().is_none()) {
+        if let Some(driver) = shared.get(&kind).filter(|driver| driver.death().is_none()) {
             return Ok(Arc::clone(driver));
         }
-        let driver = match std::env::var("HOLDUP_WEBDRIVER") {
-            Ok(url) => Self { url: url.trim_end_matches('/').to_owned(), guarded: None, log: Log::default() },
-            Err(_) => Self::start().await?,
-        };
-        Ok(Arc::clone(shared.insert(Arc::new(driver))))
+        let driver = Arc::new(match remote() {
+            Some(url) => Self { kind, url, guarded: None, log: Log::default() },
+            None => Self::start(kind).await?,
+        });
+        shared.insert(kind, Arc::clone(&driver));
+        Ok(driver)
     }
 
-    async fn start() -> Result<Self, BrowserError> {
-        let program = find::chromedriver().map_err(BrowserError::Missing)?;
+    async fn start(kind: DriverKind) -> Result<Self, BrowserError> {
+        let program = kind.program().map_err(BrowserError::Missing)?;
         let failed =
             |error: std::io::Error| BrowserError::Driver(format!("{} did not start: {error}", program.display()));
         // The guardian removes it.
         let folder = tempfile::Builder::new().prefix("holdup-driver-").tempdir().map_err(failed)?.keep();
-        let mut guarded = guardian::spawn(&program, &["--port=0"], &folder).map_err(failed)?;
+        let mut guarded = guardian::spawn(&program, kind.arguments(), kind.environment(), &folder).map_err(failed)?;
         let log = Log::default();
         let (sender, port) = oneshot::channel();
         if let Some(stdout) = guarded.child.stdout.take() {
             let log = Arc::clone(&log);
             // The driver stops when nobody reads what it says.
-            std::thread::spawn(move || listen(stdout, &log, sender));
+            std::thread::spawn(move || listen(kind, stdout, &log, sender));
         }
         let said = tokio::time::timeout(START, port).await;
         let Ok(Ok(port)) = said else {
@@ -59,14 +70,14 @@ impl Driver {
             let what = format!("{} did not say its port within {START:?}", program.display());
             return Err(BrowserError::Driver(what + &last_words(&lines)));
         };
-        Ok(Self { url: format!("http://127.0.0.1:{port}"), guarded: Some(Mutex::new(guarded)), log })
+        Ok(Self { kind, url: format!("http://127.0.0.1:{port}"), guarded: Some(Mutex::new(guarded)), log })
     }
 
     /// How the driver ended, if it has.
     pub(super) fn death(&self) -> Option<String> {
         let mut guarded = self.guarded.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         let status = guarded.child.try_wait().ok()??;
-        Some(format!("chromedriver (pid {}) has ended with {status}", guarded.child.id()))
+        Some(format!("{} (pid {}) has ended with {status}", self.kind.name(), guarded.child.id()))
     }
 
     /// What it said last.
@@ -75,15 +86,21 @@ impl Driver {
     }
 }
 
+/// The driver that the user runs, here or on another machine.
+pub(super) fn remote() -> Option<String> {
+    let url = std::env::var("HOLDUP_WEBDRIVER").ok()?;
+    Some(url.trim_end_matches('/').to_owned()).filter(|url| !url.is_empty())
+}
+
 fn snapshot(log: &Log) -> Vec<String> {
     log.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
 }
 
 /// Reads what the driver says to its end, and tells the port when it is named.
-fn listen(stdout: ChildStdout, log: &Log, port: oneshot::Sender<u16>) {
+fn listen(kind: DriverKind, stdout: ChildStdout, log: &Log, port: oneshot::Sender<u16>) {
     let mut port = Some(port);
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        if let Some(number) = started_on(&line)
+        if let Some(number) = kind.started_on(&line)
             && let Some(port) = port.take()
         {
             let _ = port.send(number);
@@ -96,18 +113,56 @@ fn listen(stdout: ChildStdout, log: &Log, port: oneshot::Sender<u16>) {
     }
 }
 
-/// The first line says `Starting ChromeDriver .. on port 0`; this is about the one that means it.
-fn started_on(line: &str) -> Option<u16> {
-    line.strip_prefix("ChromeDriver was started successfully on port ")?.trim_end_matches('.').parse().ok()
+impl DriverKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Chromedriver => "chromedriver",
+            Self::Geckodriver => "geckodriver",
+        }
+    }
+
+    fn program(self) -> Result<PathBuf, String> {
+        match self {
+            Self::Chromedriver => find::chromedriver(),
+            Self::Geckodriver => find::geckodriver(),
+        }
+    }
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Chromedriver => &["--port=0"],
+            // Its second connection would be at a fixed port.
+            Self::Geckodriver => &["--port=0", "--websocket-port=0"],
+        }
+    }
+
+    fn environment(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Chromedriver => &[],
+            // Firefox then asks for nothing of its own; it works only from here, not from the capabilities.
+            Self::Geckodriver => &[("MOZ_DISABLE_NONLOCAL_CONNECTIONS", "1")],
+        }
+    }
+
+    /// The port, if this line tells that the driver has started on it.
+    fn started_on(self, line: &str) -> Option<u16> {
+        let port = match self {
+            // The first line says `Starting ChromeDriver .. on port 0`; this is about the one that means it.
+            Self::Chromedriver => line.strip_prefix("ChromeDriver was started successfully on port ")?,
+            Self::Geckodriver => line.split_once("Listening on 127.0.0.1:")?.1,
+        };
+        port.trim_end_matches('.').parse().ok()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::started_on;
+    use super::DriverKind::{Chromedriver, Geckodriver};
 
     #[test]
     fn the_port_is_the_one_it_was_started_on() {
-        assert_eq!(started_on("Starting ChromeDriver 156.0.8078.79 (abc) on port 0"), None);
-        assert_eq!(started_on("ChromeDriver was started successfully on port 44973."), Some(44973));
+        assert_eq!(Chromedriver.started_on("Starting ChromeDriver 156.0.8078.79 (abc) on port 0"), None);
+        assert_eq!(Chromedriver.started_on("ChromeDriver was started successfully on port 44973."), Some(44973));
+        assert_eq!(Geckodriver.started_on("1795\tgeckodriver\tINFO\tListening on 127.0.0.1:43997"), Some(43997));
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong with a browser, and what to do about it.
 
+use super::BrowserKind;
 use fantoccini::error::{CmdError, NewSessionError};
 use std::fmt;
 use std::path::Path;
@@ -38,11 +39,21 @@ impl BrowserError {
         Self::Session(format!("no browser session: {error}{}", last_words(log)))
     }
 
-    pub(super) fn session_timeout(after: Duration, binary: &Path, log: &[String]) -> Self {
-        let binary = binary.display();
-        let what = format!(
-            "{binary} did not start within {after:?}; see what it says: `{binary} --headless --dump-dom about:blank`"
-        );
+    pub(super) fn session_timeout(after: Duration, kind: BrowserKind, binary: Option<&Path>, log: &[String]) -> Self {
+        let what = match (binary, kind) {
+            (None, _) => format!("{kind} did not start within {after:?} where the driver runs"),
+            (Some(binary), BrowserKind::Firefox) => {
+                let binary = binary.display();
+                format!("{binary} did not start within {after:?}; see what it says: `{binary} -headless`")
+            }
+            (Some(binary), _) => {
+                let binary = binary.display();
+                format!(
+                    "{binary} did not start within {after:?}; see what it says: \
+                     `{binary} --headless --dump-dom about:blank`"
+                )
+            }
+        };
         Self::Session(what + &last_words(log))
     }
 }

@@ -1,4 +1,4 @@
-//! Where the driver and the browser are. Knows nothing of the crate: xtask, which installs them, includes this file.
+//! Where drivers and browsers are. Knows nothing of the crate: xtask, which installs them, includes this file.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// What to say when something is missing. `cargo xtask demo` of this repository does it by itself.
 pub(crate) const INSTALL: &str = "Debian: `apt-get install chromium chromium-driver chromium-headless-shell`; \
                        macOS: `brew install --cask chromium chromedriver`";
+const INSTALL_FIREFOX: &str = "Debian: `apt-get install firefox-esr`; macOS: `brew install --cask firefox`; \
+                       the driver, everywhere: `cargo install geckodriver --locked`";
+const HEADLESS_SHELL: &str = "/usr/lib/chromium/chromium-headless-shell";
 
 /// Chromedriver: by `HOLDUP_CHROMEDRIVER`, on the `PATH`, in the usual places.
 pub(crate) fn chromedriver() -> Result<PathBuf, String> {
@@ -15,28 +18,70 @@ pub(crate) fn chromedriver() -> Result<PathBuf, String> {
         "/usr/lib/chromium-browser/chromedriver",
         "/opt/homebrew/bin/chromedriver",
     ];
-    find("HOLDUP_CHROMEDRIVER", &["chromedriver"], &USUAL, "chromedriver")
+    find("HOLDUP_CHROMEDRIVER", &["chromedriver"], &USUAL, "chromedriver", INSTALL)
 }
 
-/// Chromium: by `HOLDUP_CHROMIUM`, the headless shell first (it starts three times faster, and is silent), then the
-/// full one. Debian's wrapper script is passed over, since it adds arguments of its own.
+/// Geckodriver: by `HOLDUP_GECKODRIVER`, on the `PATH`, where cargo installs.
+pub(crate) fn geckodriver() -> Result<PathBuf, String> {
+    let home = env::var_os("HOME").map(|home| Path::new(&home).join(".cargo/bin/geckodriver"));
+    let home = home.map(|path| path.display().to_string()).unwrap_or_default();
+    find(
+        "HOLDUP_GECKODRIVER",
+        &["geckodriver"],
+        &[&home, "/opt/homebrew/bin/geckodriver"],
+        "geckodriver",
+        INSTALL_FIREFOX,
+    )
+}
+
+/// Whether a headless shell would be found.
+pub(crate) fn has_headless_shell() -> bool {
+    match env::var_os("HOLDUP_CHROMIUM") {
+        Some(said) => is_headless_shell(Path::new(&said)),
+        None => is_file(Path::new(HEADLESS_SHELL)),
+    }
+}
+
+/// Whether a Chromium is the shell, by its name.
+pub(crate) fn is_headless_shell(binary: &Path) -> bool {
+    binary.file_name().is_some_and(|name| name.to_string_lossy().replace('_', "-").contains("headless-shell"))
+}
+
+/// The headless shell: by `HOLDUP_CHROMIUM`, in its usual place.
+pub(crate) fn headless_shell() -> Result<PathBuf, String> {
+    find(
+        "HOLDUP_CHROMIUM",
+        &["chromium-headless-shell", "chrome-headless-shell"],
+        &[HEADLESS_SHELL],
+        "headless shell",
+        INSTALL,
+    )
+}
+
+/// Chromium: by `HOLDUP_CHROMIUM`, in the usual places. Debian's wrapper script on the `PATH` comes last, since it adds
+/// arguments of its own.
 pub(crate) fn chromium() -> Result<PathBuf, String> {
-    const USUAL: [&str; 6] = [
-        "/usr/lib/chromium/chromium-headless-shell",
+    const USUAL: [&str; 5] = [
         "/usr/lib/chromium/chromium",
         "/usr/lib/chromium-browser/chromium-browser",
         "/opt/google/chrome/chrome",
         "/Applications/Chromium.app/Contents/MacOS/Chromium",
         "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     ];
-    let usual = USUAL.iter().map(PathBuf::from).find(|path| path.exists());
+    let usual = USUAL.iter().map(PathBuf::from).find(|path| is_file(path));
     match (env::var_os("HOLDUP_CHROMIUM"), usual) {
         (None, Some(usual)) => Ok(usual),
-        _ => find("HOLDUP_CHROMIUM", &["chromium", "google-chrome", "chrome"], &[], "Chromium"),
+        _ => find("HOLDUP_CHROMIUM", &["chromium", "google-chrome", "chrome"], &[], "Chromium", INSTALL),
     }
 }
 
-fn find(variable: &str, names: &[&str], usual: &[&str], what: &str) -> Result<PathBuf, String> {
+/// Firefox: by `HOLDUP_FIREFOX`, on the `PATH`, in the usual places.
+pub(crate) fn firefox() -> Result<PathBuf, String> {
+    const USUAL: [&str; 2] = ["/usr/bin/firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"];
+    find("HOLDUP_FIREFOX", &["firefox-esr", "firefox"], &USUAL, "Firefox", INSTALL_FIREFOX)
+}
+
+fn find(variable: &str, names: &[&str], usual: &[&str], what: &str, install: &str) -> Result<PathBuf, String> {
     if let Some(said) = env::var_os(variable) {
         let path = PathBuf::from(said);
         let missing = || format!("{variable} says {}, and there is nothing", path.display());
@@ -46,7 +91,7 @@ fn find(variable: &str, names: &[&str], usual: &[&str], what: &str) -> Result<Pa
     let on_path = env::split_paths(&path).flat_map(|folder| names.iter().map(move |name| folder.join(name)));
     let all = on_path.chain(usual.iter().map(PathBuf::from));
     all.into_iter().find(|path| is_file(path)).ok_or_else(|| {
-        format!("there is no {what} on this machine\n  help: {INSTALL}\n  help: or say where it is with {variable}")
+        format!("there is no {what} on this machine\n  help: {install}\n  help: or say where it is with {variable}")
     })
 }
 

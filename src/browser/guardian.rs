@@ -29,11 +29,16 @@ pub(super) struct Guarded {
 }
 
 /// Starts a program whose group and folder do not outlive this process.
-pub(super) fn spawn(program: &Path, arguments: &[&str], folder: &Path) -> io::Result<Guarded> {
+pub(super) fn spawn(
+    program: &Path,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    folder: &Path,
+) -> io::Result<Guarded> {
     let mut lifeline = piped(&mut shell(GUARD, [folder.as_os_str()]))?.1;
     let arguments = std::iter::once(program.as_os_str()).chain(arguments.iter().map(OsStr::new));
     let mut command = shell(START_AT_A_WORD, arguments);
-    command.env("TMPDIR", folder).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.envs(environment.iter().copied()).env("TMPDIR", folder).stdout(Stdio::piped()).stderr(Stdio::null());
     let (child, mut start) = piped(&mut command)?;
     writeln!(lifeline, "{}", child.id())?;
     writeln!(start, "start")?;

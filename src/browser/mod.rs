@@ -1,14 +1,20 @@
 //! The real browser: found, started, driven through the relay, and gone with the test process.
 
+mod bidi;
 mod capabilities;
 mod command;
 mod driver;
 mod error;
 mod find;
 mod guardian;
+mod kind;
 mod relay;
 mod session;
+mod settle;
 
 pub(crate) use capabilities::chromium_args;
 pub use error::BrowserError;
+pub use kind::BrowserKind;
 pub use session::Browser;
+pub(crate) use settle::Audience;
+pub use settle::Settled;

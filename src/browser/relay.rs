@@ -15,6 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -40,6 +41,8 @@ struct Link {
     journal: Arc<Journal>,
     commands: AtomicU64,
     elements: Mutex<Elements>,
+    /// Where each session that was begun here can be asked beside its commands.
+    sockets: Mutex<BTreeMap<String, String>>,
 }
 
 impl Relay {
@@ -50,8 +53,8 @@ impl Relay {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        let (commands, elements) = (AtomicU64::new(1), Mutex::default());
-        let link = Arc::new(Link { driver, client, journal, commands, elements });
+        let (commands, elements, sockets) = (AtomicU64::new(1), Mutex::default(), Mutex::default());
+        let link = Arc::new(Link { driver, client, journal, commands, elements, sockets });
         let mut serving = JoinSet::new();
         serving.spawn(accept(listener, Arc::clone(&link)));
         Ok(Self { address, link, runtime: Handle::current(), _serving: serving })
@@ -65,6 +68,11 @@ impl Relay {
             let link = Arc::clone(&self.link);
             self.runtime.spawn(async move { drop(link.command(request).await) });
         }
+    }
+
+    /// Where a session can be asked beside its commands.
+    pub(super) fn socket(&self, session: &str) -> Option<String> {
+        self.link.sockets().get(session).cloned()
     }
 
     /// Ends a session, past whatever command its client is waiting for.
@@ -109,13 +117,17 @@ impl Link {
         let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let says = command::describe(request.method().as_str(), request.uri().path(), &said, &self.elements());
         self.journal.write(Event::Command { id, says });
-        let is_find = request.method() == Method::POST && request.uri().path().ends_with("/element");
+        let is_post_to = |end: &str| request.method() == Method::POST && request.uri().path().ends_with(end);
+        let (is_find, begins) = (is_post_to("/element"), is_post_to("/session"));
         let response = match self.send(request).await {
             Ok(response) => response,
             Err(why) => unknown_error(&why),
         };
         if is_find && let Ok(found) = serde_json::from_slice(response.body()) {
             command::remember(&said, &found, &mut self.elements());
+        }
+        if begins && let Some((session, socket)) = command::begun(response.body()) {
+            self.sockets().insert(session, socket);
         }
         self.journal.write(Event::Commanded { id, status: response.status().as_u16() });
         response
@@ -142,6 +154,10 @@ impl Link {
             Some(death) => format!("{death}; the next test gets a new one{log}"),
             None => format!("the driver at {} does not answer: {error}{log}", self.driver.url),
         }
+    }
+
+    fn sockets(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn elements(&self) -> std::sync::MutexGuard<'_, Elements> {

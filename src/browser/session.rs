@@ -1,10 +1,15 @@
 //! One browser session, and what tests do with it most.
 
+use super::BrowserError;
+use super::bidi::Bidi;
 use super::capabilities::{self, Launch};
-use super::driver::Driver;
+use super::driver::{self, Driver};
+use super::kind::{self, BrowserKind};
 use super::relay::Relay;
-use super::{BrowserError, find};
+use super::settle::{Pages, Settled};
 use crate::ca::CertificateAuthority;
+use crate::filter::Filter;
+use crate::flow::Place;
 use crate::journal::Journal;
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -12,7 +17,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A browser that hangs at its start would otherwise hang the test: with its pipe open, the driver waits for ever.
@@ -30,23 +35,28 @@ const WHAT_IS_SHOWN: &str =
 /// session ends with the test; browser and driver end with the process, however that ends.
 #[derive(Clone, Debug)]
 pub struct Browser {
+    kind: BrowserKind,
     client: Client,
     relay: Arc<Relay>,
     session: String,
+    pages: Arc<Pages>,
+    ignored: Arc<Mutex<Vec<Filter>>>,
 }
 
 impl Browser {
     pub(crate) async fn open(
+        kind: BrowserKind,
         proxy: SocketAddr,
         ca: &CertificateAuthority,
         journal: Arc<Journal>,
     ) -> Result<Self, BrowserError> {
-        let binary = find::chromium().map_err(BrowserError::Missing)?;
-        let driver = Driver::shared().await?;
-        let launch = Launch { binary: &binary, proxy, spki: ca.spki_sha256(), is_root: is_root() };
-        let capabilities = capabilities::chromium(&launch);
+        // A driver on another machine knows its own browsers.
+        let binary = if driver::remote().is_some() { None } else { Some(kind.binary()?) };
+        let driver = Driver::shared(kind.driver()).await?;
+        let (spki, is_root, headed) = (ca.spki_sha256(), is_root(), kind::headed());
+        let capabilities = capabilities::of(kind, &Launch { binary: binary.as_deref(), proxy, spki, is_root, headed });
         let failed = |error| BrowserError::Driver(format!("the relay could not be started: {error}"));
-        let relay = Arc::new(Relay::start(Arc::clone(&driver), journal).await.map_err(failed)?);
+        let relay = Relay::start(Arc::clone(&driver), Arc::clone(&journal)).await.map_err(failed)?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let url = format!("http://{}", relay.address);
@@ -55,10 +65,62 @@ impl Browser {
         let client = match tokio::time::timeout(START, connecting).await {
             Ok(Ok(client)) => client,
             Ok(Err(error)) => return Err(BrowserError::session(&error, &driver.log())),
-            Err(_) => return Err(BrowserError::session_timeout(START, &binary, &driver.log())),
+            Err(_) => return Err(BrowserError::session_timeout(START, kind, binary.as_deref(), &driver.log())),
         };
         let session = client.session_id().await.map_err(BrowserError::command("new session"))?.unwrap_or_default();
-        Ok(Self { client, relay, session })
+        let pages = Self::watch(&relay, &session, journal).await.map_err(BrowserError::Session)?;
+        let (relay, pages) = (Arc::new(relay), Arc::new(pages));
+        Ok(Self { kind, client, relay, session, pages, ignored: Arc::default() })
+    }
+
+    /// Has each document count what it waits for.
+    async fn watch(relay: &Relay, session: &str, journal: Arc<Journal>) -> Result<Pages, String> {
+        let socket = relay.socket(session).ok_or(
+            "the driver gives no `webSocketUrl` (WebDriver BiDi), by which a page is asked whether it has settled\n  \
+             help: chromedriver and geckodriver of this year have it",
+        )?;
+        let bidi = Bidi::connect(&socket).await?;
+        Pages::watch(bidi, journal).await.map_err(|error| format!("the page cannot be watched: {error}"))
+    }
+
+    /// Which browser it is.
+    #[must_use]
+    pub fn kind(&self) -> BrowserKind {
+        self.kind
+    }
+
+    pub(crate) fn pages(&self) -> &Arc<Pages> {
+        &self.pages
+    }
+
+    /// Waits until the page has settled: every request that it waits for is one that the test holds, no timer of up to one
+    /// second and no animation frame is pending, and nothing moves. Then a test can look at what a release has changed,
+    /// and at what it has not.
+    ///
+    /// It looks at every frame and window of the session. Requests that never end are taken out by
+    /// [`ignore`](Self::ignore) for the session, or by [`Settled::ignore`] for one wait.
+    ///
+    /// # Errors
+    /// When the page does not settle within 5 seconds: names what is open, and the line of the script that asked for it.
+    /// While a navigation of the main frame is held, Chromium says nothing about the page: that is told within a second.
+    ///
+    /// ```no_run
+    /// # use holdup::prelude::*;
+    /// # async fn example(browser: Browser, late: Held<Response>) -> TestResult {
+    /// late.release().await?;
+    /// browser.settled().await?;
+    /// assert_eq!(browser.text("#results").await?, "results for ab"); // the late answer has changed nothing
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn settled(&self) -> Settled {
+        let ignored = self.ignored.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Settled::new(Arc::clone(&self.pages), ignored, Place::here())
+    }
+
+    /// From now on no [`settled`](Self::settled) waits for requests that match.
+    pub fn ignore(&self, filter: Filter) {
+        self.ignored.lock().unwrap_or_else(PoisonError::into_inner).push(filter);
     }
 
     /// Ends the session, even while a command of it is under way. The fixture does this by itself.

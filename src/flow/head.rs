@@ -76,6 +76,15 @@ impl Request {
         Arc::new(Self { method, target, path_and_query, version, headers, content })
     }
 
+    /// What a browser asks when it follows a link, as far as the URL tells.
+    pub(crate) fn get(url: &str) -> Option<Self> {
+        let uri: http::Uri = url.parse().ok()?;
+        let path_and_query = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+        let (target, version) = (Target::of(&uri)?, Version::HTTP_11);
+        let (method, headers, content) = (Method::GET, HeaderMap::new(), Content::Streaming);
+        Some(Self { method, target, path_and_query, version, headers, content })
+    }
+
     /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {

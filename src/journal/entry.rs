@@ -21,6 +21,10 @@ pub(crate) enum Event {
     Ruled { flow: FlowId, rule: Arc<str>, place: Place },
     /// A flow is parked.
     Parked { flow: FlowId, stage: StageName, rule: Arc<str>, place: Place },
+    /// The test has a parked flow in its hands.
+    Taken { flow: FlowId, place: Place },
+    /// A parked flow is to go on once another has ended.
+    Chained { flow: FlowId, place: Place },
     /// The test decided on a parked flow.
     Decided { flow: FlowId, verdict: &'static str, place: Option<Place> },
     /// The request goes to the upstream.
@@ -43,6 +47,8 @@ impl fmt::Display for Event {
             Self::Began { flow, request } => write!(f, "{flow} {} {}", request.method(), request.url()),
             Self::Ruled { flow, rule, place } => write!(f, "{flow} met {rule} of {place}"),
             Self::Parked { flow, stage, rule, place } => write!(f, "{flow} parked at its {stage} by {rule} of {place}"),
+            Self::Taken { flow, place } => write!(f, "{flow} taken at {place}"),
+            Self::Chained { flow, place } => write!(f, "{flow} to be released after another, said at {place}"),
             Self::Decided { flow, verdict, place: Some(place) } => write!(f, "{flow} {verdict} at {place}"),
             Self::Decided { flow, verdict, place: None } => write!(f, "{flow} {verdict}"),
             Self::Sent { flow } => write!(f, "{flow} sent to the upstream"),

@@ -17,7 +17,7 @@ impl Journal {
 
     fn gather(&self, wanted: impl Fn(FlowId) -> bool) -> BTreeMap<FlowId, Exchange> {
         let mut all: BTreeMap<FlowId, Exchange> = BTreeMap::new();
-        for Entry { at, event } in &*self.lock() {
+        for Entry { at, event } in &self.lock().entries {
             match event {
                 Event::Began { flow, .. } if !wanted(*flow) => {}
                 Event::Began { flow: id, request } => {
@@ -42,7 +42,7 @@ impl Journal {
 
     /// The last entries, for the foot of a failure.
     pub(crate) fn tail(&self, lines: usize) -> Vec<Entry> {
-        let log = self.lock();
+        let log = &self.lock().entries;
         log.iter().skip(log.len().saturating_sub(lines)).cloned().collect()
     }
 
@@ -52,6 +52,6 @@ impl Journal {
             Event::Trouble { fault } => Some(fault.clone()),
             _ => None,
         };
-        self.lock().iter().filter_map(trouble).collect()
+        self.lock().entries.iter().filter_map(trouble).collect()
     }
 }

@@ -1,10 +1,9 @@
 //! The verbs without the macros: each is what the macro of its name expands to.
 
-use super::{Hold, IntoAnswer, Rule, Watch};
+use super::{Court, Hold, IntoAnswer, Rule, Watch};
 use crate::desk::{self, AbortKind, Action, RuleSpec};
 use crate::filter::Filter;
 use crate::flow::{Place, Stage, StageName};
-use crate::proxy::Gate;
 use crate::report::misuse;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,15 +15,15 @@ use std::time::Duration;
 /// declaration, each seeing what earlier ones made; the first that answers or aborts ends the walk of that stage (a watch
 /// sees the flow all the same).
 #[derive(Clone, Debug)]
-pub struct Verbs(Arc<Gate>);
+pub struct Verbs(Court);
 
 tokio::task_local! {
     static AMBIENT: Verbs;
 }
 
 impl Verbs {
-    pub(crate) fn new(gate: Arc<Gate>) -> Self {
-        Self(gate)
+    pub(crate) fn new(court: Court) -> Self {
+        Self(court)
     }
 
     /// Those of the running test.
@@ -50,13 +49,13 @@ impl Verbs {
     /// Parks each flow that matches, at the stage `S`: `mitm.hold::<Response>(filter!(..))`. See [`hold!`](crate::hold).
     #[track_caller]
     pub fn hold<S: Stage>(&self, filter: Filter) -> Hold<S> {
-        Hold::new(Arc::clone(&self.0), self.declare(S::NAME, filter, Action::Hold))
+        Hold::new(self.0.clone(), self.declare(S::NAME, filter, Action::Hold))
     }
 
     /// Remembers each flow that matches. See [`watch!`](crate::watch).
     #[track_caller]
     pub fn watch<S: Stage>(&self, filter: Filter) -> Watch {
-        Watch::new(Arc::clone(&self.0), self.declare(S::NAME, filter, Action::Watch))
+        Watch::new(Arc::clone(&self.0.gate), self.declare(S::NAME, filter, Action::Watch))
     }
 
     /// Lets go on no earlier than `by` after arrival at the stage. See [`delay!`](crate::delay).
@@ -106,7 +105,7 @@ impl Verbs {
 
     #[track_caller]
     fn rule(&self, stage: StageName, filter: Filter, action: Action) -> Rule {
-        Rule::new(Arc::clone(&self.0), self.declare(stage, filter, action))
+        Rule::new(Arc::clone(&self.0.gate), self.declare(stage, filter, action))
     }
 
     #[track_caller]

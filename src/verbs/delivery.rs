@@ -1,11 +1,10 @@
 //! What follows a verdict.
 
-use super::{PATIENCE, scene};
+use super::{Court, PATIENCE, scene};
 use crate::flow::{FlowId, Outcome, Place};
-use crate::proxy::{End, Gate};
+use crate::proxy::End;
 use crate::report::{Failure, unfinished};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A flow on its way to its end. The verdict has taken effect already; awaiting this tells how it ended.
@@ -13,7 +12,7 @@ use std::time::Duration;
 /// Dropping it changes nothing.
 #[derive(Debug)]
 pub struct Delivery {
-    gate: Arc<Gate>,
+    court: Court,
     flow: FlowId,
     end: End,
     place: Place,
@@ -21,8 +20,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(gate: Arc<Gate>, flow: FlowId, end: End, place: Place) -> Self {
-        Self { gate, flow, end, place, patience: PATIENCE }
+    pub(super) fn new(court: Court, flow: FlowId, end: End, place: Place) -> Self {
+        Self { court, flow, end, place, patience: PATIENCE }
     }
 
     /// Changes how long to wait for the end; 5 seconds unless said.
@@ -30,6 +29,27 @@ impl Delivery {
     pub fn within(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    /// Waits for the end, and then until the page has dealt with it: the handlers of the call have run, and the tasks that
+    /// they have queued at once. Timers that they have set may still run; [`Browser::settled`](crate::Browser::settled)
+    /// waits for those too.
+    ///
+    /// A flow that the browser gave up has nobody to deal with it.
+    ///
+    /// # Errors
+    /// As awaiting the delivery; also when the page has not dealt with it in time (counted anew), or no browser is open.
+    #[track_caller]
+    pub fn processed(self) -> impl Future<Output = Result<Outcome, Failure>> + Send {
+        let place = Place::here();
+        async move {
+            let (court, flow, patience) = (self.court.clone(), self.flow, self.patience);
+            let outcome = self.into_future().await?;
+            if outcome != Outcome::ClientGone {
+                court.audience.processed(flow, patience, place).await?;
+            }
+            Ok(outcome)
+        }
     }
 
     /// Which flow it is.
@@ -54,7 +74,7 @@ impl IntoFuture for Delivery {
                 Ok(Err(_)) => Some(Outcome::ClientGone),
                 Err(_) => None,
             };
-            outcome.ok_or_else(|| unfinished(&scene(&self.gate), self.flow, self.patience, self.place))
+            outcome.ok_or_else(|| unfinished(&scene(&self.court), self.flow, self.patience, self.place))
         })
     }
 }

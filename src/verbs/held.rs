@@ -1,13 +1,12 @@
 //! A parked flow in the hands of the test.
 
-use super::{Delivery, Ends, IntoAnswer, scene};
+use super::{Court, Delivery, Ends, IntoAnswer, scene};
 use crate::desk::AbortKind;
 use crate::flow::{FlowId, Outcome, Place, Request, Response, Stage};
-use crate::proxy::{End, Gate, Heads, HeldParts, Verdict};
+use crate::proxy::{End, Heads, HeldParts, Verdict};
 use crate::report::{Failure, still_waited_for, unfinished};
 use bytes::Bytes;
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -15,7 +14,7 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 #[must_use = "a held flow that is dropped is released"]
 pub struct Held<S: Stage> {
-    gate: Arc<Gate>,
+    court: Court,
     parts: HeldParts,
     edited: bool,
     decided: bool,
@@ -24,8 +23,8 @@ pub struct Held<S: Stage> {
 }
 
 impl<S: Stage> Held<S> {
-    pub(super) fn new(gate: Arc<Gate>, parts: HeldParts, patience: Duration) -> Self {
-        Self { gate, parts, edited: false, decided: false, patience, stage: PhantomData }
+    pub(super) fn new(court: Court, parts: HeldParts, patience: Duration) -> Self {
+        Self { court, parts, edited: false, decided: false, patience, stage: PhantomData }
     }
 
     /// Which flow it is.
@@ -80,7 +79,7 @@ impl<S: Stage> Held<S> {
                 Ok(Ok(outcome)) if *outcome != Some(Outcome::ClientGone) => {}
                 // A proxy that is gone has no clients.
                 Ok(_) => return Ok(()),
-                Err(_) => return Err(still_waited_for(&scene(&self.gate), self.flow(), self.patience, place)),
+                Err(_) => return Err(still_waited_for(&scene(&self.court), self.flow(), self.patience, place)),
             }
             Err(self.lost("was not given up", place))
         }
@@ -94,14 +93,14 @@ impl<S: Stage> Held<S> {
 
     async fn read(&self, place: Place) -> Result<Bytes, Failure> {
         let (reply, answer) = oneshot::channel();
-        self.gate.read_body(self.flow(), reply);
+        self.court.read_body(self.flow(), reply);
         match tokio::time::timeout(self.patience, answer).await {
             Ok(Ok(Ok(bytes))) => Ok(bytes),
             Ok(Ok(Err(fault))) => {
                 Err(Failure::bare(format!("the body of {} could not be read: {fault}", self.flow())).at(place))
             }
             Ok(Err(_)) => Err(self.lost("has no body to read", place)),
-            Err(_) => Err(unfinished(&scene(&self.gate), self.flow(), self.patience, place)),
+            Err(_) => Err(unfinished(&scene(&self.court), self.flow(), self.patience, place)),
         }
     }
 
@@ -118,8 +117,8 @@ impl<S: Stage> Held<S> {
     fn decide(mut self, says: &'static str, place: Place, verdict: impl FnOnce(Heads) -> Verdict) -> Delivery {
         let verdict = verdict(self.heads());
         self.decided = true;
-        self.gate.decide(self.flow(), says, Some(place), verdict);
-        Delivery::new(Arc::clone(&self.gate), self.flow(), self.parts.end.clone(), place)
+        self.court.decide(self.flow(), says, Some(place), verdict);
+        Delivery::new(self.court.clone(), self.flow(), self.parts.end.clone(), place)
     }
 
     fn heads(&self) -> Heads {
@@ -156,12 +155,13 @@ impl Held<Request> {
         let place = Place::here();
         let (reply, response) = oneshot::channel();
         self.decided = true;
-        self.gate.decide(self.flow(), "advanced to the upstream", Some(place), Verdict::Advance(self.heads(), reply));
+        let verdict = Verdict::Advance(self.heads(), place, reply);
+        self.court.decide(self.flow(), "advanced to the upstream", Some(place), verdict);
         async move {
             match tokio::time::timeout(self.patience, response).await {
-                Ok(Ok(parts)) => Ok(Held::new(Arc::clone(&self.gate), parts, self.patience)),
+                Ok(Ok(parts)) => Ok(Held::new(self.court.clone(), parts, self.patience)),
                 Ok(Err(_)) => Err(self.lost("did not come back with a response", place)),
-                Err(_) => Err(unfinished(&scene(&self.gate), self.flow(), self.patience, place)),
+                Err(_) => Err(unfinished(&scene(&self.court), self.flow(), self.patience, place)),
             }
         }
     }
@@ -200,7 +200,7 @@ impl<S: Stage> Drop for Held<S> {
     fn drop(&mut self) {
         if !self.decided {
             let verdict = Verdict::Release(self.heads());
-            self.gate.decide(self.flow(), "released, since its handle was dropped", None, verdict);
+            self.court.decide(self.flow(), "released, since its handle was dropped", None, verdict);
         }
     }
 }

@@ -1,9 +1,8 @@
 //! `hold!`: park what matches, and wait for it.
 
-use super::{Held, PATIENCE, scene};
+use super::{Court, Held, PATIENCE, scene};
 use crate::desk;
 use crate::flow::{Place, Stage};
-use crate::proxy::Gate;
 use crate::report::{Failure, caught_although_none_expected, expired};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -16,15 +15,15 @@ use std::time::Duration;
 #[derive(Debug)]
 #[must_use = "a hold parks flows: take them with `.next().await?`, or the browser waits for them until the test ends"]
 pub struct Hold<S> {
-    gate: Arc<Gate>,
+    court: Court,
     rule: Arc<desk::Rule>,
     patience: Duration,
     stage: PhantomData<S>,
 }
 
 impl<S: Stage> Hold<S> {
-    pub(crate) fn new(gate: Arc<Gate>, rule: Arc<desk::Rule>) -> Self {
-        Self { gate, rule, patience: PATIENCE, stage: PhantomData }
+    pub(crate) fn new(court: Court, rule: Arc<desk::Rule>) -> Self {
+        Self { court, rule, patience: PATIENCE, stage: PhantomData }
     }
 
     /// Waits for the next flow that is parked. A flow that was handed out before never counts again.
@@ -76,9 +75,9 @@ impl<S: Stage> Hold<S> {
     pub fn none_for(&self, time: Duration) -> impl Future<Output = Result<(), Failure>> + Send + '_ {
         let place = Place::here();
         async move {
-            match tokio::time::timeout(time, self.parked()).await {
+            match tokio::time::timeout(time, self.parked(place)).await {
                 Err(_) => Ok(()),
-                Ok(held) => Err(caught_although_none_expected(&scene(&self.gate), &self.rule, held.flow(), place)),
+                Ok(held) => Err(caught_although_none_expected(&scene(&self.court), &self.rule, held.flow(), place)),
             }
         }
     }
@@ -91,41 +90,41 @@ impl<S: Stage> Hold<S> {
 
     /// It need not catch anything.
     pub fn optional(self) -> Self {
-        self.gate.set_optional(self.rule.id);
+        self.court.set_optional(self.rule.id);
         self
     }
 
     /// How many flows it has parked so far.
     #[must_use]
     pub fn hits(&self) -> u64 {
-        self.gate.hits(self.rule.id)
+        self.court.hits(self.rule.id)
     }
 
     /// Releases every flow that it parks and that was not handed out, and goes on parking. Returns how many.
     #[track_caller]
     pub fn release_all(&self) -> usize {
-        self.gate.release_queued(self.rule.id, Place::here())
+        self.court.release_queued(self.rule.id, Place::here())
     }
 
     /// Parks no more flows, and releases those that it parks; one that was handed out stays the test's to decide.
     pub fn remove(self) {
-        self.gate.remove(self.rule.id);
+        self.court.remove(self.rule.id);
     }
 
     async fn wait(&self, place: Place) -> Result<Held<S>, Failure> {
-        match tokio::time::timeout(self.patience, self.parked()).await {
+        match tokio::time::timeout(self.patience, self.parked(place)).await {
             Ok(held) => Ok(held),
-            Err(_) => Err(expired(&scene(&self.gate), &self.rule, self.patience, place)),
+            Err(_) => Err(expired(&scene(&self.court), &self.rule, self.patience, place)),
         }
     }
 
-    async fn parked(&self) -> Held<S> {
+    async fn parked(&self, place: Place) -> Held<S> {
         loop {
-            let mut changed = std::pin::pin!(self.gate.changed());
+            let mut changed = std::pin::pin!(self.court.changed());
             // From here on no change is missed.
             changed.as_mut().enable();
-            if let Some(parts) = self.gate.take(self.rule.id) {
-                return Held::new(Arc::clone(&self.gate), parts, self.patience);
+            if let Some(parts) = self.court.take(self.rule.id, place) {
+                return Held::new(self.court.clone(), parts, self.patience);
             }
             changed.await;
         }

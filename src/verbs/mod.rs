@@ -1,6 +1,7 @@
 //! What a test says, and what it gets for it: rules, holds, held flows, deliveries.
 
 mod answer;
+mod court;
 mod declare;
 mod delivery;
 mod held;
@@ -9,6 +10,7 @@ mod rule;
 mod watch;
 
 pub use answer::IntoAnswer;
+pub(crate) use court::Court;
 pub use declare::Verbs;
 pub use delivery::{Delivery, Ends};
 pub use held::Held;

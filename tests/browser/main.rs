@@ -9,4 +9,5 @@ mod apart;
 mod examples;
 mod hygiene;
 mod pages;
+mod settled;
 mod trouble;

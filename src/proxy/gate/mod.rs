@@ -34,7 +34,7 @@ struct State {
     desk: Desk,
     waiting: BTreeMap<FlowId, Waiting>,
     /// What `advance` has sent on and wants back with its response.
-    advancing: BTreeMap<FlowId, (RuleId, oneshot::Sender<HeldParts>)>,
+    advancing: BTreeMap<FlowId, (RuleId, Place, oneshot::Sender<HeldParts>)>,
     /// Which watches saw a flow that is still under way, and what each has seen to its end.
     watching: BTreeMap<FlowId, Vec<RuleId>>,
     watched: BTreeMap<RuleId, VecDeque<FlowId>>,
@@ -82,10 +82,12 @@ impl Gate {
     }
 
     /// The longest parked flow of a hold that the test does not have yet.
-    pub(crate) fn take(&self, rule: RuleId) -> Option<HeldParts> {
+    pub(crate) fn take(&self, rule: RuleId, place: Place) -> Option<HeldParts> {
         let mut state = self.lock();
         let flow = state.desk.take(rule)?.flow;
-        state.waiting.get_mut(&flow)?.parts.take()
+        let parts = state.waiting.get_mut(&flow)?.parts.take()?;
+        self.journal.write(Event::Taken { flow, place });
+        Some(parts)
     }
 
     /// Releases what a hold parks and no test has taken; gives how many.
@@ -109,7 +111,10 @@ impl Gate {
             return;
         }
         let Some(waiting) = state.waiting.remove(&flow) else { return };
-        self.journal.write(Event::Decided { flow, verdict: says, place });
+        self.journal.write(match (&verdict, place) {
+            (Verdict::ReleaseAfter(..), Some(place)) => Event::Chained { flow, place },
+            _ => Event::Decided { flow, verdict: says, place },
+        });
         // A receiver that is gone means that the client left this very moment; its ticket says so.
         let _ = waiting.orders.send(Order::Verdict(verdict));
     }

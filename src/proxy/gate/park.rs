@@ -4,7 +4,7 @@ use super::apply::made;
 use super::walk::Next;
 use super::{End, Gate, Heads, HeldParts, Order, State, Verdict, Waiting};
 use crate::desk::{Action, Claim, Rule};
-use crate::flow::{Request, Response, StageName};
+use crate::flow::{FlowId, Request, Response, StageName};
 use crate::journal::Event;
 use crate::proxy::body::{Head, LIMIT, Message};
 use crate::proxy::delivery::Ticket;
@@ -28,11 +28,11 @@ impl Gate {
         message: &mut Message<Request>,
         orders: &mut Orders,
     ) -> Next {
-        match self.verdict(message, orders, true).await {
+        match self.verdict(ticket.flow(), message, orders, true).await {
             Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) => edit_request(message, heads),
-            Verdict::Advance(heads, reply) => {
+            Verdict::Advance(heads, place, reply) => {
                 edit_request(message, heads);
-                self.lock().advancing.insert(ticket.flow(), (rule.id, reply));
+                self.lock().advancing.insert(ticket.flow(), (rule.id, place, reply));
             }
             Verdict::Respond(response) => return Next::Answer(made(&response)),
             Verdict::Abort(kind) => return Next::Abort(kind),
@@ -42,7 +42,7 @@ impl Gate {
 
     /// A flow that `advance` sent on parks again with its response, and goes straight to the test that asked.
     pub(super) async fn come_back(&self, ticket: &Ticket, request: &Request, message: &mut Message<Response>) -> Next {
-        let Some((rule, reply)) = self.lock().advancing.remove(&ticket.flow()) else { return Next::Rule };
+        let Some((rule, asked, reply)) = self.lock().advancing.remove(&ticket.flow()) else { return Next::Rule };
         let (parts, mut orders) = {
             let mut state = self.lock();
             let flow = ticket.flow();
@@ -52,6 +52,7 @@ impl Gate {
             let rule = Arc::clone(state.desk.rule(rule));
             let (text, place) = (Arc::clone(&rule.text), rule.place);
             self.journal.write(Event::Parked { flow, stage: StageName::Response, rule: text, place });
+            self.journal.write(Event::Taken { flow, place: asked });
             let (parts, sender, orders) = Self::waiting(&mut state, ticket, request, Some(&message.head));
             state.waiting.insert(ticket.flow(), Waiting { orders: sender, parts: None });
             (parts, orders)
@@ -61,12 +62,17 @@ impl Gate {
             let why = "released, since nobody waits for its response";
             self.decide(parts.flow, why, None, Verdict::Release(Heads::default()));
         }
-        self.wait_at_response(message, &mut orders).await
+        self.wait_at_response(ticket, message, &mut orders).await
     }
 
-    pub(super) async fn wait_at_response(&self, message: &mut Message<Response>, orders: &mut Orders) -> Next {
-        match self.verdict(message, orders, false).await {
-            Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) | Verdict::Advance(heads, _) => {
+    pub(super) async fn wait_at_response(
+        &self,
+        ticket: &Ticket,
+        message: &mut Message<Response>,
+        orders: &mut Orders,
+    ) -> Next {
+        match self.verdict(ticket.flow(), message, orders, false).await {
+            Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) | Verdict::Advance(heads, ..) => {
                 if let Some(response) = heads.response {
                     message.head = *response;
                     message.settle_edits();
@@ -80,7 +86,13 @@ impl Gate {
 
     /// Waits, parked, for what the test decides. Meanwhile a request's body is read ahead: on HTTP/1 a client that
     /// leaves is noticed only behind what it has sent.
-    async fn verdict<H: Head>(&self, message: &mut Message<H>, orders: &mut Orders, read_ahead: bool) -> Verdict {
+    async fn verdict<H: Head>(
+        &self,
+        flow: FlowId,
+        message: &mut Message<H>,
+        orders: &mut Orders,
+        read_ahead: bool,
+    ) -> Verdict {
         let mut reading = read_ahead;
         loop {
             let order = tokio::select! {
@@ -107,6 +119,11 @@ impl Gate {
                     } else {
                         ended.await;
                     }
+                    self.journal.write(Event::Decided {
+                        flow,
+                        verdict: "released, since the other has ended",
+                        place: None,
+                    });
                     return Verdict::Release(heads);
                 }
                 Some(Order::Verdict(verdict)) => return verdict,

@@ -2,7 +2,7 @@
 
 use super::End;
 use crate::desk::AbortKind;
-use crate::flow::{Fault, FlowId, Request, Response};
+use crate::flow::{Fault, FlowId, Place, Request, Response};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -32,8 +32,8 @@ pub(crate) enum Verdict {
     Release(Heads),
     /// Go on once another flow has ended.
     ReleaseAfter(End, Heads),
-    /// Go on to the upstream, and come back with the response.
-    Advance(Heads, oneshot::Sender<HeldParts>),
+    /// Go on to the upstream, and come back with the response to the line that asked.
+    Advance(Heads, Place, oneshot::Sender<HeldParts>),
     /// Be answered with this.
     Respond(Box<Response>),
     /// Be cut off.

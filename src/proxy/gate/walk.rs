@@ -129,7 +129,7 @@ impl Gate {
     ) -> Result<Next, Fault> {
         match self.claim(rule, ticket, request, Some(&message.head)) {
             Claimed::Passed => return Ok(Next::Rule),
-            Claimed::Parked(mut orders) => return Ok(self.wait_at_response(message, &mut orders).await),
+            Claimed::Parked(mut orders) => return Ok(self.wait_at_response(ticket, message, &mut orders).await),
             Claimed::Acts => {}
         }
         match &rule.action {

@@ -1,44 +1,35 @@
-//! What a browser is started with. Pure: the reasons for each flag are facts about Chromium, seen with version 156.
+//! What a Chromium is started with. Pure: the reasons for each flag are facts about Chromium, seen with version 156.
 
+use super::Launch;
+use crate::browser::find::is_headless_shell;
 use crate::ca::CertificateAuthority;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// How a Chromium is started.
-#[derive(Clone, Debug)]
-pub(super) struct Launch<'a> {
-    pub(super) binary: &'a Path,
-    pub(super) proxy: SocketAddr,
-    pub(super) spki: String,
-    pub(super) is_root: bool,
-}
-
 /// The W3C capabilities of a session.
-pub(super) fn chromium(launch: &Launch<'_>) -> Map<String, Value> {
-    let shell = is_headless_shell(launch.binary);
+pub(super) fn capabilities(launch: &Launch<'_>) -> Value {
+    let shell = launch.binary.is_some_and(is_headless_shell);
     let mut arguments = network_arguments(launch.proxy, &launch.spki, shell);
-    arguments.push(if shell { "--headless" } else { "--headless=new" }.to_owned());
+    if !launch.headed {
+        arguments.push(if shell { "--headless" } else { "--headless=new" }.to_owned());
+    }
     // The browser ends when the driver does: its pipe closes.
     arguments.push("--remote-debugging-pipe".to_owned());
     if launch.is_root {
         // Chromium's sandbox refuses to run as root, so nothing is lost.
         arguments.push("--no-sandbox".to_owned());
     }
-    let capabilities = json!({
-        "browserName": "chrome",
-        "goog:chromeOptions": { "binary": launch.binary, "args": arguments },
-    });
-    capabilities.as_object().cloned().unwrap_or_default()
+    let mut options = json!({ "args": arguments });
+    if let Some(binary) = launch.binary {
+        options["binary"] = json!(binary);
+    }
+    json!({ "browserName": "chrome", "goog:chromeOptions": options })
 }
 
 /// The arguments that lead a Chromium of any kind through the proxy, and keep it silent.
 pub(crate) fn chromium_args(proxy: SocketAddr, ca: &CertificateAuthority) -> Vec<String> {
     network_arguments(proxy, &ca.spki_sha256(), false)
-}
-
-fn is_headless_shell(binary: &Path) -> bool {
-    binary.file_name().is_some_and(|name| name.to_string_lossy().replace('_', "-").contains("headless-shell"))
 }
 
 fn network_arguments(proxy: SocketAddr, spki: &str, shell: bool) -> Vec<String> {
@@ -76,8 +67,8 @@ mod tests {
 
     fn arguments(binary: &str, is_root: bool) -> String {
         let proxy = "127.0.0.1:1234".parse().expect("an address");
-        let launch = Launch { binary: Path::new(binary), proxy, spki: "x=".to_owned(), is_root };
-        Value::from(chromium(&launch)).to_string()
+        let binary = Some(Path::new(binary));
+        capabilities(&Launch { binary, proxy, spki: "x=".to_owned(), is_root, headed: false }).to_string()
     }
 
     #[test]

@@ -1,0 +1,34 @@
+//! What a browser is started with.
+
+mod chromium;
+mod firefox;
+
+pub(crate) use chromium::chromium_args;
+
+use super::BrowserKind;
+use serde_json::{Map, Value, json};
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// How a browser is started.
+#[derive(Clone, Debug)]
+pub(super) struct Launch<'a> {
+    /// None lets the driver choose: it may be on another machine.
+    pub(super) binary: Option<&'a Path>,
+    pub(super) proxy: SocketAddr,
+    /// Of the CA that is to be trusted.
+    pub(super) spki: String,
+    pub(super) is_root: bool,
+    pub(super) headed: bool,
+}
+
+/// The W3C capabilities of a session.
+pub(super) fn of(kind: BrowserKind, launch: &Launch<'_>) -> Map<String, Value> {
+    let mut capabilities = match kind {
+        BrowserKind::HeadlessShell | BrowserKind::Chromium => chromium::capabilities(launch),
+        BrowserKind::Firefox => firefox::capabilities(launch),
+    };
+    // The second connection, for questions beside the test's commands.
+    capabilities["webSocketUrl"] = json!(true);
+    capabilities.as_object().cloned().unwrap_or_default()
+}

@@ -1,0 +1,274 @@
+//! The settled page: everything it waits for is held by the test, and nothing in it moves.
+//!
+//! The page's side is counted by `settle.js` and asked for by [`page`]; the proxy's side is the journal's
+//! [`Live`] flows; [`open`] compares the two. The rule is that of the measurements in `ARCHITECTURE.md`, "Settled".
+
+mod audience;
+mod open;
+mod page;
+
+pub(crate) use audience::Audience;
+
+use super::bidi::{Bidi, BidiError};
+use crate::filter::Filter;
+use crate::flow::{FlowId, Place};
+use crate::journal::{Journal, Live};
+use crate::report::Failure;
+use open::{Ignored, Open};
+use page::{Asking, Documents};
+use std::collections::BTreeSet;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// How long a page may take to settle unless it is told otherwise.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A document that does not answer for this long, while its successor is held, will not before that is let go.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// The pages of one session, and what is known of them.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    bidi: Bidi,
+    journal: Arc<Journal>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    live: Live,
+    /// Delivered, and not yet seen by a document.
+    scripts: Vec<String>,
+    documents: Documents,
+}
+
+/// Why a page did not settle.
+enum Unsettled {
+    /// Its documents do not answer while a navigation of theirs is held.
+    Blocked,
+    Bidi(BidiError),
+}
+
+impl From<BidiError> for Unsettled {
+    fn from(error: BidiError) -> Self {
+        Self::Bidi(error)
+    }
+}
+
+impl Pages {
+    /// Has every document of the session count what it waits for.
+    pub(super) async fn watch(bidi: Bidi, journal: Arc<Journal>) -> Result<Self, BidiError> {
+        page::install(&bidi).await?;
+        Ok(Self { bidi, journal, known: Mutex::default() })
+    }
+
+    /// Resolves once nothing is open but what the test holds. `is_open` says what counts.
+    async fn settle(&self, asking: Asking, is_open: impl Fn(&Documents, &Live) -> bool) -> Result<(), Unsettled> {
+        let mut known = self.known.lock().await;
+        let (mut before, mut navigating) = (None, self.bidi.navigating());
+        loop {
+            let mut written = pin!(self.journal.written());
+            // From here on nothing is missed.
+            written.as_mut().enable();
+            navigating.mark_unchanged();
+            let looked = tokio::select! {
+                looked = self.look(&mut known, asking) => looked?,
+                // What was asked may never be answered, or mean nothing any more.
+                () = &mut written => false,
+                _ = navigating.changed() => false,
+            };
+            if !looked {
+                before = None;
+                continue;
+            }
+            if is_open(&known.documents, &known.live) {
+                tokio::select! {
+                    () = written => {}
+                    _ = navigating.changed() => {}
+                    () = page::moved(&self.bidi, &known.documents) => {}
+                }
+            } else {
+                let has_workers = known.documents.values().any(|document| document.has_workers);
+                // One document says all; where several speak to each other, they must say the same twice.
+                if (known.documents.len() == 1 && !has_workers) || before.as_ref() == Some(&known.documents) {
+                    return Ok(());
+                }
+                if has_workers {
+                    page::pass_workers(&self.bidi).await?;
+                }
+            }
+            before = Some(known.documents.clone());
+        }
+    }
+
+    /// Asks the documents, and catches up with the flows; false if either changed meanwhile.
+    async fn look(&self, known: &mut Known, asking: Asking) -> Result<bool, Unsettled> {
+        known.live.follow(&self.journal);
+        known.scripts.append(&mut known.live.take_scripts());
+        let leaving = self.leaving(&known.live);
+        let documents = page::documents(&self.bidi, &leaving, &known.scripts, asking);
+        let documents = if known.live.parked().any(|flow| flow.destination() == "document") {
+            tokio::time::timeout(ANSWER, documents).await.map_err(|_| Unsettled::Blocked)??
+        } else {
+            documents.await?
+        };
+        let Some(documents) = documents else { return Ok(false) };
+        let before = std::mem::replace(&mut known.documents, documents);
+        if realms(&before).eq(realms(&known.documents)) {
+            known.scripts.retain(|script| open::is_unseen(script, &known.documents));
+        } else {
+            // A document that has gone cannot say what it has loaded.
+            known.scripts.clear();
+        }
+        Ok(!known.live.follow(&self.journal))
+    }
+
+    /// The inner frames that have no document yet, since it is held: Chromium would not answer for them.
+    fn leaving(&self, live: &Live) -> BTreeSet<String> {
+        let held: BTreeSet<_> =
+            live.parked().filter(|flow| flow.destination().ends_with("frame")).map(|flow| &flow.asked).collect();
+        let navigating = self.bidi.navigating().borrow().clone();
+        navigating
+            .into_iter()
+            .filter(|(_, url)| held.contains(&page::as_on_the_wire(url)))
+            .map(|(frame, _)| frame)
+            .collect()
+    }
+
+    /// Resolves once the pages have dealt with the answer of a flow that was delivered.
+    pub(crate) async fn processed(&self, flow: FlowId, patience: Duration, place: Place) -> Result<(), Failure> {
+        let Some(exchange) = self.journal.exchange(flow) else { return Ok(()) };
+        let url = exchange.request.url();
+        let settling =
+            self.settle(Asking::Still, |documents, live| open::undealt(documents, live, live.asked(flow, &url)));
+        let what = format!("the page had not dealt with {flow}");
+        self.within(patience, place, &what, &Ignored::default(), settling).await
+    }
+
+    async fn within(
+        &self,
+        patience: Duration,
+        place: Place,
+        what: &str,
+        ignored: &Ignored,
+        settling: impl Future<Output = Result<(), Unsettled>>,
+    ) -> Result<(), Failure> {
+        let failure = match tokio::time::timeout(patience, settling).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(Unsettled::Blocked)) => self.blocked(),
+            Ok(Err(Unsettled::Bidi(error))) => Failure::bare(format!("{what}: {error}")),
+            Err(_) => self.expired(what, patience, ignored).await,
+        };
+        Err(failure.at(place))
+    }
+
+    fn blocked(&self) -> Failure {
+        let mut live = Live::default();
+        live.follow(&self.journal);
+        let held = live.parked().filter(|flow| flow.destination() == "document");
+        let lines = held.map(|flow| match &flow.parked {
+            Some((rule, place)) => format!("{} {}, by {rule} of {place}", flow.id, flow.request.url()),
+            None => flow.id.to_string(),
+        });
+        Failure::bare("the browser says nothing about a page while the navigation away from it is held")
+            .section("held:", lines.collect())
+            .help("release the navigation first, or hold `response:` bodies or calls of the page instead")
+    }
+
+    async fn expired(&self, what: &str, patience: Duration, ignored: &Ignored) -> Failure {
+        let mut live = Live::default();
+        live.follow(&self.journal);
+        let failure = Failure::bare(format!("{what} within {patience:?}"));
+        let leaving = self.leaving(&live);
+        let asking = page::documents(&self.bidi, &leaving, &[], Asking::Now);
+        let Ok(Ok(Some(documents))) = tokio::time::timeout(ANSWER, asking).await else {
+            return failure
+                .section("the page does not answer: a script of it runs on and on, or a dialog is open", vec![]);
+        };
+        let open = open::open(&documents, &live, ignored);
+        let lines = open.iter().map(Open::to_string).collect();
+        limits(failure.section("still open:", lines), &open, &live).help(
+            "what never ends can be left out: `.ignore(filter!(url ~ \"/poll\"))`, `.ignore_animation()`; \
+             what only takes long: `.within(..)`",
+        )
+    }
+}
+
+/// Names the browser's limits that may be what the page waits for.
+fn limits(failure: Failure, open: &[Open], live: &Live) -> Failure {
+    const CONNECTIONS: usize = 6;
+    let unseen = |url: &str| {
+        open.iter().any(|open| matches!(open, Open::Waits(wait, flow) if wait.url == url && flow.is_empty()))
+    };
+    let waits = open.iter().filter_map(|open| match open {
+        Open::Waits(wait, flow) if flow.is_empty() && wait.url.starts_with("http://") => {
+            url::Url::parse(&wait.url).ok()
+        }
+        _ => None,
+    });
+    for url in waits {
+        let host = url.host_str().unwrap_or_default();
+        let held: Vec<_> =
+            live.parked().filter(|flow| !flow.request.target().tls && flow.request.target().host == host).collect();
+        if held.len() >= CONNECTIONS && unseen(url.as_str()) {
+            let lines = held.iter().map(|flow| format!("{} {}", flow.id, flow.request.url())).collect();
+            return failure
+                .section(format!("{CONNECTIONS} connections to {host} are all a browser opens over plain HTTP, and these hold them:"), lines)
+                .help("release one of them, or open the page by https://, where one connection carries all");
+        }
+    }
+    failure
+}
+
+fn realms(documents: &Documents) -> impl Iterator<Item = &str> {
+    documents.values().map(|document| &*document.realm)
+}
+
+/// A wait for the settled page; `.await` it. See [`Browser::settled`](crate::Browser::settled).
+#[derive(Debug)]
+#[must_use = "nothing waits until it is awaited"]
+pub struct Settled {
+    pages: Arc<Pages>,
+    ignored: Ignored,
+    patience: Duration,
+    place: Place,
+}
+
+impl Settled {
+    pub(super) fn new(pages: Arc<Pages>, ignored: Vec<Filter>, place: Place) -> Self {
+        Self { pages, ignored: Ignored { filters: ignored, frames: false }, patience: PATIENCE, place }
+    }
+
+    /// Leaves out what matches: a poll, a stream, a widget that nobody tests. Only the request is looked at.
+    pub fn ignore(mut self, filter: Filter) -> Self {
+        self.ignored.filters.push(filter);
+        self
+    }
+
+    /// Leaves out animation frames: for pages that draw without end.
+    pub fn ignore_animation(mut self) -> Self {
+        self.ignored.frames = true;
+        self
+    }
+
+    /// Changes how long it may take; 5 seconds unless said.
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+}
+
+impl IntoFuture for Settled {
+    type Output = Result<(), Failure>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self { pages, ignored, patience, place } = self;
+            let asking = if ignored.frames { Asking::Undrawn } else { Asking::Quiet };
+            let settling = pages.settle(asking, |documents, live| !open::open(documents, live, &ignored).is_empty());
+            pages.within(patience, place, "the page did not settle", &ignored, settling).await
+        })
+    }
+}

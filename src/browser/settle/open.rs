@@ -1,0 +1,141 @@
+//! What keeps a page from being settled: its documents' waits, compared with the flows that the test holds. Pure.
+
+use super::page::{Document, Documents, Wait};
+use crate::filter::{Filter, Truth, View};
+use crate::flow::StageName;
+use crate::journal::{Live, LiveFlow};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Something that has yet to happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Open {
+    /// A flow is under way, and no rule parks it.
+    UnderWay(String),
+    /// A document waits for something that the proxy does not hold.
+    Waits(Wait, String),
+    /// A document is still being read, and nothing that is held explains it.
+    Reads(String),
+}
+
+/// What nobody waits for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ignored {
+    pub(super) filters: Vec<Filter>,
+    pub(super) frames: bool,
+}
+
+/// Everything that has yet to happen, if the documents wait for this and these flows are live.
+pub(super) fn open(documents: &Documents, live: &Live, ignored: &Ignored) -> Vec<Open> {
+    let under_way = live.flows().filter(|flow| flow.parked.is_none() && !flow.is_endless() && !ignored.flow(flow));
+    let mut open: Vec<_> = under_way.map(|flow| Open::UnderWay(line(flow))).collect();
+    let mut held: BTreeMap<&str, usize> = BTreeMap::new();
+    live.parked().for_each(|flow| *held.entry(&flow.asked).or_default() += 1);
+    for document in documents.values() {
+        let waits = document.waits.iter().filter(|wait| !is_explained(wait, documents, live, &mut held, ignored));
+        open.extend(waits.map(|wait| Open::Waits(wait.clone(), at(wait, live))));
+        if open.is_empty() && !is_read(document, live) {
+            open.push(Open::Reads(document.ready.clone()));
+        }
+    }
+    open
+}
+
+/// What a document has not dealt with of one URL: asked for more often than it is on its way.
+pub(super) fn undealt(documents: &Documents, live: &Live, url: &str) -> bool {
+    let counts = |wait: &&Wait| wait.url == url && (wait.kind != "import" || is_unseen(url, documents));
+    let waits = documents.values().flat_map(|document| &document.waits).filter(counts).count();
+    waits > live.flows().filter(|flow| is_of(flow, url)).count()
+}
+
+/// Whether no document has loaded this script.
+pub(super) fn is_unseen(script: &str, documents: &Documents) -> bool {
+    let misses = |document: &Document| document.waits.iter().any(|wait| wait.kind == "import" && wait.url == script);
+    documents.values().all(misses)
+}
+
+fn is_explained<'a>(
+    wait: &'a Wait,
+    documents: &Documents,
+    live: &'a Live,
+    held: &mut BTreeMap<&'a str, usize>,
+    ignored: &Ignored,
+) -> bool {
+    if let Some(count) = held.get_mut(&*wait.url).filter(|count| **count > 0) {
+        *count -= 1;
+        return true;
+    }
+    let by_its_kind = match &*wait.kind {
+        "navigation" => live.is_barren(&wait.url),
+        // The body of a redirected call has the URL that it was redirected to.
+        "body" => live.parked().any(|flow| is_of(flow, &wait.url)),
+        // It is there, and waits for what it asks for in turn.
+        "script" | "link" => live.parked().any(|flow| live.stems_from(&flow.request.url(), &wait.url)),
+        // One document has it, and the others never asked.
+        "import" => !is_unseen(&wait.url, documents),
+        "requestAnimationFrame" => ignored.frames,
+        _ => false,
+    };
+    by_its_kind || (!wait.url.is_empty() && ignored.url(&wait.url))
+}
+
+/// Whether a document has been read as far as it can be while flows are held.
+fn is_read(document: &Document, live: &Live) -> bool {
+    let held = |kinds: &[&str]| live.parked().any(|flow| kinds.contains(&flow.destination()));
+    match &*document.ready {
+        "complete" => true,
+        // Only what stops the parser explains that it has stopped.
+        "loading" => held(&["script", "style", "document", "iframe", "frame"]),
+        _ => held(&["script", "style", "document", "iframe", "frame", "image", "font", "object", "embed"]),
+    }
+}
+
+fn is_of(flow: &LiveFlow, url: &str) -> bool {
+    flow.asked == url || flow.request.url() == url
+}
+
+fn at(wait: &Wait, live: &Live) -> String {
+    let of = live.flows().find(|flow| !wait.url.is_empty() && is_of(flow, &wait.url));
+    of.map(line).unwrap_or_default()
+}
+
+fn line(flow: &LiveFlow) -> String {
+    format!("{} {} {}", flow.id, flow.request.method(), flow.request.url())
+}
+
+impl Ignored {
+    fn flow(&self, flow: &LiveFlow) -> bool {
+        let view = View { request: &flow.request, response: None, horizon: StageName::Request };
+        self.filters.iter().any(|filter| filter.matches(&view) == Truth::Yes)
+    }
+
+    fn url(&self, url: &str) -> bool {
+        crate::flow::Request::get(url).is_some_and(|request| {
+            let view = View { request: &request, response: None, horizon: StageName::Request };
+            self.filters.iter().any(|filter| filter.matches(&view) == Truth::Yes)
+        })
+    }
+}
+
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnderWay(flow) => write!(f, "{flow}, under way and not held"),
+            Self::Reads(ready) => write!(f, "the document, which is still `{ready}`"),
+            Self::Waits(Wait { kind, url, place }, flow) => {
+                f.write_str(kind)?;
+                if !url.is_empty() {
+                    write!(f, " {url}")?;
+                }
+                if let Some(place) = place {
+                    write!(f, ", asked for at {place}")?;
+                }
+                match (url.is_empty(), flow.is_empty()) {
+                    (true, _) => Ok(()),
+                    (false, true) => f.write_str(": the proxy has no such flow now"),
+                    (false, false) => write!(f, ": {flow}"),
+                }
+            }
+        }
+    }
+}

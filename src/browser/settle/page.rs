@@ -1,0 +1,192 @@
+//! The browser's side of the question: what each document waits for, as its `settle.js` counts.
+
+use crate::browser::bidi::{Bidi, BidiError, NAVIGATIONS};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Counts in each document, before any other script of it.
+const SETTLE: &str = include_str!("settle.js");
+/// Lets the tasks pass that a worker has at hand.
+const WORKER: &str = "(async () => { for (let i = 0; i < 4; i++) await new Promise(next => setTimeout(next)) })()";
+
+/// What one document waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Document {
+    /// Another one after each navigation.
+    pub(super) realm: String,
+    /// Whether it has started workers.
+    pub(super) has_workers: bool,
+    /// Counts everything that has happened in it.
+    pub(super) turn: u64,
+    /// `loading`, `interactive` or `complete`.
+    pub(super) ready: String,
+    pub(super) waits: Vec<Wait>,
+}
+
+/// Something that a document waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// `fetch`, `setTimeout`, `image`..
+    pub(super) kind: String,
+    /// Of what is fetched; empty for clocks.
+    pub(super) url: String,
+    /// The line of the script that asked, if a script did.
+    pub(super) place: Option<String>,
+}
+
+/// How to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// Once no clock runs and nothing moves.
+    Quiet,
+    /// The same, but for animation frames.
+    Undrawn,
+    /// Once nothing moves.
+    Still,
+    /// As it is.
+    Now,
+}
+
+/// The documents of a session, by the id of their frame.
+pub(super) type Documents = BTreeMap<String, Document>;
+
+/// Has every document that is made from now on count.
+pub(super) async fn install(bidi: &Bidi) -> Result<(), BidiError> {
+    // One by one: no browser has them all.
+    let subscribed = NAVIGATIONS.map(|event| bidi.command("session.subscribe", &json!({ "events": [event] })));
+    drop(join_all(subscribed).await);
+    bidi.command("script.addPreloadScript", &json!({ "functionDeclaration": SETTLE })).await.map(drop)
+}
+
+/// Asks every document, but for those of some frames. None if one has gone meanwhile; the next question has its successor.
+pub(super) async fn documents(
+    bidi: &Bidi,
+    but: &BTreeSet<String>,
+    scripts: &[String],
+    asking: Asking,
+) -> Result<Option<Documents>, BidiError> {
+    let tree = bidi.command("browsingContext.getTree", &json!({})).await?;
+    let mut frames = Vec::new();
+    collect(&tree["contexts"], &mut frames);
+    frames.retain(|frame| !but.contains(frame));
+    let answers = join_all(frames.into_iter().map(|frame| document(bidi, frame, None, scripts, asking))).await;
+    let mut documents = Documents::new();
+    for answer in answers {
+        match answer {
+            Ok(document) => documents.extend(document),
+            Err(BidiError::Refused(_)) => return Ok(None),
+            Err(closed @ BidiError::Closed) => return Err(closed),
+        }
+    }
+    Ok(Some(documents))
+}
+
+/// Resolves when something has moved in one of these documents since they were asked.
+pub(super) async fn moved(bidi: &Bidi, documents: &Documents) {
+    let asked = documents
+        .iter()
+        .map(|(frame, known)| Box::pin(document(bidi, frame.clone(), Some(known.turn), &[], Asking::Still)));
+    let asked: Vec<_> = asked.collect();
+    if asked.is_empty() {
+        return std::future::pending().await;
+    }
+    // Whatever it answers, it has answered.
+    drop(futures_util::future::select_all(asked).await);
+}
+
+/// Lets every worker do what it has at hand. A browser that shows no workers cannot be asked about them.
+pub(super) async fn pass_workers(bidi: &Bidi) -> Result<(), BidiError> {
+    let realms = bidi.command("script.getRealms", &json!({})).await?;
+    let realms = realms["realms"].as_array().cloned().unwrap_or_default();
+    let workers = realms.iter().filter(|realm| realm["type"].as_str().is_some_and(|kind| kind.ends_with("-worker")));
+    let asked: Vec<_> = workers.map(|worker| evaluate(bidi, &json!({ "realm": worker["realm"] }), WORKER)).collect();
+    // A worker that has ended has nothing at hand.
+    drop(join_all(asked).await);
+    Ok(())
+}
+
+async fn document(
+    bidi: &Bidi,
+    frame: String,
+    seen: Option<u64>,
+    scripts: &[String],
+    asking: Asking,
+) -> Result<Option<(String, Document)>, BidiError> {
+    let how = match asking {
+        Asking::Quiet => "quiet",
+        Asking::Undrawn => "undrawn",
+        Asking::Still => "still",
+        Asking::Now => "now",
+    };
+    let question = format!("window[Symbol.for('holdup')]?.({}, {}, '{how}')", json!(seen), json!(scripts));
+    let answer = evaluate(bidi, &json!({ "context": frame }), &question).await?;
+    // A document without a count (the browser's own, for an error) waits for nothing.
+    Ok(read(&answer).map(|document| (frame, document)))
+}
+
+fn evaluate(
+    bidi: &Bidi,
+    target: &Value,
+    script: &str,
+) -> impl Future<Output = Result<Value, BidiError>> + Send + use<> {
+    let params = json!({ "expression": script, "target": target, "awaitPromise": true });
+    bidi.command("script.evaluate", &params)
+}
+
+fn read(answer: &Value) -> Option<Document> {
+    let said: Value = serde_json::from_str(answer["result"]["value"].as_str()?).ok()?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let waits = said["pending"].as_array()?.iter().map(|wait| Wait {
+        kind: text(&wait[0]),
+        url: as_on_the_wire(&text(&wait[1])),
+        place: wait[2].as_str().map(str::to_owned),
+    });
+    let (realm, has_workers) = (text(&answer["realm"]), said["workers"].as_u64().is_some_and(|count| count > 0));
+    Some(Document {
+        realm,
+        has_workers,
+        turn: said["turn"].as_u64()?,
+        ready: text(&said["ready"]),
+        waits: waits.collect(),
+    })
+}
+
+/// A URL as the proxy sees it: no fragment, and sockets are asked for by HTTP.
+pub(super) fn as_on_the_wire(url: &str) -> String {
+    let url = url.split_once('#').map_or(url, |(url, _)| url);
+    match url.strip_prefix("ws") {
+        Some(rest) if rest.starts_with(':') || rest.starts_with("s:") => format!("http{rest}"),
+        _ => url.to_owned(),
+    }
+}
+
+fn collect(contexts: &Value, frames: &mut Vec<String>) {
+    for context in contexts.as_array().into_iter().flatten() {
+        frames.extend(context["context"].as_str().map(str::to_owned));
+        collect(&context["children"], frames);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_compared_as_the_proxy_sees_them() {
+        assert_eq!(as_on_the_wire("wss://a.test/s#x"), "https://a.test/s");
+        assert_eq!(as_on_the_wire("ws://a.test/s"), "http://a.test/s");
+        assert_eq!(as_on_the_wire("wsx://a.test/s"), "wsx://a.test/s");
+        assert_eq!(as_on_the_wire("https://a.test/s?q#x"), "https://a.test/s?q");
+    }
+
+    #[test]
+    fn an_answer_is_read() {
+        let said =
+            json!({"turn": 3, "ready": "complete", "pending": [["fetch", "https://a/#b", "https://a/x.js:1:2"]]});
+        let document = read(&json!({"result": {"type": "string", "value": said.to_string()}})).expect("a document");
+        assert_eq!(document.turn, 3);
+        assert_eq!(document.waits[0].url, "https://a/");
+        assert_eq!(read(&json!({"result": {"type": "undefined"}})), None);
+    }
+}
