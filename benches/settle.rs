@@ -22,53 +22,43 @@ struct Figures {
     over: Vec<f64>,
 }
 
-fn main() {
-    if std::env::args().any(|argument| argument == "--test") {
-        return;
-    }
-    measure();
-}
-
-fn measure() {
-    #[mitm_test(timeout = "600m")]
-    async fn body(browser: Browser, site: Site) -> TestResult {
-        let trials = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(320_usize);
-        site.page("/", &page());
-        browser.goto("https://site.test/").await?;
-        throttle(&browser).await?;
-        let hold = hold!(path == "/api");
-        let mut all: BTreeMap<&str, Figures> = BTreeMap::new();
-        for trial in 0..trials {
-            let (name, _) = HANDLERS[trial % HANDLERS.len()];
-            browser.eval(&format!("window.run('{name}')")).await?;
-            let held = hold.next().await?;
-            let began = Instant::now();
-            if name == "aborted" {
-                browser.eval("window.abort()").await?;
-            } else {
-                held.release().await?;
-            }
-            browser.settled().await?;
-            let (took, ended) = (began.elapsed(), SystemTime::now().duration_since(UNIX_EPOCH)?);
-            let shown = browser.eval(SHOWN).await?;
-            let figures = all.entry(name).or_default();
-            if shown[0] == "!" {
-                figures.over.push(ended.as_secs_f64() * 1e3 - shown[1].as_f64().unwrap_or_default());
-            } else {
-                figures.missed += 1;
-            }
-            figures.settled.push(took.as_secs_f64() * 1e3);
+#[mitm_test(timeout = "600m")]
+async fn main(browser: Browser, site: Site) -> TestResult {
+    let trials = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(320_usize);
+    site.page("/", &page());
+    browser.goto("https://site.test/").await?;
+    throttle(&browser).await?;
+    let hold = hold!(path == "/api");
+    let mut all: BTreeMap<&str, Figures> = BTreeMap::new();
+    for trial in 0..trials {
+        let (name, _) = HANDLERS[trial % HANDLERS.len()];
+        browser.eval(&format!("window.run('{name}')")).await?;
+        let held = hold.next().await?;
+        let began = Instant::now();
+        if name == "aborted" {
+            browser.eval("window.abort()").await?;
+        } else {
+            held.release().await?;
         }
-        let missed: usize = all.values().map(|figures| figures.missed).sum();
-        println!("{}: {missed} of {trials} missed", browser.kind());
-        println!("  {:<12} {:>7} {:>12} {:>22}", "handler", "missed", "settled (ms)", "over the handler (ms)");
-        for (name, mut figures) in all {
-            let (settled, over) = (median(&mut figures.settled), median(&mut figures.over));
-            println!("  {name:<12} {:>7} {settled:>12.1} {over:>22.1}", figures.missed);
+        browser.settled().await?;
+        let (took, ended) = (began.elapsed(), SystemTime::now().duration_since(UNIX_EPOCH)?);
+        let shown = browser.eval(SHOWN).await?;
+        let figures = all.entry(name).or_default();
+        if shown[0] == "!" {
+            figures.over.push(ended.as_secs_f64() * 1e3 - shown[1].as_f64().unwrap_or_default());
+        } else {
+            figures.missed += 1;
         }
-        Ok(())
+        figures.settled.push(took.as_secs_f64() * 1e3);
     }
-    body();
+    let missed: usize = all.values().map(|figures| figures.missed).sum();
+    println!("{}: {missed} of {trials} missed", browser.kind());
+    println!("  {:<12} {:>7} {:>12} {:>22}", "handler", "missed", "settled (ms)", "over the handler (ms)");
+    for (name, mut figures) in all {
+        let (settled, over) = (median(&mut figures.settled), median(&mut figures.over));
+        println!("  {name:<12} {:>7} {settled:>12.1} {over:>22.1}", figures.missed);
+    }
+    Ok(())
 }
 
 /// By DevTools, which the test asks for beside its own client.

@@ -94,11 +94,13 @@ impl Bidi {
 }
 
 /// The events that tell of navigations.
-pub(super) const NAVIGATIONS: [&str; 6] = [
+pub(super) const NAVIGATIONS: [&str; 8] = [
     "browsingContext.navigationStarted",
     "browsingContext.navigationCommitted",
     "browsingContext.navigationAborted",
     "browsingContext.navigationFailed",
+    "browsingContext.domContentLoaded",
+    "browsingContext.load",
     "browsingContext.downloadWillBegin",
     "browsingContext.contextDestroyed",
 ];

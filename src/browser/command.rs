@@ -29,6 +29,17 @@ pub(super) fn describe(method: &str, path: &str, body: &Value, elements: &Elemen
     }
 }
 
+/// Whether a command opens a page, and waits until it has loaded.
+pub(super) fn opens_page(method: &str, path: &str) -> bool {
+    let last = path.rsplit('/').next();
+    method == "POST" && matches!(last, Some("url" | "refresh" | "back" | "forward"))
+}
+
+/// Whether a command runs a script, and waits for the promise that it returns.
+pub(super) fn runs_script(method: &str, path: &str) -> bool {
+    method == "POST" && path.contains("/execute/")
+}
+
 /// Remembers what was found, so that later commands can be told in the test's words.
 pub(super) fn remember(request: &Value, response: &Value, elements: &mut Elements) {
     if let (Some(selector), Some(id)) = (request["value"].as_str(), response["value"][ELEMENT].as_str()) {

@@ -1,18 +1,21 @@
-//! The driver process: one for all tests of this process, replaced when it has died.
+//! The driver process. One chromedriver serves all tests of this process, and is replaced when it has died; a geckodriver
+//! serves one session.
 
 use super::error::last_words;
 use super::{BrowserError, find, guardian};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::ChildStdout;
+use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Ready in 30 ms on an idle machine.
 const START: Duration = Duration::from_secs(20);
 const LOG_LINES: usize = 20;
+/// Between the end of a driver's connections and the end of its process.
+const DYING: Duration = Duration::from_secs(1);
 
 /// A program that drives browsers of one make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,15 +30,26 @@ pub(super) struct Driver {
     kind: DriverKind,
     /// `http://127.0.0.1:PORT`
     pub(super) url: String,
-    guarded: Option<Mutex<guardian::Guarded>>,
+    /// Of the process, if this is one of ours.
+    pid: Option<u32>,
+    death: watch::Receiver<Option<ExitStatus>>,
     log: Log,
+    _lifeline: Option<guardian::Lifeline>,
 }
 
 type Log = Arc<Mutex<VecDeque<String>>>;
 
 impl Driver {
-    /// The driver of this process: the one that runs, or a new one.
-    pub(super) async fn shared(kind: DriverKind) -> Result<Arc<Self>, BrowserError> {
+    /// A driver for a session: the one of this process, or a new one.
+    pub(super) async fn of(kind: DriverKind) -> Result<Arc<Self>, BrowserError> {
+        // Geckodriver drives one session at a time, and starts in a moment.
+        match kind {
+            DriverKind::Geckodriver if remote().is_none() => Self::start(kind).await.map(Arc::new),
+            _ => Self::shared(kind).await,
+        }
+    }
+
+    async fn shared(kind: DriverKind) -> Result<Arc<Self>, BrowserError> {
         static SHARED: tokio::sync::Mutex<BTreeMap<DriverKind, Arc<Driver>>> =
             tokio::sync::Mutex::const_new(BTreeMap::new());
         let mut shared = SHARED.lock().await;
@@ -43,11 +57,17 @@ impl Driver {
             return Ok(Arc::clone(driver));
         }
         let driver = Arc::new(match remote() {
-            Some(url) => Self { kind, url, guarded: None, log: Log::default() },
+            Some(url) => Self::elsewhere(kind, url),
             None => Self::start(kind).await?,
         });
         shared.insert(kind, Arc::clone(&driver));
         Ok(driver)
+    }
+
+    /// One that is not ours to start or end.
+    fn elsewhere(kind: DriverKind, url: String) -> Self {
+        let death = watch::Sender::new(None).subscribe();
+        Self { kind, url, pid: None, death, log: Log::default(), _lifeline: None }
     }
 
     async fn start(kind: DriverKind) -> Result<Self, BrowserError> {
@@ -56,28 +76,37 @@ impl Driver {
             |error: std::io::Error| BrowserError::Driver(format!("{} did not start: {error}", program.display()));
         // The guardian removes it.
         let folder = tempfile::Builder::new().prefix("holdup-driver-").tempdir().map_err(failed)?.keep();
-        let mut guarded = guardian::spawn(&program, kind.arguments(), kind.environment(), &folder).map_err(failed)?;
+        let (child, lifeline) =
+            guardian::spawn(&program, kind.arguments(), kind.environment(), &folder).map_err(failed)?;
         let log = Log::default();
         let (sender, port) = oneshot::channel();
-        if let Some(stdout) = guarded.child.stdout.take() {
-            let log = Arc::clone(&log);
-            // The driver stops when nobody reads what it says.
-            std::thread::spawn(move || listen(kind, stdout, &log, sender));
-        }
+        let pid = Some(child.id());
+        let (died, death) = watch::channel(None);
+        let heard = Arc::clone(&log);
+        // The driver stops when nobody reads what it says.
+        std::thread::spawn(move || {
+            listen(kind, child, &heard, sender, &died);
+        });
         let said = tokio::time::timeout(START, port).await;
         let Ok(Ok(port)) = said else {
             let lines = snapshot(&log);
             let what = format!("{} did not say its port within {START:?}", program.display());
             return Err(BrowserError::Driver(what + &last_words(&lines)));
         };
-        Ok(Self { kind, url: format!("http://127.0.0.1:{port}"), guarded: Some(Mutex::new(guarded)), log })
+        Ok(Self { kind, url: format!("http://127.0.0.1:{port}"), pid, death, log, _lifeline: Some(lifeline) })
     }
 
     /// How the driver ended, if it has.
     pub(super) fn death(&self) -> Option<String> {
-        let mut guarded = self.guarded.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = guarded.child.try_wait().ok()??;
-        Some(format!("{} (pid {}) has ended with {status}", self.kind.name(), guarded.child.id()))
+        let status = (*self.death.borrow())?;
+        Some(format!("{} (pid {}) has ended with {status}", self.kind.name(), self.pid.unwrap_or_default()))
+    }
+
+    /// The same, when there is reason to believe that it is ending this moment.
+    pub(super) async fn expected_death(&self) -> Option<String> {
+        let mut death = self.death.clone();
+        drop(tokio::time::timeout(DYING, death.wait_for(Option::is_some)).await);
+        self.death()
     }
 
     /// What it said last.
@@ -96,10 +125,17 @@ fn snapshot(log: &Log) -> Vec<String> {
     log.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
 }
 
-/// Reads what the driver says to its end, and tells the port when it is named.
-fn listen(kind: DriverKind, stdout: ChildStdout, log: &Log, port: oneshot::Sender<u16>) {
+/// Reads what the driver says, tells the port when it is named, and its end when it comes.
+fn listen(
+    kind: DriverKind,
+    mut child: Child,
+    log: &Log,
+    port: oneshot::Sender<u16>,
+    died: &watch::Sender<Option<ExitStatus>>,
+) {
     let mut port = Some(port);
-    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+    let lines = child.stdout.take().into_iter().flat_map(|stdout| BufReader::new(stdout).lines());
+    for line in lines.map_while(Result::ok) {
         if let Some(number) = kind.started_on(&line)
             && let Some(port) = port.take()
         {
@@ -111,6 +147,8 @@ fn listen(kind: DriverKind, stdout: ChildStdout, log: &Log, port: oneshot::Sende
         }
         log.push_back(line);
     }
+    drop(port);
+    died.send_replace(child.wait().ok());
 }
 
 impl DriverKind {

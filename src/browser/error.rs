@@ -1,6 +1,6 @@
 //! What can go wrong with a browser, and what to do about it.
 
-use super::BrowserKind;
+use super::{BrowserKind, knot};
 use fantoccini::error::{CmdError, NewSessionError};
 use std::fmt;
 use std::path::Path;
@@ -72,6 +72,10 @@ impl fmt::Display for BrowserError {
             | Self::NotLoaded(what)
             | Self::NotShown(what) => f.write_str(what),
             Self::Command { what, source: CmdError::WaitTimeout } => write!(f, "{what}: it did not appear in time"),
+            // The relay says it all.
+            Self::Command { source: CmdError::Standard(said), .. } if said.message.contains(knot::MARK) => {
+                f.write_str(&said.message)
+            }
             Self::Command { what, source } => write!(f, "{what}: {source}"),
         }
     }

@@ -20,12 +20,11 @@ until rm -rf -- "$1" 2>/dev/null || [ "$tries" -ge 100 ]; do tries=$((tries + 1)
 
 const START_AT_A_WORD: &str = r#"read -r word && exec "$@" </dev/null"#;
 
-/// A driver under guard. When this is dropped the driver and its browsers are killed.
+/// What keeps a driver alive. When this is dropped the driver and its browsers are killed.
 #[derive(Debug)]
-pub(super) struct Guarded {
-    pub(super) child: Child,
+pub(super) struct Lifeline {
     /// Held open, never written to again: its end is the sign.
-    _lifeline: ChildStdin,
+    _pipe: ChildStdin,
 }
 
 /// Starts a program whose group and folder do not outlive this process.
@@ -34,7 +33,7 @@ pub(super) fn spawn(
     arguments: &[&str],
     environment: &[(&str, &str)],
     folder: &Path,
-) -> io::Result<Guarded> {
+) -> io::Result<(Child, Lifeline)> {
     let mut lifeline = piped(&mut shell(GUARD, [folder.as_os_str()]))?.1;
     let arguments = std::iter::once(program.as_os_str()).chain(arguments.iter().map(OsStr::new));
     let mut command = shell(START_AT_A_WORD, arguments);
@@ -42,7 +41,7 @@ pub(super) fn spawn(
     let (child, mut start) = piped(&mut command)?;
     writeln!(lifeline, "{}", child.id())?;
     writeln!(start, "start")?;
-    Ok(Guarded { child, _lifeline: lifeline })
+    Ok((child, Lifeline { _pipe: lifeline }))
 }
 
 /// A script in a process group of its own, which no Ctrl-C reaches.

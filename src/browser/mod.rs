@@ -8,6 +8,7 @@ mod error;
 mod find;
 mod guardian;
 mod kind;
+mod knot;
 mod relay;
 mod session;
 mod settle;

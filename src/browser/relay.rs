@@ -1,13 +1,15 @@
 //! The relay: a small reverse proxy between the WebDriver client and the driver, so that what the test does to the
 //! browser stands in the same journal as what the page does on the wire. Any client can be pointed at it.
 
+use super::bidi::BidiError;
 use super::command::{self, Elements};
 use super::driver::Driver;
 use super::error::last_words;
+use super::knot;
 use crate::journal::{Event, Journal};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -22,7 +24,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 /// A relay that listens. Dropping it cuts its connections; the driver's session is none of its business.
@@ -30,7 +31,6 @@ use tokio::task::JoinSet;
 pub(super) struct Relay {
     pub(super) address: SocketAddr,
     link: Arc<Link>,
-    runtime: Handle,
     _serving: JoinSet<()>,
 }
 
@@ -43,6 +43,7 @@ struct Link {
     elements: Mutex<Elements>,
     /// Where each session that was begun here can be asked beside its commands.
     sockets: Mutex<BTreeMap<String, String>>,
+    window: Mutex<Option<String>>,
 }
 
 impl Relay {
@@ -53,21 +54,37 @@ impl Relay {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        let (commands, elements, sockets) = (AtomicU64::new(1), Mutex::default(), Mutex::default());
-        let link = Arc::new(Link { driver, client, journal, commands, elements, sockets });
+        let (commands, elements) = (AtomicU64::new(1), Mutex::default());
+        let (sockets, window) = (Mutex::default(), Mutex::default());
+        let link = Arc::new(Link { driver, client, journal, commands, elements, sockets, window });
         let mut serving = JoinSet::new();
         serving.spawn(accept(listener, Arc::clone(&link)));
-        Ok(Self { address, link, runtime: Handle::current(), _serving: serving })
+        Ok(Self { address, link, _serving: serving })
     }
 
-    /// Sends a navigation to the driver past its client, which would wait for the answer.
-    pub(super) fn begin_navigation(&self, session: &str, url: &str) {
-        let body = Bytes::from(json!({ "url": url }).to_string());
-        let request = Request::post(format!("/session/{session}/url"));
-        if let Ok(request) = request.header(header::CONTENT_TYPE, "application/json; charset=utf-8").body(body) {
-            let link = Arc::clone(&self.link);
-            self.runtime.spawn(async move { drop(link.command(request).await) });
-        }
+    /// Does something that goes another way than by a command, and is journalled like one.
+    pub(super) async fn beside<T>(
+        &self,
+        says: String,
+        doing: impl Future<Output = Result<T, BidiError>>,
+    ) -> Result<T, String> {
+        let link = &self.link;
+        let id = link.begin(says.clone());
+        let done = tokio::select! {
+            done = doing => match done {
+                Ok(done) => Ok(done),
+                Err(BidiError::Closed) => Err(link.lost(&BidiError::Closed).await),
+                Err(BidiError::Refused(why)) => Err(why),
+            },
+            knot = knot::tied(&link.journal, &says, ("POST", "url")) => Err(knot),
+        };
+        link.journal.write(Event::Commanded { id, status: if done.is_ok() { 200 } else { 500 } });
+        done
+    }
+
+    /// The window that the test has switched to, if it has.
+    pub(super) fn window(&self) -> Option<String> {
+        self.link.window.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Where a session can be asked beside its commands.
@@ -113,24 +130,36 @@ async fn relay(link: &Link, request: Request<Incoming>) -> Result<Response<Full<
 impl Link {
     /// Journals a command, hands it on, and journals its answer.
     async fn command(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let id = self.commands.fetch_add(1, Ordering::Relaxed);
         let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let says = command::describe(request.method().as_str(), request.uri().path(), &said, &self.elements());
-        self.journal.write(Event::Command { id, says });
-        let is_post_to = |end: &str| request.method() == Method::POST && request.uri().path().ends_with(end);
-        let (is_find, begins) = (is_post_to("/element"), is_post_to("/session"));
-        let response = match self.send(request).await {
-            Ok(response) => response,
-            Err(why) => unknown_error(&why),
+        let id = self.begin(says.clone());
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let is_post_to = |end: &str| method == "POST" && path.ends_with(end);
+        let response = tokio::select! {
+            response = self.send(request) => response.unwrap_or_else(|why| unknown_error(&why)),
+            knot = knot::tied(&self.journal, &says, (&method, &path)) => unknown_error(&knot),
         };
-        if is_find && let Ok(found) = serde_json::from_slice(response.body()) {
+        if is_post_to("/element")
+            && let Ok(found) = serde_json::from_slice(response.body())
+        {
             command::remember(&said, &found, &mut self.elements());
         }
-        if begins && let Some((session, socket)) = command::begun(response.body()) {
+        if response.status().is_success() && is_post_to("/window") {
+            *self.window.lock().unwrap_or_else(PoisonError::into_inner) = said["handle"].as_str().map(str::to_owned);
+        }
+        if is_post_to("/session")
+            && let Some((session, socket)) = command::begun(response.body())
+        {
             self.sockets().insert(session, socket);
         }
         self.journal.write(Event::Commanded { id, status: response.status().as_u16() });
         response
+    }
+
+    fn begin(&self, says: String) -> u64 {
+        let id = self.commands.fetch_add(1, Ordering::Relaxed);
+        self.journal.write(Event::Command { id, says });
+        id
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
@@ -141,16 +170,21 @@ impl Link {
         // The driver believes only in loopback names, and this is the one it is reached by.
         parts.headers.remove(header::HOST);
         let response = self.client.request(Request::from_parts(parts, Full::new(body))).await;
-        let response = response.map_err(|error| self.lost(&error))?;
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.map_err(|error| self.lost(&error))?.to_bytes();
-        Ok(Response::from_parts(parts, body))
+        let (parts, body) = match response {
+            Ok(response) => response.into_parts(),
+            Err(error) => return Err(self.lost(&error).await),
+        };
+        match body.collect().await {
+            Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
+            Err(error) => Err(self.lost(&error).await),
+        }
     }
 
     /// Why the driver does not answer.
-    fn lost(&self, error: &dyn std::error::Error) -> String {
+    async fn lost(&self, error: &(impl std::fmt::Display + Sync)) -> String {
+        let death = self.driver.expected_death().await;
         let log = last_words(&self.driver.log());
-        match self.driver.death() {
+        match death {
             Some(death) => format!("{death}; the next test gets a new one{log}"),
             None => format!("the driver at {} does not answer: {error}{log}", self.driver.url),
         }

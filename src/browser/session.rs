@@ -5,8 +5,9 @@ use super::bidi::Bidi;
 use super::capabilities::{self, Launch};
 use super::driver::{self, Driver};
 use super::kind::{self, BrowserKind};
+use super::knot;
 use super::relay::Relay;
-use super::settle::{Pages, Settled};
+use super::settle::{Pages, Settled, Until};
 use crate::ca::CertificateAuthority;
 use crate::filter::Filter;
 use crate::flow::Place;
@@ -19,6 +20,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// A browser that hangs at its start would otherwise hang the test: with its pipe open, the driver waits for ever.
 const START: Duration = Duration::from_secs(30);
@@ -41,6 +43,8 @@ pub struct Browser {
     session: String,
     pages: Arc<Pages>,
     ignored: Arc<Mutex<Vec<Filter>>>,
+    /// Of the relay and the proxy: what is begun here goes on while the test's own thread is blocked.
+    runtime: Handle,
 }
 
 impl Browser {
@@ -52,7 +56,7 @@ impl Browser {
     ) -> Result<Self, BrowserError> {
         // A driver on another machine knows its own browsers.
         let binary = if driver::remote().is_some() { None } else { Some(kind.binary()?) };
-        let driver = Driver::shared(kind.driver()).await?;
+        let driver = Driver::of(kind.driver()).await?;
         let (spki, is_root, headed) = (ca.spki_sha256(), is_root(), kind::headed());
         let capabilities = capabilities::of(kind, &Launch { binary: binary.as_deref(), proxy, spki, is_root, headed });
         let failed = |error| BrowserError::Driver(format!("the relay could not be started: {error}"));
@@ -70,7 +74,8 @@ impl Browser {
         let session = client.session_id().await.map_err(BrowserError::command("new session"))?.unwrap_or_default();
         let pages = Self::watch(&relay, &session, journal).await.map_err(BrowserError::Session)?;
         let (relay, pages) = (Arc::new(relay), Arc::new(pages));
-        Ok(Self { kind, client, relay, session, pages, ignored: Arc::default() })
+        let (ignored, runtime) = (Arc::default(), Handle::current());
+        Ok(Self { kind, client, relay, session, pages, ignored, runtime })
     }
 
     /// Has each document count what it waits for.
@@ -140,22 +145,34 @@ impl Browser {
     /// When the driver refuses, the browser shows its own error page (which chromedriver calls a success), or the proxy
     /// could not fetch the page.
     pub async fn goto(&self, url: &str) -> Result<(), BrowserError> {
-        self.client.goto(url).await.map_err(BrowserError::command(format!("goto {url}")))?;
+        let says = format!("goto {url}");
+        let failed = |why: String| match why.contains(knot::MARK) {
+            true => BrowserError::NotLoaded(why),
+            false => BrowserError::NotLoaded(format!("{url} did not load: {why}")),
+        };
+        let navigating = self.pages.navigate(self.relay.window(), url, Until::Loaded);
+        self.relay.beside(says, navigating).await.map_err(failed)?;
         let shown = self.eval(WHAT_IS_SHOWN).await?;
         let text = shown[1].as_str().unwrap_or_default();
         if shown[0].as_str().is_some_and(|at| at.starts_with("chrome-error:")) {
-            return Err(BrowserError::NotLoaded(format!("{url} did not load: the browser shows its own error page")));
+            return Err(failed("the browser shows its own error page".to_owned()));
         }
         if text.starts_with("holdup could not fetch this") {
-            return Err(BrowserError::NotLoaded(format!("{url} did not load: {text}")));
+            return Err(failed(text.to_owned()));
         }
         Ok(())
     }
 
-    /// Begins to open a URL, and waits for nothing: for navigations that a test holds. Later commands wait in the driver
-    /// until the navigation has ended.
+    /// Begins to open a URL, and waits for nothing: for navigations that a test holds. Later commands may wait in the
+    /// driver until the page has loaded; [`settled`](Self::settled) does not.
     pub fn start(&self, url: &str) {
-        self.relay.begin_navigation(&self.session, url);
+        let (relay, pages) = (Arc::clone(&self.relay), Arc::clone(&self.pages));
+        let (says, url) = (format!("start {url}"), url.to_owned());
+        self.runtime.spawn(async move {
+            let navigating = pages.navigate(relay.window(), &url, Until::Begun);
+            // Where it leads, the page shows.
+            drop(relay.beside(says, navigating).await);
+        });
     }
 
     /// Clicks what a CSS selector finds, once it is there.

@@ -30,6 +30,9 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
         Destination::Nowhere(why) => return Ok(refuse(&connection, &why)),
     };
     let shared = &connection.shared;
+    if shared.answers_favicons.load(Ordering::Relaxed) && is_favicon(&request) {
+        return Ok(connection.own_answer(StatusCode::NOT_FOUND, "", None));
+    }
     let upgrade = hop::upgrade(request.headers()).cloned().map(|to| (to, hyper::upgrade::on(&mut request)));
     let mut request = name(request, target);
     let is_head = request.head.method == Method::HEAD;
@@ -68,6 +71,12 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
         hop::keep_upgrade(&mut response.head.headers, to);
     }
     Ok(connection.deliver(ticket, response, is_head))
+}
+
+/// What a full Chromium asks each site for by itself; no flag turns it off.
+fn is_favicon(request: &hyper::Request<Incoming>) -> bool {
+    let is_for = |kind: &str| request.headers().get("sec-fetch-dest").is_some_and(|said| said == kind);
+    request.uri().path() == "/favicon.ico" && is_for("image")
 }
 
 /// hyper looks for the upgrade in a whole message; this one was taken apart.

@@ -32,8 +32,8 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let upstreams = Upstreams::new(address, connect_within);
-        let (tasks, revalidates) = (Tasks::new(), AtomicBool::new(true));
-        let shared = Arc::new(Shared { address, journal, gate, upstreams, ca, tasks, revalidates });
+        let (tasks, revalidates, answers_favicons) = (Tasks::new(), AtomicBool::new(true), AtomicBool::new(false));
+        let shared = Arc::new(Shared { address, journal, gate, upstreams, ca, tasks, revalidates, answers_favicons });
         shared.tasks.spawn(accept(Arc::clone(&shared), listener));
         Ok(Self { shared })
     }
@@ -49,6 +49,11 @@ impl Proxy {
     /// From now on what upstreams say of caching reaches the browser.
     pub(crate) fn let_browsers_cache(&self) {
         self.shared.revalidates.store(false, Ordering::Relaxed);
+    }
+
+    /// From now on a browser that asks for favicons by itself gets none, and no flow comes of it.
+    pub(crate) fn answer_favicons(&self) {
+        self.shared.answers_favicons.store(true, Ordering::Relaxed);
     }
 
     /// Takes no more connections, lets flows that are under way finish for a moment, then cuts them off.

@@ -39,4 +39,6 @@ pub(crate) struct Shared {
     pub(crate) tasks: listener::Tasks,
     /// Whether browsers are made to ask again before they use what they keep.
     pub(crate) revalidates: AtomicBool,
+    /// Whether favicons are the browser's own noise.
+    pub(crate) answers_favicons: AtomicBool,
 }

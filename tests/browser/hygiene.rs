@@ -48,7 +48,10 @@ fn nothing_is_left() {
         let mut apart = Apart::new(TEST, ending);
         let mut child = started(&mut apart);
         if let Some(signal) = signal {
-            assert!(apart.survivors().iter().any(|process| process.contains("chrom")), "no browser to leave behind");
+            assert!(
+                apart.survivors().iter().any(|process| process.contains("chrom") || process.contains("firefox")),
+                "no browser to leave behind"
+            );
             let kill = std::process::Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
             assert!(kill.unwrap().success());
         }

@@ -8,6 +8,7 @@ mod support;
 mod apart;
 mod examples;
 mod hygiene;
+mod knots;
 mod pages;
 mod settled;
 mod trouble;

@@ -8,8 +8,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-#[mitm_test]
+#[mitm_test(browser = headless_shell)]
 async fn any_body(_browser: Browser) {}
+
+#[mitm_test(browser = firefox)]
+async fn any_firefox(_browser: Browser) {}
 
 #[test]
 fn no_driver() {
@@ -22,6 +25,29 @@ fn no_driver() {
     let said = apart.output();
     assert!(said.contains("/bin/true did not say its port"), "{said}");
     apart.wait_until_gone();
+}
+
+#[test]
+fn no_firefox_driver() {
+    if apart::is("no geckodriver") {
+        return any_firefox();
+    }
+    let mut apart = Apart::new("trouble::no_firefox_driver", "no geckodriver").env("HOLDUP_GECKODRIVER", "/no/such");
+    let said = apart.output();
+    assert!(said.contains("HOLDUP_GECKODRIVER says /no/such, and there is nothing"), "{said}");
+}
+
+#[test]
+fn a_browser_that_nobody_knows() {
+    if apart::is("unknown browser") {
+        #[mitm_test]
+        async fn body(_browser: Browser) {}
+        return body();
+    }
+    let mut apart =
+        Apart::new("trouble::a_browser_that_nobody_knows", "unknown browser").env("HOLDUP_BROWSER", "mosaic");
+    let said = apart.output();
+    assert!(said.contains("HOLDUP_BROWSER says \"mosaic\"; there are headless_shell, chromium, firefox"), "{said}");
 }
 
 #[test]
@@ -53,7 +79,7 @@ fn a_driver_that_dies_in_mid_test_is_named_and_replaced() {
         kill_driver();
         let error = browser.text("#it").await.expect_err("no driver");
         let text = error.to_string();
-        assert!(text.contains("chromedriver (pid ") && text.contains("has ended with signal: 9"), "{text}");
+        assert!(text.contains("driver (pid ") && text.contains("has ended with signal: 9"), "{text}");
         let next = mitm.browser().await?;
         next.goto("https://site.test/").await?;
         assert_eq!(next.text("#it").await?, "it");
@@ -75,7 +101,7 @@ fn kill_driver() {
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let status = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
         let parent = status.rsplit(')').next().unwrap_or_default().split_whitespace().nth(1).map(str::to_owned);
-        if parent.as_deref() == Some(&me) && apart::name_of(Path::new(&entry.path())) == "chromedriver" {
+        if parent.as_deref() == Some(&me) && apart::name_of(Path::new(&entry.path())).ends_with("driver") {
             let pid = entry.file_name();
             assert!(std::process::Command::new("kill").arg("-KILL").arg(pid).status().unwrap().success());
         }
@@ -99,16 +125,16 @@ fn a_page_that_the_proxy_could_not_fetch_is_an_error() {
     #[mitm_test]
     async fn body(browser: Browser) -> TestResult {
         respond!(path == "/serach", 503);
-        browser.goto("https://nobody.invalid/search").await?;
+        browser.goto("https://nobody.test/search").await?;
         Ok(())
     }
     let text = failure_of(body);
-    assert!(text.contains("https://nobody.invalid/search did not load: holdup could not fetch this"), "{text}");
+    assert!(text.contains("https://nobody.test/search did not load: holdup could not fetch this"), "{text}");
     assert!(
         text.contains("these met no flow:\n  respond!(path == \"/serach\", 503) of tests/browser/trouble.rs:"),
         "{text}"
     );
-    assert!(text.contains("nearest: #1 GET https://nobody.invalid/search"), "{text}");
+    assert!(text.contains("nearest: #1 GET https://nobody.test/search"), "{text}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub struct Site {
 impl Site {
     /// From now on this is at that path. Every other path answers with its own name.
     pub fn page(&self, path: &str, html: &str) {
-        self.pages.lock().unwrap().insert(path.to_owned(), format!("<!doctype html>{html}"));
+        self.pages.lock().unwrap().insert(path.to_owned(), html_of(path, html));
     }
 }
 
@@ -30,6 +30,7 @@ impl Fixture for Site {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         cx.mitm().host("site.test", address);
+        cx.mitm().host("other.test", address);
         let pages = Arc::<Mutex<BTreeMap<String, String>>>::default();
         let served = Arc::clone(&pages);
         tokio::spawn(async move {
@@ -47,6 +48,10 @@ impl Fixture for Site {
     }
 }
 
+fn html_of(path: &str, text: &str) -> String {
+    if path.contains('.') { text.to_owned() } else { format!("<!doctype html>{text}") }
+}
+
 fn answer(
     request: &mut Request<hyper::body::Incoming>,
     pages: &BTreeMap<String, String>,
@@ -54,14 +59,30 @@ fn answer(
     let path = request.uri().path();
     match path {
         "/socket" => return web_socket(request),
+        "/redirect" => {
+            return Response::builder().status(302).header("location", "/redirected").body(Full::default());
+        }
+        "/nothing" => return Response::builder().status(204).body(Full::default()),
         "/events" => {
             let events = Response::builder().header("content-type", "text/event-stream");
             return events.body(Full::from("data: one\n\ndata: two\n\n"));
         }
         _ => {}
     }
+    let kind = match path.rsplit_once('.') {
+        Some((_, "js")) => "text/javascript",
+        Some((_, "css")) => "text/css",
+        _ => "text/html; charset=utf-8",
+    };
     let html = pages.get(path).cloned().unwrap_or_else(|| format!("this is {path}"));
-    Response::builder().header("content-type", "text/html; charset=utf-8").body(Full::from(html))
+    let answer = Response::builder().header("content-type", kind);
+    let answer = answer.header("access-control-allow-origin", "*").header("access-control-allow-headers", "*");
+    let answer = if path == "/strict" {
+        answer.header("content-security-policy", "default-src 'none'; script-src 'nonce-it'; connect-src 'self'")
+    } else {
+        answer
+    };
+    answer.body(Full::from(html))
 }
 
 /// Shakes hands (RFC 6455, section 4.2.2), and says `hi` in one text frame.

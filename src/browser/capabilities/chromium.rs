@@ -52,8 +52,9 @@ fn network_arguments(proxy: SocketAddr, spki: &str, shell: bool) -> Vec<String> 
             [
                 "--component-updater=url-source=http://cu.invalid/",
                 "--gaia-url=http://gaia.invalid",
+                // The last one: a page that is left is gone, and its calls with it, as in the other browsers.
                 "--disable-features=NetworkTimeServiceQuerying,OptimizationHints,OptimizationGuideModelDownloading,\
-                 OptimizationTargetPrediction,OptimizationGuideModelExecution",
+                 OptimizationTargetPrediction,OptimizationGuideModelExecution,BackForwardCache",
             ]
             .map(str::to_owned),
         );

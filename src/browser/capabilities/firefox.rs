@@ -26,6 +26,8 @@ fn preferences() -> Value {
         "network.proxy.allow_hijacking_localhost": true,
         // A flow that is cut off is not asked for again, ten times.
         "network.http.request.max-attempts": 1,
+        // With one attempt it would not get as far as HTTP/1, which the proxy speaks with sockets.
+        "network.http.http2.websockets": false,
         // Two equal GETs do not wait for each other.
         "browser.cache.disk.enable": false,
         "browser.cache.memory.enable": false,

@@ -16,6 +16,7 @@ use crate::journal::{Journal, Live};
 use crate::report::Failure;
 use open::{Ignored, Open};
 use page::{Asking, Documents};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -32,6 +33,8 @@ const ANSWER: Duration = Duration::from_secs(1);
 pub(crate) struct Pages {
     bidi: Bidi,
     journal: Arc<Journal>,
+    /// The one that the session began with.
+    window: String,
     known: Mutex<Known>,
 }
 
@@ -41,6 +44,13 @@ struct Known {
     /// Delivered, and not yet seen by a document.
     scripts: Vec<String>,
     documents: Documents,
+}
+
+/// How far a navigation is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    Begun,
+    Loaded,
 }
 
 /// Why a page did not settle.
@@ -59,8 +69,19 @@ impl From<BidiError> for Unsettled {
 impl Pages {
     /// Has every document of the session count what it waits for.
     pub(super) async fn watch(bidi: Bidi, journal: Arc<Journal>) -> Result<Self, BidiError> {
-        page::install(&bidi).await?;
-        Ok(Self { bidi, journal, known: Mutex::default() })
+        let window = page::install(&bidi).await?;
+        Ok(Self { bidi, journal, window, known: Mutex::default() })
+    }
+
+    /// Opens a URL, in a window that the test has switched to or else in its first.
+    pub(super) async fn navigate(&self, window: Option<String>, url: &str, until: Until) -> Result<(), BidiError> {
+        let window = window.as_ref().unwrap_or(&self.window);
+        let wait = match until {
+            Until::Begun => "none",
+            Until::Loaded => "complete",
+        };
+        let params = json!({ "context": window, "url": url, "wait": wait });
+        self.bidi.command("browsingContext.navigate", &params).await.map(drop)
     }
 
     /// Resolves once nothing is open but what the test holds. `is_open` says what counts.
@@ -124,6 +145,11 @@ impl Pages {
         Ok(!known.live.follow(&self.journal))
     }
 
+    /// Where frames are on their way to.
+    fn navigating(&self) -> Vec<String> {
+        self.bidi.navigating().borrow().values().map(|url| page::as_on_the_wire(url)).collect()
+    }
+
     /// The inner frames that have no document yet, since it is held: Chromium would not answer for them.
     fn leaving(&self, live: &Live) -> BTreeSet<String> {
         let held: BTreeSet<_> =
@@ -177,18 +203,22 @@ impl Pages {
     }
 
     async fn expired(&self, what: &str, patience: Duration, ignored: &Ignored) -> Failure {
-        let mut live = Live::default();
-        live.follow(&self.journal);
+        let mut known = self.known.lock().await;
+        known.live.follow(&self.journal);
+        let Known { live, scripts, .. } = &*known;
         let failure = Failure::bare(format!("{what} within {patience:?}"));
-        let leaving = self.leaving(&live);
-        let asking = page::documents(&self.bidi, &leaving, &[], Asking::Now);
+        let leaving = self.leaving(live);
+        let asking = page::documents(&self.bidi, &leaving, scripts, Asking::Now);
         let Ok(Ok(Some(documents))) = tokio::time::timeout(ANSWER, asking).await else {
             return failure
                 .section("the page does not answer: a script of it runs on and on, or a dialog is open", vec![]);
         };
-        let open = open::open(&documents, &live, ignored);
+        let open = open::open(&documents, &self.navigating(), live, ignored);
+        if open.is_empty() {
+            return failure.section("it moved on and on, and stands still only now", vec![]);
+        }
         let lines = open.iter().map(Open::to_string).collect();
-        limits(failure.section("still open:", lines), &open, &live).help(
+        limits(failure.section("still open:", lines), &open, live).help(
             "what never ends can be left out: `.ignore(filter!(url ~ \"/poll\"))`, `.ignore_animation()`; \
              what only takes long: `.within(..)`",
         )
@@ -267,7 +297,9 @@ impl IntoFuture for Settled {
         Box::pin(async move {
             let Self { pages, ignored, patience, place } = self;
             let asking = if ignored.frames { Asking::Undrawn } else { Asking::Quiet };
-            let settling = pages.settle(asking, |documents, live| !open::open(documents, live, &ignored).is_empty());
+            let settling = pages.settle(asking, |documents, live| {
+                !open::open(documents, &pages.navigating(), live, &ignored).is_empty()
+            });
             pages.within(patience, place, "the page did not settle", &ignored, settling).await
         })
     }

@@ -14,6 +14,8 @@ pub(super) enum Open {
     UnderWay(String),
     /// A document waits for something that the proxy does not hold.
     Waits(Wait, String),
+    /// A frame is on its way to another document.
+    Navigates(String),
     /// A document is still being read, and nothing that is held explains it.
     Reads(String),
 }
@@ -25,10 +27,13 @@ pub(super) struct Ignored {
     pub(super) frames: bool,
 }
 
-/// Everything that has yet to happen, if the documents wait for this and these flows are live.
-pub(super) fn open(documents: &Documents, live: &Live, ignored: &Ignored) -> Vec<Open> {
+/// Everything that has yet to happen, if the documents wait for this, the frames are on their way to these URLs, and these
+/// flows are live.
+pub(super) fn open(documents: &Documents, navigating: &[String], live: &Live, ignored: &Ignored) -> Vec<Open> {
     let under_way = live.flows().filter(|flow| flow.parked.is_none() && !flow.is_endless() && !ignored.flow(flow));
     let mut open: Vec<_> = under_way.map(|flow| Open::UnderWay(line(flow))).collect();
+    let gets_there = |url: &&String| !live.is_barren(url) && !live.flows().any(|flow| is_of(flow, url));
+    open.extend(navigating.iter().filter(gets_there).map(|url| Open::Navigates(url.clone())));
     let mut held: BTreeMap<&str, usize> = BTreeMap::new();
     live.parked().for_each(|flow| *held.entry(&flow.asked).or_default() += 1);
     for document in documents.values() {
@@ -121,6 +126,7 @@ impl fmt::Display for Open {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnderWay(flow) => write!(f, "{flow}, under way and not held"),
+            Self::Navigates(url) => write!(f, "the navigation to {url}"),
             Self::Reads(ready) => write!(f, "the document, which is still `{ready}`"),
             Self::Waits(Wait { kind, url, place }, flow) => {
                 f.write_str(kind)?;

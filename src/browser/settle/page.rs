@@ -51,12 +51,14 @@ pub(super) enum Asking {
 /// The documents of a session, by the id of their frame.
 pub(super) type Documents = BTreeMap<String, Document>;
 
-/// Has every document that is made from now on count.
-pub(super) async fn install(bidi: &Bidi) -> Result<(), BidiError> {
+/// Has every document that is made from now on count. Gives the first window.
+pub(super) async fn install(bidi: &Bidi) -> Result<String, BidiError> {
     // One by one: no browser has them all.
     let subscribed = NAVIGATIONS.map(|event| bidi.command("session.subscribe", &json!({ "events": [event] })));
     drop(join_all(subscribed).await);
-    bidi.command("script.addPreloadScript", &json!({ "functionDeclaration": SETTLE })).await.map(drop)
+    bidi.command("script.addPreloadScript", &json!({ "functionDeclaration": SETTLE })).await?;
+    let tree = bidi.command("browsingContext.getTree", &json!({ "maxDepth": 0 })).await?;
+    Ok(tree["contexts"][0]["context"].as_str().unwrap_or_default().to_owned())
 }
 
 /// Asks every document, but for those of some frames. None if one has gone meanwhile; the next question has its successor.

@@ -3,7 +3,7 @@
 () => {
   const { apply, construct, defineProperty, getOwnPropertyDescriptor } = Reflect;
   const key = Symbol.for('holdup'), { addEventListener } = EventTarget.prototype, { postMessage } = MessagePort.prototype;
-  const native = new WeakMap(), pending = new Map(), born = new WeakMap(), calls = new WeakMap(), made = new WeakSet();
+  const native = new WeakMap(), pending = new Map(), born = new WeakMap(), calls = new WeakMap(), made = new WeakSet(), looked = new WeakSet();
   const images = new Set(), hops = [], { port1, port2 } = new MessageChannel();
   if (window[key]) return;
   let serial = 0, turn = 0, timers = 0, frames = 0, workers = 0, wakers = [], leaving;
@@ -12,9 +12,9 @@
   const wake = () => wakers.splice(0).forEach(it => it());
   const hear = (it, types, heard) => types.forEach(type => apply(addEventListener, it, [type, heard, true]));
   // Begins a wait, and gives what ends it.
-  const wait = (kind, url = '', since) => {
+  const wait = (kind, url = '', since, at = new Error()) => {
     const id = ++serial;
-    pending.set(id, { kind, url, since, at: new Error() });
+    pending.set(id, { kind, url, since, at });
     moved();
     return () => { if (pending.delete(id)) moved(); };
   };
@@ -95,7 +95,9 @@
   const executes = it => (made.has(it) || document.readyState == 'loading') && !it.noModule && /^$|script|module/.test(it.type);
   const look = it => {
     const url = it.localName == 'script' ? executes(it) && it.src : /^(stylesheet|modulepreload)/.test(it.rel) && !it.disabled && it.href;
-    if (url) hear(it, ['load', 'error'], wait(it.localName, url));
+    if (!url || looked.has(it)) return;
+    looked.add(it);
+    hear(it, ['load', 'error'], wait(it.localName, url, 0, null));
   };
   const added = node => node.querySelectorAll && [node, ...node.querySelectorAll('script,link')].forEach(look);
   new MutationObserver(all => all.forEach(each => each.addedNodes.forEach(added))).observe(document, { childList: true, subtree: true });
@@ -104,15 +106,22 @@
   window.navigation && hear(navigation, ['navigate', 'navigatesuccess', 'navigateerror'], event => {
     if (leaving) leaving();
     const { destination } = event;
-    leaving = destination && !destination.sameDocument && event.downloadRequest == null && wait('navigation', destination.url);
+    leaving = destination && !destination.sameDocument && event.downloadRequest == null && wait('navigation', destination.url, 0, null);
   });
 
-  performance.setResourceTimingBufferSize(1e6);
   port1.onmessage = () => hops.shift()();
   const hop = () => new Promise(next => { hops.push(next); apply(postMessage, port2, [0]); });
-  const loaded = (url, since) => performance.getEntriesByName(url).some(each => each.startTime >= since && each.responseEnd);
-  const place = error => /\w+:\/\/[^\s()]+:\d+:\d+/.exec(error.stack)?.[0];
+  // The browser's own list of what it has loaded ends at 250.
+  const loads = new Map(), note = all => all.forEach(it => { loads.set(it.name.split('#')[0], it); moved(); });
+  const observer = new PerformanceObserver(all => note(all.getEntries()));
+  observer.observe({ type: 'resource', buffered: true });
+  const loaded = (url, since) => loads.get(url)?.startTime >= since;
+  // The first line of the page's own: Firefox shows ours as the page's, too.
+  const ours = (line, at) => at < 4 && /(^|at |\.)(wait|apply|construct)\b/.test(line);
+  const place = error => error?.stack.split('\n').filter((line, at) => !ours(line, at))
+    .map(line => /\w+:\/\/[^\s()]+:\d+:\d+/.exec(line)?.[0]).find(Boolean);
   const list = scripts => {
+    note(observer.takeRecords());
     pending.forEach(({ url, since }, id) => { if (since && loaded(url.split('#')[0], since)) pending.delete(id); });
     const all = [...pending.values()].map(({ kind, url, at }) => [kind, url, place(at)]);
     new Set([...images, ...document.images]).forEach(it => {
