@@ -6,7 +6,7 @@ use super::{BrowserError, find, guardian};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, ExitStatus};
+use std::process::{ChildStdout, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -76,17 +76,19 @@ impl Driver {
             |error: std::io::Error| BrowserError::Driver(format!("{} did not start: {error}", program.display()));
         // The guardian removes it.
         let folder = tempfile::Builder::new().prefix("holdup-driver-").tempdir().map_err(failed)?.keep();
-        let (child, lifeline) =
+        let (mut child, lifeline) =
             guardian::spawn(&program, kind.arguments(), kind.environment(), &folder).map_err(failed)?;
         let log = Log::default();
         let (sender, port) = oneshot::channel();
         let pid = Some(child.id());
+        if let Some(stdout) = child.stdout.take() {
+            let log = Arc::clone(&log);
+            // The driver stops when nobody reads what it says.
+            std::thread::spawn(move || listen(kind, stdout, &log, sender));
+        }
         let (died, death) = watch::channel(None);
-        let heard = Arc::clone(&log);
-        // The driver stops when nobody reads what it says.
-        std::thread::spawn(move || {
-            listen(kind, child, &heard, sender, &died);
-        });
+        // A browser may keep the driver's output open, so its end says nothing.
+        std::thread::spawn(move || died.send_replace(child.wait().ok()));
         let said = tokio::time::timeout(START, port).await;
         let Ok(Ok(port)) = said else {
             let lines = snapshot(&log);
@@ -125,17 +127,10 @@ fn snapshot(log: &Log) -> Vec<String> {
     log.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
 }
 
-/// Reads what the driver says, tells the port when it is named, and its end when it comes.
-fn listen(
-    kind: DriverKind,
-    mut child: Child,
-    log: &Log,
-    port: oneshot::Sender<u16>,
-    died: &watch::Sender<Option<ExitStatus>>,
-) {
+/// Reads what the driver says to its end, and tells the port when it is named.
+fn listen(kind: DriverKind, stdout: ChildStdout, log: &Log, port: oneshot::Sender<u16>) {
     let mut port = Some(port);
-    let lines = child.stdout.take().into_iter().flat_map(|stdout| BufReader::new(stdout).lines());
-    for line in lines.map_while(Result::ok) {
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
         if let Some(number) = kind.started_on(&line)
             && let Some(port) = port.take()
         {
@@ -147,8 +142,6 @@ fn listen(
         }
         log.push_back(line);
     }
-    drop(port);
-    died.send_replace(child.wait().ok());
 }
 
 impl DriverKind {

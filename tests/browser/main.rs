@@ -9,6 +9,7 @@ mod apart;
 mod examples;
 mod hygiene;
 mod knots;
+mod others;
 mod pages;
 mod settled;
 mod trouble;

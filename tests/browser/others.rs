@@ -1,0 +1,62 @@
+//! Other clients and drivers than the built-in ones.
+
+use crate::support::site::Site;
+use holdup::prelude::*;
+use std::sync::Arc;
+use thirtyfour::prelude::*;
+use thirtyfour::session::http::{Body, HttpClient};
+
+/// It brings its own HTTP client only together with a TLS provider, and one is enough for us.
+struct Plain(reqwest::Client);
+
+#[async_trait::async_trait]
+impl HttpClient for Plain {
+    async fn send(&self, request: http::Request<Body<'_>>) -> WebDriverResult<http::Response<bytes::Bytes>> {
+        let (parts, body) = request.into_parts();
+        let asking = self.0.request(parts.method, parts.uri.to_string()).headers(parts.headers);
+        let asking = match body {
+            Body::Empty => asking,
+            Body::Json(value) => asking.body(value.to_string()),
+        };
+        let answer = asking.send().await.expect("the relay answers");
+        let status = answer.status();
+        let mut response = http::Response::new(answer.bytes().await.expect("a body"));
+        *response.status_mut() = status;
+        Ok(response)
+    }
+
+    async fn new(&self) -> Arc<dyn HttpClient> {
+        Arc::new(Self(self.0.clone()))
+    }
+}
+
+/// Thirtyfour, with a session of its own through the relay: its actions stand in the journal, and its flows are held.
+#[mitm_test(browser = headless_shell)]
+async fn thirtyfour_drives_a_held_page(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<button id=go onclick=\"fetch('/call').then(() => this.textContent = 'done')\">go</button>");
+    let mut capabilities = DesiredCapabilities::chrome();
+    for argument in mitm.chromium_args().iter().map(String::as_str).chain(["--headless=new", "--no-sandbox"]) {
+        capabilities.add_arg(argument)?;
+    }
+    let tls = holdup_client_without_tls();
+    let driver = WebDriver::builder(browser.webdriver_url(), capabilities).client(Plain(tls)).await?;
+    driver.goto("https://site.test/").await?;
+    let hold = hold!(path == "/call");
+    let button = driver.find(By::Css("#go")).await?;
+    button.click().await?;
+    let call = hold.next().await?;
+    assert_eq!(button.text().await?, "go");
+    assert!(call.release().await?.is_delivered());
+    driver.query(By::Css("#go")).with_text("done").first().await?;
+    driver.quit().await?;
+    Ok(())
+}
+
+/// A client that talks to the relay only.
+fn holdup_client_without_tls() -> reqwest::Client {
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let tls = tokio_rustls::rustls::ClientConfig::builder_with_provider(provider);
+    let tls = tls.with_safe_default_protocol_versions().unwrap();
+    let tls = tls.with_root_certificates(tokio_rustls::rustls::RootCertStore::empty()).with_no_client_auth();
+    reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls).build().unwrap()
+}
