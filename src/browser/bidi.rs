@@ -1,5 +1,6 @@
 //! WebDriver BiDi: a second connection to the driver, on which questions go beside the commands of the test.
 
+use crate::journal::Journal;
 use futures_util::stream::SplitStream;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -15,10 +16,41 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 /// A connection. Dropping it closes the socket; the session lives on.
 #[derive(Debug)]
 pub(super) struct Bidi {
-    outgoing: mpsc::UnboundedSender<Message>,
-    waiting: Arc<Mutex<Waiting>>,
+    commands: Commands,
     navigating: watch::Receiver<Navigating>,
     _tasks: JoinSet<()>,
+}
+
+/// The way in for commands.
+#[derive(Clone, Debug)]
+struct Commands {
+    outgoing: mpsc::UnboundedSender<Message>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+/// What the proxy wants to hear from its browser.
+#[derive(Clone, Debug)]
+pub(crate) struct Login {
+    pub(crate) user: &'static str,
+    pub(crate) password: String,
+    /// Tells the proxy's challenges from those of servers.
+    pub(crate) journal: Arc<Journal>,
+}
+
+impl Login {
+    fn answer(&self, request: &Value) -> Value {
+        let url = request["url"].as_str().unwrap_or_default();
+        let url = url.split_once('#').map_or(url, |(url, _)| url);
+        let exchanges = self.journal.exchanges();
+        let last = exchanges.iter().rev().find(|exchange| exchange.request.url() == url);
+        // The browser does not say who asks. A server that does has been heard by the proxy before.
+        let by_server = last.and_then(|last| last.response.as_ref()).is_some_and(|answer| answer.status() == 401);
+        if by_server {
+            return json!({ "request": request["request"], "action": "default" });
+        }
+        let credentials = json!({ "type": "password", "username": self.user, "password": self.password });
+        json!({ "request": request["request"], "action": "provideCredentials", "credentials": credentials })
+    }
 }
 
 /// The frames that are on their way to another document, and its URL.
@@ -43,7 +75,8 @@ pub(super) enum BidiError {
 
 impl Bidi {
     /// Connects to what a new session calls its `webSocketUrl`.
-    pub(super) async fn connect(url: &str) -> Result<Self, String> {
+    /// A login is given to the proxy when it asks for one.
+    pub(super) async fn connect(url: &str, login: Option<Login>) -> Result<Self, String> {
         let failed = |what: &dyn fmt::Display| format!("no BiDi connection to {url}: {what}");
         let address = url::Url::parse(url).map_err(|error| failed(&error))?;
         let host = address.host_str().unwrap_or_default().trim_matches(['[', ']']);
@@ -63,8 +96,26 @@ impl Bidi {
             }
         });
         let (navigations, navigating) = watch::channel(Navigating::new());
-        tasks.spawn(listen(source, Arc::clone(&waiting), navigations));
-        Ok(Self { outgoing, waiting, navigating, _tasks: tasks })
+        let (asked, challenges) = mpsc::unbounded_channel();
+        tasks.spawn(listen(source, Arc::clone(&waiting), navigations, asked));
+        let bidi = Self { commands: Commands { outgoing, waiting }, navigating, _tasks: tasks };
+        match login {
+            None => Ok(bidi),
+            Some(login) => bidi.log_in(login, challenges).await.map_err(|error| failed(&error)),
+        }
+    }
+
+    /// Answers the proxy's challenges, and no others.
+    async fn log_in(mut self, login: Login, mut asked: mpsc::UnboundedReceiver<Value>) -> Result<Self, BidiError> {
+        self.command("session.subscribe", &json!({ "events": [CHALLENGE] })).await?;
+        self.command("network.addIntercept", &json!({ "phases": ["authRequired"] })).await?;
+        let commands = self.commands.clone();
+        self._tasks.spawn(async move {
+            while let Some(challenge) = asked.recv().await {
+                drop(commands.send("network.continueWithAuth", &login.answer(&challenge["request"])));
+            }
+        });
+        Ok(self)
     }
 
     /// The navigations under way, as far as the browser has told ([`NAVIGATIONS`] must be subscribed to).
@@ -78,6 +129,12 @@ impl Bidi {
         method: &str,
         params: &Value,
     ) -> impl Future<Output = Result<Value, BidiError>> + Send + use<> {
+        self.commands.send(method, params)
+    }
+}
+
+impl Commands {
+    fn send(&self, method: &str, params: &Value) -> impl Future<Output = Result<Value, BidiError>> + Send + use<> {
         let (sender, answer) = oneshot::channel();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.last += 1;
@@ -105,6 +162,9 @@ pub(super) const NAVIGATIONS: [&str; 8] = [
     "browsingContext.contextDestroyed",
 ];
 
+/// Somebody asks who is there.
+const CHALLENGE: &str = "network.authRequired";
+
 /// Notes what an event tells of navigations; true if it does.
 fn note(navigating: &mut Navigating, event: &Value) -> bool {
     let (method, params) = (event["method"].as_str().unwrap_or_default(), &event["params"]);
@@ -120,11 +180,17 @@ async fn listen(
     mut source: SplitStream<WebSocketStream<TcpStream>>,
     waiting: Arc<Mutex<Waiting>>,
     navigations: watch::Sender<Navigating>,
+    asked: mpsc::UnboundedSender<Value>,
 ) {
     while let Some(Ok(message)) = source.next().await {
         let Ok(mut said) = serde_json::from_str::<Value>(message.to_text().unwrap_or_default()) else { continue };
         let Some(id) = said["id"].as_u64() else {
-            navigations.send_if_modified(|navigating| note(navigating, &said));
+            if said["method"] == CHALLENGE {
+                // Without a login nobody listens, and nothing is subscribed to.
+                let _ = asked.send(said["params"].take());
+            } else {
+                navigations.send_if_modified(|navigating| note(navigating, &said));
+            }
             continue;
         };
         let answer = match said["type"].as_str() {

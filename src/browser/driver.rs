@@ -5,6 +5,7 @@ use super::error::last_words;
 use super::{BrowserError, find, guardian};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::{ChildStdout, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,15 +42,15 @@ type Log = Arc<Mutex<VecDeque<String>>>;
 
 impl Driver {
     /// A driver for a session: the one of this process, or a new one.
-    pub(super) async fn of(kind: DriverKind) -> Result<Arc<Self>, BrowserError> {
+    pub(super) async fn of(kind: DriverKind, proxy: IpAddr) -> Result<Arc<Self>, BrowserError> {
         // Geckodriver drives one session at a time, and starts in a moment.
         match kind {
-            DriverKind::Geckodriver if remote().is_none() => Self::start(kind).await.map(Arc::new),
-            _ => Self::shared(kind).await,
+            DriverKind::Geckodriver if remote().is_none() => Self::start(kind, proxy).await.map(Arc::new),
+            _ => Self::shared(kind, proxy).await,
         }
     }
 
-    async fn shared(kind: DriverKind) -> Result<Arc<Self>, BrowserError> {
+    async fn shared(kind: DriverKind, proxy: IpAddr) -> Result<Arc<Self>, BrowserError> {
         static SHARED: tokio::sync::Mutex<BTreeMap<DriverKind, Arc<Driver>>> =
             tokio::sync::Mutex::const_new(BTreeMap::new());
         let mut shared = SHARED.lock().await;
@@ -58,7 +59,7 @@ impl Driver {
         }
         let driver = Arc::new(match remote() {
             Some(url) => Self::elsewhere(kind, url),
-            None => Self::start(kind).await?,
+            None => Self::start(kind, proxy).await?,
         });
         shared.insert(kind, Arc::clone(&driver));
         Ok(driver)
@@ -70,14 +71,14 @@ impl Driver {
         Self { kind, url, pid: None, death, log: Log::default(), _lifeline: None }
     }
 
-    async fn start(kind: DriverKind) -> Result<Self, BrowserError> {
+    async fn start(kind: DriverKind, proxy: IpAddr) -> Result<Self, BrowserError> {
         let program = kind.program().map_err(BrowserError::Missing)?;
         let failed =
             |error: std::io::Error| BrowserError::Driver(format!("{} did not start: {error}", program.display()));
         // The guardian removes it.
         let folder = tempfile::Builder::new().prefix("holdup-driver-").tempdir().map_err(failed)?.keep();
         let (mut child, lifeline) =
-            guardian::spawn(&program, kind.arguments(), kind.environment(), &folder).map_err(failed)?;
+            guardian::spawn(&program, kind.arguments(), kind.environment(proxy), &folder).map_err(failed)?;
         let log = Log::default();
         let (sender, port) = oneshot::channel();
         let pid = Some(child.id());
@@ -167,11 +168,13 @@ impl DriverKind {
         }
     }
 
-    fn environment(self) -> &'static [(&'static str, &'static str)] {
+    fn environment(self, proxy: IpAddr) -> &'static [(&'static str, &'static str)] {
         match self {
+            // Firefox then asks for nothing of its own, and ends itself if it would go anywhere but to loopback. It works
+            // only from here, not from the capabilities.
+            Self::Geckodriver if proxy.is_loopback() => &[("MOZ_DISABLE_NONLOCAL_CONNECTIONS", "1")],
+            Self::Geckodriver => &[("MOZ_REMOTE_SETTINGS_DEVTOOLS", "1")],
             Self::Chromedriver => &[],
-            // Firefox then asks for nothing of its own; it works only from here, not from the capabilities.
-            Self::Geckodriver => &[("MOZ_DISABLE_NONLOCAL_CONNECTIONS", "1")],
         }
     }
 

@@ -1,7 +1,6 @@
 //! Which browser a test runs in.
 
-use super::BrowserError;
-use super::driver::DriverKind;
+use super::driver::{self, DriverKind};
 use super::find;
 use std::env;
 use std::fmt;
@@ -25,24 +24,28 @@ impl BrowserKind {
     pub const ALL: [Self; 3] = [Self::HeadlessShell, Self::Chromium, Self::Firefox];
 
     /// The one that `HOLDUP_BROWSER` names; without it the headless shell, or the full Chromium where that is not there or
-    /// a window is wanted.
-    pub(crate) fn by_default() -> Result<Self, BrowserError> {
+    /// a window is wanted, or where the driver is elsewhere.
+    pub(crate) fn by_default() -> Result<Self, String> {
         let Some(said) = env::var("HOLDUP_BROWSER").ok().filter(|said| !said.is_empty()) else {
-            return Ok(if headed() || !find::has_headless_shell() { Self::Chromium } else { Self::HeadlessShell });
+            let elsewhere = driver::remote().is_some();
+            return Ok(if elsewhere || headed() || !find::has_headless_shell() {
+                Self::Chromium
+            } else {
+                Self::HeadlessShell
+            });
         };
         Self::ALL.into_iter().find(|kind| kind.to_string() == said).ok_or_else(|| {
             let all = Self::ALL.map(|kind| kind.to_string()).join(", ");
-            BrowserError::Missing(format!("HOLDUP_BROWSER says {said:?}; there are {all}"))
+            format!("HOLDUP_BROWSER says {said:?}; there are {all}")
         })
     }
 
-    pub(super) fn binary(self) -> Result<PathBuf, BrowserError> {
+    pub(super) fn binary(self) -> Result<PathBuf, String> {
         match self {
             Self::HeadlessShell => find::headless_shell(),
             Self::Chromium => find::chromium(),
             Self::Firefox => find::firefox(),
         }
-        .map_err(BrowserError::Missing)
     }
 
     pub(super) fn driver(self) -> DriverKind {

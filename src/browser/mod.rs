@@ -13,9 +13,11 @@ mod relay;
 mod session;
 mod settle;
 
+pub(crate) use bidi::Login;
 pub(crate) use capabilities::chromium_args;
 pub use error::BrowserError;
 pub use kind::BrowserKind;
 pub use session::Browser;
+pub(crate) use session::Wire;
 pub(crate) use settle::Audience;
 pub use settle::Settled;

@@ -1,7 +1,7 @@
 //! One browser session, and what tests do with it most.
 
 use super::BrowserError;
-use super::bidi::Bidi;
+use super::bidi::{Bidi, Login};
 use super::capabilities::{self, Launch};
 use super::driver::{self, Driver};
 use super::kind::{self, BrowserKind};
@@ -31,6 +31,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const WHAT_IS_SHOWN: &str =
     "return [location.href, document.contentType == 'text/plain' ? document.body.innerText.slice(0, 1000) : '']";
 
+/// What a browser is connected with.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) proxy: SocketAddr,
+    /// If the proxy asks for one.
+    pub(crate) login: Option<Login>,
+    pub(crate) ca: Arc<CertificateAuthority>,
+    pub(crate) journal: Arc<Journal>,
+}
+
 /// A real browser that uses the test's proxy and trusts it. Derefs to [`fantoccini::Client`].
 ///
 /// A fixture: `async fn test(browser: Browser)`. It is a session of its own: cookies, storage and caches are new. The
@@ -48,15 +58,12 @@ pub struct Browser {
 }
 
 impl Browser {
-    pub(crate) async fn open(
-        kind: BrowserKind,
-        proxy: SocketAddr,
-        ca: &CertificateAuthority,
-        journal: Arc<Journal>,
-    ) -> Result<Self, BrowserError> {
+    pub(crate) async fn open(kind: BrowserKind, wire: Wire) -> Result<Self, BrowserError> {
+        let Wire { proxy, login, ca, journal } = wire;
         // A driver on another machine knows its own browsers.
-        let binary = if driver::remote().is_some() { None } else { Some(kind.binary()?) };
-        let driver = Driver::of(kind.driver()).await?;
+        let binary =
+            if driver::remote().is_some() { None } else { Some(kind.binary().map_err(BrowserError::Missing)?) };
+        let driver = Driver::of(kind.driver(), proxy.ip()).await?;
         let (spki, is_root, headed) = (ca.spki_sha256(), is_root(), kind::headed());
         let capabilities = capabilities::of(kind, &Launch { binary: binary.as_deref(), proxy, spki, is_root, headed });
         let failed = |error| BrowserError::Driver(format!("the relay could not be started: {error}"));
@@ -72,19 +79,19 @@ impl Browser {
             Err(_) => return Err(BrowserError::session_timeout(START, kind, binary.as_deref(), &driver.log())),
         };
         let session = client.session_id().await.map_err(BrowserError::command("new session"))?.unwrap_or_default();
-        let pages = Self::watch(&relay, &session, journal).await.map_err(BrowserError::Session)?;
+        let pages = Self::watch(&relay, &session, login, journal).await.map_err(BrowserError::Session)?;
         let (relay, pages) = (Arc::new(relay), Arc::new(pages));
         let (ignored, runtime) = (Arc::default(), Handle::current());
         Ok(Self { kind, client, relay, session, pages, ignored, runtime })
     }
 
     /// Has each document count what it waits for.
-    async fn watch(relay: &Relay, session: &str, journal: Arc<Journal>) -> Result<Pages, String> {
+    async fn watch(relay: &Relay, session: &str, login: Option<Login>, journal: Arc<Journal>) -> Result<Pages, String> {
         let socket = relay.socket(session).ok_or(
             "the driver gives no `webSocketUrl` (WebDriver BiDi), by which a page is asked whether it has settled\n  \
              help: chromedriver and geckodriver of this year have it",
         )?;
-        let bidi = Bidi::connect(&socket).await?;
+        let bidi = Bidi::connect(&socket, login).await?;
         Pages::watch(bidi, journal).await.map_err(|error| format!("the page cannot be watched: {error}"))
     }
 

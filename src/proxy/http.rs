@@ -24,6 +24,9 @@ type Answer = hyper::Response<Delivery>;
 
 /// One flow. Dropped by hyper the moment the browser gives it up.
 pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Request<Incoming>) -> Result<Answer, Cut> {
+    if connection.refuses(request.headers()) {
+        return Ok(connection.ask_for_credential());
+    }
     let target = match destination(&connection, &request) {
         Destination::Flow(target) => target,
         Destination::Tunnel(target) => return Ok(open_tunnel(&connection, &mut request, target)),
@@ -170,6 +173,19 @@ impl Connection {
         *answer.status_mut() = head.status;
         *answer.headers_mut() = head.headers;
         *answer.extensions_mut() = extensions;
+        answer
+    }
+
+    /// Whether this is a stranger's request.
+    fn refuses(&self, headers: &HeaderMap) -> bool {
+        // What comes through a CONNECT has shown it there.
+        self.origin.is_none() && self.shared.credential.as_ref().is_some_and(|credential| !credential.is_in(headers))
+    }
+
+    fn ask_for_credential(&self) -> Answer {
+        let mut answer = self.own_answer(StatusCode::PROXY_AUTHENTICATION_REQUIRED, "", None);
+        let basic = HeaderValue::from_static("Basic realm=\"holdup\"");
+        answer.headers_mut().insert(header::PROXY_AUTHENTICATE, basic);
         answer
     }
 

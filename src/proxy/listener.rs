@@ -1,12 +1,12 @@
 //! The listening socket and the tasks behind it.
 
-use super::{Gate, Shared, Upstreams, connection};
+use super::{Credential, Gate, Shared, Upstreams, connection};
 use crate::ca::CertificateAuthority;
 use crate::flow::Fault;
 use crate::journal::{Event, Journal};
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,25 +21,42 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Listens on a loopback port, a free one if `port` is 0. Must be called on the runtime that shall serve.
+    /// Listens on an address, on a free port if that is 0. Where it is not a loopback address, clients need a credential.
+    /// Must be called on the runtime that shall serve.
     pub(crate) async fn start(
-        port: u16,
+        address: SocketAddr,
         connect_within: Option<Duration>,
         ca: Arc<CertificateAuthority>,
         journal: Arc<Journal>,
         gate: Arc<Gate>,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let credential = if address.ip().is_loopback() { None } else { Some(Credential::random()?) };
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let upstreams = Upstreams::new(address, connect_within);
         let (tasks, revalidates, answers_favicons) = (Tasks::new(), AtomicBool::new(true), AtomicBool::new(false));
-        let shared = Arc::new(Shared { address, journal, gate, upstreams, ca, tasks, revalidates, answers_favicons });
+        let shared = Arc::new(Shared {
+            address,
+            credential,
+            journal,
+            gate,
+            upstreams,
+            ca,
+            tasks,
+            revalidates,
+            answers_favicons,
+        });
         shared.tasks.spawn(accept(Arc::clone(&shared), listener));
         Ok(Self { shared })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.shared.address
+    }
+
+    /// What clients must bring, if anything.
+    pub(crate) fn credential(&self) -> Option<&Credential> {
+        self.shared.credential.as_ref()
     }
 
     pub(crate) fn upstreams(&self) -> &Upstreams {

@@ -5,6 +5,7 @@
 mod body;
 mod connection;
 mod content;
+mod credential;
 mod delivery;
 mod gate;
 mod hop;
@@ -17,6 +18,7 @@ mod tls;
 mod tunnel;
 mod upstream;
 
+pub(crate) use credential::Credential;
 pub(crate) use gate::{End, Gate, Heads, HeldParts, Verdict};
 pub(crate) use listener::Proxy;
 pub use upstream::Upstream;
@@ -32,6 +34,8 @@ use std::sync::atomic::AtomicBool;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
+    /// Asked for where others can reach the proxy.
+    pub(crate) credential: Option<Credential>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) upstreams: Upstreams,

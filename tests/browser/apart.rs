@@ -40,6 +40,11 @@ impl Apart {
         self
     }
 
+    pub fn argument(&mut self, argument: &str) -> &mut Self {
+        self.command.arg(argument);
+        self
+    }
+
     pub fn spawn(&mut self) -> Child {
         self.command.spawn().unwrap()
     }

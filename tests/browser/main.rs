@@ -11,5 +11,6 @@ mod hygiene;
 mod knots;
 mod others;
 mod pages;
+mod remote;
 mod settled;
 mod trouble;

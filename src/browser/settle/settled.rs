@@ -1,0 +1,64 @@
+//! What a test says to wait for the settled page.
+
+use super::Pages;
+use super::open::{self, Ignored};
+use super::page::Asking;
+use crate::filter::Filter;
+use crate::flow::Place;
+use crate::report::Failure;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a page may take to settle unless it is told otherwise.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A wait for the settled page; `.await` it. See [`Browser::settled`](crate::Browser::settled).
+#[derive(Debug)]
+#[must_use = "nothing waits until it is awaited"]
+pub struct Settled {
+    pages: Arc<Pages>,
+    ignored: Ignored,
+    patience: Duration,
+    place: Place,
+}
+
+impl Settled {
+    pub(in crate::browser) fn new(pages: Arc<Pages>, ignored: Vec<Filter>, place: Place) -> Self {
+        Self { pages, ignored: Ignored { filters: ignored, frames: false }, patience: PATIENCE, place }
+    }
+
+    /// Leaves out what matches: a poll, a stream, a widget that nobody tests. Only the request is looked at.
+    pub fn ignore(mut self, filter: Filter) -> Self {
+        self.ignored.filters.push(filter);
+        self
+    }
+
+    /// Leaves out animation frames: for pages that draw without end.
+    pub fn ignore_animation(mut self) -> Self {
+        self.ignored.frames = true;
+        self
+    }
+
+    /// Changes how long it may take; 5 seconds unless said.
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+}
+
+impl IntoFuture for Settled {
+    type Output = Result<(), Failure>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self { pages, ignored, patience, place } = self;
+            let asking = if ignored.frames { Asking::Undrawn } else { Asking::Quiet };
+            let settling = pages.settle(asking, |documents, live| {
+                !open::open(documents, &pages.navigating(), live, &ignored).is_empty()
+            });
+            pages.within(patience, place, "the page did not settle", &ignored, settling).await
+        })
+    }
+}

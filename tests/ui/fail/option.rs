@@ -1,0 +1,16 @@
+//! Options that there are not.
+use holdup::prelude::*;
+
+#[mitm_test(timeuot = "30s")]
+async fn misspelt(_mitm: Mitm) {}
+
+#[mitm_test(timeout = "30")]
+async fn no_unit(_mitm: Mitm) {}
+
+#[mitm_test(browser = safari)]
+async fn no_such_browser(_browser: Browser) {}
+
+#[mitm_test(browsers = firefox)]
+async fn one_of_all(_browser: Browser) {}
+
+fn main() {}
