@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 const ROUNDS: usize = 15;
+const WHOLE: usize = 50;
 const HELD: usize = 1000;
 
 fn main() {
@@ -22,6 +23,7 @@ fn main() {
     runtime.block_on(async {
         let origin = origin().await;
         start(origin).await.unwrap();
+        whole(origin).await.unwrap();
         holding(origin).await.unwrap();
         release(origin).await.unwrap();
     });
@@ -81,6 +83,36 @@ async fn start(origin: SocketAddr) -> TestResult {
         median(browser.clone()),
         ms(browser[0])
     );
+    Ok(())
+}
+
+/// What a test with a browser takes, part by part. The first of each kind starts a driver, and is left out.
+async fn whole(origin: SocketAddr) -> TestResult {
+    println!("a test with a browser, median of {WHOLE} (ms):");
+    println!("  {:<15} {:>8} {:>8} {:>8} {:>8} {:>8}", "", "session", "page", "settled", "end", "whole");
+    for kind in BrowserKind::ALL {
+        let mut all: [Vec<Duration>; 5] = Default::default();
+        for round in 0..=WHOLE {
+            let mut at = vec![Instant::now()];
+            let mitm = Mitm::start().await?;
+            mitm.host("shop.test", Upstream::plain(origin));
+            let browser = mitm.browser_of(kind).await?;
+            at.push(Instant::now());
+            browser.goto("https://shop.test/").await?;
+            at.push(Instant::now());
+            browser.settled().await?;
+            at.push(Instant::now());
+            browser.close().await;
+            mitm.stop().await?;
+            at.push(Instant::now());
+            if round > 0 {
+                let parts = at.windows(2).map(|pair| pair[1] - pair[0]).chain([at[0].elapsed()]);
+                all.iter_mut().zip(parts).for_each(|(all, part)| all.push(part));
+            }
+        }
+        let medians: String = all.into_iter().map(|all| format!(" {:>8.1}", median(all))).collect();
+        println!("  {:<15}{medians}", kind.to_string());
+    }
     Ok(())
 }
 

@@ -61,7 +61,12 @@ pub use verbs::{Delivery, Ends, Held, Hold, IntoAnswer, Rule, Verbs, Watch};
 ///
 /// The test owns a proxy, whether or not it takes [`Mitm`] as an argument; the verbs in its body mean that one. It may
 /// return `()` or any `Result<(), E>`; with [`TestResult`] a failure names the line of the `?`. Other attributes
-/// (`#[ignore]`, `#[should_panic]`, `#[cfg(..)]`) stay. Options: `#[mitm_test(timeout = "30s")]`; without it, 60 seconds.
+/// (`#[ignore]`, `#[should_panic]`, `#[cfg(..)]`) stay. Options, separated by commas:
+///
+/// * `timeout = "30s"`: how long the body may take, set-up included; 60 seconds unless said.
+/// * `browser = firefox` (or `headless_shell`, `chromium`): which [`Browser`] it gets. Without it, `HOLDUP_BROWSER` says so,
+///   or it is the fastest that is there.
+/// * `browsers = all`: a test for each of them, called `name_in_firefox` and so on.
 ///
 /// When the body has ended, on whatever way, its rules are taken back, what is parked is released, fixtures are torn down,
 /// and the proxy is drained. A hold that never caught anything fails the test, and so does a flow that is parked and was never

@@ -232,7 +232,8 @@ impl Browser {
         }
     }
 
-    /// Runs JavaScript in the page; `return` gives a value back.
+    /// Runs JavaScript in the page; `return` gives a value back, or what a promise resolves to. Firefox runs it in a
+    /// sandbox: there the page's own variables are `window.x`, not `x`.
     ///
     /// # Errors
     /// When the script throws.

@@ -7,6 +7,7 @@ mod support;
 
 mod apart;
 mod examples;
+mod facts;
 mod hygiene;
 mod knots;
 mod others;

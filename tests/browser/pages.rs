@@ -53,30 +53,6 @@ async fn an_abort_controller_is_noticed_at_once(browser: Browser, site: Site) ->
 }
 
 #[mitm_test]
-async fn more_calls_are_held_than_http1_has_connections(browser: Browser, site: Site) -> TestResult {
-    site.page("/", "<p id=out></p>");
-    browser.goto("https://site.test/").await?;
-    let hold = hold!(path == "/many");
-    browser
-        .eval("Promise.all([...Array(50).keys()].map(i => fetch('/many?' + i))).then(all => out.textContent = all.length)")
-        .await?;
-    let held = hold.take(50).await?;
-    drop(held);
-    assert_eq!(browser.text("#out:not(:empty)").await?, "50");
-    Ok(())
-}
-
-#[mitm_test]
-async fn equal_calls_do_not_wait_for_each_other(browser: Browser, site: Site) -> TestResult {
-    site.page("/", "<p>");
-    browser.goto("https://site.test/").await?;
-    let hold = hold!(path == "/same");
-    browser.eval("fetch('/same'); fetch('/same'); fetch('/same')").await?;
-    assert_eq!(hold.take(3).await?.len(), 3);
-    Ok(())
-}
-
-#[mitm_test]
 async fn a_navigation_is_held(browser: Browser, site: Site) -> TestResult {
     site.page("/", "<p id=old>old</p>");
     site.page("/next", "<p id=new>new</p>");
@@ -107,42 +83,6 @@ async fn web_sockets_and_events_pass(browser: Browser, mitm: Mitm, site: Site) -
     let sockets = mitm.exchanges().into_iter().filter(|exchange| exchange.request.path() == "/socket");
     let urls: Vec<_> = sockets.map(|exchange| exchange.request.url()).collect();
     assert_eq!(urls, ["https://site.test/socket", "http://site.test/socket"]);
-    Ok(())
-}
-
-/// Other proxies of browsers are passed by on the way to loopback addresses.
-#[mitm_test]
-async fn loopback_origins_are_intercepted(browser: Browser, mitm: Mitm, site: Site) -> TestResult {
-    site.page("/", "<p id=it>it</p>");
-    let address = mitm.exchanges().len();
-    assert_eq!(address, 0);
-    for host in ["127.0.0.1", "localhost"] {
-        browser.goto(&format!("http://{host}:{}/", site.address.port())).await?;
-        assert_eq!(browser.text("#it").await?, "it");
-        assert_eq!(browser.eval("return isSecureContext").await?, true);
-    }
-    assert_eq!(mitm.exchanges().len(), 2);
-    Ok(())
-}
-
-/// Trusted, not waved through: only then is the page a secure context, and its cache in use.
-#[mitm_test]
-async fn the_page_is_a_secure_context(browser: Browser, site: Site) -> TestResult {
-    site.page("/", "<p>");
-    browser.goto("https://site.test/").await?;
-    assert_eq!(browser.eval("return isSecureContext").await?, true);
-    Ok(())
-}
-
-#[mitm_test]
-async fn sessions_share_nothing(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
-    site.page("/", "<p>");
-    browser.goto("https://site.test/").await?;
-    browser.eval("document.cookie = 'a=1'; localStorage.a = 1").await?;
-    let other = mitm.browser().await?;
-    other.goto("https://site.test/").await?;
-    assert_eq!(other.eval("return document.cookie + (localStorage.a ?? '')").await?, "");
-    other.close().await;
     Ok(())
 }
 
