@@ -50,7 +50,7 @@ mod verbs;
 
 pub use browser::{Browser, BrowserError, BrowserKind, Settled};
 pub use desk::AbortKind;
-pub use filter::Filter;
+pub use filter::{Filter, FilterError};
 pub use fixture::{Client, Config, Fixture, Mitm, Setup};
 pub use flow::{Exchange, Fault, FaultStage, FlowId, Outcome, Place, Request, Response, Stage, Target};
 pub use proxy::Upstream;

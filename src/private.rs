@@ -1,7 +1,7 @@
 //! What the macros expand to. Not part of the public interface: it may change with any version.
 
 pub use crate::browser::BrowserKind;
-pub use crate::filter::{Field, Filter, Op, Side};
+pub use crate::filter::{Field, Filter, Flag, Op, Side};
 pub use crate::fixture::{TestOutcome, TestSpec, run, set_up};
 pub use crate::flow::Place;
 pub use crate::verbs::Verbs;
@@ -16,5 +16,15 @@ pub fn term(field: Field, op: Op, wanted: &(impl ToString + ?Sized)) -> Filter {
     match Term::new(field, op, wanted.to_string()) {
         Ok(term) => Filter::Term(term),
         Err(why) => misuse(&why),
+    }
+}
+
+/// A filter as mitmproxy spells it.
+#[track_caller]
+#[must_use]
+pub fn read_filter(text: &str) -> Filter {
+    match text.parse() {
+        Ok(filter) => filter,
+        Err(why) => misuse(&format!("{why}")),
     }
 }

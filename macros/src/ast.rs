@@ -20,6 +20,10 @@ pub(crate) enum Filter {
     Any(Vec<Self>),
     Not(Box<Self>),
     Term(Box<Term>),
+    /// A question with yes or no.
+    Flag(String, Span),
+    /// A filter as mitmproxy spells it, read when the test runs.
+    Text(LitStr),
 }
 
 pub(crate) struct Term {
@@ -59,6 +63,16 @@ impl Filter {
             Self::All(inner) | Self::Any(inner) => inner.iter().try_for_each(|each| each.each_term(visit)),
             Self::Not(inner) => inner.each_term(visit),
             Self::Term(term) => visit(term),
+            Self::Flag(..) | Self::Text(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn each_flag(&self, visit: &mut impl FnMut(&str, Span) -> syn::Result<()>) -> syn::Result<()> {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().try_for_each(|each| each.each_flag(visit)),
+            Self::Not(inner) => inner.each_flag(visit),
+            Self::Flag(name, span) => visit(name, *span),
+            Self::Term(_) | Self::Text(_) => Ok(()),
         }
     }
 }

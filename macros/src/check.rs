@@ -1,17 +1,30 @@
 //! Mistakes that can be told before the test runs, each with what to write instead.
 
 use crate::ast::{Filter, Op, Stage, Term, Value};
-use crate::fields::{self, Field, Kind};
+use crate::fields::{self, Field, Kind, Known, RESOURCES};
+use proc_macro2::Span;
 use syn::{Error, LitStr, Result};
 
 /// Checks every term of a filter that is used at a stage; none for a filter whose stage is not known yet.
 pub(crate) fn filter(filter: &Filter, stage: Option<Stage>) -> Result<()> {
+    filter.each_flag(&mut |name, span| flag(name, span, stage))?;
     filter.each_term(&mut |term| {
         let field = field(term)?;
         key(term, field)?;
         side(term, field, stage)?;
         value(term, field)
     })
+}
+
+fn flag(name: &str, span: Span, stage: Option<Stage>) -> Result<()> {
+    match (fields::find_flag(name).map(|flag| flag.known), stage) {
+        (Some(Known::AtResponse), Some(Stage::Request)) => Err(Error::new(span, too_early(name))),
+        (Some(Known::OfRecordings), Some(_)) => Err(Error::new(
+            span,
+            format!("`{name}` is known of recorded flows only: a rule sees a flow before its end"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn field(term: &Term) -> Result<&'static Field> {
@@ -59,6 +72,7 @@ fn value(term: &Term, field: &Field) -> Result<()> {
     }
     match (&term.value, field.kind, term.op) {
         (Value::Text(text), _, Op::Matches | Op::MatchesNot) => regex(text, field),
+        (Value::Text(text), _, Op::Equals | Op::Differs) if field.name == "resource" => resource(text),
         (Value::Text(text), Kind::Number, op) if op != Op::Contains => {
             Err(Error::new(text.span(), format!("`{}` is a number: write it without quotes", field.name)))
         }
@@ -70,6 +84,19 @@ fn value(term: &Term, field: &Field) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// What no browser says is a slip.
+fn resource(literal: &LitStr) -> Result<()> {
+    let said = literal.value();
+    if RESOURCES.contains(&said.as_str()) {
+        return Ok(());
+    }
+    let advice = match fields::nearest(&said, RESOURCES.into_iter()) {
+        Some(nearest) => format!("did you mean {nearest:?}?"),
+        None => format!("there are {}", RESOURCES.join(", ")),
+    };
+    Err(Error::new(literal.span(), format!("no browser fetches a {said:?}; {advice}")))
 }
 
 /// A regex that does not parse, or that surely means something else.

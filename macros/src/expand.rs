@@ -15,6 +15,12 @@ impl ToTokens for Filter {
             Self::Any(any) => quote!(::holdup::__private::Filter::Any(::std::vec![#(#any),*])),
             Self::Not(inner) => quote!(::holdup::__private::Filter::Not(::std::boxed::Box::new(#inner))),
             Self::Term(term) => term.to_token_stream(),
+            Self::Flag(name, span) => {
+                let variant = fields::find_flag(name).map_or("Failed", |flag| flag.variant);
+                let variant = format_ident!("{variant}");
+                quote_spanned!(*span=> ::holdup::__private::Filter::Flag(::holdup::__private::Flag::#variant))
+            }
+            Self::Text(text) => quote_spanned!(text.span()=> ::holdup::__private::read_filter(#text)),
         });
     }
 }

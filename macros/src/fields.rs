@@ -24,7 +24,68 @@ const fn text(name: &'static str, variant: &'static str) -> Field {
     Field { name, variant, kind: Kind::Text, keyed: false, sided: false, of_response: false }
 }
 
-pub(crate) const FIELDS: [Field; 12] = [
+/// A question with yes or no.
+pub(crate) struct Flag {
+    pub(crate) name: &'static str,
+    /// The variant of `holdup`'s `Flag`.
+    pub(crate) variant: &'static str,
+    pub(crate) known: Known,
+}
+
+/// When a flag can be said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    AtRequest,
+    AtResponse,
+    /// Only of flows that have ended, and were recorded.
+    OfRecordings,
+}
+
+const fn flag(name: &'static str, variant: &'static str, known: Known) -> Flag {
+    Flag { name, variant, known }
+}
+
+pub(crate) const FLAGS: [Flag; 10] = [
+    flag("asset", "Asset", Known::AtResponse),
+    flag("websocket", "Websocket", Known::AtRequest),
+    flag("navigation", "Navigation", Known::AtRequest),
+    flag("answered", "Answered", Known::AtResponse),
+    flag("unanswered", "Unanswered", Known::AtRequest),
+    flag("failed", "Failed", Known::OfRecordings),
+    flag("replayed", "Replayed", Known::OfRecordings),
+    flag("replayed_request", "ReplayedRequest", Known::OfRecordings),
+    flag("replayed_response", "ReplayedResponse", Known::OfRecordings),
+    flag("marked", "Marked", Known::OfRecordings),
+];
+
+pub(crate) fn find_flag(name: &str) -> Option<&'static Flag> {
+    FLAGS.iter().find(|flag| flag.name == name)
+}
+
+/// What `resource` can be, by `sec-fetch-dest`.
+pub(crate) const RESOURCES: [&str; 19] = [
+    "document",
+    "iframe",
+    "frame",
+    "script",
+    "style",
+    "image",
+    "font",
+    "xhr",
+    "audio",
+    "video",
+    "track",
+    "worker",
+    "sharedworker",
+    "serviceworker",
+    "manifest",
+    "object",
+    "embed",
+    "report",
+    "websocket",
+];
+
+pub(crate) const FIELDS: [Field; 18] = [
     text("url", "Url"),
     text("scheme", "Scheme"),
     text("host", "Host"),
@@ -37,6 +98,12 @@ pub(crate) const FIELDS: [Field; 12] = [
     Field { sided: true, ..text("body", "Body") },
     Field { sided: true, ..text("content_type", "ContentType") },
     Field { kind: Kind::Number, of_response: true, ..text("status", "Status") },
+    Field { sided: true, ..text("headers", "Headers") },
+    text("resource", "Resource"),
+    text("client", "Client"),
+    text("server", "Server"),
+    text("marker", "Marker"),
+    text("comment", "Comment"),
 ];
 
 pub(crate) fn find(name: &str) -> Option<&'static Field> {
@@ -45,11 +112,17 @@ pub(crate) fn find(name: &str) -> Option<&'static Field> {
 
 /// What was probably meant by a name that is no field.
 pub(crate) fn advice(name: &str) -> String {
-    let nearest = FIELDS.iter().map(|field| (distance(name, field.name), field.name)).min();
-    match nearest {
-        Some((distance, nearest)) if distance <= 2 && distance < name.len() => format!("; did you mean `{nearest}`?"),
-        _ => format!("; there are {}", FIELDS.map(|field| field.name).join(", ")),
+    let names = || FIELDS.iter().map(|field| field.name).chain(FLAGS.iter().map(|flag| flag.name));
+    match nearest(name, names()) {
+        Some(nearest) => format!("; did you mean `{nearest}`?"),
+        None => format!("; there are {}", names().collect::<Vec<_>>().join(", ")),
     }
+}
+
+/// The name that a slip of the hand is away.
+pub(crate) fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let (distance, nearest) = names.map(|known| (distance(name, known), known)).min()?;
+    (distance <= 2 && distance < name.len()).then_some(nearest)
 }
 
 /// Levenshtein's.

@@ -1,6 +1,7 @@
 //! Tokens to the tree, by the grammar of `holdup::filter`.
 
 use crate::ast::{Filter, Op, Stage, Staged, Term, Value};
+use crate::fields;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Expr, Ident, Lit, LitStr, Result, Token, braced, parenthesized, token};
 
@@ -62,9 +63,19 @@ fn unary(input: ParseStream<'_>) -> Result<Filter> {
         return if inner.is_empty() { Ok(filter) } else { Err(inner.error("expected `&&`, `||` or `)`")) };
     }
     if input.peek(LitStr) {
-        return Err(input.error("a filter begins with a field: `url ~ \"/ajax\"`"));
+        return Ok(Filter::Text(input.parse()?));
+    }
+    if let Some(name) = flag(input) {
+        input.parse::<Ident>()?;
+        return Ok(Filter::Flag(name.to_string(), name.span()));
     }
     Ok(Filter::Term(Box::new(input.parse()?)))
+}
+
+/// A flag that stands next, and is not taken for a field.
+fn flag(input: ParseStream<'_>) -> Option<Ident> {
+    let name: Ident = input.fork().parse().ok()?;
+    fields::find_flag(&name.to_string()).map(|_| name)
 }
 
 impl Parse for Term {

@@ -103,7 +103,7 @@ impl Rule {
 
     /// What it says of a flow, as far as the flow is known.
     pub(crate) fn matches(&self, request: &Request, response: Option<&Response>) -> crate::filter::Truth {
-        self.filter.matches(&crate::filter::View { request, response, horizon: self.stage })
+        self.filter.matches(&crate::filter::View::of(request, response, self.stage))
     }
 }
 

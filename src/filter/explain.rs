@@ -44,6 +44,17 @@ impl Filter {
                     .for_each(|e| e.explain_into(view, denied, into));
             }
             Self::All(inner) | Self::Any(inner) => inner.iter().for_each(|each| each.explain_into(view, denied, into)),
+            Self::Flag(flag) => {
+                let truth = if denied { flag.of(view).not() } else { flag.of(view) };
+                let not = if denied { "not " } else { "" };
+                if truth == Truth::Yes {
+                    into.near += 1;
+                    into.lines.push(format!("{not}{flag} ok"));
+                } else {
+                    into.misses += 1;
+                    into.lines.push(format!("wanted {not}{flag}"));
+                }
+            }
             Self::Term(term) => {
                 let truth = if denied { term.matches(view).not() } else { term.matches(view) };
                 let not = if denied { "not " } else { "" };

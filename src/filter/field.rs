@@ -44,6 +44,19 @@ pub enum Field {
     ContentType(Side),
     /// The answer's status.
     Status,
+    /// The header block: a line `name: value` for each header.
+    Headers(Side),
+    /// The address of the browser's end of the connection: `127.0.0.1:50123`.
+    Client,
+    /// Where the request goes, by name: `shop.test:443`.
+    Server,
+    /// What the browser wants it for, by `sec-fetch-dest`: `document`, `script`, `style`, `image`, .. and `xhr` for what a
+    /// script fetches.
+    Resource,
+    /// What somebody marked it with.
+    Marker,
+    /// What somebody wrote about it.
+    Comment,
 }
 
 /// What a field has to say of a flow.
@@ -61,6 +74,7 @@ impl Field {
         match self {
             Self::Status
             | Self::Header(Side::Response, _)
+            | Self::Headers(Side::Response)
             | Self::Body(Side::Response)
             | Self::ContentType(Side::Response) => StageName::Response,
             _ => StageName::Request,
@@ -75,7 +89,7 @@ impl Field {
     /// Whether its values must not be shown.
     pub(super) fn is_secret(&self) -> bool {
         match self {
-            Self::Cookie(_) => true,
+            Self::Cookie(_) | Self::Headers(_) => true,
             Self::Header(_, name) => is_secret(name),
             _ => false,
         }
@@ -96,6 +110,12 @@ impl Field {
             Self::Header(side, name) => headers(*side, name, view),
             Self::ContentType(side) => headers(*side, "content-type", view),
             Self::Body(side) => bodies(*side, view),
+            Self::Headers(side) => blocks(*side, view),
+            Self::Client => known(request.client.iter().map(|client| client.to_string().into()).collect()),
+            Self::Server => one(format!("{}:{}", request.target.host, request.target.port)),
+            Self::Resource => known(resource(request).into_iter().map(Cow::Borrowed).collect()),
+            Self::Marker => one(view.marks.marker),
+            Self::Comment => one(view.marks.comment),
         }
     }
 }
@@ -129,6 +149,35 @@ fn headers<'a>(side: Side, name: &str, view: &View<'a>) -> Found<'a> {
         missing = no_response(view);
     }
     Found { values, missing }
+}
+
+/// What a browser wants a request for. Other clients do not say.
+fn resource(request: &crate::flow::Request) -> Option<&str> {
+    match request.header("sec-fetch-dest")? {
+        "empty" => Some("xhr"),
+        other => Some(other),
+    }
+}
+
+fn blocks<'a>(side: Side, view: &View<'a>) -> Found<'a> {
+    let mut values = Vec::new();
+    let mut missing = None;
+    if side != Side::Response {
+        values.push(block(&view.request.headers));
+    }
+    if side != Side::Request {
+        values.extend(view.response.map(|response| block(&response.headers)));
+        missing = no_response(view);
+    }
+    Found { values, missing }
+}
+
+/// As HTTP/1 sends it.
+fn block<'a>(headers: &HeaderMap) -> Cow<'a, str> {
+    let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()))
+    };
+    headers.iter().map(line).collect::<String>().into()
 }
 
 fn texts<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = Cow<'a, str>> {

@@ -5,10 +5,14 @@
 
 mod explain;
 mod field;
+mod flag;
+mod mitmproxy;
 mod print;
 mod term;
 
 pub use field::{Field, Side};
+pub use flag::Flag;
+pub use mitmproxy::FilterError;
 pub use term::Op;
 pub(crate) use term::Term;
 
@@ -26,6 +30,8 @@ pub enum Filter {
     Not(Box<Self>),
     /// One comparison.
     Term(Term),
+    /// One question with yes or no.
+    Flag(Flag),
 }
 
 /// What a filter sees of a flow.
@@ -37,6 +43,31 @@ pub struct View<'a> {
     pub response: Option<&'a Response>,
     /// The last stage that the asking rule can see: before it, what the answer says is unknown, not absent.
     pub horizon: StageName,
+    /// What is known besides.
+    pub marks: Marks<'a>,
+}
+
+/// What is known of a recorded flow besides its request and answer. A flow under way has none of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks<'a> {
+    /// It ended in an error.
+    pub failed: bool,
+    /// Its request was sent again.
+    pub replayed_request: bool,
+    /// Its answer came from a recording.
+    pub replayed_response: bool,
+    /// What somebody marked it with.
+    pub marker: &'a str,
+    /// What somebody wrote about it.
+    pub comment: &'a str,
+}
+
+impl<'a> View<'a> {
+    /// A flow that is under way.
+    #[must_use]
+    pub fn of(request: &'a Request, response: Option<&'a Response>, horizon: StageName) -> Self {
+        Self { request, response, horizon, marks: Marks::default() }
+    }
 }
 
 /// What a filter says of a flow.
@@ -105,15 +136,19 @@ impl Filter {
             }),
             Self::Not(inner) => inner.matches(view).not(),
             Self::Term(term) => term.matches(view),
+            Self::Flag(flag) => flag.of(view),
         }
     }
 
     /// The earliest stage at which this filter can say anything: `response` when it asks for the answer.
     #[must_use]
     pub fn stage(&self) -> StageName {
-        let mut stage = StageName::Request;
-        self.each_term(&mut |term| stage = stage.max(term.field.stage()));
-        stage
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().map(Self::stage).max().unwrap_or(StageName::Request),
+            Self::Not(inner) => inner.stage(),
+            Self::Term(term) => term.field.stage(),
+            Self::Flag(flag) => flag.stage(),
+        }
     }
 
     /// A host that every matching flow must have, if the filter says so: what an index can use.
@@ -121,15 +156,7 @@ impl Filter {
         match self {
             Self::All(all) => all.iter().find_map(Self::required_host),
             Self::Term(term) => term.required_host(),
-            Self::Any(_) | Self::Not(_) => None,
-        }
-    }
-
-    fn each_term(&self, visit: &mut impl FnMut(&Term)) {
-        match self {
-            Self::All(inner) | Self::Any(inner) => inner.iter().for_each(|each| each.each_term(visit)),
-            Self::Not(inner) => inner.each_term(visit),
-            Self::Term(term) => visit(term),
+            Self::Any(_) | Self::Not(_) | Self::Flag(_) => None,
         }
     }
 }

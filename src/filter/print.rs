@@ -10,6 +10,7 @@ impl Display for Filter {
             Self::Any(any) => join(any, " || ", "false", f),
             Self::Not(inner) => write!(f, "!{}", Tight(inner)),
             Self::Term(term) => term.fmt(f),
+            Self::Flag(flag) => flag.fmt(f),
         }
     }
 }
@@ -71,6 +72,12 @@ impl Display for Field {
             Self::Body(side) => write!(f, "{side}body"),
             Self::ContentType(side) => write!(f, "{side}content_type"),
             Self::Status => f.write_str("status"),
+            Self::Headers(side) => write!(f, "{side}headers"),
+            Self::Client => f.write_str("client"),
+            Self::Server => f.write_str("server"),
+            Self::Resource => f.write_str("resource"),
+            Self::Marker => f.write_str("marker"),
+            Self::Comment => f.write_str("comment"),
         }
     }
 }

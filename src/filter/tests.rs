@@ -12,6 +12,7 @@ fn request(url: &str) -> Request {
         version: Version::HTTP_11,
         headers: HeaderMap::from_iter([(http::header::COOKIE, HeaderValue::from_static("a=1; b=2"))]),
         content: Default::default(),
+        client: None,
     }
 }
 
@@ -29,7 +30,7 @@ fn term(field: Field, op: Op, wanted: &str) -> Filter {
 }
 
 fn at_request(request: &Request) -> View<'_> {
-    View { request, response: None, horizon: StageName::Request }
+    View::of(request, None, StageName::Request)
 }
 
 #[test]
@@ -130,7 +131,7 @@ proptest! {
     fn denial_swaps_all_and_any(filters in prop::collection::vec(any_filter(), 1..4), response_seen: bool) {
         let (request, answer) = (request("https://shop.test/a?a=b"), response(200));
         let response = response_seen.then_some(&answer);
-        let view = View { request: &request, response, horizon: StageName::Response };
+        let view = View::of(&request, response, StageName::Response);
         let denied = filters.iter().cloned().map(|f| Filter::Not(Box::new(f))).collect();
         let left = Filter::Not(Box::new(Filter::All(filters))).matches(&view);
         let right = Filter::Any(denied).matches(&view);
@@ -142,8 +143,8 @@ proptest! {
     #[test]
     fn knowing_more_never_changes_a_decided_truth(filter in any_filter()) {
         let (request, answer) = (request("https://shop.test/a?a=b"), response(200));
-        let early = filter.matches(&View { request: &request, response: None, horizon: StageName::Response });
-        let late = filter.matches(&View { request: &request, response: Some(&answer), horizon: StageName::Response });
+        let early = filter.matches(&View::of(&request, None, StageName::Response));
+        let late = filter.matches(&View::of(&request, Some(&answer), StageName::Response));
         if !matches!(early, Truth::Unknown(_)) {
             prop_assert_eq!(early, late);
         }
@@ -159,5 +160,122 @@ proptest! {
         if only_terms && filter.matches(&view) == Truth::Yes {
             prop_assert!(!filter.explain(&view).to_string().contains("wanted"));
         }
+    }
+}
+
+/// The expressions that mitmproxy's own filters were asked with, and what it answered, see `tests/data`.
+#[derive(Debug)]
+struct Case {
+    id: String,
+    request: Request,
+    response: Option<Response>,
+    marks: [String; 4],
+}
+
+fn headers(said: &serde_json::Value) -> HeaderMap {
+    let pairs = said.as_array().into_iter().flatten().map(|pair| {
+        let name = http::HeaderName::from_bytes(pair[0].as_str().expect("a name").as_bytes()).expect("a name");
+        (name, HeaderValue::from_bytes(pair[1].as_str().expect("a value").as_bytes()).expect("a value"))
+    });
+    let mut all = HeaderMap::new();
+    pairs.for_each(|(name, value)| {
+        all.append(name, value);
+    });
+    all
+}
+
+fn case(said: &serde_json::Value) -> Case {
+    let text = |key: &str| said[key].as_str().unwrap_or_default().to_owned();
+    let body = |key: &str| crate::flow::Content::Read(text(key).into());
+    let mut request = request(&text("url").replace(' ', "%20"));
+    request.method = text("method").parse().expect("a method");
+    request.headers = headers(&said["req_headers"]);
+    request.content = body("req_body");
+    request.client = Some(([127, 0, 0, 1], 22).into());
+    let response = said["status"].as_u64().map(|status| {
+        let mut response = response(u16::try_from(status).expect("a status"));
+        response.headers = headers(&said["res_headers"]);
+        response.content = body("res_body");
+        response
+    });
+    Case { id: text("id"), request, response, marks: ["error", "replay", "marked", "comment"].map(text) }
+}
+
+impl Case {
+    fn view(&self) -> View<'_> {
+        let [error, replay, marker, comment] = &self.marks;
+        let marks = Marks {
+            failed: !error.is_empty(),
+            replayed_request: replay == "request",
+            replayed_response: replay == "response",
+            marker,
+            comment,
+        };
+        let horizon = if self.response.is_some() { StageName::Response } else { StageName::Request };
+        View { marks, ..View::of(&self.request, self.response.as_ref(), horizon) }
+    }
+}
+
+/// Where we differ from mitmproxy, and why. Everything else is the same, expression by expression.
+const DIFFERENCES: [(&str, &str); 14] = [
+    ("~c 2..", "means status 2 and a URL of two characters: refused"),
+    ("~u a(b)", "means ~u a & ~u b: refused"),
+    ("~u ajax and ~m GET", "searches the URL for `and`: refused"),
+    ("&", "searches the URL for `&`: refused"),
+    ("!", "searches the URL for `!`: refused"),
+    ("a & & b", "searches the URL for `&`: refused"),
+    ("a | | b", "searches the URL for `|`: refused"),
+    ("(~q)", "refused without need"),
+    ("~q&~s", "refused without need"),
+    ("~q| ~s", "refused without need"),
+    ("(~q | ~e)", "refused without need"),
+    ("!~a", "an asset's content-type knows no case"),
+    ("~dst address", "a flow goes to the host and port of its URL, not to what the table calls `address:22`"),
+    ("~dst :22", "the same"),
+];
+
+#[test]
+fn mitmproxy_answers_the_same() {
+    let table: serde_json::Value =
+        serde_json::from_str(include_str!("../../tests/data/mitmproxy-filters.json")).expect("JSON");
+    let flows: Vec<_> = table["flows"].as_array().expect("flows").iter().map(case).collect();
+    let mut wrong = Vec::new();
+    for said in table["cases"].as_array().expect("cases") {
+        let expression = said["expr"].as_str().expect("an expression");
+        let theirs = said["matches"]
+            .as_array()
+            .map(|ids| ids.iter().map(|id| id.as_str().expect("an id").to_owned()).collect::<Vec<_>>());
+        let ours = expression.parse::<Filter>().ok().map(|filter| {
+            let hits = flows.iter().filter(|flow| filter.matches(&flow.view()) == Truth::Yes);
+            hits.map(|flow| flow.id.clone()).collect::<Vec<_>>()
+        });
+        let differs = DIFFERENCES.iter().any(|(different, _)| *different == expression);
+        if (ours != theirs) != differs {
+            wrong.push(format!("{expression}\n  theirs {theirs:?}\n  ours   {ours:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn a_bad_filter_is_told_with_its_column() {
+    for (expression, column, what) in [
+        ("~c 2..", 4, "`~c` takes one status"),
+        ("~u a(b)", 5, "must be in quotes: `~u \"a(b)\"`"),
+        ("~u ajax and ~m GET", 9, "write `&`, `|` or `!`"),
+        ("a & & b", 5, "an operator without something before it"),
+        ("~U ajax", 1, "there is no operator `~U`; there are ~a ~all"),
+        ("~u", 3, "`~u` wants a regex"),
+        ("~u (a|b)", 4, "one with parentheses goes in quotes"),
+        ("~u [", 4, "unclosed character class"),
+        ("(~q", 4, "a parenthesis is not closed"),
+        ("~q )", 4, "this parenthesis closes none"),
+        ("~u 'x", 4, "this quote is not closed"),
+        ("", 1, "expected an expression"),
+        ("é & ~x", 5, "there is no operator `~x`"),
+    ] {
+        let error = expression.parse::<Filter>().expect_err(expression);
+        assert_eq!(error.column(), column, "{error}");
+        assert!(error.to_string().contains(what), "{error}");
     }
 }

@@ -5,6 +5,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use std::borrow::Cow;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The request of a flow, as the browser means it: the URL is absolute, whatever form it had on the wire.
@@ -16,6 +17,8 @@ pub struct Request {
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     pub(crate) content: Content,
+    /// The browser's end of the connection.
+    pub(crate) client: Option<SocketAddr>,
 }
 
 /// The answer of a flow.
@@ -73,7 +76,7 @@ impl Request {
         let (method, target) = (self.method.clone(), self.target.clone());
         let (path_and_query, version) = (self.path_and_query.clone(), self.version);
         let (headers, content) = (detached(&self.headers), self.content.clone());
-        Arc::new(Self { method, target, path_and_query, version, headers, content })
+        Arc::new(Self { method, target, path_and_query, version, headers, content, client: self.client })
     }
 
     /// What a browser asks when it follows a link, as far as the URL tells.
@@ -82,7 +85,7 @@ impl Request {
         let path_and_query = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
         let (target, version) = (Target::of(&uri)?, Version::HTTP_11);
         let (method, headers, content) = (Method::GET, HeaderMap::new(), Content::Streaming);
-        Some(Self { method, target, path_and_query, version, headers, content })
+        Some(Self { method, target, path_and_query, version, headers, content, client: None })
     }
 
     /// The method.

@@ -11,6 +11,7 @@ use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,6 +25,7 @@ pub(super) struct Connection {
     pub(super) origin: Option<Target>,
     pub(super) flushes: Arc<Flushes>,
     pub(super) reset: ResetSwitch,
+    pub(super) client: Option<SocketAddr>,
 }
 
 /// Serves a browser's connection to its end.
@@ -33,7 +35,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         return shared.trouble(Fault::from_error(FaultStage::Client, "TCP_NODELAY", &error));
     }
     let socket = Socket::new(stream);
-    let connection = Connection::new(&shared, None, socket.reset_switch());
+    let connection = Connection::new(&shared, None, socket.line());
     connection.http1(socket).await;
 }
 
@@ -53,20 +55,20 @@ pub(super) async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, tar
     socket.unread(seen);
     match spoken {
         Spoken::Tls => serve_tls(shared, socket, target).await,
-        Spoken::Http1 => Connection::new(&shared, Some(plain(target)), socket.reset_switch()).http1(socket).await,
-        Spoken::Http2 => Connection::new(&shared, Some(plain(target)), socket.reset_switch()).http2(socket).await,
+        Spoken::Http1 => Connection::new(&shared, Some(plain(target)), socket.line()).http1(socket).await,
+        Spoken::Http2 => Connection::new(&shared, Some(plain(target)), socket.line()).http2(socket).await,
         Spoken::Unknown => tunnel::opaque(&shared, socket, &target).await,
     }
 }
 
 async fn serve_tls(shared: Arc<Shared>, socket: Socket, target: Target) {
-    let reset = socket.reset_switch();
+    let line = socket.line();
     let accepted = match tls::accept(&shared, socket, &target.host).await {
         Ok(accepted) => accepted,
         Err(fault) => return shared.trouble(fault),
     };
     let host = accepted.server_name.unwrap_or(target.host);
-    let connection = Connection::new(&shared, Some(Target { tls: true, host, port: target.port }), reset);
+    let connection = Connection::new(&shared, Some(Target { tls: true, host, port: target.port }), line);
     if accepted.http2 {
         connection.http2(accepted.stream).await;
     } else {
@@ -79,8 +81,12 @@ fn plain(target: Target) -> Target {
 }
 
 impl Connection {
-    fn new(shared: &Arc<Shared>, origin: Option<Target>, reset: ResetSwitch) -> Arc<Self> {
-        Arc::new(Self { shared: Arc::clone(shared), origin, flushes: Arc::default(), reset })
+    fn new(
+        shared: &Arc<Shared>,
+        origin: Option<Target>,
+        (reset, client): (ResetSwitch, Option<SocketAddr>),
+    ) -> Arc<Self> {
+        Arc::new(Self { shared: Arc::clone(shared), origin, flushes: Arc::default(), reset, client })
     }
 
     async fn http1<S>(self: Arc<Self>, io: S)

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, StatusCode, Version};
 use hyper::body::Incoming;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -37,7 +38,7 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
         return Ok(connection.own_answer(StatusCode::NOT_FOUND, "", None));
     }
     let upgrade = hop::upgrade(request.headers()).cloned().map(|to| (to, hyper::upgrade::on(&mut request)));
-    let mut request = name(request, target);
+    let mut request = name(request, target, connection.client);
     let is_head = request.head.method == Method::HEAD;
     let ticket = Ticket::new(shared.journal.next_flow(), Arc::clone(&shared.gate));
     shared.journal.write(Event::Began { flow: ticket.flow(), request: request.head.record() });
@@ -116,7 +117,7 @@ fn not_a_server(connection: &Connection) -> String {
 }
 
 /// The request as the browser means it, whatever form it had on the wire.
-fn name(request: hyper::Request<Incoming>, target: Target) -> Message<Request> {
+fn name(request: hyper::Request<Incoming>, target: Target, client: Option<SocketAddr>) -> Message<Request> {
     let (parts, body) = request.into_parts();
     let path_and_query = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
     let mut headers = if parts.version == Version::HTTP_2 {
@@ -126,7 +127,7 @@ fn name(request: hyper::Request<Incoming>, target: Target) -> Message<Request> {
     };
     hop::join_cookies(&mut headers);
     let (method, version, content) = (parts.method, parts.version, Content::Streaming);
-    let head = Request { method, target, path_and_query, version, headers, content };
+    let head = Request { method, target, path_and_query, version, headers, content, client };
     Message { head, body: Source::stream(body), extensions: parts.extensions }
 }
 

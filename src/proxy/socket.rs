@@ -2,6 +2,7 @@
 
 use super::delivery::Flushes;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,8 +27,9 @@ impl Socket {
         Self { stream, reset: ResetSwitch::default(), prefix: bytes::Bytes::new() }
     }
 
-    pub(super) fn reset_switch(&self) -> ResetSwitch {
-        Arc::clone(&self.reset)
+    /// What its flows need of it: how to reset it, and who is at the other end.
+    pub(super) fn line(&self) -> (ResetSwitch, Option<SocketAddr>) {
+        (Arc::clone(&self.reset), self.stream.peer_addr().ok())
     }
 
     /// Gives back bytes that were read already.

@@ -97,7 +97,7 @@ fn matched(rule: &Rule, exchange: &Exchange) -> bool {
 fn nearest<'a>(rule: &Rule, exchanges: &'a [Exchange]) -> Option<(&'a Exchange, String)> {
     let explained = exchanges.iter().map(|exchange| {
         let response = exchange.response.as_deref();
-        let view = View { request: &exchange.request, response, horizon: rule.stage };
+        let view = View::of(&exchange.request, response, rule.stage);
         (exchange, rule.filter.explain(&view))
     });
     let nearest = explained.max_by(|(_, a), (_, b)| a.nearness().cmp(&b.nearness()))?;
