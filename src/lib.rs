@@ -49,13 +49,16 @@ mod report;
 mod verbs;
 
 pub use browser::{Browser, BrowserError, BrowserKind, Settled};
-pub use desk::AbortKind;
+pub use desk::{AbortKind, Editable};
 pub use filter::{Filter, FilterError};
 pub use fixture::{Client, Config, Fixture, Mitm, Setup};
 pub use flow::{Exchange, Fault, FaultStage, FlowId, Outcome, Place, Request, Response, Stage, Target};
 pub use proxy::Upstream;
 pub use report::{Failure, TestError, TestResult};
-pub use verbs::{Delivery, Ends, Held, Hold, IntoAnswer, Rule, Verbs, Watch};
+pub use verbs::{Delivery, Ends, File, Held, Hold, HostHeader, IntoAnswer, Rule, Verbs, Watch, file};
+
+/// JSON as it is written, from `serde_json`: `respond!(path == "/cart", json!({"items": []}))`.
+pub use serde_json::json;
 
 /// Turns an `async fn` into a test whose arguments are [`Fixture`]s, set up in their order and torn down in reverse.
 ///
@@ -91,18 +94,24 @@ pub use holdup_macros::mitm_test;
 ///
 /// ```text
 /// FILTER := OR      OR := AND ("||" AND)*      AND := UNARY ("&&" UNARY)*
-/// UNARY  := "!" UNARY | "(" FILTER ")" | FIELD OP VALUE
-/// OP     := ~ !~ == != contains < <= > >=
-/// FIELD  := url scheme host port path query("k") method header("k") cookie("k") body content_type status
+/// UNARY  := "!" UNARY | "(" FILTER ")" | FIELD OP VALUE | FLAG | "mitmproxy's spelling"
+/// OP     := ~ !~ == != contains < <= > >= in
+/// FIELD  := url scheme host port path query("k") method header("k") headers cookie("k") body json("/pointer") form("k")
+///           operation content_type size status resource client server
+/// FLAG   := asset websocket navigation answered unanswered
 /// ```
 ///
 /// `~` searches a regex, unanchored and case-sensitive (`(?i)` otherwise). `!=` and `!~` deny every value that a field has.
-/// `<` and its kin are for `port` and `status`. `request.` or `response.` before `header`, `body` and `content_type` picks a
-/// side; without it, either side that has been seen counts. A body is compared with its content-encoding undone, and read
+/// `<` and its kin, and `in 200..300`, are for `port`, `size` and `status`. `request.` or `response.` before `header`, `headers`,
+/// `body`, `json`, `size` and `content_type` picks a side; without it, either side that has been seen counts. `operation` is
+/// that of GraphQL, `resource` what the browser wants it for (`"document"`, `"script"`, `"xhr"`, ..). A body is compared with its content-encoding undone, and read
 /// only if the filter hangs on it.
 ///
 /// A value is a literal, a path (`host == HOST`), or any expression in braces (`url ~ {pattern}`). A method may be written
 /// bare. Mistakes are told when the test is compiled.
+///
+/// A string is a filter as mitmproxy spells it: `hold!("~u /ajax & ~m POST")`. It is read when the test runs; see
+/// [`Filter::from_str`](Filter#impl-FromStr-for-Filter) for the differences.
 ///
 /// ```
 /// use holdup::prelude::*;
@@ -173,8 +182,8 @@ pub use holdup_macros::delay;
 /// ```
 pub use holdup_macros::abort;
 
-/// Answers in the upstream's place: `respond!(F, 503)`, `respond!(F, (200, "body"))`, or any [`http::Response`]. Gives a
-/// [`Rule`].
+/// Answers in the upstream's place: `respond!(F, 503)`, `respond!(F, (200, "body"))`, `respond!(F, json!({"a": 1}))`,
+/// `respond!(F, file("page.html"))`, or any [`http::Response`]. Gives a [`Rule`].
 ///
 /// The answer passes the rules of the response like any other, so it can be held.
 ///
@@ -201,6 +210,9 @@ pub use holdup_macros::replace;
 /// done again; the charset is kept. A body that is no text in its charset stays as it is. `rewrite!(request: ..)` rewrites
 /// what the browser sends. Bodies of more than 16 MiB fail the flow, and the test.
 ///
+/// `rewrite!(F, header("x") => "value")` sets a header of the answer (of the request with `request:`), `=> none` removes it.
+/// `rewrite!(F, url("^/v1/") => "/v2/")` rewrites path and query before the upstream is asked.
+///
 /// ```
 /// # use holdup::prelude::*;
 /// # #[mitm_test] async fn main(client: Client) -> TestResult {
@@ -211,13 +223,49 @@ pub use holdup_macros::replace;
 /// ```
 pub use holdup_macros::rewrite;
 
+/// Sends matching requests elsewhere: `redirect!(F, "https://staging.test")`. Gives a [`Rule`].
+///
+/// Path and query are kept, unless the URL has a path of its own; one that ends in `/` is put before the old path. The `host`
+/// header names the new host, unless `, keep_host` is added. The browser never hears of it: what it sees keeps its URL.
+///
+/// ```
+/// # use holdup::prelude::*;
+/// # #[mitm_test] async fn main(client: Client) -> TestResult {
+/// redirect!(host == "shop.test", "https://staging.test/v2/");
+/// respond!(host == "staging.test" && path == "/v2/cart", (200, "staging"));
+/// assert_eq!(client.get("https://shop.test/cart").send().await?.text().await?, "staging");
+/// # Ok(()) }
+/// ```
+pub use holdup_macros::redirect;
+
+/// Changes matching flows by code: `edit!(F, |request| ..)`, `edit!(response: F, |response| ..)`, or with an async closure.
+/// Gives a [`Rule`].
+///
+/// The body is read first (up to 16 MiB), with its content-encoding undone. Code that panics fails the flow, and the test.
+///
+/// ```
+/// # use holdup::prelude::*;
+/// # #[mitm_test] async fn main(client: Client) -> TestResult {
+/// respond!(host == "shop.test", (200, "the cat"));
+/// edit!(response: host == "shop.test", |response| {
+///     let louder = response.body().map(|body| body.to_ascii_uppercase());
+///     response.set_body(louder.unwrap_or_default());
+/// });
+/// edit!(path == "/old", async |request| request.set_path_and_query("/new"));
+/// assert_eq!(client.get("https://shop.test/").send().await?.text().await?, "THE CAT");
+/// # Ok(()) }
+/// ```
+pub use holdup_macros::edit;
+
 /// What a test needs: `use holdup::prelude::*;`
 pub mod prelude {
     pub use crate::{
         AbortKind, Browser, BrowserKind, Client, Delivery, Exchange, Failure, Fixture, Held, Hold, Mitm, Outcome,
         Request, Response, Rule, Setup, TestResult, Upstream, Watch,
     };
-    pub use crate::{abort, delay, filter, hold, mitm_test, replace, respond, rewrite, watch};
+    pub use crate::{
+        abort, delay, edit, file, filter, hold, json, mitm_test, redirect, replace, respond, rewrite, watch,
+    };
 }
 
 /// The README's examples compile.

@@ -1,6 +1,7 @@
 //! What the macros expand to. Not part of the public interface: it may change with any version.
 
 pub use crate::browser::BrowserKind;
+pub use crate::desk::AnyEdit;
 pub use crate::filter::{Field, Filter, Flag, Op, Side};
 pub use crate::fixture::{TestOutcome, TestSpec, run, set_up};
 pub use crate::flow::Place;

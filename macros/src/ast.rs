@@ -48,11 +48,14 @@ pub(crate) enum Op {
     AtMost,
     Greater,
     AtLeast,
+    In,
 }
 
 pub(crate) enum Value {
     Text(LitStr),
     Number(i64, Span),
+    /// `200..300`, as it is written without spaces.
+    Range(String, Span),
     /// `{expression}`, a path, or any other literal.
     Expr(Expr),
 }

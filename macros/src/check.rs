@@ -71,6 +71,16 @@ fn value(term: &Term, field: &Field) -> Result<()> {
         return Err(Error::new(term.op_span, message));
     }
     match (&term.value, field.kind, term.op) {
+        (Value::Range(_, span), _, op) if op != Op::In => {
+            Err(Error::new(*span, "a range goes with `in`: `status in 200..300`"))
+        }
+        (Value::Range(range, span), Kind::Number, _) if is_empty(range) => {
+            Err(Error::new(*span, format!("nothing is in {range}")))
+        }
+        (Value::Range(_, span), Kind::Text, _) => Err(Error::new(*span, format!("`{}` is no number", field.name))),
+        (Value::Text(_) | Value::Number(..), _, Op::In) => {
+            Err(Error::new(term.op_span, "`in` wants a range: `status in 200..300`"))
+        }
         (Value::Text(text), _, Op::Matches | Op::MatchesNot) => regex(text, field),
         (Value::Text(text), _, Op::Equals | Op::Differs) if field.name == "resource" => resource(text),
         (Value::Text(text), Kind::Number, op) if op != Op::Contains => {
@@ -83,6 +93,14 @@ fn value(term: &Term, field: &Field) -> Result<()> {
             Err(Error::new(*span, format!("`{}` is text: put quotes around this", field.name)))
         }
         _ => Ok(()),
+    }
+}
+
+fn is_empty(range: &str) -> bool {
+    let number = |text: &str| text.parse::<i64>().unwrap_or_default();
+    match range.split_once("..=") {
+        Some((from, to)) => number(from) > number(to),
+        None => range.split_once("..").is_some_and(|(from, to)| number(from) >= number(to)),
     }
 }
 

@@ -48,6 +48,7 @@ impl Term {
         match &self.value {
             Value::Text(text) => quote!(#text),
             Value::Number(number, _) => quote!(&#number),
+            Value::Range(range, _) => quote!(#range),
             Value::Expr(expr) => match bare_name(expr) {
                 Some(name) if field == "method" && METHODS.contains(&name.as_str()) => quote!(#name),
                 _ if matches!(expr, syn::Expr::Path(_)) => quote!((&#expr)),
@@ -95,6 +96,7 @@ impl ToTokens for Op {
                 Self::AtMost => "AtMost",
                 Self::Greater => "Greater",
                 Self::AtLeast => "AtLeast",
+                Self::In => "In",
             }
         );
         tokens.extend(quote!(::holdup::__private::Op::#name));

@@ -85,7 +85,7 @@ pub(crate) const RESOURCES: [&str; 19] = [
     "websocket",
 ];
 
-pub(crate) const FIELDS: [Field; 18] = [
+pub(crate) const FIELDS: [Field; 22] = [
     text("url", "Url"),
     text("scheme", "Scheme"),
     text("host", "Host"),
@@ -99,6 +99,10 @@ pub(crate) const FIELDS: [Field; 18] = [
     Field { sided: true, ..text("content_type", "ContentType") },
     Field { kind: Kind::Number, of_response: true, ..text("status", "Status") },
     Field { sided: true, ..text("headers", "Headers") },
+    Field { kind: Kind::Number, sided: true, ..text("size", "Size") },
+    Field { keyed: true, sided: true, ..text("json", "Json") },
+    Field { keyed: true, ..text("form", "Form") },
+    text("operation", "Operation"),
     text("resource", "Resource"),
     text("client", "Client"),
     text("server", "Server"),

@@ -60,6 +60,18 @@ pub fn rewrite(input: TokenStream) -> TokenStream {
     verb::rewrite(input.into()).into()
 }
 
+/// Sends matching requests elsewhere. See `holdup::redirect`.
+#[proc_macro]
+pub fn redirect(input: TokenStream) -> TokenStream {
+    verb::redirect(input.into()).into()
+}
+
+/// Changes matching flows by code. See `holdup::edit`.
+#[proc_macro]
+pub fn edit(input: TokenStream) -> TokenStream {
+    verb::edit(input.into()).into()
+}
+
 /// Turns an `async fn` into a test with fixtures. See `holdup::mitm_test`.
 #[proc_macro_attribute]
 pub fn mitm_test(options: TokenStream, function: TokenStream) -> TokenStream {

@@ -3,7 +3,7 @@
 use crate::ast::{Filter, Op, Stage, Staged, Term, Value};
 use crate::fields;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Expr, Ident, Lit, LitStr, Result, Token, braced, parenthesized, token};
+use syn::{Error, Expr, Ident, Lit, LitInt, LitStr, Result, Token, braced, parenthesized, token};
 
 impl Parse for Staged {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -145,10 +145,14 @@ fn operator(input: ParseStream<'_>, field: &Ident) -> Result<Op> {
             return Ok(Op::Contains);
         }
     }
+    if input.peek(Token![in]) {
+        input.parse::<Token![in]>()?;
+        return Ok(Op::In);
+    }
     if input.peek(Token![=]) {
         return Err(input.error("`=` compares nothing here; write `==`"));
     }
-    let message = format!("expected an operator after `{field}`: ~ !~ == != contains < <= > >=");
+    let message = format!("expected an operator after `{field}`: ~ !~ == != contains < <= > >= in");
     Err(if input.is_empty() { Error::new(field.span(), message) } else { input.error(message) })
 }
 
@@ -162,6 +166,7 @@ impl Parse for Value {
         if input.peek(Lit) {
             return match input.parse()? {
                 Lit::Str(text) => Ok(Self::Text(text)),
+                Lit::Int(number) if input.peek(Token![..]) || input.peek(Token![..=]) => range(&number, input),
                 Lit::Int(number) => Ok(Self::Number(number.base10_parse()?, number.span())),
                 other => Err(Error::new(other.span(), "expected a string or a number")),
             };
@@ -171,6 +176,19 @@ impl Parse for Value {
         }
         Err(expected(input, "expected a value: a literal, a path, or `{expression}`"))
     }
+}
+
+fn range(from: &LitInt, input: ParseStream<'_>) -> Result<Value> {
+    let number = |literal: &LitInt| literal.base10_parse::<i64>();
+    let dots = if input.peek(Token![..=]) {
+        input.parse::<Token![..=]>()?;
+        "..="
+    } else {
+        input.parse::<Token![..]>()?;
+        ".."
+    };
+    let to: LitInt = input.parse().map_err(|error| Error::new(error.span(), "a range has an end: `200..300`"))?;
+    Ok(Value::Range(format!("{}{dots}{}", number(from)?, number(&to)?), from.span()))
 }
 
 /// An error at the next token; under the whole macro when there is none.

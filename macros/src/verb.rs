@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Error, Expr, Ident, Lit, LitInt, LitStr, Result, Token, braced, token};
+use syn::{Error, Expr, Ident, Lit, LitInt, LitStr, Result, Token, braced, parenthesized, token};
 
 pub(crate) fn filter(input: TokenStream) -> TokenStream {
     or_error(
@@ -81,20 +81,145 @@ pub(crate) fn replace(input: TokenStream) -> TokenStream {
 }
 
 pub(crate) fn rewrite(input: TokenStream) -> TokenStream {
-    // What is rewritten is what the browser gets, unless the request is named.
-    verb(input, "rewrite", Stage::Response, |input| {
-        comma(input, "what becomes what: `\"the\" => \"teh\"`")?;
-        if input.peek(LitStr) {
-            check::pattern_parses(&input.fork().parse()?)?;
+    or_error(parse_rewrite.parse2(input))
+}
+
+fn parse_rewrite(input: ParseStream<'_>) -> Result<TokenStream> {
+    const WHAT: &str = "what becomes what: `\"the\" => \"teh\"`, or `header(\"x\") => \"..\"`";
+    let Staged { stage, filter } = input.parse()?;
+    comma(input, WHAT)?;
+    // What is rewritten is what the browser gets, unless the request is named; a URL is the request's.
+    let part = part(input)?;
+    let usual = if matches!(part, Part::Url(_)) { Stage::Request } else { Stage::Response };
+    if let (Part::Url(pattern), Some((Stage::Response, span))) = (&part, stage) {
+        let _ = pattern;
+        return Err(Error::new(span, "only a request has a URL: write no stage, or `request:`"));
+    }
+    let stage = stage.map_or(usual, |(stage, _)| stage);
+    check::filter(&filter, Some(stage))?;
+    if !input.peek(Token![=>]) {
+        return Err(parse::expected(input, "after the pattern comes what it becomes: `\"the\" => \"teh\"`"));
+    }
+    input.parse::<Token![=>]>()?;
+    let with: Expr = input.parse()?;
+    end(input)?;
+    let text = |expr: &Expr| quote!(&(#expr));
+    let verbs = quote!(::holdup::__private::Verbs::ambient("rewrite!"));
+    Ok(match part {
+        Part::Text(pattern) => {
+            let pattern = quote!({ let pattern = &(#pattern); ::core::convert::AsRef::<str>::as_ref(pattern) });
+            quote!(#verbs.rewrite::<#stage>(#filter, #pattern, #with))
         }
-        let pattern: Expr = input.parse()?;
-        if !input.peek(Token![=>]) {
-            return Err(parse::expected(input, "after the pattern comes what it becomes: `\"the\" => \"teh\"`"));
+        Part::Url(pattern) => {
+            let (pattern, with) = (text(&pattern), text(&with));
+            quote!(#verbs.rewrite_url(#filter, #pattern, #with))
         }
-        input.parse::<Token![=>]>()?;
-        let with: Expr = input.parse()?;
-        Ok(quote!({ let pattern = &(#pattern); ::core::convert::AsRef::<str>::as_ref(pattern) }, #with))
+        Part::Header(name) => {
+            let (name, value) = (text(&name), text(&with));
+            match &with {
+                Expr::Path(path) if path.path.is_ident("none") => {
+                    quote!(#verbs.remove_header::<#stage>(#filter, #name))
+                }
+                _ => quote!(#verbs.rewrite_header::<#stage>(#filter, #name, #value)),
+            }
+        }
     })
+}
+
+/// What `rewrite!` rewrites.
+enum Part {
+    /// The text of the body, where this pattern matches.
+    Text(Expr),
+    /// Path and query.
+    Url(Expr),
+    Header(Expr),
+}
+
+fn part(input: ParseStream<'_>) -> Result<Part> {
+    if input.peek(LitStr) {
+        check::pattern_parses(&input.fork().parse()?)?;
+    }
+    let name = if input.peek2(token::Paren) { input.fork().parse::<Ident>().ok() } else { None };
+    match name.map(|name| name.to_string()).as_deref() {
+        Some(what @ ("header" | "url")) => {
+            input.parse::<Ident>()?;
+            let inner;
+            parenthesized!(inner in input);
+            if what == "header" {
+                return Ok(Part::Header(inner.parse()?));
+            }
+            if inner.peek(LitStr) {
+                check::pattern_parses(&inner.fork().parse()?)?;
+            }
+            Ok(Part::Url(inner.parse()?))
+        }
+        _ => Ok(Part::Text(input.parse()?)),
+    }
+}
+
+pub(crate) fn redirect(input: TokenStream) -> TokenStream {
+    let parse = |input: ParseStream<'_>| {
+        let Staged { stage, filter } = input.parse()?;
+        if let Some((Stage::Response, span)) = stage {
+            return Err(Error::new(span, "a response is there already: redirect! acts on the request"));
+        }
+        check::filter(&filter, Some(Stage::Request))?;
+        comma(input, "where to: `\"https://staging.test\"`")?;
+        let to: Expr = input.parse()?;
+        let mut host = quote!(::holdup::HostHeader::Follows);
+        if input.peek(Token![,]) && input.peek2(Ident) {
+            input.parse::<Token![,]>()?;
+            let option: Ident = input.parse()?;
+            if option != "keep_host" {
+                return Err(Error::new(option.span(), "unknown option; there is `keep_host`"));
+            }
+            host = quote!(::holdup::HostHeader::Kept);
+        }
+        end(input)?;
+        Ok(quote!(::holdup::__private::Verbs::ambient("redirect!").redirect(#filter, &(#to), #host)))
+    };
+    or_error(parse.parse2(input))
+}
+
+pub(crate) fn edit(input: TokenStream) -> TokenStream {
+    let parse = |input: ParseStream<'_>| {
+        let Staged { stage, filter } = input.parse()?;
+        let stage = stage.map_or(Stage::Request, |(stage, _)| stage);
+        check::filter(&filter, Some(stage))?;
+        comma(input, "the change: `|request| request.set_method(..)`")?;
+        let change: Expr = input.parse()?;
+        end(input)?;
+        let verbs = quote!(::holdup::__private::Verbs::ambient("edit!"));
+        let Expr::Closure(closure) = &change else {
+            return Ok(quote!(#verbs.edit::<#stage>(#filter, #change)));
+        };
+        let [pattern] = closure.inputs.iter().collect::<Vec<_>>()[..] else {
+            let message = "the change takes one argument: the request, or the response at `response:`";
+            return Err(Error::new(closure.inputs.span(), message));
+        };
+        let mut closure = closure.clone();
+        // A closure with a type of its own keeps it.
+        if !matches!(pattern, syn::Pat::Type(_)) {
+            let typed = syn::parse2(quote!(|#pattern: &mut #stage| ()))?;
+            let typed: syn::ExprClosure = typed;
+            closure.inputs = typed.inputs;
+        }
+        if closure.asyncness.is_none() {
+            return Ok(quote!(#verbs.edit::<#stage>(#filter, #closure)));
+        }
+        // No bound can say that what an async closure gives may go to another thread; here its type is known.
+        Ok(quote!({
+            let change = ::std::sync::Arc::new(#closure);
+            #verbs.edit_async::<#stage>(#filter, move |mut head: #stage| {
+                let change = ::std::sync::Arc::clone(&change);
+                ::std::boxed::Box::pin(async move {
+                    (*change)(&mut head).await;
+                    head
+                })
+            })
+        }))
+    };
+    or_error(parse.parse2(input))
 }
 
 /// Any verb whose method takes the stage as its type, the filter, and perhaps an argument.

@@ -1,9 +1,12 @@
 //! The ledger: which rules are open, which flows are parked and by whom. A pure state machine: no lock, no clock, no
 //! waiting. [`proxy::gate`](crate::proxy) is its door for flows, [`verbs`](crate::verbs) its door for tests.
 
+mod edit;
 mod rule;
 mod rule_set;
 
+pub(crate) use edit::Edit;
+pub use edit::{AnyEdit, Editable};
 pub use rule::AbortKind;
 pub(crate) use rule::{Action, Rule, RuleSpec};
 pub(crate) use rule_set::RuleSet;

@@ -1,5 +1,6 @@
 //! A rule: where it acts, on what, and how.
 
+use super::Edit;
 use crate::filter::Filter;
 use crate::flow::{Place, Request, Response, RuleId, StageName};
 use regex::Regex;
@@ -25,12 +26,14 @@ pub(crate) enum Action {
     Replace(PathBuf),
     /// Rewrites the decoded text of the body.
     Rewrite { pattern: Regex, with: String },
+    /// Changes it by code: that of the test, or that of a verb, which also says what it does.
+    Edit { edit: Edit, verb: &'static str, says: String, of_body: bool },
 }
 
 impl Action {
     /// Whether it changes what a cache may keep: then the browser must not be answered with "not modified".
     pub(crate) fn changes_body(&self) -> bool {
-        matches!(self, Self::Replace(_) | Self::Rewrite { .. })
+        matches!(self, Self::Replace(_) | Self::Rewrite { .. } | Self::Edit { of_body: true, .. })
     }
 
     fn verb(&self) -> &'static str {
@@ -42,12 +45,17 @@ impl Action {
             Self::Respond(_) => "respond!",
             Self::Replace(_) => "replace!",
             Self::Rewrite { .. } => "rewrite!",
+            Self::Edit { verb, .. } => verb,
         }
     }
 
     /// The stage that a verb means when none is written. What changes an answer acts on the answer.
     fn usual_stage(&self) -> StageName {
-        if self.changes_body() { StageName::Response } else { StageName::Request }
+        match self {
+            Self::Replace(_) | Self::Rewrite { .. } => StageName::Response,
+            Self::Edit { edit: Edit::Response(_), verb: "rewrite!", .. } => StageName::Response,
+            _ => StageName::Request,
+        }
     }
 }
 
@@ -122,6 +130,7 @@ impl fmt::Display for RuleSpec {
             Action::Respond(answer) => write!(f, ", {}", answer.status().as_u16())?,
             Action::Replace(file) => write!(f, ", {:?}", file.display().to_string())?,
             Action::Rewrite { pattern, with } => write!(f, ", {:?} => {with:?}", pattern.as_str())?,
+            Action::Edit { says, .. } => write!(f, ", {says}")?,
         }
         f.write_str(")")
     }

@@ -1,6 +1,6 @@
 //! What a filter can ask of a flow.
 
-use super::{Need, View};
+use super::{Need, View, reading};
 use crate::flow::{StageName, is_secret};
 use http::HeaderMap;
 use std::borrow::Cow;
@@ -44,6 +44,14 @@ pub enum Field {
     ContentType(Side),
     /// The answer's status.
     Status,
+    /// How many bytes the body has, as it is sent.
+    Size(Side),
+    /// What stands at a JSON pointer (RFC 6901) of the body: texts as they are, all else as JSON.
+    Json(Side, String),
+    /// A field of the form that the request sends (`application/x-www-form-urlencoded`).
+    Form(String),
+    /// The GraphQL operations that the request asks for, by name.
+    Operation,
     /// The header block: a line `name: value` for each header.
     Headers(Side),
     /// The address of the browser's end of the connection: `127.0.0.1:50123`.
@@ -66,7 +74,7 @@ pub(super) struct Found<'a> {
     pub(super) missing: Option<Need>,
 }
 
-const NOTHING: Need = Need { request_body: false, response_body: false, response: false };
+pub(super) const NOTHING: Need = Need { request_body: false, response_body: false, response: false };
 
 impl Field {
     /// The earliest stage at which there is a value.
@@ -75,6 +83,8 @@ impl Field {
             Self::Status
             | Self::Header(Side::Response, _)
             | Self::Headers(Side::Response)
+            | Self::Size(Side::Response)
+            | Self::Json(Side::Response, _)
             | Self::Body(Side::Response)
             | Self::ContentType(Side::Response) => StageName::Response,
             _ => StageName::Request,
@@ -83,7 +93,7 @@ impl Field {
 
     /// Whether its values are numbers, to compare by size.
     pub(super) fn is_number(&self) -> bool {
-        matches!(self, Self::Port | Self::Status)
+        matches!(self, Self::Port | Self::Status | Self::Size(_))
     }
 
     /// Whether its values must not be shown.
@@ -109,7 +119,11 @@ impl Field {
             Self::Status => from_response(view, |r| r.status.as_u16().to_string()),
             Self::Header(side, name) => headers(*side, name, view),
             Self::ContentType(side) => headers(*side, "content-type", view),
-            Self::Body(side) => bodies(*side, view),
+            Self::Body(side) => reading::bodies(*side, view),
+            Self::Size(side) => reading::sizes(*side, view),
+            Self::Json(side, pointer) => reading::json(*side, pointer, view),
+            Self::Form(key) => reading::form(key, view),
+            Self::Operation => reading::operations(view),
             Self::Headers(side) => blocks(*side, view),
             Self::Client => known(request.client.iter().map(|client| client.to_string().into()).collect()),
             Self::Server => one(format!("{}:{}", request.target.host, request.target.port)),
@@ -120,7 +134,7 @@ impl Field {
     }
 }
 
-fn known(values: Vec<Cow<'_, str>>) -> Found<'_> {
+pub(super) fn known(values: Vec<Cow<'_, str>>) -> Found<'_> {
     Found { values, missing: None }
 }
 
@@ -129,7 +143,7 @@ fn one<'a>(value: impl Into<Cow<'a, str>>) -> Found<'a> {
 }
 
 /// The need for a response, where the rule can wait for one.
-fn no_response(view: &View<'_>) -> Option<Need> {
+pub(super) fn no_response(view: &View<'_>) -> Option<Need> {
     (view.response.is_none() && view.horizon == StageName::Response).then_some(Need { response: true, ..NOTHING })
 }
 
@@ -182,26 +196,4 @@ fn block<'a>(headers: &HeaderMap) -> Cow<'a, str> {
 
 fn texts<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
     headers.get_all(name).into_iter().map(|value| String::from_utf8_lossy(value.as_bytes()))
-}
-
-fn bodies<'a>(side: Side, view: &View<'a>) -> Found<'a> {
-    let (mut values, mut need) = (Vec::new(), NOTHING);
-    if side != Side::Response {
-        match view.request.body() {
-            Some(bytes) => values.push(String::from_utf8_lossy(bytes)),
-            // Where the answer can be seen, an unqualified body means the answer's, and the request's if it happens to be
-            // known: waiting for the end of every upload would stop those that are streams.
-            None if side == Side::Either && view.horizon == StageName::Response => {}
-            None => need.request_body = true,
-        }
-    }
-    if side != Side::Request {
-        match view.response.map(crate::flow::Response::body) {
-            Some(Some(bytes)) => values.push(String::from_utf8_lossy(bytes)),
-            Some(None) => need.response_body = true,
-            None if no_response(view).is_some() => (need.response, need.response_body) = (true, true),
-            None => {}
-        }
-    }
-    Found { values, missing: (need != NOTHING).then_some(need) }
 }

@@ -8,6 +8,7 @@ mod field;
 mod flag;
 mod mitmproxy;
 mod print;
+mod reading;
 mod term;
 
 pub use field::{Field, Side};

@@ -49,7 +49,7 @@ impl Display for Term {
 impl Term {
     /// The wanted value as a literal of the language.
     pub(super) fn value(&self) -> String {
-        if self.field.is_number() && self.wanted.parse::<i64>().is_ok() {
+        if self.op == super::Op::In || (self.field.is_number() && self.wanted.parse::<i64>().is_ok()) {
             self.wanted.clone()
         } else {
             format!("{:?}", self.wanted)
@@ -72,6 +72,10 @@ impl Display for Field {
             Self::Body(side) => write!(f, "{side}body"),
             Self::ContentType(side) => write!(f, "{side}content_type"),
             Self::Status => f.write_str("status"),
+            Self::Size(side) => write!(f, "{side}size"),
+            Self::Json(side, pointer) => write!(f, "{side}json({pointer:?})"),
+            Self::Form(key) => write!(f, "form({key:?})"),
+            Self::Operation => f.write_str("operation"),
             Self::Headers(side) => write!(f, "{side}headers"),
             Self::Client => f.write_str("client"),
             Self::Server => f.write_str("server"),

@@ -3,6 +3,7 @@
 use super::{Field, Truth, View};
 use regex::Regex;
 use std::cmp::Ordering;
+use std::ops::RangeInclusive;
 
 /// How a term compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Op {
     Greater,
     /// `>=`
     AtLeast,
+    /// `in`: a number in a range, `200..300` or `200..=299`.
+    In,
 }
 
 impl Op {
@@ -42,6 +45,7 @@ impl Op {
             Self::AtMost => "<=",
             Self::Greater => ">",
             Self::AtLeast => ">=",
+            Self::In => "in",
         }
     }
 
@@ -63,6 +67,8 @@ pub struct Term {
     pub(super) wanted: String,
     regex: Option<Regex>,
     number: Option<i64>,
+    /// Of `in`, with both ends.
+    range: Option<RangeInclusive<i64>>,
 }
 
 impl PartialEq for Term {
@@ -82,12 +88,16 @@ impl Term {
             Op::Matches | Op::MatchesNot => Some(Regex::new(&wanted).map_err(|e| format!("bad regex in `~`: {e}"))?),
             _ => None,
         };
-        let number = match (field.is_number() && regex.is_none(), wanted.parse()) {
+        let range = match op {
+            Op::In => Some(range(&wanted).ok_or_else(|| format!("`{wanted}` is no range: `200..300`, `200..=299`"))?),
+            _ => None,
+        };
+        let number = match (field.is_number() && regex.is_none() && range.is_none(), wanted.parse()) {
             (false, _) => None,
             (true, Ok(number)) => Some(number),
             (true, Err(_)) => return Err(format!("`{wanted}` is no number")),
         };
-        Ok(Self { field, op, wanted, regex, number })
+        Ok(Self { field, op, wanted, regex, number, range })
     }
 
     pub(super) fn matches(&self, view: &View<'_>) -> Truth {
@@ -105,6 +115,9 @@ impl Term {
     fn holds(&self, op: Op, value: &str) -> bool {
         if let Some(regex) = &self.regex {
             return regex.is_match(value);
+        }
+        if let Some(range) = &self.range {
+            return value.parse().is_ok_and(|value| range.contains(&value));
         }
         if op == Op::Contains {
             return value.contains(&self.wanted);
@@ -154,6 +167,16 @@ impl Term {
             many => many.iter().map(|value| shorten(value)).collect::<Vec<_>>().join(" and "),
         }
     }
+}
+
+/// `a..b` or `a..=b`.
+fn range(text: &str) -> Option<RangeInclusive<i64>> {
+    let (from, to) = text.split_once("..")?;
+    let from: i64 = from.trim().parse().ok()?;
+    Some(match to.strip_prefix('=') {
+        Some(to) => from..=to.trim().parse().ok()?,
+        None => from..=to.trim().parse::<i64>().ok()?.checked_sub(1)?,
+    })
 }
 
 /// A value as a report shows it: quoted, cut to a line.

@@ -163,6 +163,47 @@ proptest! {
     }
 }
 
+#[test]
+fn bodies_are_read_for_what_stands_in_them() {
+    let with = |kind: &'static str, body: &'static str| {
+        let mut request = request("https://shop.test/graphql");
+        request.headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
+        request.content = crate::flow::Content::Read(body.into());
+        request
+    };
+    let json = "application/json";
+    let json_side = |pointer: &str| Field::Json(Side::Request, pointer.to_owned());
+    for (request, field, wanted) in [
+        (with(json, r#"{"a": {"b": [1, "two"]}}"#), json_side("/a/b/1"), "two"),
+        (with(json, r#"{"a": {"b": [1, "two"]}}"#), json_side("/a/b/0"), "1"),
+        (with(json, r#"{"a": null}"#), json_side("/a"), "null"),
+        (with("application/x-www-form-urlencoded", "a=1&b=x+y%21"), Field::Form("b".into()), "x y!"),
+        (with(json, r#"{"operationName": "Cart", "query": "query Other {a}"}"#), Field::Operation, "Cart"),
+        (with(json, r#"{"query": "mutation Save($a: ID) { save }"}"#), Field::Operation, "Save"),
+        (with(json, r#"[{"operationName": "A"}, {"operationName": "B"}]"#), Field::Operation, "B"),
+        (request("https://shop.test/graphql?query=query%20Get%20%7Ba%7D"), Field::Operation, "Get"),
+        (with("text/plain", "12345"), Field::Size(Side::Request), "5"),
+    ] {
+        let filter = term(field, Op::Equals, wanted);
+        assert_eq!(filter.matches(&at_request(&request)), Truth::Yes, "{filter}");
+    }
+    let unnamed = with(json, r#"{"query": "{ cart { id } }"}"#);
+    assert_eq!(term(Field::Operation, Op::Contains, "").matches(&at_request(&unnamed)), Truth::No);
+    let unread = Request { content: Default::default(), ..with(json, "") };
+    assert!(matches!(term(Field::Operation, Op::Equals, "A").matches(&at_request(&unread)), Truth::Unknown(_)));
+}
+
+#[test]
+fn numbers_are_in_ranges() {
+    let (request, answer) = (request("https://shop.test:8080/"), response(299));
+    let view = View::of(&request, Some(&answer), StageName::Response);
+    for (range, wanted) in [("200..300", Truth::Yes), ("200..=298", Truth::No), ("299..=299", Truth::Yes)] {
+        let filter = term(Field::Status, Op::In, range);
+        assert_eq!(filter.matches(&view), wanted, "{filter}");
+        assert_eq!(filter.to_string(), format!("status in {range}"));
+    }
+}
+
 /// The expressions that mitmproxy's own filters were asked with, and what it answered, see `tests/data`.
 #[derive(Debug)]
 struct Case {

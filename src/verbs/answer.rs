@@ -83,3 +83,60 @@ impl IntoAnswer for Response {
         self
     }
 }
+
+impl IntoAnswer for serde_json::Value {
+    fn into_answer(self) -> Response {
+        (200, self).into_answer()
+    }
+}
+
+impl IntoAnswer for (u16, serde_json::Value) {
+    fn into_answer(self) -> Response {
+        answer(self.0, self.1.to_string().into(), Some("application/json"))
+    }
+}
+
+/// A file to answer with, made by [`file`].
+#[derive(Clone, Debug)]
+pub struct File {
+    body: Bytes,
+    kind: Option<&'static str>,
+}
+
+/// A local file as an answer: `respond!(path == "/", file("fixtures/page.html"))`. Its `content-type` follows from its name.
+/// Read now, not for each flow.
+///
+/// # Panics
+/// When it cannot be read.
+#[track_caller]
+pub fn file(path: impl AsRef<std::path::Path>) -> File {
+    let path = path.as_ref();
+    match std::fs::read(path) {
+        Ok(bytes) => File { body: bytes.into(), kind: kind_of(path) },
+        Err(error) => misuse(&format!("cannot read {:?}: {error}", path.display().to_string())),
+    }
+}
+
+impl IntoAnswer for File {
+    fn into_answer(self) -> Response {
+        answer(200, self.body, self.kind)
+    }
+}
+
+/// What a page is made of; a browser guesses the rest.
+fn kind_of(path: &std::path::Path) -> Option<&'static str> {
+    Some(match path.extension()?.to_str()? {
+        "html" | "htm" => "text/html; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "json" | "map" => "application/json",
+        "txt" => TEXT,
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "woff2" => "font/woff2",
+        "wasm" => "application/wasm",
+        _ => return None,
+    })
+}

@@ -104,7 +104,7 @@ impl Verbs {
     }
 
     #[track_caller]
-    fn rule(&self, stage: StageName, filter: Filter, action: Action) -> Rule {
+    pub(super) fn rule(&self, stage: StageName, filter: Filter, action: Action) -> Rule {
         Rule::new(Arc::clone(&self.0.gate), self.declare(stage, filter, action))
     }
 

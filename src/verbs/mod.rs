@@ -1,6 +1,7 @@
 //! What a test says, and what it gets for it: rules, holds, held flows, deliveries.
 
 mod answer;
+mod change;
 mod court;
 mod declare;
 mod delivery;
@@ -9,7 +10,8 @@ mod hold;
 mod rule;
 mod watch;
 
-pub use answer::IntoAnswer;
+pub use answer::{File, IntoAnswer, file};
+pub use change::HostHeader;
 pub(crate) use court::Court;
 pub use declare::Verbs;
 pub use delivery::{Delivery, Ends};

@@ -6,11 +6,11 @@
 mod support;
 
 mod basics;
+mod changes;
 mod failures;
 mod giving_up;
 mod holding;
 mod many;
-
 mod programs;
 mod trouble;
 mod verbs;

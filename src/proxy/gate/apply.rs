@@ -3,9 +3,12 @@
 use crate::flow::{Content, Fault, FaultStage, Response};
 use crate::proxy::body::{Head, Message, Source};
 use crate::proxy::content;
+use futures_util::FutureExt;
 use http::StatusCode;
 use http::header::{self, HeaderValue};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -60,6 +63,29 @@ pub(super) fn rewrite<H: Head>(message: &mut Message<H>, pattern: &regex::Regex,
         *message.head.content_mut() = Content::Edited(changed);
         message.settle_edits();
     }
+}
+
+/// Changes a message by code. A panic in it is told as the rule's fault, and cuts nobody else off.
+pub(super) async fn edit<H: Head + Clone>(
+    message: &mut Message<H>,
+    change: &(dyn Fn(H) -> Pin<Box<dyn Future<Output = H> + Send>> + Send + Sync),
+    of_body: bool,
+) -> Result<(), Fault> {
+    if of_body {
+        message.read().await?;
+    }
+    let head = message.head.clone();
+    let changed = catch_unwind(AssertUnwindSafe(|| change(head))).map(AssertUnwindSafe);
+    let changed = match changed {
+        Ok(changing) => changing.catch_unwind().await,
+        Err(panic) => Err(panic),
+    };
+    message.head = changed.map_err(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Fault::new(FaultStage::Rule, format!("the code of edit! panicked: {}", said.unwrap_or("(no text)")))
+    })?;
+    message.settle_edits();
+    Ok(())
 }
 
 /// Goes on this long after arrival. A client that leaves meanwhile drops the flow, and the wait with it.

@@ -1,9 +1,9 @@
 //! A flow walks past the rules, in the order of declaration.
 
 use super::Gate;
-use super::apply::{delay, made, replace, rewrite, rewrite_response};
+use super::apply::{delay, edit, made, replace, rewrite, rewrite_response};
 use super::park::Claimed;
-use crate::desk::{AbortKind, Action, Rule, RuleSet};
+use crate::desk::{AbortKind, Action, Edit, Rule, RuleSet};
 use crate::filter::Truth;
 use crate::flow::{Fault, Request, Response, StageName};
 use crate::proxy::body::Message;
@@ -86,6 +86,11 @@ impl Gate {
                     rewrite(message, pattern, with);
                     Ok(Next::Rule)
                 }
+                Action::Edit { edit: Edit::Request(change), of_body, .. } => {
+                    edit(message, &**change, *of_body).await?;
+                    Ok(Next::Rule)
+                }
+                Action::Edit { edit: Edit::Response(_), .. } => Ok(Next::Rule),
             },
         }
     }
@@ -139,6 +144,13 @@ impl Gate {
             Action::Respond(response) => return Ok(Next::Answer(made(response))),
             Action::Replace(file) => replace(message, file).await?,
             Action::Rewrite { pattern, with } => rewrite_response(message, pattern, with).await?,
+            Action::Edit { edit: Edit::Response(change), of_body, .. } => {
+                edit(message, &**change, *of_body).await?;
+                if *of_body {
+                    content::forbid_caching(&mut message.head.headers);
+                }
+            }
+            Action::Edit { edit: Edit::Request(_), .. } => {}
         }
         Ok(Next::Rule)
     }

@@ -10,6 +10,11 @@ async fn main(mitm: Mitm, mut _client: Client) -> Result<(), Box<dyn std::error:
     let _ = filter!(path ~ {pattern.as_str()} && method != POST && header("x") !~ "y" && cookie("c") contains "d");
     let _ = filter!(response.header("x") == "y" && request.content_type ~ "json" && body ~ "z");
     let _ = filter!(status == 200 || status < 300 && status > 100 && status <= 299);
+    let _ = filter!("~u /ajax & ~m POST" || (navigation && !websocket));
+    let _ = filter!(status in 200..300 && size in 0..=1024 && request.json("/a/0") == "x" && form("k") ~ "v");
+    let _ = filter!(operation == "Cart" && resource == "xhr" && request.headers ~ "(?im)^x-a: b" && client ~ "^127");
+    hold!("~u /x & ~m POST").optional().remove();
+    hold!(response: "~s ~c 500").optional().remove();
     hold!(response: status == 500,).optional().remove();
     let _ = watch!(path == "/x");
     delay!(path == "/x", 300ms).remove();
