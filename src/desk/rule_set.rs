@@ -1,6 +1,7 @@
 //! The open rules of one moment, found by host: ten thousand rules for other hosts cost a flow nothing.
 
 use super::Rule;
+use crate::flow::StageName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,6 +26,12 @@ impl RuleSet {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.any_host.is_empty() && self.by_host.is_empty()
+    }
+
+    /// Those that change the bodies of answers, in any order.
+    pub(crate) fn changing(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        let all = self.any_host.iter().chain(self.by_host.values().flatten());
+        all.filter(|rule| rule.stage == StageName::Response && rule.action.changes_body())
     }
 
     /// The rules that a flow to this host can match, in the order of declaration.

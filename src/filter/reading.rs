@@ -47,7 +47,7 @@ pub(super) fn sizes<'a>(side: Side, view: &View<'a>) -> Found<'a> {
             Some(size) => values.push(size.into()),
             // A request that says no length and is not chunked has no body.
             None if matches!(request.method().as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE") => {
-                values.push("0".into())
+                values.push("0".into());
             }
             None => need.request_body = true,
         }

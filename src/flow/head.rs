@@ -175,6 +175,13 @@ impl Request {
 }
 
 impl Response {
+    /// One with a text.
+    pub(crate) fn made(status: StatusCode, text: &'static str) -> Self {
+        let headers = [(http::header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))];
+        let (headers, content) = (HeaderMap::from_iter(headers), Content::Edited(Bytes::from_static(text.as_bytes())));
+        Self { status, version: Version::HTTP_11, headers, content }
+    }
+
     /// What the journal keeps of it.
     pub(crate) fn record(&self) -> Arc<Self> {
         let (status, version) = (self.status, self.version);

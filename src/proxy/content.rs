@@ -6,6 +6,7 @@ use bytes::Bytes;
 use encoding_rs::Encoding;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use regex::Regex;
+use std::borrow::Cow;
 use std::io::Read;
 
 /// What a proxy that has to read the body may let the server choose from.
@@ -60,13 +61,29 @@ fn read_up_to(
 /// Rewrites the text of a decoded body; none when nothing changed, when it is no text, or when its charset cannot say the
 /// new text.
 pub(super) fn rewrite(headers: &HeaderMap, body: &[u8], pattern: &Regex, with: &str) -> Option<Bytes> {
+    change_text(headers, body, |text| match pattern.replace_all(text, with) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(changed) => (changed != text).then_some(changed),
+    })
+}
+
+/// The text of a decoded body, as a browser would read it; none when it is no text.
+pub(super) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Cow<'a, str>> {
+    let (encoding, mark) = Encoding::for_bom(body).unwrap_or_else(|| (charset(headers, body), 0));
+    encoding.decode_without_bom_handling_and_without_replacement(&body[mark..])
+}
+
+/// Changes the text of a decoded body in its own charset; none when the change is none, when the body is no text, or when
+/// its charset cannot say the new text.
+pub(super) fn change_text(
+    headers: &HeaderMap,
+    body: &[u8],
+    change: impl FnOnce(&str) -> Option<String>,
+) -> Option<Bytes> {
     let (encoding, mark) = Encoding::for_bom(body).unwrap_or_else(|| (charset(headers, body), 0));
     let (mark, body) = body.split_at(mark);
     let text = encoding.decode_without_bom_handling_and_without_replacement(body)?;
-    let changed = pattern.replace_all(&text, with);
-    if changed == text {
-        return None;
-    }
+    let changed = change(&text)?;
     let mut bytes = mark.to_vec();
     bytes.extend(encode(encoding, &changed)?);
     Some(Bytes::from(bytes))

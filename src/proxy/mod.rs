@@ -11,6 +11,7 @@ mod gate;
 mod hop;
 mod http;
 mod listener;
+mod pins;
 mod sniff;
 mod socket;
 mod streams;

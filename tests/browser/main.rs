@@ -8,6 +8,7 @@ mod support;
 mod apart;
 mod examples;
 mod facts;
+mod hotfix;
 mod hygiene;
 mod knots;
 mod others;

@@ -136,8 +136,9 @@ async fn navigations_settle(browser: Browser, site: Site) -> TestResult {
 
 #[mitm_test]
 async fn a_strict_page_settles_and_notices_nothing(browser: Browser, site: Site) -> TestResult {
-    site.page(
+    site.page_with(
         "/strict",
+        &[("content-security-policy", "default-src 'none'; script-src 'nonce-it'; connect-src 'self'")],
         "<script nonce=it>
         const told = [fetch, setTimeout, XMLHttpRequest.prototype.send, Function.prototype.toString, WebSocket]
             .map(f => f.name + '|' + f.toString() + '|' + Function.prototype.toString.call(f));

@@ -15,13 +15,23 @@ use tokio::io::AsyncWriteExt;
 
 pub struct Site {
     pub address: SocketAddr,
-    pages: Arc<Mutex<BTreeMap<String, String>>>,
+    pages: Pages,
 }
+
+/// What is at each path: headers, and the body.
+type Pages = Arc<Mutex<BTreeMap<String, Page>>>;
+type Page = (Vec<(String, String)>, String);
 
 impl Site {
     /// From now on this is at that path. Every other path answers with its own name.
     pub fn page(&self, path: &str, html: &str) {
-        self.pages.lock().unwrap().insert(path.to_owned(), html_of(path, html));
+        self.page_with(path, &[], html);
+    }
+
+    /// The same, with headers.
+    pub fn page_with(&self, path: &str, headers: &[(&str, &str)], html: &str) {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.pages.lock().unwrap().insert(path.to_owned(), (headers, html_of(path, html)));
     }
 }
 
@@ -31,7 +41,7 @@ impl Fixture for Site {
         let address = listener.local_addr()?;
         cx.mitm().host("site.test", address);
         cx.mitm().host("other.test", address);
-        let pages = Arc::<Mutex<BTreeMap<String, String>>>::default();
+        let pages = Pages::default();
         let served = Arc::clone(&pages);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -54,7 +64,7 @@ fn html_of(path: &str, text: &str) -> String {
 
 fn answer(
     request: &mut Request<hyper::body::Incoming>,
-    pages: &BTreeMap<String, String>,
+    pages: &BTreeMap<String, Page>,
 ) -> http::Result<Response<Full<Bytes>>> {
     let path = request.uri().path();
     match path {
@@ -74,14 +84,10 @@ fn answer(
         Some((_, "css")) => "text/css",
         _ => "text/html; charset=utf-8",
     };
-    let html = pages.get(path).cloned().unwrap_or_else(|| format!("this is {path}"));
+    let (headers, html) = pages.get(path).cloned().unwrap_or_else(|| (vec![], format!("this is {path}")));
     let answer = Response::builder().header("content-type", kind);
     let answer = answer.header("access-control-allow-origin", "*").header("access-control-allow-headers", "*");
-    let answer = if path == "/strict" {
-        answer.header("content-security-policy", "default-src 'none'; script-src 'nonce-it'; connect-src 'self'")
-    } else {
-        answer
-    };
+    let answer = headers.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value));
     answer.body(Full::from(html))
 }
 

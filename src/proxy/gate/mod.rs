@@ -5,6 +5,7 @@
 mod apply;
 mod park;
 mod parked;
+mod unpin;
 mod walk;
 
 pub(crate) use parked::{Heads, HeldParts, Order, Verdict};
@@ -15,6 +16,7 @@ use crate::flow::{Fault, FlowId, Outcome, Place, RuleId};
 use crate::journal::{Event, Journal};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -25,6 +27,8 @@ pub(crate) struct Gate {
     pub(crate) journal: Arc<Journal>,
     state: Mutex<State>,
     changed: Notify,
+    /// Whether service workers may answer past the rules.
+    workers: AtomicBool,
     /// Set when the test has ended: nothing waits on.
     stopped: watch::Sender<bool>,
 }
@@ -54,7 +58,13 @@ pub(crate) type End = watch::Receiver<Option<Outcome>>;
 
 impl Gate {
     pub(crate) fn new(journal: Arc<Journal>) -> Self {
-        Self { journal, state: Mutex::default(), changed: Notify::new(), stopped: watch::Sender::new(false) }
+        Self {
+            journal,
+            state: Mutex::default(),
+            changed: Notify::new(),
+            workers: AtomicBool::new(false),
+            stopped: watch::Sender::new(false),
+        }
     }
 
     /// Opens a rule: in force when this returns.
@@ -73,6 +83,15 @@ impl Gate {
         self.stopped.send_replace(true);
         let parked = self.lock().desk.stop();
         self.let_go(parked, "released, since the test has ended");
+    }
+
+    /// From now on service workers are registered whatever rules there are.
+    pub(crate) fn let_workers(&self) {
+        self.workers.store(true, Ordering::Relaxed);
+    }
+
+    fn lets_workers(&self) -> bool {
+        self.workers.load(Ordering::Relaxed)
     }
 
     fn let_go(&self, parked: Vec<FlowId>, why: &'static str) {

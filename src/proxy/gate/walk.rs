@@ -3,12 +3,14 @@
 use super::Gate;
 use super::apply::{delay, edit, made, replace, rewrite, rewrite_response};
 use super::park::Claimed;
+use super::unpin;
 use crate::desk::{AbortKind, Action, Edit, Rule, RuleSet};
 use crate::filter::Truth;
 use crate::flow::{Fault, Request, Response, StageName};
 use crate::proxy::body::Message;
 use crate::proxy::content;
 use crate::proxy::delivery::Ticket;
+use http::StatusCode;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -54,6 +56,11 @@ impl Gate {
                 Next::Answer(answer) => pass = Pass::Answer(answer),
                 Next::Abort(kind) => pass = Pass::Abort(kind),
             }
+        }
+        if matches!(pass, Pass::On) && unpin::refuses_worker(&rules, &message.head) {
+            let why = "no service worker while rules change what the page loads; see Mitm::let_service_workers";
+            let refusal = Response::made(StatusCode::NOT_FOUND, why);
+            return Ok(if self.lets_workers() { pass } else { Pass::Answer(made(&refusal)) });
         }
         if matches!(pass, Pass::On) {
             // The rules of this moment: what was declared while the flow was parked will meet its answer.
@@ -109,17 +116,21 @@ impl Gate {
             Next::Answer(answer) => *message = *answer,
             Next::Abort(kind) => return Ok(Some(kind)),
         }
-        let (mut cut, mut answered) = (None, false);
+        let (mut cut, mut answered, mut changed) = (None, false, false);
         for rule in rules.for_host(&request.target.host).filter(|rule| rule.stage == StageName::Response) {
             let too_late = answered && matches!(rule.action, Action::Respond(_));
             if too_late || !still_asked(rule, cut.is_some()) || !response_matches(rule, request, message).await? {
                 continue;
             }
+            changed |= rule.action.changes_body();
             match self.act_on_response(rule, ticket, request, message, arrival).await? {
                 Next::Rule => {}
                 Next::Answer(answer) => (*message, answered) = (*answer, true),
                 Next::Abort(kind) => cut = Some(kind),
             }
+        }
+        if cut.is_none() {
+            unpin::unpin(&rules, request, message, changed).await?;
         }
         Ok(cut)
     }
@@ -183,6 +194,9 @@ async fn response_matches(rule: &Rule, request: &Request, message: &mut Message<
 /// Does to a request what rules at its response will need: a whole body instead of "not modified", and the request's
 /// own body where a filter looks at that.
 async fn prepare(rules: &RuleSet, host: &str, message: &mut Message<Request>) -> Result<(), Fault> {
+    if unpin::may_pin(rules, &message.head) {
+        content::ask_for_whole_body(&mut message.head.headers);
+    }
     for rule in rules.for_host(host).filter(|rule| rule.stage == StageName::Response) {
         let truth = rule.matches(&message.head, None);
         if truth == Truth::No {

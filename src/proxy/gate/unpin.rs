@@ -1,0 +1,58 @@
+//! Pages whose parts a rule changes: they must not insist on what those were.
+
+use crate::desk::{Action, RuleSet};
+use crate::filter::Truth;
+use crate::flow::{Content, Fault, Request, Response};
+use crate::proxy::body::Message;
+use crate::proxy::{content, pins};
+use http::StatusCode;
+
+/// A worker would answer for the proxy, with what it has kept.
+pub(super) fn refuses_worker(rules: &RuleSet, request: &Request) -> bool {
+    request.header("service-worker") == Some("script") && rules.changing().next().is_some()
+}
+
+/// Whether the answer to this request may be a page that must be looked at.
+pub(super) fn may_pin(rules: &RuleSet, request: &Request) -> bool {
+    matches!(request.header("sec-fetch-dest"), Some("document" | "iframe" | "frame"))
+        && rules.changing().next().is_some()
+}
+
+/// Takes the pins off what rules will change. `changed` says that a rule has changed the page itself.
+pub(super) async fn unpin(
+    rules: &RuleSet,
+    request: &Request,
+    message: &mut Message<Response>,
+    changed: bool,
+) -> Result<(), Fault> {
+    let is_html = message.head.header("content-type").is_some_and(|kind| kind.contains("html"));
+    if !is_html || message.head.status == StatusCode::NOT_MODIFIED || !may_pin(rules, request) {
+        return Ok(());
+    }
+    message.read().await?;
+    let (url, body) = (request.url(), message.head.content.bytes().cloned().unwrap_or_default());
+    let changes = |part: &str| is_changed(rules, part);
+    pins::unpin_links(&mut message.head.headers, &url, changes);
+    let unpinned = content::change_text(&message.head.headers, &body, |page| pins::unpin(page, &url, changes));
+    if let Some(unpinned) = &unpinned {
+        message.head.content = Content::Edited(unpinned.clone());
+        message.settle_edits();
+        content::forbid_caching(&mut message.head.headers);
+    }
+    if (changed || unpinned.is_some())
+        && let Some(page) = content::text(&message.head.headers.clone(), &unpinned.unwrap_or(body))
+    {
+        pins::allow(&mut message.head.headers, &page);
+    }
+    Ok(())
+}
+
+/// Whether what is at this URL will not be what it was. A replacement whose filter cannot tell yet may be.
+fn is_changed(rules: &RuleSet, url: &str) -> bool {
+    let Some(request) = Request::get(url) else { return false };
+    rules.changing().any(|rule| match rule.matches(&request, None) {
+        Truth::Yes => true,
+        Truth::No => false,
+        Truth::Unknown(_) => matches!(rule.action, Action::Replace(_)),
+    })
+}

@@ -1,0 +1,165 @@
+//! What pins a page to the bytes of its parts: subresource integrity, and the hashes of a content security policy. Where a
+//! rule changes a part, its pin is taken off; the rest stays pinned. Pure.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use once_cell::sync::Lazy;
+use regex::{Captures, Regex};
+use ring::digest::{SHA256, digest};
+use serde_json::Value;
+use url::Url;
+
+const INTEGRITY_POLICY: HeaderName = HeaderName::from_static("integrity-policy");
+
+static TAG: Lazy<Regex> =
+    Lazy::new(|| Regex::new(r#"(?is)<(?:script|link)\b(?:[^>"']|"[^"]*"|'[^']*')*>"#).expect("a constant"));
+static ADDRESS: Lazy<Regex> =
+    Lazy::new(|| Regex::new(r#"(?is)\s(?:src|href)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"#).expect("a constant"));
+static INTEGRITY: Lazy<Regex> =
+    Lazy::new(|| Regex::new(r#"(?is)\sintegrity\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+)"#).expect("a constant"));
+static BASE: Lazy<Regex> =
+    Lazy::new(|| Regex::new(r#"(?is)<base\b[^>]*\shref\s*=\s*["']?([^"'\s>]+)"#).expect("a constant"));
+static IMPORT_MAP: Lazy<Regex> = Lazy::new(|| {
+    Regex::new(r#"(?is)(<script\b[^>]*\btype\s*=\s*["']?importmap\b[^>]*>)(.*?)(</script)"#).expect("a constant")
+});
+static INLINE: Lazy<Regex> =
+    Lazy::new(|| Regex::new(r"(?is)<(?:script|style)\b([^>]*)>(.*?)</(?:script|style)").expect("a constant"));
+static LINK: Lazy<Regex> = Lazy::new(|| Regex::new(r#"(?i)<([^>]*)>((?:[^,"]|"[^"]*")*)"#).expect("a constant"));
+static LINK_INTEGRITY: Lazy<Regex> =
+    Lazy::new(|| Regex::new(r#"(?i);\s*integrity\s*=\s*(?:"[^"]*"|[^\s;,]+)"#).expect("a constant"));
+
+/// Takes the pins off those parts of a page that will not be what they were; none if there are none.
+pub(super) fn unpin(page: &str, url: &str, changes: impl Fn(&str) -> bool) -> Option<String> {
+    let base = base(page, url)?;
+    let changes = |address: &str| base.join(address).is_ok_and(|url| changes(url.as_str()));
+    let tags = TAG.replace_all(page, |tag: &Captures<'_>| {
+        let address = ADDRESS.captures(&tag[0]).and_then(|found| (1..=3).find_map(|i| found.get(i)));
+        match address {
+            Some(address) if changes(address.as_str()) => INTEGRITY.replace_all(&tag[0], "").into_owned(),
+            _ => tag[0].to_owned(),
+        }
+    });
+    let maps = IMPORT_MAP.replace_all(&tags, |map: &Captures<'_>| match unpinned_map(&map[2], &changes) {
+        Some(unpinned) => format!("{}{unpinned}{}", &map[1], &map[3]),
+        None => map[0].to_owned(),
+    });
+    (maps != page).then(|| maps.into_owned())
+}
+
+fn base(page: &str, url: &str) -> Option<Url> {
+    let url = Url::parse(url).ok()?;
+    let said = BASE.captures(page).and_then(|found| url.join(&found[1]).ok());
+    Some(said.unwrap_or(url))
+}
+
+fn unpinned_map(map: &str, changes: &impl Fn(&str) -> bool) -> Option<String> {
+    let mut map: Value = serde_json::from_str(map).ok()?;
+    let pins = map.get_mut("integrity")?.as_object_mut()?;
+    let before = pins.len();
+    pins.retain(|address, _| !changes(address));
+    (pins.len() < before).then(|| map.to_string())
+}
+
+/// The same for the `link` headers of a page, which preload.
+pub(super) fn unpin_links(headers: &mut HeaderMap, url: &str, changes: impl Fn(&str) -> bool) {
+    let Ok(base) = Url::parse(url) else { return };
+    let changes = |address: &str| base.join(address).is_ok_and(|url| changes(url.as_str()));
+    let links: Vec<_> = headers.get_all(header::LINK).into_iter().filter_map(|link| link.to_str().ok()).collect();
+    if !links.iter().any(|link| LINK_INTEGRITY.is_match(link)) {
+        return;
+    }
+    let unpinned: Vec<_> = links
+        .iter()
+        .map(|link| {
+            LINK.replace_all(link, |link: &Captures<'_>| match changes(&link[1]) {
+                true => format!("<{}>{}", &link[1], LINK_INTEGRITY.replace_all(&link[2], "")),
+                false => link[0].to_owned(),
+            })
+            .into_owned()
+        })
+        .collect();
+    headers.remove(header::LINK);
+    for link in unpinned.iter().filter_map(|link| HeaderValue::try_from(link).ok()) {
+        headers.append(header::LINK, link);
+    }
+}
+
+/// Lets the head of a page whose text has changed allow what that now says: hashes of its scripts and styles are added where
+/// there were hashes, and nobody insists on pins that are gone.
+pub(super) fn allow(headers: &mut HeaderMap, page: &str) {
+    headers.remove(INTEGRITY_POLICY);
+    let scripts = INLINE.captures_iter(page).filter(|found| !ADDRESS.is_match(&found[1]));
+    let hashes: String = scripts.map(|found| hash(&found[2])).collect();
+    let policies: Vec<_> = headers.get_all(header::CONTENT_SECURITY_POLICY).into_iter().cloned().collect();
+    headers.remove(header::CONTENT_SECURITY_POLICY);
+    for policy in policies {
+        let allowed = policy.to_str().ok().and_then(|policy| HeaderValue::try_from(allowing(policy, &hashes)).ok());
+        headers.append(header::CONTENT_SECURITY_POLICY, allowed.unwrap_or(policy));
+    }
+}
+
+fn allowing(policy: &str, hashes: &str) -> String {
+    let directive = |directive: &str| match directive.contains("'sha") {
+        true => format!("{}{hashes}", directive.trim_end()),
+        false => directive.to_owned(),
+    };
+    policy.split(';').map(directive).collect::<Vec<_>>().join(";")
+}
+
+/// As a policy says it, with a space before it. Line ends count as the browser's parser makes them.
+fn hash(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    format!(" 'sha256-{}'", BASE64_STANDARD.encode(digest(&SHA256, text.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URL: &str = "https://shop.test/dir/page";
+
+    fn app(url: &str) -> bool {
+        url == "https://shop.test/dir/app.js"
+    }
+
+    #[test]
+    fn only_what_changes_is_unpinned() {
+        for (page, unpinned) in [
+            (r#"<script src="app.js" integrity="sha384-x" defer></script>"#, r#"<script src="app.js" defer></script>"#),
+            ("<SCRIPT integrity='a b' src=/dir/app.js>", "<SCRIPT src=/dir/app.js>"),
+            ("<link rel=preload href='app.js?' integrity=x>", ""),
+            ("<script integrity=x src=other.js>", ""),
+            ("<base href=/dir/><script\n integrity=x\n src=app.js>", "<base href=/dir/><script\n\n src=app.js>"),
+            (
+                r#"<script type=importmap>{"integrity": {"./app.js": "x", "./b.js": "y"}}</script>"#,
+                r#"<script type=importmap>{"integrity":{"./b.js":"y"}}</script>"#,
+            ),
+            ("<p>integrity=x src=app.js", ""),
+        ] {
+            let expected = (!unpinned.is_empty()).then(|| unpinned.to_owned());
+            assert_eq!(unpin(page, URL, app), expected, "{page}");
+        }
+    }
+
+    #[test]
+    fn preloads_are_unpinned() {
+        let link = "<app.js>; rel=preload; as=script; integrity=\"sha384-x\", <b.js>; integrity=y";
+        let mut headers = HeaderMap::from_iter([(header::LINK, HeaderValue::from_static(link))]);
+        unpin_links(&mut headers, URL, app);
+        assert_eq!(headers[header::LINK], "<app.js>; rel=preload; as=script, <b.js>; integrity=y");
+    }
+
+    #[test]
+    fn a_policy_of_hashes_allows_the_new_text() {
+        let policy = "default-src 'self'; script-src 'sha256-old' 'strict-dynamic'";
+        let mut headers = HeaderMap::from_iter([
+            (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
+            (INTEGRITY_POLICY, HeaderValue::from_static("blocked-destinations=(script)")),
+        ]);
+        allow(&mut headers, "<script>a()</script><script src=b.js></script>");
+        let said = headers[header::CONTENT_SECURITY_POLICY].to_str().expect("text");
+        assert_eq!(said, format!("{policy}{}", hash("a()")));
+        assert!(!headers.contains_key(INTEGRITY_POLICY));
+    }
+}

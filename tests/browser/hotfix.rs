@@ -1,0 +1,95 @@
+//! Replacing what a production page pins to its bytes, in a real browser.
+
+use crate::support::site::Site;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use holdup::prelude::*;
+use ring::digest::{SHA256, digest};
+
+const OLD: &str = "document.documentElement.dataset.app = 'old'";
+const NEW: &str = "document.documentElement.dataset.app = 'new'";
+
+fn hash(text: &str) -> String {
+    format!("sha256-{}", BASE64_STANDARD.encode(digest(&SHA256, text.as_bytes())))
+}
+
+/// What the page has become, with the fix in place.
+async fn app(browser: &Browser, path: &str) -> TestResult<String> {
+    browser.goto(&format!("https://site.test{path}")).await?;
+    browser.settled().await?;
+    let app = browser.eval("return document.documentElement.dataset.app || ''").await?;
+    Ok(app.as_str().unwrap_or_default().to_owned())
+}
+
+fn fix() -> TestResult<tempfile::NamedTempFile> {
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(&file, NEW)?;
+    Ok(file)
+}
+
+#[mitm_test]
+async fn pinned_scripts_are_replaced(browser: Browser, site: Site) -> TestResult {
+    let pin = hash(OLD);
+    site.page("/app.js", OLD);
+    site.page("/wrong.js", "document.documentElement.dataset.app = 'a wrong pin was taken off'");
+    site.page(
+        "/script",
+        &format!("<script src=/app.js integrity='{pin}'></script><script src=/wrong.js integrity='{pin}'></script>"),
+    );
+    let link = format!("<https://site.test/app.js>; rel=preload; as=script; crossorigin; integrity=\"{pin}\"");
+    site.page_with("/preload", &[("link", &link)], "<script src=/app.js crossorigin></script>");
+    let map = format!(r#"{{"imports": {{"app": "/app.js"}}, "integrity": {{"/app.js": "{pin}"}}}}"#);
+    site.page("/module", &format!("<script type=importmap>{map}</script><script type=module>import 'app'</script>"));
+    let policy = [("integrity-policy", "blocked-destinations=(script)")];
+    site.page_with("/policy", &policy, &format!("<script src=/app.js crossorigin integrity='{pin}'></script>"));
+    for path in ["/script", "/preload", "/module", "/policy"] {
+        assert_eq!(app(&browser, path).await?, "old", "{path}");
+    }
+    let file = fix()?;
+    let fix = replace!(path == "/app.js", file.path());
+    for path in ["/script", "/preload", "/module", "/policy"] {
+        assert_eq!(app(&browser, path).await?, "new", "{path}");
+    }
+    fix.assert_applied()?;
+    Ok(())
+}
+
+/// An inline script whose text a rule changes is allowed by the policy that allowed the old one.
+#[mitm_test]
+async fn a_policy_of_hashes_follows_the_text(browser: Browser, site: Site) -> TestResult {
+    let policy = format!("script-src '{}'", hash(OLD));
+    site.page_with(
+        "/",
+        &[("content-security-policy", &policy)],
+        &format!("<script>{OLD}</script><script>unknown()</script>"),
+    );
+    assert_eq!(app(&browser, "/").await?, "old");
+    rewrite!(path == "/", "'old'" => "'new'");
+    assert_eq!(app(&browser, "/").await?, "new");
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_service_worker_does_not_serve_around_a_fix(browser: Browser, mitm: Mitm, site: Site) -> TestResult {
+    site.page("/app.js", OLD);
+    site.page(
+        "/worker.js",
+        &format!(
+            "onfetch = e => {{ if (e.request.url.endsWith('app.js'))
+        e.respondWith(new Response(\"{OLD}\", {{headers: {{'content-type': 'text/javascript'}}}})) }};
+        onactivate = e => e.waitUntil(clients.claim())"
+        ),
+    );
+    site.page("/", "<script>navigator.serviceWorker.register('/worker.js').catch(e => document.title = e.name)</script><script src=/app.js></script>");
+    let file = fix()?;
+    let fix = replace!(path == "/app.js", file.path());
+    for _ in 0..3 {
+        assert_eq!(app(&browser, "/").await?, "new");
+    }
+    assert_ne!(browser.title().await?, "", "the page is told that there is no worker");
+    fix.assert_applied()?;
+    mitm.let_service_workers();
+    browser.eval("return navigator.serviceWorker.register('/worker.js').then(() => navigator.serviceWorker.ready).then(() => 1)").await?;
+    assert_eq!(app(&browser, "/").await?, "old", "the worker answers");
+    Ok(())
+}
