@@ -45,18 +45,28 @@ impl Gate {
         if rules.is_empty() {
             return Ok(Pass::On);
         }
-        let host = message.head.target.host.clone();
         let mut pass = Pass::On;
-        for rule in rules.for_host(&host).filter(|rule| rule.stage == StageName::Request) {
-            if !still_asked(rule, !matches!(pass, Pass::On)) || !request_matches(rule, message).await? {
-                continue;
+        let mut last = None;
+        let host = 'walk: loop {
+            let (host, before) = (message.head.target.host.clone(), last);
+            let rest = rules.for_host(&host).filter(|rule| Some(rule.id) > before && rule.stage == StageName::Request);
+            for rule in rest {
+                last = Some(rule.id);
+                if !still_asked(rule, !matches!(pass, Pass::On)) || !request_matches(rule, message).await? {
+                    continue;
+                }
+                match self.act_on_request(rule, ticket, message, arrival).await? {
+                    Next::Rule => {}
+                    Next::Answer(answer) => pass = Pass::Answer(answer),
+                    Next::Abort(kind) => pass = Pass::Abort(kind),
+                }
+                if message.head.target.host != host {
+                    // A rule has sent it elsewhere: the rules after it are those of that host.
+                    continue 'walk;
+                }
             }
-            match self.act_on_request(rule, ticket, message, arrival).await? {
-                Next::Rule => {}
-                Next::Answer(answer) => pass = Pass::Answer(answer),
-                Next::Abort(kind) => pass = Pass::Abort(kind),
-            }
-        }
+            break host;
+        };
         if matches!(pass, Pass::On) && unpin::refuses_worker(&rules, &message.head) {
             let why = "no service worker while rules change what the page loads; see Mitm::let_service_workers";
             let refusal = Response::made(StatusCode::NOT_FOUND, why);
