@@ -1,5 +1,5 @@
 //! Does a settled page miss anything, and how long does it take? `cargo bench --bench settle -- [trials]`, in the browser of
-//! `HOLDUP_BROWSER`; `THROTTLE=8` slows a Chromium's scripts down. Each trial lets one answer go, waits for the settled page,
+//! `HOLDUP_BROWSER`; `THROTTLE=8` slows a Chromium's scripts down, `HANDLERS=image,iframe` tries these only. Each trial lets one answer go, waits for the settled page,
 //! and looks whether the page has dealt with it.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
@@ -25,13 +25,16 @@ struct Figures {
 #[mitm_test(timeout = "600m")]
 async fn main(browser: Browser, site: Site) -> TestResult {
     let trials = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(320_usize);
+    let wanted = std::env::var("HANDLERS").unwrap_or_default();
+    let is_wanted = |name: &&str| wanted.is_empty() || wanted.split(',').any(|each| each == *name);
+    let handlers: Vec<_> = HANDLERS.into_iter().filter(|(name, _)| is_wanted(name)).collect();
     site.page("/", &page());
     browser.goto("https://site.test/").await?;
     throttle(&browser).await?;
     let hold = hold!(path == "/api");
     let mut all: BTreeMap<&str, Figures> = BTreeMap::new();
     for trial in 0..trials {
-        let (name, _) = HANDLERS[trial % HANDLERS.len()];
+        let (name, _) = handlers[trial % handlers.len()];
         browser.eval(&format!("window.run('{name}')")).await?;
         let held = hold.next().await?;
         let began = Instant::now();

@@ -40,7 +40,7 @@ pub(crate) struct Login {
 impl Login {
     fn answer(&self, request: &Value) -> Value {
         let url = request["url"].as_str().unwrap_or_default();
-        let url = url.split_once('#').map_or(url, |(url, _)| url);
+        let url = as_on_the_wire(url);
         let exchanges = self.journal.exchanges();
         let last = exchanges.iter().rev().find(|exchange| exchange.request.url() == url);
         // The browser does not say who asks. A server that does has been heard by the proxy before.
@@ -174,6 +174,15 @@ fn note(navigating: &mut Navigating, event: &Value) -> bool {
         _ => navigating.remove(frame),
     };
     true
+}
+
+/// A URL as the proxy sees it: no fragment, and sockets are asked for by HTTP.
+pub(super) fn as_on_the_wire(url: &str) -> String {
+    let url = url.split_once('#').map_or(url, |(url, _)| url);
+    match url.strip_prefix("ws") {
+        Some(rest) if rest.starts_with(':') || rest.starts_with("s:") => format!("http{rest}"),
+        _ => url.to_owned(),
+    }
 }
 
 async fn listen(

@@ -2,12 +2,14 @@
 
 use super::command;
 use crate::journal::{Journal, Live, LiveFlow};
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
-/// Nothing happens for this long, and nobody has the flow in hand who could let it go.
+/// Nothing happens for this long, and nobody has the flow in hand who could let it go. It began with the command.
 const SILENCE: Duration = Duration::from_secs(1);
-/// The same, while the test has the flow: another task of it may be about to let it go.
+/// The same, while the test has the flow (another task of it may be about to let it go), or when it began before the command
+/// (which may be slow for reasons of its own).
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Stands in every explanation.
@@ -16,6 +18,8 @@ pub(super) const MARK: &str = "waits for what this test holds";
 /// Resolves with an explanation when a command can only wait for flows that the test holds, and nothing happens any more.
 pub(super) async fn tied(journal: &Journal, command: &str, method_path: (&str, &str)) -> String {
     let mut live = Live::default();
+    live.follow(journal);
+    let before: BTreeSet<_> = live.flows().map(|flow| flow.id).collect();
     loop {
         let mut written = pin!(journal.written());
         // From here on no entry is missed.
@@ -27,7 +31,9 @@ pub(super) async fn tied(journal: &Journal, command: &str, method_path: (&str, &
             written.await;
             continue;
         }
-        let patience = if held.iter().all(|flow| flow.taken.is_some()) { PATIENCE } else { SILENCE };
+        // What the command itself has brought about, and nobody has in hand, is waited for in vain.
+        let in_vain = |flow: &&&LiveFlow| flow.taken.is_none() && !before.contains(&flow.id);
+        let patience = if held.iter().any(|flow| in_vain(&flow)) { SILENCE } else { PATIENCE };
         if tokio::time::timeout(patience, written).await.is_err() {
             return explain(command, method_path, &held, patience);
         }

@@ -178,7 +178,12 @@ impl Live {
 
 /// After these the browser stays on the page where it is.
 fn shows_nothing(response: &Response) -> bool {
-    let is_download = response.header("content-disposition").is_some_and(|how| how.starts_with("attachment"));
+    let says = |header, starts: &str| {
+        response.header(header).is_some_and(|value| value.to_ascii_lowercase().starts_with(starts))
+    };
+    let is_download = says("content-disposition", "attachment")
+        || says("content-type", "application/octet-stream")
+        || says("content-type", "application/zip");
     is_download || matches!(response.status().as_u16(), 204 | 205)
 }
 

@@ -216,11 +216,8 @@ async fn connections_that_are_used_up_are_named(browser: Browser, site: Site) ->
     browser.goto("http://site.test/").await?;
     let _held = hold.take(6).await?;
     let text = browser.settled().within(std::time::Duration::from_millis(500)).await.expect_err("7 > 6").to_string();
-    assert!(text.contains("fetch http://site.test/call?6, asked for at http://site.test/:1:"), "{text}");
+    assert!(text.contains(", asked for at http://site.test/:1:"), "{text}");
     assert!(text.contains("a browser opens 6 connections to site.test, and all are held by:"), "{text}");
-    assert!(
-        text.contains("#7 http://site.test/call?5, by hold!(path == \"/call\") of tests/browser/settled.rs:"),
-        "{text}"
-    );
+    assert_eq!(text.matches(", by hold!(path == \"/call\") of tests/browser/settled.rs:").count(), 6, "{text}");
     Ok(())
 }

@@ -12,7 +12,7 @@ mod told;
 pub(crate) use audience::Audience;
 pub use settled::Settled;
 
-use super::bidi::{Bidi, BidiError};
+use super::bidi::{Bidi, BidiError, as_on_the_wire};
 use crate::flow::{FlowId, Place};
 use crate::journal::{Journal, Live};
 use crate::report::Failure;
@@ -22,11 +22,13 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// A document that does not answer for this long, while its successor is held, will not before that is let go.
 const ANSWER: Duration = Duration::from_secs(1);
+/// Between the delivery of a script and its entry in the timing of the document that asked for it.
+const LOADED: Duration = Duration::from_millis(250);
 
 /// The pages of one session, and what is known of them.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ pub(crate) struct Pages {
 struct Known {
     live: Live,
     /// Delivered, and not yet seen by a document.
-    scripts: Vec<String>,
+    scripts: Vec<(String, Instant)>,
     documents: Documents,
 }
 
@@ -104,10 +106,17 @@ impl Pages {
                 continue;
             }
             if is_open(&known.documents, &known.live) {
-                tokio::select! {
-                    () = written => {}
-                    _ = navigating.changed() => {}
-                    () = page::moved(&self.bidi, &known.documents) => {}
+                let something = async {
+                    tokio::select! {
+                        () = written => {}
+                        _ = navigating.changed() => {}
+                        () = page::moved(&self.bidi, &known.documents) => {}
+                    }
+                };
+                if known.scripts.is_empty() {
+                    something.await;
+                } else {
+                    drop(tokio::time::timeout(LOADED, something).await);
                 }
             } else {
                 let has_workers = known.documents.values().any(|document| document.has_workers);
@@ -126,9 +135,13 @@ impl Pages {
     /// Asks the documents, and catches up with the flows; false if either changed meanwhile.
     async fn look(&self, known: &mut Known, asking: Asking) -> Result<bool, Unsettled> {
         known.live.follow(&self.journal);
-        known.scripts.append(&mut known.live.take_scripts());
+        let now = Instant::now();
+        known.scripts.extend(known.live.take_scripts().into_iter().map(|script| (script, now)));
+        // Nobody will: it was for a worker, for another browser, or for a frame that has gone.
+        known.scripts.retain(|(_, delivered)| now - *delivered < LOADED);
+        let scripts: Vec<_> = known.scripts.iter().map(|(script, _)| script.clone()).collect();
         let leaving = self.leaving(&known.live);
-        let documents = page::documents(&self.bidi, &leaving, &known.scripts, asking);
+        let documents = page::documents(&self.bidi, &leaving, &scripts, asking);
         let documents = if known.live.parked().any(|flow| flow.destination() == "document") {
             tokio::time::timeout(ANSWER, documents).await.map_err(|_| Unsettled::Blocked)??
         } else {
@@ -137,7 +150,7 @@ impl Pages {
         let Some(documents) = documents else { return Ok(false) };
         let before = std::mem::replace(&mut known.documents, documents);
         if realms(&before).eq(realms(&known.documents)) {
-            known.scripts.retain(|script| open::is_unseen(script, &known.documents));
+            known.scripts.retain(|(script, _)| open::is_unseen(script, &known.documents));
         } else {
             // A document that has gone cannot say what it has loaded.
             known.scripts.clear();
@@ -147,7 +160,7 @@ impl Pages {
 
     /// Where frames are on their way to.
     fn navigating(&self) -> Vec<String> {
-        self.bidi.navigating().borrow().values().map(|url| page::as_on_the_wire(url)).collect()
+        self.bidi.navigating().borrow().values().map(|url| as_on_the_wire(url)).collect()
     }
 
     /// The inner frames that have no document yet, since it is held: Chromium would not answer for them.
@@ -155,11 +168,7 @@ impl Pages {
         let held: BTreeSet<_> =
             live.parked().filter(|flow| flow.destination().ends_with("frame")).map(|flow| &flow.asked).collect();
         let navigating = self.bidi.navigating().borrow().clone();
-        navigating
-            .into_iter()
-            .filter(|(_, url)| held.contains(&page::as_on_the_wire(url)))
-            .map(|(frame, _)| frame)
-            .collect()
+        navigating.into_iter().filter(|(_, url)| held.contains(&as_on_the_wire(url))).map(|(frame, _)| frame).collect()
     }
 
     /// Resolves once the pages have dealt with the answer of a flow that was delivered.
@@ -193,8 +202,9 @@ impl Pages {
         let mut known = self.known.lock().await;
         known.live.follow(&self.journal);
         let Known { live, scripts, .. } = &*known;
+        let scripts: Vec<_> = scripts.iter().map(|(script, _)| script.clone()).collect();
         let leaving = self.leaving(live);
-        let asking = page::documents(&self.bidi, &leaving, scripts, Asking::Now);
+        let asking = page::documents(&self.bidi, &leaving, &scripts, Asking::Now);
         let headline = format!("{what} within {patience:?}");
         match tokio::time::timeout(ANSWER, asking).await {
             Ok(Ok(Some(documents))) => {

@@ -25,6 +25,7 @@ pub(super) enum Open {
 pub(super) struct Ignored {
     pub(super) filters: Vec<Filter>,
     pub(super) frames: bool,
+    pub(super) timers: bool,
 }
 
 /// Everything that has yet to happen, if the documents wait for this, the frames are on their way to these URLs, and these
@@ -39,7 +40,7 @@ pub(super) fn open(documents: &Documents, navigating: &[String], live: &Live, ig
     for document in documents.values() {
         let waits = document.waits.iter().filter(|wait| !is_explained(wait, documents, live, &mut held, ignored));
         open.extend(waits.map(|wait| Open::Waits(wait.clone(), at(wait, live))));
-        if open.is_empty() && !is_read(document, live) {
+        if open.is_empty() && !is_read(document, live, ignored) {
             open.push(Open::Reads(document.ready.clone()));
         }
     }
@@ -66,7 +67,10 @@ fn is_explained<'a>(
     held: &mut BTreeMap<&'a str, usize>,
     ignored: &Ignored,
 ) -> bool {
-    if let Some(count) = held.get_mut(&*wait.url).filter(|count| **count > 0) {
+    // A page may be told to ask by https.
+    let upgraded = wait.url.strip_prefix("http:").map(|rest| format!("https:{rest}")).unwrap_or_default();
+    let url = if held.contains_key(&*wait.url) { &*wait.url } else { &*upgraded };
+    if let Some(count) = held.get_mut(url).filter(|count| **count > 0) {
         *count -= 1;
         return true;
     }
@@ -74,24 +78,34 @@ fn is_explained<'a>(
         "navigation" => live.is_barren(&wait.url),
         // The body of a redirected call has the URL that it was redirected to.
         "body" => live.parked().any(|flow| is_of(flow, &wait.url)),
-        // It is there, and waits for what it asks for in turn.
-        "script" | "link" => live.parked().any(|flow| live.stems_from(&flow.request.url(), &wait.url)),
+        // One flow may serve several elements. One that is there may wait for what it asks for in turn.
+        "script" | "link" | "img" => {
+            live.parked().any(|flow| is_of(flow, &wait.url) || live.stems_from(&flow.request.url(), &wait.url))
+        }
+        // It has loaded when what is in it has.
+        "iframe" => live.is_barren(&wait.url) || documents.values().any(|document| document.ready != "complete"),
         // One document has it, and the others never asked.
         "import" => !is_unseen(&wait.url, documents),
         "requestAnimationFrame" => ignored.frames,
-        _ => false,
+        "setTimeout" | "setInterval" | "requestIdleCallback" => ignored.timers,
+        // Asked for by its second URL, after another had led there.
+        _ => live.parked().any(|flow| flow.asked != wait.url && flow.request.url() == wait.url),
     };
     by_its_kind || (!wait.url.is_empty() && ignored.url(&wait.url))
 }
 
 /// Whether a document has been read as far as it can be while flows are held.
-fn is_read(document: &Document, live: &Live) -> bool {
-    let held = |kinds: &[&str]| live.parked().any(|flow| kinds.contains(&flow.destination()));
+fn is_read(document: &Document, live: &Live, ignored: &Ignored) -> bool {
+    let mut stops = live.flows().filter(|flow| flow.parked.is_some() || flow.is_endless() || ignored.flow(flow));
+    let mut held = |kinds: &[&str]| stops.any(|flow| kinds.contains(&flow.destination()));
     match &*document.ready {
         "complete" => true,
         // Only what stops the parser explains that it has stopped.
         "loading" => held(&["script", "style", "document", "iframe", "frame"]),
-        _ => held(&["script", "style", "document", "iframe", "frame", "image", "font", "object", "embed"]),
+        _ => held(&[
+            "script", "style", "document", "iframe", "frame", "image", "font", "object", "embed", "audio", "video",
+            "track",
+        ]),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The browser's side of the question: what each document waits for, as its `settle.js` counts.
 
-use crate::browser::bidi::{Bidi, BidiError, NAVIGATIONS};
+use crate::browser::bidi::{Bidi, BidiError, NAVIGATIONS, as_on_the_wire};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,11 +68,15 @@ pub(super) async fn documents(
     scripts: &[String],
     asking: Asking,
 ) -> Result<Option<Documents>, BidiError> {
-    let tree = bidi.command("browsingContext.getTree", &json!({})).await?;
-    let mut frames = Vec::new();
-    collect(&tree["contexts"], &mut frames);
-    frames.retain(|frame| !but.contains(frame));
-    let answers = join_all(frames.into_iter().map(|frame| document(bidi, frame, None, scripts, asking))).await;
+    // By their realms: Chromium never answers for the frame of a popup that knows its opener.
+    let realms = bidi.command("script.getRealms", &json!({ "type": "window" })).await?;
+    let realms = realms["realms"].as_array().cloned().unwrap_or_default();
+    let frames = realms
+        .iter()
+        .filter(|realm| realm["sandbox"].is_null())
+        .filter_map(|realm| Some((realm["context"].as_str()?.to_owned(), realm["realm"].as_str()?.to_owned())));
+    let frames = frames.filter(|(frame, _)| !but.contains(frame));
+    let answers = join_all(frames.map(|(frame, realm)| document(bidi, frame, realm, None, scripts, asking))).await;
     let mut documents = Documents::new();
     for answer in answers {
         match answer {
@@ -86,9 +90,9 @@ pub(super) async fn documents(
 
 /// Resolves when something has moved in one of these documents since they were asked.
 pub(super) async fn moved(bidi: &Bidi, documents: &Documents) {
-    let asked = documents
-        .iter()
-        .map(|(frame, known)| Box::pin(document(bidi, frame.clone(), Some(known.turn), &[], Asking::Still)));
+    let asked = documents.iter().map(|(frame, known)| {
+        Box::pin(document(bidi, frame.clone(), known.realm.clone(), Some(known.turn), &[], Asking::Still))
+    });
     let asked: Vec<_> = asked.collect();
     if asked.is_empty() {
         return std::future::pending().await;
@@ -111,6 +115,7 @@ pub(super) async fn pass_workers(bidi: &Bidi) -> Result<(), BidiError> {
 async fn document(
     bidi: &Bidi,
     frame: String,
+    realm: String,
     seen: Option<u64>,
     scripts: &[String],
     asking: Asking,
@@ -122,9 +127,14 @@ async fn document(
         Asking::Now => "now",
     };
     let question = format!("window[Symbol.for('holdup')]?.({}, {}, '{how}')", json!(seen), json!(scripts));
-    let answer = evaluate(bidi, &json!({ "context": frame }), &question).await?;
-    // A document without a count (the browser's own, for an error) waits for nothing.
-    Ok(read(&answer).map(|document| (frame, document)))
+    let answer = evaluate(bidi, &json!({ "realm": realm }), &question).await?;
+    match (read(&answer), answer["result"]["type"].as_str()) {
+        (Some(document), _) => Ok(Some((frame, document))),
+        // A document without a count (the browser's own, for an error) waits for nothing.
+        (None, Some("undefined")) => Ok(None),
+        // One whose page breaks its count may wait for anything.
+        (None, _) => Err(BidiError::Refused(format!("a page breaks what counts its waits: {answer}"))),
+    }
 }
 
 fn evaluate(
@@ -152,22 +162,6 @@ fn read(answer: &Value) -> Option<Document> {
         ready: text(&said["ready"]),
         waits: waits.collect(),
     })
-}
-
-/// A URL as the proxy sees it: no fragment, and sockets are asked for by HTTP.
-pub(super) fn as_on_the_wire(url: &str) -> String {
-    let url = url.split_once('#').map_or(url, |(url, _)| url);
-    match url.strip_prefix("ws") {
-        Some(rest) if rest.starts_with(':') || rest.starts_with("s:") => format!("http{rest}"),
-        _ => url.to_owned(),
-    }
-}
-
-fn collect(contexts: &Value, frames: &mut Vec<String>) {
-    for context in contexts.as_array().into_iter().flatten() {
-        frames.extend(context["context"].as_str().map(str::to_owned));
-        collect(&context["children"], frames);
-    }
 }
 
 #[cfg(test)]

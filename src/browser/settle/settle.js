@@ -3,18 +3,19 @@
 () => {
   const { apply, construct, defineProperty, getOwnPropertyDescriptor } = Reflect;
   const key = Symbol.for('holdup'), { addEventListener } = EventTarget.prototype, { postMessage } = MessagePort.prototype;
-  const native = new WeakMap(), pending = new Map(), born = new WeakMap(), calls = new WeakMap(), made = new WeakSet(), looked = new WeakSet();
-  const images = new Set(), hops = [], { port1, port2 } = new MessageChannel();
+  const native = new WeakMap(), pending = new Map(), born = new WeakMap(), calls = new WeakMap(), made = new WeakSet(), ends = new WeakMap();
+  const hops = [], { port1, port2 } = new MessageChannel();
+  const quote = JSON.stringify, now = () => performance.now(), asked = new Map(), streamed = new WeakSet();
   if (window[key]) return;
-  let serial = 0, turn = 0, timers = 0, frames = 0, workers = 0, wakers = [], leaving;
+  let serial = 0, turn = 0, timers = 0, frames = 0, workers = 0, wakers = [], leaving, reopened;
 
   const moved = () => { turn++; wake(); };
   const wake = () => wakers.splice(0).forEach(it => it());
   const hear = (it, types, heard) => types.forEach(type => apply(addEventListener, it, [type, heard, true]));
   // Begins a wait, and gives what ends it.
-  const wait = (kind, url = '', since, at = new Error()) => {
+  const wait = (kind, url = '', since, at = new Error(), node) => {
     const id = ++serial;
-    pending.set(id, { kind, url, since, at });
+    pending.set(id, { kind, url, since, at, node });
     moved();
     return () => { if (pending.delete(id)) moved(); };
   };
@@ -29,15 +30,16 @@
 
   wrap(Function.prototype, 'toString', { apply: (f, self, args) => apply(f, native.get(self) ?? self, args) });
   wrap(window, 'fetch', { apply(f, self, args) {
-    const url = href(args[0]), since = performance.now(), done = wait('fetch', url);
+    const url = href(args[0]), since = now(), done = wait('fetch', url);
+    asked.set(url, [...asked.get(url) ?? [], since]);
     return until(apply(f, self, args), answer => { answer && born.set(answer, { url, since }); done(); });
   } });
   for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'])
-    wrap(Response.prototype, name, { apply: (f, self, args) => until(apply(f, self, args), wait('body', self?.url)) });
+    wrap(Response.prototype, name, { apply: (f, self, args) => until(apply(f, self, args), wait('body', born.get(self)?.url ?? self?.url)) });
   // Who reads the stream by hand is done when the browser has all of it.
   wrap(Response.prototype, 'body', { apply(f, self, args) {
     const { url, since } = born.get(self) ?? {};
-    if (url) born.delete(self), wait('stream', url, since);
+    if (/^http/.test(url) && !streamed.has(self)) streamed.add(self), wait('stream', url, since);
     return apply(f, self, args);
   } }, 'get');
   wrap(XMLHttpRequest.prototype, 'open', { apply(f, self, args) {
@@ -51,20 +53,23 @@
     try { return apply(f, self, args); } catch (error) { call.done(); throw error; }
   } });
   wrap(Navigator.prototype, 'sendBeacon', { apply(f, self, args) {
-    const since = performance.now(), sent = apply(f, self, args);
+    const since = now(), sent = apply(f, self, args);
     if (sent) wait('sendBeacon', href(args[0]), since);
     return sent;
   } });
   // A clock of the same time runs after the page's own; an interval counts until it has struck once.
+  const later = setTimeout;
   const clock = (set, clear, again, running, count) => {
-    const once = window[again];
+    const once = window[again], frame = set == 'requestAnimationFrame';
     wrap(window, set, { apply(f, self, args) {
       const id = apply(f, self, args);
-      if (args[1] > 1000) return id;
+      if (args[1] > 999) return id;
       const done = wait(set), end = () => { if (running.delete(id)) { count(-1); done(); } };
       count(1);
       running.set(id, end);
       apply(once, self, [end, args[1]]);
+      // No frames are drawn where nobody looks.
+      if (frame && window != top) apply(later, window, [end, 100]);
       return id;
     } });
     wrap(window, clear, { apply(f, self, args) { running.get(args[0])?.(); return apply(f, self, args); } });
@@ -75,68 +80,115 @@
   clock('requestIdleCallback', 'cancelIdleCallback', 'requestIdleCallback', new Map(), timed);
   clock('requestAnimationFrame', 'cancelAnimationFrame', 'requestAnimationFrame', new Map(), by => frames += by);
   wrap(MessagePort.prototype, 'postMessage', { apply(f, self, args) { moved(); return apply(f, self, args); } });
-  for (const name of ['WebSocket', 'EventSource', 'Worker'])
+  for (const name of ['WebSocket', 'EventSource', 'Worker', 'SharedWorker']) {
+    const prototype = window[name]?.prototype, url = prototype && getOwnPropertyDescriptor(prototype, 'url')?.get;
+    if (!prototype) continue;
     wrap(window, name, { construct(f, args, target) {
-      const it = construct(f, args, target), done = it.url ? wait(name, it.url) : void workers++;
-      hear(it, ['open', 'error', 'close', 'message'], () => { done && done(); moved(); });
+      const it = construct(f, args, target), done = url ? wait(name, apply(url, it, [])) : void workers++;
+      hear(it.port ?? it, ['open', 'error', 'close', 'message'], () => { done && done(); moved(); });
       return it;
+    } });
+    defineProperty(prototype, 'constructor', { value: window[name], writable: true, configurable: true });
+  }
+  for (const name of ['readAsArrayBuffer', 'readAsBinaryString', 'readAsDataURL', 'readAsText'])
+    wrap(FileReader.prototype, name, { apply(f, self, args) {
+      const result = apply(f, self, args);
+      hear(self, ['loadend'], wait('FileReader'));
+      return result;
+    } });
+  // A document that a script writes into anew is read as far as it is written.
+  for (const name of ['open', 'write', 'writeln', 'close'])
+    wrap(Document.prototype, name, { apply(f, self, args) {
+      if (self == document && (name == 'close' || document.readyState == 'complete')) reopened = name != 'close';
+      return apply(f, self, args);
     } });
   wrap(Document.prototype, 'createElement', { apply(f, self, args) {
     const it = apply(f, self, args);
     made.add(it);
     return it;
   } });
-  wrap(HTMLImageElement.prototype, 'src', { apply(f, self, args) {
-    images.add(self);
-    hear(self, ['load', 'error'], moved);
-    return apply(f, self, args);
-  } }, 'set');
-  // A script that came by innerHTML never runs, and one of another type is data.
-  const executes = it => (made.has(it) || document.readyState == 'loading') && !it.noModule && /^$|script|module/.test(it.type);
-  const look = it => {
-    const url = it.localName == 'script' ? executes(it) && it.src : /^(stylesheet|modulepreload)/.test(it.rel) && !it.disabled && it.href;
-    if (!url || looked.has(it)) return;
-    looked.add(it);
-    hear(it, ['load', 'error'], wait(it.localName, url, 0, null));
+  // What an element loads it has dealt with when its event has been heard, not when it calls itself complete.
+  const track = (it, url) => {
+    if (ends.has(it)) ends.get(it)();
+    else hear(it, ['load', 'error'], () => ends.get(it)());
+    ends.set(it, wait(it.localName, url, 0, null, it));
   };
-  const added = node => node.querySelectorAll && [node, ...node.querySelectorAll('script,link')].forEach(look);
+  for (const { prototype } of [HTMLImageElement, HTMLIFrameElement])
+    wrap(prototype, 'src', { apply(f, self, args) {
+      const result = apply(f, self, args);
+      const loads = self.localName == 'img' ? self.ownerDocument.defaultView : self.isConnected && /^http/.test(self.src);
+      if (loads && self.loading != 'lazy' && self.src) track(self, self.src);
+      return result;
+    } }, 'set');
+  // A script that came by innerHTML never runs, and one of another type is data.
+  const executes = it => (made.has(it) || document.readyState == 'loading') && !it.noModule && /^(|module|(text|application)\/(x-)?(java|ecma|j|live)script[\d.]*)$/i.test(it.type);
+  const source = it => {
+    if (it.localName == 'script') return executes(it) && it.src;
+    if (it.localName == 'link') return /^(stylesheet|modulepreload)$/.test(it.rel.split(/\s+/)[0]) && /^$|^text\/css|javascript/.test(it.type) && !it.disabled && it.href;
+    if (it.loading == 'lazy') return '';
+    if (it.localName == 'img') return !it.complete && (it.currentSrc || it.src);
+    return it.localName == 'iframe' && /^http/.test(it.src) && it.src;
+  };
+  const look = it => { const url = !ends.has(it) && source(it); if (url) track(it, url); };
+  const added = node => node.querySelectorAll && [node, ...node.querySelectorAll('script,link,img,iframe')].forEach(look);
   new MutationObserver(all => all.forEach(each => each.addedNodes.forEach(added))).observe(document, { childList: true, subtree: true });
   hear(document, ['load', 'error', 'readystatechange'], moved);
   hear(window, ['message', 'load'], moved);
   window.navigation && hear(navigation, ['navigate', 'navigatesuccess', 'navigateerror'], event => {
     if (leaving) leaving();
     const { destination } = event;
-    leaving = destination && !destination.sameDocument && event.downloadRequest == null && wait('navigation', destination.url, 0, null);
+    leaving = destination && /^http/.test(destination.url) && !destination.sameDocument && event.downloadRequest == null && wait('navigation', destination.url, 0, null);
   });
 
   port1.onmessage = () => hops.shift()();
   const hop = () => new Promise(next => { hops.push(next); apply(postMessage, port2, [0]); });
   // The browser's own list of what it has loaded ends at 250.
-  const loads = new Map(), note = all => all.forEach(it => { loads.set(it.name.split('#')[0], it); moved(); });
+  const loads = new Map(), note = all => all.forEach(({ name, startTime }) => {
+    const url = name.split('#')[0];
+    loads.set(url, [...loads.get(url) ?? [], startTime]);
+    moved();
+  });
   const observer = new PerformanceObserver(all => note(all.getEntries()));
   observer.observe({ type: 'resource', buffered: true });
-  const loaded = (url, since) => loads.get(url)?.startTime >= since;
+  // Each call has an entry that begins before the next call of the same.
+  const loaded = (url, since = 0) => {
+    const next = Math.min(...(since && asked.get(url) || []).filter(other => other > since));
+    return loads.get(url)?.some(start => start >= since && start < next);
+  };
   // The first line of the page's own: Firefox shows ours as the page's, too.
   const ours = (line, at) => at < 4 && /(^|at |\.)(wait|apply|construct)\b/.test(line);
-  const place = error => error?.stack.split('\n').filter((line, at) => !ours(line, at))
-    .map(line => /\w+:\/\/[^\s()]+:\d+:\d+/.exec(line)?.[0]).find(Boolean);
+  const place = error => {
+    try {
+      return error.stack.split('\n').filter((line, at) => !ours(line, at))
+        .map(line => /\w+:\/\/[^\s()]+:\d+:\d+/.exec(line)?.[0]).find(Boolean);
+    } catch {}
+  };
   const list = scripts => {
     note(observer.takeRecords());
-    pending.forEach(({ url, since }, id) => { if (since && loaded(url.split('#')[0], since)) pending.delete(id); });
-    const all = [...pending.values()].map(({ kind, url, at }) => [kind, url, place(at)]);
-    new Set([...images, ...document.images]).forEach(it => {
-      if (it.complete) images.delete(it); else if (it.loading != 'lazy') all.push(['image', it.currentSrc || it.src]);
+    const { readyState } = document;
+    pending.forEach(({ kind, url, since, node }, id) => {
+      // It never loads: it was taken out, or is a script that did not come with the page and that nobody made.
+      const gone = kind == 'script' ? readyState == 'complete' && !made.has(node)
+        : node && !node.isConnected && /link|iframe/.test(kind);
+      if (gone || (since && loaded(url.split('#')[0], since))) pending.delete(id);
     });
-    const frame = location.href == 'about:blank' && window.frameElement?.src;
-    if (/^http/.test(frame)) all.push(['iframe', frame]);
+    const all = [...pending.values()].map(({ kind, url, at }) => [kind, url, place(at)]);
+    for (const it of document.images)
+      if (!it.complete && it.loading != 'lazy' && !ends.has(it)) all.push(['img', it.currentSrc || it.src]);
     scripts.forEach(url => loaded(url, 0) || all.push(['import', url]));
-    return JSON.stringify({ turn, workers, ready: document.readyState, pending: all });
+    // By hand: pages have been seen that change how arrays become JSON.
+    const waits = all.map(it => `[${it.map(part => part ? quote(part) : 'null')}]`);
+    return `{"turn": ${turn}, "workers": ${workers}, "ready": ${quote(reopened ? 'complete' : readyState)}, "pending": [${waits}]}`;
   };
   // Resolves once nothing has moved for three tasks, and not before something has since `seen`. Until then it waits for
   // clocks: for all of them ('quiet'), not for frames ('undrawn'), for none ('still'); 'now' waits for nothing.
   const runs = how => (/quiet|undrawn/.test(how) && timers) || (how == 'quiet' && frames && !document.hidden);
+  let live;
+  hear(port1, ['x'], () => live = true);
+  port1.dispatchEvent(new Event('x'));
   const ask = async (seen, scripts, how) => {
-    for (let still = 0, last; still < 3 && how != 'now'; last = turn) {
+    // Where scripts are forbidden nothing is heard, and nothing moves.
+    for (let still = 0, last; still < 3 && live && how != 'now'; last = turn) {
       while (turn == seen || runs(how)) await new Promise(next => wakers.push(next));
       await hop();
       still = turn == last ? still + 1 : 0;

@@ -25,7 +25,7 @@ pub struct Settled {
 
 impl Settled {
     pub(in crate::browser) fn new(pages: Arc<Pages>, ignored: Vec<Filter>, place: Place) -> Self {
-        Self { pages, ignored: Ignored { filters: ignored, frames: false }, patience: PATIENCE, place }
+        Self { pages, ignored: Ignored { filters: ignored, frames: false, timers: false }, patience: PATIENCE, place }
     }
 
     /// Leaves out what matches: a poll, a stream, a widget that nobody tests. Only the request is looked at.
@@ -37,6 +37,12 @@ impl Settled {
     /// Leaves out animation frames: for pages that draw without end.
     pub fn ignore_animation(mut self) -> Self {
         self.ignored.frames = true;
+        self
+    }
+
+    /// Leaves out timers: for pages that wind them up again and again.
+    pub fn ignore_timers(mut self) -> Self {
+        self.ignored.timers = true;
         self
     }
 
@@ -54,7 +60,11 @@ impl IntoFuture for Settled {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let Self { pages, ignored, patience, place } = self;
-            let asking = if ignored.frames { Asking::Undrawn } else { Asking::Quiet };
+            let asking = match (ignored.timers, ignored.frames) {
+                (true, _) => Asking::Still,
+                (false, true) => Asking::Undrawn,
+                (false, false) => Asking::Quiet,
+            };
             let settling = pages.settle(asking, |documents, live| {
                 !open::open(documents, &pages.navigating(), live, &ignored).is_empty()
             });

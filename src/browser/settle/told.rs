@@ -23,8 +23,8 @@ pub(super) fn still_open(headline: &str, open: &[Open], live: &Live) -> Failure 
         None => failure,
     };
     failure.help(
-        "what never ends can be left out: `.ignore(filter!(url ~ \"/poll\"))`, `.ignore_animation()`; what only takes \
-         long: `.within(..)`",
+        "what never ends can be left out: `.ignore(filter!(url ~ \"/poll\"))`, `.ignore_animation()`, \
+         `.ignore_timers()`; what only takes long: `.within(..)`",
     )
 }
 
