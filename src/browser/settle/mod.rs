@@ -125,7 +125,8 @@ impl Pages {
                     return Ok(());
                 }
                 if has_workers {
-                    page::pass_workers(&self.bidi).await?;
+                    // Some never answer; a session that has ended is told by the next look.
+                    drop(tokio::time::timeout(ANSWER, page::pass_workers(&self.bidi)).await);
                 }
             }
             before = Some(known.documents.clone());
