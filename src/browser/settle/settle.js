@@ -19,6 +19,7 @@
     moved();
     return () => { if (pending.delete(id)) moved(); };
   };
+  const put = (map, key, it) => map.get(key)?.push(it) ?? map.set(key, [it]);
   const href = it => { try { return new URL(it?.url ?? it, document.baseURI).href; } catch { return ''; } };
   const wrap = (owner, name, trap, part = 'value') => {
     const how = owner && getOwnPropertyDescriptor(owner, name), old = how?.[part];
@@ -31,7 +32,7 @@
   wrap(Function.prototype, 'toString', { apply: (f, self, args) => apply(f, native.get(self) ?? self, args) });
   wrap(window, 'fetch', { apply(f, self, args) {
     const url = href(args[0]), since = now(), done = wait('fetch', url);
-    asked.set(url, [...asked.get(url) ?? [], since]);
+    put(asked, url, since);
     return until(apply(f, self, args), answer => { answer && born.set(answer, { url, since }); done(); });
   } });
   for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'])
@@ -145,7 +146,7 @@
   // The browser's own list of what it has loaded ends at 250.
   const loads = new Map(), note = all => all.forEach(({ name, startTime }) => {
     const url = name.split('#')[0];
-    loads.set(url, [...loads.get(url) ?? [], startTime]);
+    put(loads, url, startTime);
     moved();
   });
   const observer = new PerformanceObserver(all => note(all.getEntries()));
