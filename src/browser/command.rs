@@ -29,6 +29,36 @@ pub(super) fn describe(method: &str, path: &str, body: &Value, elements: &Elemen
     }
 }
 
+/// What a command is to a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Does what a user does: competes with what the network does.
+    Action,
+    /// Looks for something that may not be there yet.
+    Precondition,
+    /// Looks at what is there.
+    Observation,
+    /// Is about the session, and not about a page.
+    Session,
+}
+
+/// Which kind a command is, by the endpoints of the WebDriver recommendation.
+pub(super) fn kind(method: &str, path: &str) -> Kind {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let ["session", _, rest @ ..] = parts.as_slice() else { return Kind::Session };
+    match (method, rest) {
+        ("POST", ["url" | "back" | "forward" | "refresh"] | ["alert", _] | ["actions"]) => Kind::Action,
+        ("POST", ["element", _, "click" | "clear" | "value"]) => Kind::Action,
+        ("DELETE", ["actions"]) => Kind::Action,
+        ("POST", [.., "element" | "elements"] | ["frame", ..]) => Kind::Precondition,
+        ("POST", ["execute", _] | ["print"]) => Kind::Observation,
+        ("GET", ["url" | "title" | "source" | "screenshot"] | ["element" | "cookie" | "alert", ..]) => {
+            Kind::Observation
+        }
+        _ => Kind::Session,
+    }
+}
+
 /// Whether a command opens a page, and waits until it has loaded.
 pub(super) fn opens_page(method: &str, path: &str) -> bool {
     let last = path.rsplit('/').next();
@@ -80,5 +110,23 @@ mod tests {
         assert_eq!(describe("GET", "/session/1/element/f.1/text", &json!({}), &elements), "text of #save");
         assert_eq!(describe("POST", "/session/1/url", &json!({"url": "https://a/"}), &elements), "goto https://a/");
         assert_eq!(describe("POST", "/session/1/back", &json!({}), &elements), "back");
+    }
+
+    #[test]
+    fn commands_are_told_apart() {
+        for (method, path, expected) in [
+            ("POST", "/session/1/url", Kind::Action),
+            ("POST", "/session/1/element/f.1/click", Kind::Action),
+            ("POST", "/session/1/element", Kind::Precondition),
+            ("POST", "/session/1/element/f.1/elements", Kind::Precondition),
+            ("GET", "/session/1/element/f.1/text", Kind::Observation),
+            ("POST", "/session/1/execute/sync", Kind::Observation),
+            ("GET", "/session/1/title", Kind::Observation),
+            ("POST", "/session", Kind::Session),
+            ("DELETE", "/session/1", Kind::Session),
+            ("GET", "/session/1/window", Kind::Session),
+        ] {
+            assert_eq!(kind(method, path), expected, "{method} {path}");
+        }
     }
 }

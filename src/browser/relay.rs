@@ -2,7 +2,7 @@
 //! browser stands in the same journal as what the page does on the wire. Any client can be pointed at it.
 
 use super::bidi::BidiError;
-use super::command::{self, Elements};
+use super::command::{self, Elements, Kind};
 use super::driver::Driver;
 use super::error::last_words;
 use super::knot;
@@ -137,7 +137,9 @@ impl Link {
         let is_post_to = |end: &str| method == "POST" && path.ends_with(end);
         let response = tokio::select! {
             response = self.send(request) => response.unwrap_or_else(|why| unknown_error(&why)),
-            knot = knot::tied(&self.journal, &says, (&method, &path)) => unknown_error(&knot),
+            knot = knot::tied(&self.journal, &says, (&method, &path)), if command::kind(&method, &path) != Kind::Session => {
+                unknown_error(&knot)
+            }
         };
         if is_post_to("/element")
             && let Ok(found) = serde_json::from_slice(response.body())

@@ -123,7 +123,7 @@ async fn service_workers_register(browser: Browser, mitm: Mitm, site: Site) -> T
 /// Neither favicons nor the browser's own services.
 #[mitm_test]
 async fn a_browser_asks_for_nothing_by_itself(browser: Browser, mitm: Mitm, site: Site) -> TestResult {
-    site.page("/", "<link rel=preconnect href=https://other.test><p>");
+    site.page("/", "<link rel=preconnect href=https://other.test><form><input name=q><input type=password></form>");
     for _ in 0..3 {
         browser.goto("https://site.test/").await?;
         browser.settled().await?;

@@ -52,6 +52,18 @@ async fn an_abort_controller_is_noticed_at_once(browser: Browser, site: Site) ->
     Ok(())
 }
 
+/// One test for each, by name.
+#[mitm_test(browsers = all)]
+async fn a_page_is_shown(browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<p id=it>it</p>");
+    browser.goto("https://site.test/").await?;
+    browser.settled().await?;
+    assert_eq!(browser.text("#it").await?, "it");
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    assert!(test.ends_with(&format!("a_page_is_shown_in_{}", browser.kind())), "{test}");
+    Ok(())
+}
+
 #[mitm_test]
 async fn a_navigation_is_held(browser: Browser, site: Site) -> TestResult {
     site.page("/", "<p id=old>old</p>");

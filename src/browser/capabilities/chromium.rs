@@ -54,7 +54,7 @@ fn network_arguments(proxy: SocketAddr, spki: &str, shell: bool) -> Vec<String> 
                 "--gaia-url=http://gaia.invalid",
                 // The last one: a page that is left is gone, and its calls with it, as in the other browsers.
                 "--disable-features=NetworkTimeServiceQuerying,OptimizationHints,OptimizationGuideModelDownloading,\
-                 OptimizationTargetPrediction,OptimizationGuideModelExecution,BackForwardCache",
+                 OptimizationTargetPrediction,OptimizationGuideModelExecution,AutofillServerCommunication,BackForwardCache",
             ]
             .map(str::to_owned),
         );
