@@ -69,7 +69,12 @@ pub(super) async fn documents(
     asking: Asking,
 ) -> Result<Option<Documents>, BidiError> {
     // By their realms: Chromium never answers for the frame of a popup that knows its opener.
-    let realms = bidi.command("script.getRealms", &json!({ "type": "window" })).await?;
+    let realms = match bidi.command("script.getRealms", &json!({ "type": "window" })).await {
+        Ok(realms) => realms,
+        // Firefox stumbles over a frame that goes this very moment.
+        Err(BidiError::Refused(_)) => return Ok(None),
+        Err(closed @ BidiError::Closed) => return Err(closed),
+    };
     let realms = realms["realms"].as_array().cloned().unwrap_or_default();
     let frames = realms
         .iter()
