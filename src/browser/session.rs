@@ -73,10 +73,11 @@ impl Browser {
         let url = format!("http://{}", relay.address);
         let mut builder = ClientBuilder::new(connector);
         let connecting = builder.capabilities(capabilities).connect(&url);
-        let client = match tokio::time::timeout(START, connecting).await {
+        let start = if kind == BrowserKind::Firefox { 3 * START } else { START };
+        let client = match tokio::time::timeout(start, connecting).await {
             Ok(Ok(client)) => client,
             Ok(Err(error)) => return Err(BrowserError::session(&error, &driver.log())),
-            Err(_) => return Err(BrowserError::session_timeout(START, kind, binary.as_deref(), &driver.log())),
+            Err(_) => return Err(BrowserError::session_timeout(start, kind, binary.as_deref(), &driver.log())),
         };
         let session = client.session_id().await.map_err(BrowserError::command("new session"))?.unwrap_or_default();
         let pages = Self::watch(&relay, &session, login, journal).await.map_err(BrowserError::Session)?;

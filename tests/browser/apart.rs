@@ -68,7 +68,7 @@ impl Apart {
 
     /// Waits until nothing of it is left, neither process nor file.
     pub fn wait_until_gone(&self) {
-        let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(120);
         loop {
             let (alive, files) = (self.survivors(), fs::read_dir(self.folder.path()).unwrap().count());
             if alive.is_empty() && files == 0 {
