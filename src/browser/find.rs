@@ -47,8 +47,12 @@ pub(crate) fn is_headless_shell(binary: &Path) -> bool {
     binary.file_name().is_some_and(|name| name.to_string_lossy().replace('_', "-").contains("headless-shell"))
 }
 
-/// The headless shell: by `HOLDUP_CHROMIUM`, in its usual place.
+/// The headless shell: by `HOLDUP_CHROMIUM`, in its usual place. What stands on the `PATH` is Debian's wrapper script, which
+/// adds arguments of its own.
 pub(crate) fn headless_shell() -> Result<PathBuf, String> {
+    if env::var_os("HOLDUP_CHROMIUM").is_none() && is_file(Path::new(HEADLESS_SHELL)) {
+        return Ok(PathBuf::from(HEADLESS_SHELL));
+    }
     find(
         "HOLDUP_CHROMIUM",
         &["chromium-headless-shell", "chrome-headless-shell"],
