@@ -67,10 +67,9 @@ impl Gate {
             }
             break host;
         };
-        if matches!(pass, Pass::On) && unpin::refuses_worker(&rules, &message.head) {
+        if matches!(pass, Pass::On) && !self.lets_workers() && unpin::refuses_worker(&rules, &message.head) {
             let why = "no service worker while rules change what the page loads; see Mitm::let_service_workers";
-            let refusal = Response::made(StatusCode::NOT_FOUND, why);
-            return Ok(if self.lets_workers() { pass } else { Pass::Answer(made(&refusal)) });
+            return Ok(Pass::Answer(made(&Response::made(StatusCode::NOT_FOUND, why))));
         }
         if matches!(pass, Pass::On) {
             // The rules of this moment: what was declared while the flow was parked will meet its answer.
