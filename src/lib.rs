@@ -202,6 +202,11 @@ pub use holdup_macros::respond;
 /// Status and headers of the real answer stay, but for those that speak of its bytes. Whatever the browser has cached, it
 /// gets the file: validators are dropped both ways, and the answer goes out as `no-cache`. A relative path is seen from the
 /// folder of the test's crate. The file is read anew for each flow.
+///
+/// While such a rule is open, what would keep the file from a page is taken away: `integrity` of the replaced part (in the
+/// page, in import maps, in `link` headers, and the `integrity-policy`), hashes of a content security policy that forbid it,
+/// and service workers, which are not found (unless
+/// [`let_service_workers`](Mitm::let_service_workers) says otherwise).
 pub use holdup_macros::replace;
 
 /// Rewrites the text of what matching flows bring: `rewrite!(content_type ~ "html", "the" => "teh")`. Gives a [`Rule`].

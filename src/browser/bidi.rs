@@ -223,3 +223,16 @@ impl fmt::Display for BidiError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::as_on_the_wire;
+
+    #[test]
+    fn urls_are_compared_as_the_proxy_sees_them() {
+        assert_eq!(as_on_the_wire("wss://a.test/s#x"), "https://a.test/s");
+        assert_eq!(as_on_the_wire("ws://a.test/s"), "http://a.test/s");
+        assert_eq!(as_on_the_wire("wsx://a.test/s"), "wsx://a.test/s");
+        assert_eq!(as_on_the_wire("https://a.test/s?q#x"), "https://a.test/s?q");
+    }
+}

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 pub enum BrowserKind {
     /// Chromium without a window and without services of its own: it starts three times faster than the full one.
     HeadlessShell,
-    /// The full Chromium (or Chrome), which has a back/forward cache, asks for favicons, and can show itself
-    /// (`HOLDUP_HEADED=1`).
+    /// The full Chromium (or Chrome), which can show itself (`HOLDUP_HEADED=1`). Its favicon requests are answered by the proxy
+    /// and are no flows, and it keeps no page alive that was left.
     Chromium,
     /// Firefox.
     Firefox,

@@ -73,6 +73,7 @@ impl Browser {
         let url = format!("http://{}", relay.address);
         let mut builder = ClientBuilder::new(connector);
         let connecting = builder.capabilities(capabilities).connect(&url);
+        // Beside other work on two cores, Firefox has been seen to need more than thirty seconds for its first window.
         let start = if kind == BrowserKind::Firefox { 3 * START } else { START };
         let client = match tokio::time::timeout(start, connecting).await {
             Ok(Ok(client)) => client,

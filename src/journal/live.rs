@@ -128,18 +128,15 @@ impl Live {
             self.redirected.insert(id, asked.clone());
         }
         self.barren.remove(&asked);
-        if let Some(asker) = request.header("referer")
-            && matches!(request.header("sec-fetch-dest"), Some("script" | "style" | "font" | "image"))
-        {
-            self.askers.insert(url, asker.to_owned());
-        }
         let asker = request.header("referer").unwrap_or_default();
-        match request.header("sec-fetch-dest") {
-            Some("script") if !self.of_workers.contains(asker) => {}
-            Some("script" | "worker" | "sharedworker" | "serviceworker") => {
-                self.of_workers.insert(request.url());
-            }
-            _ => {}
+        let destination = request.header("sec-fetch-dest").unwrap_or_default();
+        let is_workers =
+            destination.ends_with("worker") || (destination == "script" && self.of_workers.contains(asker));
+        if is_workers {
+            self.of_workers.insert(url.clone());
+        }
+        if !asker.is_empty() && matches!(destination, "script" | "style" | "font" | "image") {
+            self.askers.insert(url, asker.to_owned());
         }
         let request = Arc::clone(request);
         self.flows.insert(id, LiveFlow { id, request, asked, parked: None, taken: None, response: None });

@@ -96,7 +96,7 @@ impl IntoAnswer for (u16, serde_json::Value) {
     }
 }
 
-/// A file to answer with, made by [`file`].
+/// A file to answer with, made by [`file()`].
 #[derive(Clone, Debug)]
 pub struct File {
     body: Bytes,

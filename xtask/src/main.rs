@@ -36,6 +36,7 @@ fn demo() -> Result<(), String> {
 fn test() -> Result<(), String> {
     cargo(&["fmt", "--all", "--check"], &[])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     // Tests, examples and documentation examples.
     cargo(&["test", "--workspace"], &[])?;
     for browser in ["chromium", "firefox"] {
@@ -44,7 +45,7 @@ fn test() -> Result<(), String> {
     if install::grid(&root()) {
         cargo(&["test", "--test", "browser", "--", "--ignored", "remote::"], &[])?;
     }
-    cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
+    Ok(())
 }
 
 fn root() -> PathBuf {

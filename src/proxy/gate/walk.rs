@@ -131,8 +131,15 @@ impl Gate {
             if too_late || !still_asked(rule, cut.is_some()) || !response_matches(rule, request, message).await? {
                 continue;
             }
-            changed |= rule.action.changes_body();
-            match self.act_on_response(rule, ticket, request, message, arrival).await? {
+            let next = match self.claim(rule, ticket, request, Some(&message.head)) {
+                Claimed::Passed => continue,
+                Claimed::Parked(mut orders) => self.wait_at_response(ticket, message, &mut orders).await,
+                Claimed::Acts => {
+                    changed |= rule.action.changes_body();
+                    act_on_response(rule, message, arrival).await?
+                }
+            };
+            match next {
                 Next::Rule => {}
                 Next::Answer(answer) => (*message, answered) = (*answer, true),
                 Next::Abort(kind) => cut = Some(kind),
@@ -143,37 +150,25 @@ impl Gate {
         }
         Ok(cut)
     }
+}
 
-    async fn act_on_response(
-        &self,
-        rule: &Arc<Rule>,
-        ticket: &Ticket,
-        request: &Request,
-        message: &mut Message<Response>,
-        arrival: Instant,
-    ) -> Result<Next, Fault> {
-        match self.claim(rule, ticket, request, Some(&message.head)) {
-            Claimed::Passed => return Ok(Next::Rule),
-            Claimed::Parked(mut orders) => return Ok(self.wait_at_response(ticket, message, &mut orders).await),
-            Claimed::Acts => {}
-        }
-        match &rule.action {
-            Action::Hold | Action::Watch => {}
-            Action::Delay(by) => delay(arrival, *by).await,
-            Action::Abort(kind) => return Ok(Next::Abort(*kind)),
-            Action::Respond(response) => return Ok(Next::Answer(made(response))),
-            Action::Replace(file) => replace(message, file).await?,
-            Action::Rewrite { pattern, with } => rewrite_response(message, pattern, with).await?,
-            Action::Edit { edit: Edit::Response(change), of_body, .. } => {
-                edit(message, &**change, *of_body).await?;
-                if *of_body {
-                    content::forbid_caching(&mut message.head.headers);
-                }
+async fn act_on_response(rule: &Rule, message: &mut Message<Response>, arrival: Instant) -> Result<Next, Fault> {
+    match &rule.action {
+        Action::Hold | Action::Watch => {}
+        Action::Delay(by) => delay(arrival, *by).await,
+        Action::Abort(kind) => return Ok(Next::Abort(*kind)),
+        Action::Respond(response) => return Ok(Next::Answer(made(response))),
+        Action::Replace(file) => replace(message, file).await?,
+        Action::Rewrite { pattern, with } => rewrite_response(message, pattern, with).await?,
+        Action::Edit { edit: Edit::Response(change), of_body, .. } => {
+            edit(message, &**change, *of_body).await?;
+            if *of_body {
+                content::forbid_caching(&mut message.head.headers);
             }
-            Action::Edit { edit: Edit::Request(_), .. } => {}
         }
-        Ok(Next::Rule)
+        Action::Edit { edit: Edit::Request(_), .. } => {}
     }
+    Ok(Next::Rule)
 }
 
 /// Once a rule has answered or cut off, the others of that stage are not asked. A watch only looks, and always sees.
