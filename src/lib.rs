@@ -49,13 +49,13 @@ mod report;
 mod verbs;
 
 pub use browser::{Browser, BrowserError, BrowserKind, Settled};
-pub use desk::{AbortKind, Editable};
+pub use desk::{AbortKind, Delay, Editable, Local, Profile};
 pub use filter::{Filter, FilterError};
 pub use fixture::{Client, Config, Fixture, Mitm, Setup};
 pub use flow::{Exchange, Fault, FaultStage, FlowId, Outcome, Place, Request, Response, Stage, Target};
 pub use proxy::Upstream;
 pub use report::{Failure, TestError, TestResult};
-pub use verbs::{Delivery, Ends, File, Held, Hold, HostHeader, IntoAnswer, Rule, Verbs, Watch, file};
+pub use verbs::{Applied, Delivery, Ends, File, Held, Hold, HostHeader, IntoAnswer, Rule, Verbs, Watch, dir, file};
 
 /// JSON as it is written, from `serde_json`: `respond!(path == "/cart", json!({"items": []}))`.
 pub use serde_json::json;
@@ -97,12 +97,13 @@ pub use holdup_macros::mitm_test;
 /// UNARY  := "!" UNARY | "(" FILTER ")" | FIELD OP VALUE | FLAG | "mitmproxy's spelling"
 /// OP     := ~ !~ == != contains < <= > >= in
 /// FIELD  := url scheme host port path query("k") method header("k") headers cookie("k") body json("/pointer") form("k")
-///           operation content_type size status resource client server
+///           operation content_type size status elapsed resource client server occurrence
 /// FLAG   := asset websocket navigation answered unanswered
 /// ```
 ///
 /// `~` searches a regex, unanchored and case-sensitive (`(?i)` otherwise). `!=` and `!~` deny every value that a field has.
-/// `<` and its kin, and `in 200..300`, are for `port`, `size` and `status`. `request.` or `response.` before `header`, `headers`,
+/// `<` and its kin, and `in 200..300`, are for `port`, `size`, `status`, `occurrence`, and for `elapsed`, which is a time:
+/// `elapsed > 300ms` is what the upstream took to answer. `occurrence == 2` is the second flow that meets the rest of the filter. `request.` or `response.` before `header`, `headers`,
 /// `body`, `json`, `size` and `content_type` picks a side; without it, either side that has been seen counts. `operation` is
 /// that of GraphQL, `resource` what the browser wants it for (`"document"`, `"script"`, `"xhr"`, ..). A body is compared with its content-encoding undone, and read
 /// only if the filter hangs on it.
@@ -160,6 +161,8 @@ pub use holdup_macros::watch;
 /// Lets matching flows go on no earlier than a time after they arrived: `delay!(F, 300ms)`, `delay!(response: F, duration)`.
 /// Gives a [`Rule`]. A delay is no order: to make a race happen, hold.
 ///
+/// `delay!(F, 200ms..400ms)` draws each flow's delay from a range, by `HOLDUP_SEED`; a failure prints the seed that was used.
+///
 /// ```
 /// # use holdup::prelude::*;
 /// # #[mitm_test] async fn main(client: Client) -> TestResult {
@@ -170,8 +173,24 @@ pub use holdup_macros::watch;
 /// ```
 pub use holdup_macros::delay;
 
-/// Cuts matching flows off: `abort!(F, reset)` or `abort!(F, close)`; at `response:` the server has done its work already.
-/// Gives a [`Rule`]. See [`AbortKind`] for what that is on HTTP/1 and HTTP/2.
+/// Lets matching answers pass slowly: `throttle!(F, 50_000)` bytes a second, or `throttle!(F, Profile::SLOW_3G)`, which also
+/// holds each back by the latency of such a line. Gives a [`Rule`].
+///
+/// Each flow has the whole rate for itself. `throttle!(request: F, ..)` slows down what the browser sends.
+///
+/// ```
+/// # use holdup::prelude::*;
+/// # #[mitm_test] async fn main(client: Client) -> TestResult {
+/// # respond!(host == "shop.test", (200, "slow"));
+/// throttle!(host == "shop.test", 50_000);
+/// assert_eq!(client.get("https://shop.test/").send().await?.text().await?, "slow");
+/// # Ok(()) }
+/// ```
+pub use holdup_macros::throttle;
+
+/// Cuts matching flows off: `abort!(F, reset)`; at `response:` the server has done its work already. The ways are `reset`,
+/// `close`, `stall`, `truncate(1024)`, `malformed` and `goaway`; see [`AbortKind`] for what each is on HTTP/1 and HTTP/2. Gives a
+/// [`Rule`].
 ///
 /// ```
 /// # use holdup::prelude::*;
@@ -203,6 +222,9 @@ pub use holdup_macros::respond;
 /// gets the file: validators are dropped both ways, and the answer goes out as `no-cache`. A relative path is seen from the
 /// folder of the test's crate. The file is read anew for each flow.
 ///
+/// `replace!(path ~ "^/static/(.*)$", dir("dist"))` maps a [folder](dir()). [`assert_applied`](Rule::assert_applied) gives what was
+/// replaced, what by, and a diff; [`upstream_sha256`](Rule::upstream_sha256) notices that production has changed since.
+///
 /// While such a rule is open, what would keep the file from a page is taken away: `integrity` of the replaced part (in the
 /// page, in import maps, in `link` headers, and the `integrity-policy`), hashes of a content security policy that forbid it,
 /// and service workers, which are not found (unless
@@ -213,7 +235,8 @@ pub use holdup_macros::replace;
 ///
 /// The left side is a regex, the right side may say `$1`. The content-encoding (gzip, deflate, br, zstd) is undone and not
 /// done again; the charset is kept. A body that is no text in its charset stays as it is. `rewrite!(request: ..)` rewrites
-/// what the browser sends. Bodies of more than 16 MiB fail the flow, and the test.
+/// what the browser sends. Bodies of more than 16 MiB ([`limit_bodies`](Mitm::limit_bodies)) fail the
+/// flow, and the test.
 ///
 /// `rewrite!(F, header("x") => "value")` sets a header of the answer (of the request with `request:`), `=> none` removes it.
 /// `rewrite!(F, url("^/v1/") => "/v2/")` rewrites path and query before the upstream is asked.
@@ -266,10 +289,11 @@ pub use holdup_macros::edit;
 pub mod prelude {
     pub use crate::{
         AbortKind, Browser, BrowserKind, Client, Delivery, Exchange, Failure, Fixture, Held, Hold, Mitm, Outcome,
-        Request, Response, Rule, Setup, TestResult, Upstream, Watch,
+        Profile, Request, Response, Rule, Setup, TestResult, Upstream, Watch,
     };
     pub use crate::{
-        abort, delay, edit, file, filter, hold, json, mitm_test, redirect, replace, respond, rewrite, watch,
+        abort, delay, dir, edit, file, filter, hold, json, mitm_test, redirect, replace, respond, rewrite, throttle,
+        watch,
     };
 }
 

@@ -20,6 +20,12 @@ pub fn term(field: Field, op: Op, wanted: &(impl ToString + ?Sized)) -> Filter {
     }
 }
 
+/// A time that a filter compares with.
+#[must_use]
+pub fn time(time: std::time::Duration) -> String {
+    format!("{time:?}")
+}
+
 /// A filter as mitmproxy spells it.
 #[track_caller]
 #[must_use]

@@ -54,6 +54,8 @@ pub(crate) enum Op {
 pub(crate) enum Value {
     Text(LitStr),
     Number(i64, Span),
+    /// `300ms`, as it is written.
+    Time(String, Span),
     /// `200..300`, as it is written without spaces.
     Range(String, Span),
     /// `{expression}`, a path, or any other literal.

@@ -83,6 +83,22 @@ fn value(term: &Term, field: &Field) -> Result<()> {
         }
         (Value::Text(text), _, Op::Matches | Op::MatchesNot) => regex(text, field),
         (Value::Text(text), _, Op::Equals | Op::Differs) if field.name == "resource" => resource(text),
+        (Value::Range(range, span), Kind::Number, _) if range.ends_with('s') => {
+            Err(Error::new(*span, format!("`{}` is a number, without a unit", field.name)))
+        }
+        (Value::Range(range, span), Kind::Time, _) if range.split("..").any(|end| !end.ends_with('s')) => {
+            Err(Error::new(*span, "a time needs its unit: `200ms..2s`"))
+        }
+        (Value::Time(_, span), Kind::Text | Kind::Number, _) => {
+            Err(Error::new(*span, format!("`{}` is no time; `elapsed` is", field.name)))
+        }
+        (Value::Time(_, span), _, Op::Matches | Op::MatchesNot | Op::Contains | Op::In) => {
+            Err(Error::new(*span, "a time is compared by `<` and `>`, or `in` a range of them"))
+        }
+        (Value::Text(text), Kind::Time, _) => {
+            Err(Error::new(text.span(), format!("`{}` is a time: write it as `300ms`, without quotes", field.name)))
+        }
+        (Value::Number(_, span), Kind::Time, _) => Err(Error::new(*span, "a time needs its unit: `300ms` or `2s`")),
         (Value::Text(text), Kind::Number, op) if op != Op::Contains => {
             Err(Error::new(text.span(), format!("`{}` is a number: write it without quotes", field.name)))
         }

@@ -48,7 +48,8 @@ impl Term {
         match &self.value {
             Value::Text(text) => quote!(#text),
             Value::Number(number, _) => quote!(&#number),
-            Value::Range(range, _) => quote!(#range),
+            Value::Range(range, _) | Value::Time(range, _) => quote!(#range),
+            Value::Expr(expr) if field == "elapsed" => quote!(&::holdup::__private::time(#expr)),
             Value::Expr(expr) => match bare_name(expr) {
                 Some(name) if field == "method" && METHODS.contains(&name.as_str()) => quote!(#name),
                 _ if matches!(expr, syn::Expr::Path(_)) => quote!((&#expr)),

@@ -5,6 +5,7 @@
 pub(crate) enum Kind {
     Text,
     Number,
+    Time,
 }
 
 pub(crate) struct Field {
@@ -85,7 +86,7 @@ pub(crate) const RESOURCES: [&str; 19] = [
     "websocket",
 ];
 
-pub(crate) const FIELDS: [Field; 22] = [
+pub(crate) const FIELDS: [Field; 24] = [
     text("url", "Url"),
     text("scheme", "Scheme"),
     text("host", "Host"),
@@ -106,6 +107,8 @@ pub(crate) const FIELDS: [Field; 22] = [
     text("resource", "Resource"),
     text("client", "Client"),
     text("server", "Server"),
+    Field { kind: Kind::Time, of_response: true, ..text("elapsed", "Elapsed") },
+    Field { kind: Kind::Number, ..text("occurrence", "Occurrence") },
     text("marker", "Marker"),
     text("comment", "Comment"),
 ];

@@ -36,6 +36,12 @@ pub fn delay(input: TokenStream) -> TokenStream {
     verb::delay(input.into()).into()
 }
 
+/// Lets matching flows pass slowly. See `holdup::throttle`.
+#[proc_macro]
+pub fn throttle(input: TokenStream) -> TokenStream {
+    verb::throttle(input.into()).into()
+}
+
 /// Cuts matching flows off. See `holdup::abort`.
 #[proc_macro]
 pub fn abort(input: TokenStream) -> TokenStream {

@@ -3,7 +3,7 @@
 use crate::ast::{Filter, Op, Stage, Staged, Term, Value};
 use crate::fields;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Expr, Ident, Lit, LitInt, LitStr, Result, Token, braced, parenthesized, token};
+use syn::{Error, Expr, Ident, Lit, LitStr, Result, Token, braced, parenthesized, token};
 
 impl Parse for Staged {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -166,8 +166,11 @@ impl Parse for Value {
         if input.peek(Lit) {
             return match input.parse()? {
                 Lit::Str(text) => Ok(Self::Text(text)),
-                Lit::Int(number) if input.peek(Token![..]) || input.peek(Token![..=]) => range(&number, input),
-                Lit::Int(number) => Ok(Self::Number(number.base10_parse()?, number.span())),
+                from @ (Lit::Int(_) | Lit::Float(_)) if input.peek(Token![..]) => range(&from, input),
+                Lit::Int(number) if number.suffix().is_empty() => {
+                    Ok(Self::Number(number.base10_parse()?, number.span()))
+                }
+                time @ (Lit::Int(_) | Lit::Float(_)) => Ok(Self::Time(measure(&time)?, time.span())),
                 other => Err(Error::new(other.span(), "expected a string or a number")),
             };
         }
@@ -178,8 +181,7 @@ impl Parse for Value {
     }
 }
 
-fn range(from: &LitInt, input: ParseStream<'_>) -> Result<Value> {
-    let number = |literal: &LitInt| literal.base10_parse::<i64>();
+fn range(from: &Lit, input: ParseStream<'_>) -> Result<Value> {
     let dots = if input.peek(Token![..=]) {
         input.parse::<Token![..=]>()?;
         "..="
@@ -187,8 +189,22 @@ fn range(from: &LitInt, input: ParseStream<'_>) -> Result<Value> {
         input.parse::<Token![..]>()?;
         ".."
     };
-    let to: LitInt = input.parse().map_err(|error| Error::new(error.span(), "a range has an end: `200..300`"))?;
-    Ok(Value::Range(format!("{}{dots}{}", number(from)?, number(&to)?), from.span()))
+    let to: Lit = input.parse().map_err(|error| Error::new(error.span(), "a range has an end: `200..300`"))?;
+    Ok(Value::Range(format!("{}{dots}{}", measure(from)?, measure(&to)?), from.span()))
+}
+
+/// A number, or a number with its unit, without underscores.
+fn measure(literal: &Lit) -> Result<String> {
+    const UNITS: &str = "a time has one of the units `s`, `ms`, `us`, `ns`: `300ms`";
+    let (digits, suffix) = match literal {
+        Lit::Int(number) => (number.base10_digits(), number.suffix()),
+        Lit::Float(number) => (number.base10_digits(), number.suffix()),
+        other => return Err(Error::new(other.span(), "expected a number")),
+    };
+    match (literal, suffix) {
+        (Lit::Int(_), "") | (_, "s" | "ms" | "us" | "\u{b5}s" | "ns") => Ok(format!("{digits}{suffix}")),
+        _ => Err(Error::new(literal.span(), UNITS)),
+    }
 }
 
 /// An error at the next token; under the whole macro when there is none.

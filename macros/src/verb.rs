@@ -1,7 +1,7 @@
 //! The verbs: `verb!([stage:] FILTER [, ARGUMENT])`.
 
 use crate::ast::{Filter, Stage, Staged};
-use crate::{check, parse};
+use crate::{check, fields, parse};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
@@ -35,23 +35,76 @@ pub(crate) fn watch(input: TokenStream) -> TokenStream {
 
 pub(crate) fn delay(input: TokenStream) -> TokenStream {
     verb(input, "delay", Stage::Request, |input| {
-        comma(input, "how long: `300ms`")?;
-        let by = duration(input)?;
-        Ok(quote!(#by))
+        comma(input, "how long: `300ms`, or `200ms..400ms`")?;
+        let from = duration(input)?;
+        if input.peek(Token![..]) {
+            // A range of times has no end that matters: both spellings mean the same.
+            if input.peek(Token![..=]) {
+                input.parse::<Token![..=]>()?;
+            } else {
+                input.parse::<Token![..]>()?;
+            }
+            let to = duration(input)?;
+            return Ok(quote!(#from..#to));
+        }
+        Ok(from)
+    })
+}
+
+pub(crate) fn throttle(input: TokenStream) -> TokenStream {
+    verb(input, "throttle", Stage::Response, |input| {
+        comma(input, "how slow: `50_000` bytes a second, or `Profile::SLOW_3G`")?;
+        if input.peek(LitInt) {
+            let rate: LitInt = input.parse()?;
+            let number: u64 = match rate.suffix() {
+                "" | "u64" => rate.base10_parse()?,
+                _ => return Err(Error::new(rate.span(), "a rate is a number of bytes a second, without a unit")),
+            };
+            if number == 0 {
+                return Err(Error::new(rate.span(), "nothing would ever pass; `abort!(.., stall)` does that"));
+            }
+            return Ok(quote!(#number));
+        }
+        let profile: Expr = input.parse()?;
+        Ok(quote!(#profile))
     })
 }
 
 pub(crate) fn abort(input: TokenStream) -> TokenStream {
     verb(input, "abort", Stage::Request, |input| {
-        comma(input, "how: `reset` or `close`")?;
-        let kind: Ident = input.parse()?;
-        match kind.to_string().as_str() {
-            "reset" => Ok(quote!(::holdup::AbortKind::Reset)),
-            "close" => Ok(quote!(::holdup::AbortKind::Close)),
-            other => {
-                Err(Error::new(kind.span(), format!("`{other}` is no way to abort; there are `reset` and `close`")))
-            }
+        comma(input, "how: `reset`, `close`, `stall`, `truncate(1024)`, `malformed` or `goaway`")?;
+        if input.peek(token::Brace) {
+            let inner;
+            braced!(inner in input);
+            let kind: Expr = inner.parse()?;
+            return Ok(quote!(#kind));
         }
+        let kind: Ident = input.parse()?;
+        let variant = match kind.to_string().as_str() {
+            "reset" => quote!(Reset),
+            "close" => quote!(Close),
+            "stall" => quote!(Stall),
+            "malformed" => quote!(Malformed),
+            "goaway" => quote!(Goaway),
+            "truncate" if !input.peek(token::Paren) => {
+                return Err(Error::new(kind.span(), "after how many bytes? `truncate(1024)`"));
+            }
+            "truncate" => {
+                let inner;
+                parenthesized!(inner in input);
+                let after: Expr = inner.parse()?;
+                quote!(Truncate(#after))
+            }
+            other => {
+                const KINDS: [&str; 6] = ["reset", "close", "stall", "truncate", "malformed", "goaway"];
+                let advice = match fields::nearest(other, KINDS.into_iter()) {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None => "there are `reset`, `close`, `stall`, `truncate(n)`, `malformed`, `goaway`".to_owned(),
+                };
+                return Err(Error::new(kind.span(), format!("`{other}` is no way to abort; {advice}")));
+            }
+        };
+        Ok(quote!(::holdup::AbortKind::#variant))
     })
 }
 
@@ -71,7 +124,7 @@ pub(crate) fn replace(input: TokenStream) -> TokenStream {
                 return Err(Error::new(span, "replace! acts on the response; write no stage"));
             }
             check::filter(&staged.filter, Some(Stage::Response))?;
-            comma(input, "the local file: `\"fixtures/app.js\"`")?;
+            comma(input, "the local file: `\"fixtures/app.js\"`, or `dir(\"dist\")`")?;
             let (filter, file): (_, Expr) = (staged.filter, input.parse()?);
             end(input)?;
             Ok(quote!(::holdup::__private::Verbs::ambient("replace!").replace(#filter, #file)))

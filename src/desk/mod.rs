@@ -2,11 +2,16 @@
 //! waiting. [`proxy::gate`](crate::proxy) is its door for flows, [`verbs`](crate::verbs) its door for tests.
 
 mod edit;
+mod local;
+mod pace;
 mod rule;
 mod rule_set;
 
 pub(crate) use edit::Edit;
 pub use edit::{AnyEdit, Editable};
+pub use local::Local;
+pub(crate) use local::{TEXT, media_type};
+pub use pace::{Delay, Profile};
 pub use rule::AbortKind;
 pub(crate) use rule::{Action, Rule, RuleSpec};
 pub(crate) use rule_set::RuleSet;
@@ -31,6 +36,8 @@ struct Entry {
     rule: Arc<Rule>,
     open: bool,
     hits: u64,
+    /// How many flows met the rest of a filter that asks for its n-th match.
+    occurrences: u64,
     limit: Option<u64>,
     optional: bool,
     /// Parked by this rule and not yet handed to the test, in the order of parking.
@@ -51,8 +58,8 @@ pub(crate) struct Parked {
 pub(crate) enum Claim {
     /// Nothing: it was closed or used up in the meantime.
     Pass,
-    /// Its action.
-    Act,
+    /// Its action, for the so-manieth time.
+    Act(u64),
     /// The flow is parked now.
     Park,
 }
@@ -74,6 +81,7 @@ impl Desk {
             rule: Arc::clone(&rule),
             open: !self.stopped,
             hits: 0,
+            occurrences: 0,
             limit: None,
             optional: false,
             queue: VecDeque::new(),
@@ -98,11 +106,18 @@ impl Desk {
         }
         entry.hits += 1;
         if !matches!(entry.rule.action, Action::Hold) {
-            return Claim::Act;
+            return Claim::Act(entry.hits);
         }
         entry.queue.push_back(flow);
         self.parked.insert(flow, Parked { flow, rule, stage, since: now });
         Claim::Park
+    }
+
+    /// A flow met all of a rule's filter but that it wants the n-th such flow: which one this is.
+    pub(crate) fn occurrence(&mut self, rule: RuleId) -> u64 {
+        let entry = self.entry(rule);
+        entry.occurrences += 1;
+        entry.occurrences
     }
 
     /// The test said `advance`: the flow is parked again with its response, and the test has it already.
@@ -181,6 +196,11 @@ impl Desk {
     pub(crate) fn idle(&self) -> Vec<Arc<Rule>> {
         let acts = |entry: &&Entry| entry.hits == 0 && !matches!(entry.rule.action, Action::Hold);
         self.rules.iter().filter(acts).map(|entry| Arc::clone(&entry.rule)).collect()
+    }
+
+    /// Whether any rule draws what it does.
+    pub(crate) fn draws(&self) -> bool {
+        self.rules.iter().any(|entry| matches!(entry.rule.action, Action::Delay(by) if by.is_range()))
     }
 
     fn entry(&mut self, rule: RuleId) -> &mut Entry {

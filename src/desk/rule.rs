@@ -1,11 +1,10 @@
 //! A rule: where it acts, on what, and how.
 
-use super::Edit;
-use crate::filter::Filter;
+use super::{Delay, Edit, Local, Profile};
+use crate::filter::{Filter, Truth, View};
 use crate::flow::{Place, Request, Response, RuleId, StageName};
 use regex::Regex;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +16,15 @@ pub(crate) enum Action {
     /// Remembers it for the test.
     Watch,
     /// Delivers no earlier than this after arrival.
-    Delay(Duration),
+    Delay(Delay),
+    /// Lets its body pass at a slow pace.
+    Throttle(Profile),
     /// Cuts it off.
     Abort(AbortKind),
     /// Answers without the upstream.
     Respond(Arc<Response>),
     /// Serves a local file under the real answer's head.
-    Replace(PathBuf),
+    Replace(Local),
     /// Rewrites the decoded text of the body.
     Rewrite { pattern: Regex, with: String },
     /// Changes it by code: that of the test, or that of a verb, which also says what it does.
@@ -41,6 +42,7 @@ impl Action {
             Self::Hold => "hold!",
             Self::Watch => "watch!",
             Self::Delay(_) => "delay!",
+            Self::Throttle(_) => "throttle!",
             Self::Abort(_) => "abort!",
             Self::Respond(_) => "respond!",
             Self::Replace(_) => "replace!",
@@ -52,7 +54,7 @@ impl Action {
     /// The stage that a verb means when none is written. What changes an answer acts on the answer.
     fn usual_stage(&self) -> StageName {
         match self {
-            Self::Replace(_) | Self::Rewrite { .. } => StageName::Response,
+            Self::Replace(_) | Self::Rewrite { .. } | Self::Throttle(_) => StageName::Response,
             Self::Edit { edit: Edit::Response(_), verb: "rewrite!", .. } => StageName::Response,
             _ => StageName::Request,
         }
@@ -67,6 +69,17 @@ pub enum AbortKind {
     Reset,
     /// HTTP/1: the connection is closed (FIN) without an answer. HTTP/2: RST_STREAM with CANCEL.
     Close,
+    /// There is never an answer: the client waits until it gives up, or the test ends. A page that waits for it counts as
+    /// [settled](crate::Browser::settled), as if the flow were held.
+    Stall,
+    /// The answer, which says its whole length, breaks off after so many bytes of its body: by the end of the connection on
+    /// HTTP/1, as [`Reset`](Self::Reset) on HTTP/2. At the request it is an answer of blanks, and the server hears nothing.
+    Truncate(u64),
+    /// HTTP/1: what comes back is no HTTP. HTTP/2: RST_STREAM with PROTOCOL_ERROR.
+    Malformed,
+    /// HTTP/2: GOAWAY, as when a server restarts, and the stream is refused: browsers ask again on another connection, which is
+    /// another flow. Other streams of the connection come to their end. HTTP/1: as [`Close`](Self::Close).
+    Goaway,
 }
 
 impl fmt::Display for AbortKind {
@@ -74,6 +87,10 @@ impl fmt::Display for AbortKind {
         f.write_str(match self {
             Self::Reset => "reset",
             Self::Close => "close",
+            Self::Stall => "stall",
+            Self::Truncate(after) => return write!(f, "truncate({after})"),
+            Self::Malformed => "malformed",
+            Self::Goaway => "goaway",
         })
     }
 }
@@ -110,8 +127,20 @@ impl Rule {
     }
 
     /// What it says of a flow, as far as the flow is known.
-    pub(crate) fn matches(&self, request: &Request, response: Option<&Response>) -> crate::filter::Truth {
-        self.filter.matches(&crate::filter::View::of(request, response, self.stage))
+    pub(crate) fn matches(&self, request: &Request, response: Option<&Response>) -> Truth {
+        self.filter.matches(&self.view(request, response))
+    }
+
+    /// What its filter sees.
+    pub(crate) fn view<'a>(&self, request: &'a Request, response: Option<&'a Response>) -> View<'a> {
+        View::of(request, response, self.stage)
+    }
+
+    /// The same of the flow that is the n-th to meet the rest of the filter.
+    pub(crate) fn matches_as(&self, n: u64, request: &Request, response: Option<&Response>) -> Truth {
+        let mut view = self.view(request, response);
+        view.occurrence = Some(n);
+        self.filter.matches(&view)
     }
 }
 
@@ -125,10 +154,11 @@ impl fmt::Display for RuleSpec {
         write!(f, "{}", self.filter)?;
         match &self.action {
             Action::Hold | Action::Watch => {}
-            Action::Delay(by) => write!(f, ", {by:?}")?,
+            Action::Delay(by) => write!(f, ", {by}")?,
+            Action::Throttle(profile) => write!(f, ", {profile}")?,
             Action::Abort(kind) => write!(f, ", {kind}")?,
             Action::Respond(answer) => write!(f, ", {}", answer.status().as_u16())?,
-            Action::Replace(file) => write!(f, ", {:?}", file.display().to_string())?,
+            Action::Replace(local) => write!(f, ", {local}")?,
             Action::Rewrite { pattern, with } => write!(f, ", {:?} => {with:?}", pattern.as_str())?,
             Action::Edit { says, .. } => write!(f, ", {says}")?,
         }

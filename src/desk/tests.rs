@@ -46,7 +46,7 @@ fn a_limit_counts_matches_at_once() {
     let rule = desk.register(spec(Filter::All(vec![]), Action::Watch)).id;
     desk.limit(rule, 2);
     let claims: Vec<_> = (0..3).map(|flow| park(&mut desk, rule, flow)).collect();
-    assert_eq!(claims, [Claim::Act, Claim::Act, Claim::Pass]);
+    assert_eq!(claims, [Claim::Act(1), Claim::Act(2), Claim::Pass]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a filter can ask of a flow.
 
-use super::{Need, View, reading};
+use super::{Need, View, number, reading};
 use crate::flow::{StageName, is_secret};
 use http::HeaderMap;
 use std::borrow::Cow;
@@ -61,6 +61,10 @@ pub enum Field {
     /// What the browser wants it for, by `sec-fetch-dest`: `document`, `script`, `style`, `image`, .. and `xhr` for what a
     /// script fetches.
     Resource,
+    /// How long the upstream took to answer: `elapsed > 300ms`.
+    Elapsed,
+    /// The how-manieth flow it is to meet the rest of the filter, from 1 on.
+    Occurrence,
     /// What somebody marked it with.
     Marker,
     /// What somebody wrote about it.
@@ -74,13 +78,14 @@ pub(super) struct Found<'a> {
     pub(super) missing: Option<Need>,
 }
 
-pub(super) const NOTHING: Need = Need { request_body: false, response_body: false, response: false };
+pub(super) const NOTHING: Need = Need { request_body: false, response_body: false, response: false, occurrence: false };
 
 impl Field {
     /// The earliest stage at which there is a value.
     pub(super) fn stage(&self) -> StageName {
         match self {
             Self::Status
+            | Self::Elapsed
             | Self::Header(Side::Response, _)
             | Self::Headers(Side::Response)
             | Self::Size(Side::Response)
@@ -93,7 +98,7 @@ impl Field {
 
     /// Whether its values are numbers, to compare by size.
     pub(super) fn is_number(&self) -> bool {
-        matches!(self, Self::Port | Self::Status | Self::Size(_))
+        matches!(self, Self::Port | Self::Status | Self::Size(_) | Self::Elapsed | Self::Occurrence)
     }
 
     /// Whether its values must not be shown.
@@ -128,6 +133,8 @@ impl Field {
             Self::Client => known(request.client.iter().map(|client| client.to_string().into()).collect()),
             Self::Server => one(format!("{}:{}", request.target.host, request.target.port)),
             Self::Resource => known(resource(request).into_iter().map(Cow::Borrowed).collect()),
+            Self::Elapsed => elapsed(view),
+            Self::Occurrence => occurrence(view),
             Self::Marker => one(view.marks.marker),
             Self::Comment => one(view.marks.comment),
         }
@@ -150,6 +157,19 @@ pub(super) fn no_response(view: &View<'_>) -> Option<Need> {
 fn from_response<'a>(view: &View<'a>, read: impl Fn(&'a crate::flow::Response) -> String) -> Found<'a> {
     let values = view.response.map(|response| Cow::Owned(read(response)));
     Found { values: values.into_iter().collect(), missing: no_response(view) }
+}
+
+/// An answer that no upstream gave took no time of one.
+fn elapsed<'a>(view: &View<'a>) -> Found<'a> {
+    let value = view.response.and_then(crate::flow::Response::elapsed).map(|elapsed| number::time(elapsed).into());
+    Found { values: value.into_iter().collect(), missing: no_response(view) }
+}
+
+fn occurrence<'a>(view: &View<'a>) -> Found<'a> {
+    match view.occurrence {
+        Some(n) => one(n.to_string()),
+        None => Found { values: vec![], missing: Some(Need { occurrence: true, ..NOTHING }) },
+    }
 }
 
 fn headers<'a>(side: Side, name: &str, view: &View<'a>) -> Found<'a> {

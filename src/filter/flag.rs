@@ -1,5 +1,6 @@
 //! What a filter can ask of a flow with yes or no.
 
+use super::field::NOTHING;
 use super::{Need, Truth, View};
 use crate::flow::{Response, StageName};
 use once_cell::sync::Lazy;
@@ -89,9 +90,7 @@ fn is_asset(response: &Response) -> bool {
 fn of_response(view: &View<'_>, says: impl Fn(&Response) -> bool) -> Truth {
     match view.response {
         Some(response) if says(response) => Truth::Yes,
-        None if view.horizon == StageName::Response => {
-            Truth::Unknown(Need { request_body: false, response_body: false, response: true })
-        }
+        None if view.horizon == StageName::Response => Truth::Unknown(Need { response: true, ..NOTHING }),
         _ => Truth::No,
     }
 }

@@ -7,6 +7,7 @@ mod explain;
 mod field;
 mod flag;
 mod mitmproxy;
+mod number;
 mod print;
 mod reading;
 mod term;
@@ -44,6 +45,8 @@ pub struct View<'a> {
     pub response: Option<&'a Response>,
     /// The last stage that the asking rule can see: before it, what the answer says is unknown, not absent.
     pub horizon: StageName,
+    /// The how-manieth flow this is to meet the rest of the filter, once that was counted.
+    pub occurrence: Option<u64>,
     /// What is known besides.
     pub marks: Marks<'a>,
 }
@@ -67,7 +70,7 @@ impl<'a> View<'a> {
     /// A flow that is under way.
     #[must_use]
     pub fn of(request: &'a Request, response: Option<&'a Response>, horizon: StageName) -> Self {
-        Self { request, response, horizon, marks: Marks::default() }
+        Self { request, response, horizon, occurrence: None, marks: Marks::default() }
     }
 }
 
@@ -91,14 +94,22 @@ pub struct Need {
     pub response_body: bool,
     /// The response, which is not there yet.
     pub response: bool,
+    /// Which occurrence it is: to be asked last, since it counts flows that match otherwise.
+    pub occurrence: bool,
 }
 
 impl Need {
+    /// Whether only the count is missing.
+    pub(crate) fn is_count(self) -> bool {
+        self == Self { occurrence: true, ..field::NOTHING }
+    }
+
     const fn and(self, other: Self) -> Self {
         Self {
             request_body: self.request_body || other.request_body,
             response_body: self.response_body || other.response_body,
             response: self.response || other.response,
+            occurrence: self.occurrence || other.occurrence,
         }
     }
 }
@@ -149,6 +160,24 @@ impl Filter {
             Self::Not(inner) => inner.stage(),
             Self::Term(term) => term.field.stage(),
             Self::Flag(flag) => flag.stage(),
+        }
+    }
+
+    /// What the first capture group found, of the first term on `path` or `url` that has one.
+    pub(crate) fn capture(&self, view: &View<'_>) -> Option<String> {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().find_map(|each| each.capture(view)),
+            Self::Term(term) => term.capture(view),
+            Self::Not(_) | Self::Flag(_) => None,
+        }
+    }
+
+    /// Whether there is such a group.
+    pub(crate) fn has_capture(&self) -> bool {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().any(Self::has_capture),
+            Self::Term(term) => term.has_capture(),
+            Self::Not(_) | Self::Flag(_) => false,
         }
     }
 

@@ -49,11 +49,7 @@ impl Display for Term {
 impl Term {
     /// The wanted value as a literal of the language.
     pub(super) fn value(&self) -> String {
-        if self.op == super::Op::In || (self.field.is_number() && self.wanted.parse::<i64>().is_ok()) {
-            self.wanted.clone()
-        } else {
-            format!("{:?}", self.wanted)
-        }
+        if self.op == super::Op::In || self.has_size() { self.wanted.clone() } else { format!("{:?}", self.wanted) }
     }
 }
 
@@ -80,6 +76,8 @@ impl Display for Field {
             Self::Client => f.write_str("client"),
             Self::Server => f.write_str("server"),
             Self::Resource => f.write_str("resource"),
+            Self::Elapsed => f.write_str("elapsed"),
+            Self::Occurrence => f.write_str("occurrence"),
             Self::Marker => f.write_str("marker"),
             Self::Comment => f.write_str("comment"),
         }

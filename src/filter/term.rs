@@ -89,13 +89,16 @@ impl Term {
             _ => None,
         };
         let range = match op {
-            Op::In => Some(range(&wanted).ok_or_else(|| format!("`{wanted}` is no range: `200..300`, `200..=299`"))?),
+            Op::In => {
+                Some(field.range(&wanted).ok_or_else(|| format!("`{wanted}` is no range: `200..300`, `200..=299`"))?)
+            }
             _ => None,
         };
-        let number = match (field.is_number() && regex.is_none() && range.is_none(), wanted.parse()) {
+        let has_size = field.is_number() && op != Op::Contains && regex.is_none() && range.is_none();
+        let number = match (has_size, field.number(&wanted)) {
             (false, _) => None,
-            (true, Ok(number)) => Some(number),
-            (true, Err(_)) => return Err(format!("`{wanted}` is no number")),
+            (true, Some(number)) => Some(number),
+            (true, None) => return Err(format!("`{wanted}` is no {}", field.example())),
         };
         Ok(Self { field, op, wanted, regex, number, range })
     }
@@ -117,13 +120,13 @@ impl Term {
             return regex.is_match(value);
         }
         if let Some(range) = &self.range {
-            return value.parse().is_ok_and(|value| range.contains(&value));
+            return self.field.number(value).is_some_and(|value| range.contains(&value));
         }
         if op == Op::Contains {
             return value.contains(&self.wanted);
         }
-        let order = match (self.number, value.parse::<i64>()) {
-            (Some(wanted), Ok(value)) => value.cmp(&wanted),
+        let order = match (self.number, self.field.number(value)) {
+            (Some(wanted), Some(value)) => value.cmp(&wanted),
             _ => self.compare_text(value),
         };
         match op {
@@ -141,6 +144,22 @@ impl Term {
             Field::Host | Field::Scheme => value.cmp(&self.wanted.to_ascii_lowercase()),
             _ => value.cmp(&self.wanted),
         }
+    }
+
+    /// Whether its value is a number, not a text.
+    pub(super) fn has_size(&self) -> bool {
+        self.number.is_some()
+    }
+
+    pub(super) fn has_capture(&self) -> bool {
+        let of_place = matches!(self.field, Field::Path | Field::Url) && self.op == Op::Matches;
+        of_place && self.regex.as_ref().is_some_and(|regex| regex.captures_len() > 1)
+    }
+
+    pub(super) fn capture(&self, view: &View<'_>) -> Option<String> {
+        let regex = self.regex.as_ref().filter(|_| self.has_capture())?;
+        let found = self.field.find(view);
+        Some(regex.captures(found.values.first()?)?.get(1)?.as_str().to_owned())
     }
 
     pub(super) fn required_host(&self) -> Option<&str> {
@@ -167,16 +186,6 @@ impl Term {
             many => many.iter().map(|value| shorten(value)).collect::<Vec<_>>().join(" and "),
         }
     }
-}
-
-/// `a..b` or `a..=b`.
-fn range(text: &str) -> Option<RangeInclusive<i64>> {
-    let (from, to) = text.split_once("..")?;
-    let from: i64 = from.trim().parse().ok()?;
-    Some(match to.strip_prefix('=') {
-        Some(to) => from..=to.trim().parse().ok()?,
-        None => from..=to.trim().parse::<i64>().ok()?.checked_sub(1)?,
-    })
 }
 
 /// A value as a report shows it: quoted, cut to a line.

@@ -18,6 +18,7 @@ fn request(url: &str) -> Request {
 
 fn response(status: u16) -> Response {
     Response {
+        elapsed: None,
         status: StatusCode::from_u16(status).expect("a status"),
         version: Version::HTTP_11,
         headers: HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html"))]),

@@ -1,5 +1,6 @@
 //! What went wrong on the wire. A fault never panics: it is journalled, and the browser gets a 502 that says it.
 
+use super::Place;
 use std::fmt;
 
 /// Where on its way a flow met trouble.
@@ -67,6 +68,14 @@ impl Fault {
             cause = error.source();
         }
         Self::new(stage, text)
+    }
+
+    /// Names the rule that met it, if it was a rule's.
+    pub(crate) fn of(self, rule: &str, place: Place) -> Self {
+        match self.stage {
+            FaultStage::Rule => Self { what: format!("{}\n    in {rule}\n    of {place}", self.what), ..self },
+            _ => self,
+        }
     }
 
     /// The stage that failed.

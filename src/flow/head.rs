@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The request of a flow, as the browser means it: the URL is absolute, whatever form it had on the wire.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct Response {
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     pub(crate) content: Content,
+    /// From when the request had gone to the upstream; none if no upstream was asked.
+    pub(crate) elapsed: Option<Duration>,
 }
 
 /// What is known of a body. Most bodies only stream by.
@@ -179,14 +182,14 @@ impl Response {
     pub(crate) fn made(status: StatusCode, text: &'static str) -> Self {
         let headers = [(http::header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))];
         let (headers, content) = (HeaderMap::from_iter(headers), Content::Edited(Bytes::from_static(text.as_bytes())));
-        Self { status, version: Version::HTTP_11, headers, content }
+        Self { status, version: Version::HTTP_11, headers, content, elapsed: None }
     }
 
     /// What the journal keeps of it.
     pub(crate) fn record(&self) -> Arc<Self> {
         let (status, version) = (self.status, self.version);
         let (headers, content) = (detached(&self.headers), self.content.clone());
-        Arc::new(Self { status, version, headers, content })
+        Arc::new(Self { status, version, headers, content, elapsed: self.elapsed })
     }
 
     /// The status.
@@ -216,6 +219,12 @@ impl Response {
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// How long the upstream took to answer, up to the end of the answer's head; none for an answer that was made up.
+    #[must_use]
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.elapsed
     }
 
     /// Changes the status.

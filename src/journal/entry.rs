@@ -27,6 +27,8 @@ pub(crate) enum Event {
     Chained { flow: FlowId, place: Place },
     /// The test decided on a parked flow.
     Decided { flow: FlowId, verdict: &'static str, place: Option<Place> },
+    /// A rule or the test lets a flow hang for good.
+    Stalled { flow: FlowId },
     /// The request goes to the upstream.
     Sent { flow: FlowId },
     /// The answer's head is there.
@@ -51,6 +53,7 @@ impl fmt::Display for Event {
             Self::Chained { flow, place } => write!(f, "{flow} to be released after another, said at {place}"),
             Self::Decided { flow, verdict, place: Some(place) } => write!(f, "{flow} {verdict} at {place}"),
             Self::Decided { flow, verdict, place: None } => write!(f, "{flow} {verdict}"),
+            Self::Stalled { flow } => write!(f, "{flow} is never answered"),
             Self::Sent { flow } => write!(f, "{flow} sent to the upstream"),
             Self::Answered { flow, response } => write!(f, "{flow} answered {}", response.status().as_u16()),
             Self::Ended { flow, outcome } => write!(f, "{flow} {outcome}"),

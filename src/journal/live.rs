@@ -36,6 +36,8 @@ pub(crate) struct LiveFlow {
     pub(crate) parked: Option<(Arc<str>, Place)>,
     /// The line of the test that has it in its hands.
     pub(crate) taken: Option<Place>,
+    /// The last rule that it met.
+    ruled: Option<(Arc<str>, Place)>,
     response: Option<Arc<Response>>,
 }
 
@@ -105,8 +107,15 @@ impl Live {
         match event {
             Event::Began { flow, request } => self.begin(*flow, request),
             Event::Parked { flow, rule, place, .. } => {
-                self.change(*flow, |live| live.parked = Some((Arc::clone(rule), *place)));
+                let rule = Some((Arc::clone(rule), *place));
+                self.change(*flow, |live| (live.parked, live.ruled) = (rule.clone(), rule));
             }
+            Event::Ruled { flow, rule, place } => {
+                self.change(*flow, |live| live.ruled = Some((Arc::clone(rule), *place)));
+                return false;
+            }
+            // The rule keeps it, like one that parks.
+            Event::Stalled { flow } => self.change(*flow, |live| live.parked.clone_from(&live.ruled)),
             Event::Taken { flow, place } => self.change(*flow, |live| live.taken = Some(*place)),
             Event::Chained { .. } => {}
             Event::Decided { flow, .. } => self.change(*flow, |live| (live.parked, live.taken) = (None, None)),
@@ -114,7 +123,7 @@ impl Live {
                 self.change(*flow, |live| live.response = Some(Arc::clone(response)));
             }
             Event::Ended { flow, outcome } => self.end(*flow, outcome),
-            Event::Ruled { .. } | Event::Sent { .. } | Event::Trouble { .. } => return false,
+            Event::Sent { .. } | Event::Trouble { .. } => return false,
             Event::Command { .. } | Event::Commanded { .. } => return false,
         }
         true
@@ -139,7 +148,7 @@ impl Live {
             self.askers.insert(url, asker.to_owned());
         }
         let request = Arc::clone(request);
-        self.flows.insert(id, LiveFlow { id, request, asked, parked: None, taken: None, response: None });
+        self.flows.insert(id, LiveFlow { id, request, asked, parked: None, taken: None, ruled: None, response: None });
     }
 
     fn change(&mut self, id: FlowId, change: impl FnOnce(&mut LiveFlow)) {

@@ -1,6 +1,7 @@
 //! A body on its way: frames that were read ahead, then the rest of the stream.
 
 use super::content;
+use super::handicap::{Handicap, Handicapped};
 use crate::flow::{Content, Fault, FaultStage, Request, Response};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -12,7 +13,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// The most of a body that is ever read into memory, for a rule that looks into it.
+/// The most of a body that is ever read into memory, for a rule that looks into it, unless the test says otherwise.
 pub(super) const LIMIT: usize = 16 * 1024 * 1024;
 
 /// How long such a body may take to arrive.
@@ -31,11 +32,20 @@ pub(super) struct Message<H> {
     pub(super) body: Source,
     /// What hyper knows beyond the head: the case of header names, the upgrade.
     pub(super) extensions: http::Extensions,
+    /// What rules do to the body on its way.
+    pub(super) handicap: Handicap,
+    /// How much of the body may be read into memory.
+    pub(super) limit: usize,
 }
 
 impl<H> Message<H> {
     pub(super) fn new(head: H, body: Source) -> Self {
-        Self { head, body, extensions: http::Extensions::new() }
+        Self { head, body, extensions: http::Extensions::new(), handicap: Handicap::default(), limit: LIMIT }
+    }
+
+    /// The body as it goes out; taken out of the message.
+    pub(super) fn take_body(&mut self) -> Handicapped {
+        Handicapped::new(std::mem::take(&mut self.body), self.handicap)
     }
 }
 
@@ -72,12 +82,12 @@ impl<H: Head> Message<H> {
                 let what = "a rule wants to read a stream that has no end; narrow its filter by `content_type`";
                 return Err(Fault::new(FaultStage::Rule, what));
             }
-            let Ok(raw) = tokio::time::timeout(READ_WITHIN, self.body.read_whole(LIMIT)).await else {
+            let Ok(raw) = tokio::time::timeout(READ_WITHIN, self.body.read_whole(self.limit)).await else {
                 let what = format!("a rule wants to read a body that did not end within {READ_WITHIN:?}");
                 return Err(Fault::new(FaultStage::Rule, what));
             };
             let raw = raw?;
-            let decoded = content::decode(self.head.headers(), raw, LIMIT)?;
+            let decoded = content::decode(self.head.headers(), raw, self.limit)?;
             *self.head.content_mut() = Content::Read(decoded);
         }
         Ok(())
@@ -124,11 +134,11 @@ impl Source {
         Self { ahead, ..Self::default() }
     }
 
-    /// Reads frames into memory until the end, an error, or the limit.
+    /// Reads frames into memory until the end, an error, or more than the limit.
     pub(super) async fn read_ahead(&mut self, limit: usize) {
-        let mut size: usize = self.ahead.iter().filter_map(Frame::data_ref).map(Bytes::len).sum();
+        let mut size = self.size_ahead();
         while let Some(rest) = &mut self.rest
-            && size < limit
+            && size <= limit
         {
             match rest.frame().await {
                 Some(Ok(frame)) => {
@@ -166,13 +176,19 @@ impl Source {
         if let Some(error) = &self.broken {
             return Err(Fault::from_error(FaultStage::Body, "while a rule read the body", error));
         }
-        if self.rest.is_some() {
-            let what = format!("a rule wants to read a body of more than {limit} bytes; narrow its filter");
+        if self.size_ahead() > limit {
+            let what = format!(
+                "a rule wants to read a body of more than {limit} bytes; narrow its filter, or `mitm.limit_bodies(..)`"
+            );
             return Err(Fault::new(FaultStage::Rule, what));
         }
         let mut whole = BytesMut::new();
         self.ahead.iter().filter_map(Frame::data_ref).for_each(|data| whole.extend_from_slice(data));
         Ok(whole.freeze())
+    }
+
+    fn size_ahead(&self) -> usize {
+        self.ahead.iter().filter_map(Frame::data_ref).map(Bytes::len).sum()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -204,7 +220,7 @@ impl Body for Source {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let ahead: u64 = self.ahead.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum();
+        let ahead = self.size_ahead() as u64;
         let rest = match (&self.rest, &self.broken) {
             (Some(rest), _) => rest.size_hint(),
             (None, Some(_)) => SizeHint::new(),

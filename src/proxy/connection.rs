@@ -2,7 +2,7 @@
 
 use super::delivery::Flushes;
 use super::sniff::{Spoken, sniff};
-use super::socket::{Flushing, ResetSwitch, Socket};
+use super::socket::{Flushing, Socket, Switch};
 use super::streams::{self, Streams};
 use super::{Shared, http, tls, tunnel};
 use crate::flow::{Fault, FaultStage, Target};
@@ -16,6 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 /// One connection, as the flows on it see it.
 #[derive(Debug)]
@@ -24,7 +25,12 @@ pub(super) struct Connection {
     /// Where everything on this connection goes; none on the proxy's own connection, where requests say it themselves.
     pub(super) origin: Option<Target>,
     pub(super) flushes: Arc<Flushes>,
-    pub(super) reset: ResetSwitch,
+    /// Ends the connection with RST instead of FIN.
+    pub(super) reset: Switch,
+    /// What is written next is no HTTP.
+    pub(super) garbled: Switch,
+    /// Tells the client to go elsewhere.
+    pub(super) goaway: Notify,
     pub(super) client: Option<SocketAddr>,
 }
 
@@ -81,19 +87,16 @@ fn plain(target: Target) -> Target {
 }
 
 impl Connection {
-    fn new(
-        shared: &Arc<Shared>,
-        origin: Option<Target>,
-        (reset, client): (ResetSwitch, Option<SocketAddr>),
-    ) -> Arc<Self> {
-        Arc::new(Self { shared: Arc::clone(shared), origin, flushes: Arc::default(), reset, client })
+    fn new(shared: &Arc<Shared>, origin: Option<Target>, (reset, client): (Switch, Option<SocketAddr>)) -> Arc<Self> {
+        let (shared, flushes, garbled, goaway) = (Arc::clone(shared), Arc::default(), Switch::default(), Notify::new());
+        Arc::new(Self { shared, origin, flushes, reset, garbled, goaway, client })
     }
 
     async fn http1<S>(self: Arc<Self>, io: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let io = TokioIo::new(Flushing::new(io, Arc::clone(&self.flushes)));
+        let io = TokioIo::new(Flushing::new(io, Arc::clone(&self.flushes), Arc::clone(&self.garbled)));
         let service = Arc::clone(&self);
         let connection = hyper::server::conn::http1::Builder::new()
             .preserve_header_case(true)
@@ -119,7 +122,7 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let io = TokioIo::new(Flushing::new(io, Arc::clone(&self.flushes)));
+        let io = TokioIo::new(Flushing::new(io, Arc::clone(&self.flushes), Switch::default()));
         let service = Arc::clone(&self);
         let streams = Streams::default();
         let connection = hyper::server::conn::http2::Builder::new(streams.clone())
@@ -133,15 +136,16 @@ impl Connection {
             .timer(TokioTimer::new())
             .serve_connection(io, service_fn(move |request| http::serve(Arc::clone(&service), request)));
         let mut stopping = self.shared.tasks.stopping();
+        let this = Arc::clone(&self);
         let stoppable = async move {
             let mut connection = pin!(connection);
             tokio::select! {
-                end = connection.as_mut() => end,
-                () = stopping.wait() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
+                end = connection.as_mut() => return end,
+                () = stopping.wait() => {}
+                () = this.goaway.notified() => {}
             }
+            connection.as_mut().graceful_shutdown();
+            connection.await
         };
         let end = streams::run(stoppable, streams, &self.flushes).await;
         self.ended(end);

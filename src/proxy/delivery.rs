@@ -1,14 +1,14 @@
 //! The end of a flow: delivered, cut off, or given up by its client. Whoever drops a ticket says that the client is gone.
 
-use super::body::Source;
 use super::gate::Gate;
+use super::handicap::{Broken, Handicapped};
 use crate::flow::{Fault, FaultStage, FlowId, Outcome};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 /// The right to end a flow, once. It travels with the flow: from the service to the body to the last flush. hyper drops
 /// what a client no longer waits for, so a ticket that is dropped unused means that the client is gone.
@@ -58,6 +58,9 @@ pub(super) struct Flushes {
     count: AtomicUsize,
     /// Something was written since the last flush that succeeded.
     dirty: AtomicBool,
+    /// How many flushes have succeeded, and who wants to know of the next.
+    done: AtomicU64,
+    wakers: Mutex<Vec<Waker>>,
 }
 
 impl Flushes {
@@ -75,7 +78,18 @@ impl Flushes {
     /// Everything that was written so far is with the socket.
     pub(super) fn flushed(&self) {
         self.dirty.store(false, Ordering::Relaxed);
+        self.done.fetch_add(1, Ordering::Relaxed);
+        self.wake();
         self.settle();
+    }
+
+    fn wake_at_next(&self, waker: &Waker) {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker.clone());
+    }
+
+    fn wake(&self) {
+        let wakers = std::mem::take(&mut *self.wakers.lock().unwrap_or_else(PoisonError::into_inner));
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Ends the flows that wait for a flush which has been, if there is nothing to flush. HTTP/2 lets go of a chunk only
@@ -104,6 +118,8 @@ struct Way {
 enum End {
     Streaming,
     Finished,
+    /// By a rule.
+    Cut,
     Broken(Fault),
 }
 
@@ -112,6 +128,7 @@ impl Drop for Way {
         let Some(ticket) = self.ticket.take() else { return };
         match std::mem::replace(self.end.get_mut().unwrap_or_else(PoisonError::into_inner), End::Streaming) {
             End::Broken(fault) => ticket.end(Outcome::Failed(fault)),
+            End::Cut => ticket.end(Outcome::Aborted),
             End::Finished if !*self.cut.get_mut() => self.flushes.push(ticket),
             // The ticket's own drop says it.
             End::Finished | End::Streaming => {}
@@ -122,14 +139,25 @@ impl Drop for Way {
 /// The body that goes to the browser, with the flow's ticket.
 #[derive(Debug)]
 pub(super) struct Delivery {
-    source: Source,
+    source: Handicapped,
     way: Arc<Way>,
+    /// How many flushes there had been when the last chunk was handed on.
+    handed_on: u64,
+    /// Told to hyper once everything before it is with the socket: hyper drops what it has not written yet.
+    breaking: Option<Broken>,
 }
 
 impl Delivery {
-    pub(super) fn new(source: Source, ticket: Option<Ticket>, flushes: Arc<Flushes>) -> Self {
+    pub(super) fn new(source: Handicapped, ticket: Option<Ticket>, flushes: Arc<Flushes>) -> Self {
+        let handed_on = flushes.done.load(Ordering::Relaxed);
         let way = Way { ticket, flushes, end: Mutex::new(End::Streaming), cut: AtomicBool::new(false) };
-        Self { source, way: Arc::new(way) }
+        Self { source, way: Arc::new(way), handed_on, breaking: None }
+    }
+
+    /// Whether all chunks are with the socket. HTTP/1 copies a chunk, and writes at the next flush; HTTP/2 lets go of a chunk
+    /// after the flush that carried it.
+    fn is_written(&self) -> bool {
+        Arc::strong_count(&self.way) == 1 && self.way.flushes.done.load(Ordering::Relaxed) > self.handed_on
     }
 
     fn ends(&self, end: End) {
@@ -139,13 +167,22 @@ impl Delivery {
 
 impl Body for Delivery {
     type Data = Chunk;
-    type Error = hyper::Error;
+    type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Chunk>>>> {
-        let frame = ready!(Pin::new(&mut self.source).poll_frame(cx));
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, Broken>>> {
+        let frame = match self.breaking.take() {
+            Some(broken) => Some(Err(broken)),
+            None => ready!(Pin::new(&mut self.source).poll_frame(cx)),
+        };
+        if matches!(frame, Some(Err(_))) && !self.is_written() {
+            self.breaking = frame.and_then(Result::err);
+            self.way.flushes.wake_at_next(cx.waker());
+            return Poll::Pending;
+        }
         match &frame {
-            Some(Ok(frame)) if frame.is_data() => {}
-            Some(Err(error)) => {
+            Some(Ok(frame)) if frame.is_data() => self.handed_on = self.way.flushes.done.load(Ordering::Relaxed),
+            Some(Err(Broken::Cut(_))) => self.ends(End::Cut),
+            Some(Err(Broken::Wire(error))) => {
                 let what = "the upstream broke off in the middle of the body";
                 self.ends(End::Broken(Fault::from_error(FaultStage::Body, what, error)));
             }
@@ -201,5 +238,6 @@ impl Drop for Chunk {
         if self.bytes.has_remaining() {
             self.way.cut.store(true, Ordering::Relaxed);
         }
+        self.way.flushes.wake();
     }
 }

@@ -4,6 +4,7 @@ use super::body::{Message, Source};
 use super::connection::{self, Connection};
 use super::delivery::{Delivery, Ticket};
 use super::gate::Pass;
+use super::handicap::{Handicap, Handicapped};
 use super::{content, hop, tunnel};
 use crate::desk::AbortKind;
 use crate::flow::{Content, Fault, FaultStage, Outcome, Request, Response, Target};
@@ -23,7 +24,7 @@ pub(super) const OPEN_WINDOW: u32 = i32::MAX as u32;
 
 type Answer = hyper::Response<Delivery>;
 
-/// One flow. Dropped by hyper the moment the browser gives it up.
+/// What comes on a connection: a flow, or what only the proxy is meant by.
 pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Request<Incoming>) -> Result<Answer, Cut> {
     if connection.refuses(request.headers()) {
         return Ok(connection.ask_for_credential());
@@ -33,18 +34,24 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
         Destination::Tunnel(target) => return Ok(open_tunnel(&connection, &mut request, target)),
         Destination::Nowhere(why) => return Ok(refuse(&connection, &why)),
     };
-    let shared = &connection.shared;
-    if shared.answers_favicons.load(Ordering::Relaxed) && is_favicon(&request) {
+    if connection.shared.answers_favicons.load(Ordering::Relaxed) && is_favicon(&request) {
         return Ok(connection.own_answer(StatusCode::NOT_FOUND, "", None));
     }
+    flow(&connection, target, request).await
+}
+
+/// One flow. Dropped by hyper the moment the browser gives it up.
+async fn flow(connection: &Connection, target: Target, mut request: hyper::Request<Incoming>) -> Result<Answer, Cut> {
+    let shared = &connection.shared;
     let upgrade = hop::upgrade(request.headers()).cloned().map(|to| (to, hyper::upgrade::on(&mut request)));
     let mut request = name(request, target, connection.client);
+    request.limit = shared.gate.body_limit();
     let is_head = request.head.method == Method::HEAD;
     let ticket = Ticket::new(shared.journal.next_flow(), Arc::clone(&shared.gate));
     shared.journal.write(Event::Began { flow: ticket.flow(), request: request.head.record() });
 
     let (mut response, client_upgrade) = match shared.gate.request(&ticket, &mut request).await {
-        Ok(Pass::Abort(kind)) => return Err(connection.cut(ticket, kind, request.head.version)),
+        Ok(Pass::Abort(kind)) => return connection.abort(ticket, kind, &mut request).await,
         Ok(Pass::Answer(response)) => {
             // On HTTP/1 a client that is still sending would see a reset instead of the answer.
             if request.head.version != Version::HTTP_2 {
@@ -63,7 +70,8 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
     };
     shared.journal.write(Event::Answered { flow: ticket.flow(), response: response.head.record() });
     match shared.gate.response(&ticket, &request.head, &mut response).await {
-        Ok(Some(kind)) => return Err(connection.cut(ticket, kind, request.head.version)),
+        Ok(Some(AbortKind::Truncate(after))) => response.handicap.cut_after = Some(after),
+        Ok(Some(kind)) => return connection.cut(ticket, kind, &mut request).await,
         Ok(None) => {}
         Err(fault) => return Ok(connection.fail(ticket, fault, is_head)),
     }
@@ -128,7 +136,9 @@ fn name(request: hyper::Request<Incoming>, target: Target, client: Option<Socket
     hop::join_cookies(&mut headers);
     let (method, version, content) = (parts.method, parts.version, Content::Streaming);
     let head = Request { method, target, path_and_query, version, headers, content, client };
-    Message { head, body: Source::stream(body), extensions: parts.extensions }
+    let mut request = Message::new(head, Source::stream(body));
+    request.extensions = parts.extensions;
+    request
 }
 
 /// HTTP/2 has no `host`; upstreams that speak HTTP/1 want it, and want it first.
@@ -158,17 +168,18 @@ fn refuse(connection: &Connection, why: &str) -> Answer {
 
 impl Connection {
     /// The flow's answer, whose body ends the flow when it has been handed to the socket.
-    fn deliver(&self, ticket: Ticket, response: Message<Response>, is_head: bool) -> Answer {
+    fn deliver(&self, ticket: Ticket, mut response: Message<Response>, is_head: bool) -> Answer {
         let has_body = !is_head && !hop::never_has_body(response.head.status);
         if has_body && let Some(fault) = response.mismatch() {
             return self.fail(ticket, fault, is_head);
         }
-        let Message { mut head, mut body, extensions } = response;
+        if !has_body {
+            response.body = Source::default();
+        }
+        let body = response.take_body();
+        let Message { mut head, extensions, .. } = response;
         if self.shared.revalidates.load(Ordering::Relaxed) {
             content::revalidate(&mut head.headers);
-        }
-        if !has_body {
-            body = Source::default();
         }
         let mut answer = hyper::Response::new(Delivery::new(body, Some(ticket), Arc::clone(&self.flushes)));
         *answer.status_mut() = head.status;
@@ -199,7 +210,8 @@ impl Connection {
     }
 
     fn own_answer(&self, status: StatusCode, text: &str, kind: Option<&'static str>) -> Answer {
-        let body = Source::whole(Bytes::copy_from_slice(text.as_bytes()));
+        let whole = Source::whole(Bytes::copy_from_slice(text.as_bytes()));
+        let body = Handicapped::new(whole, Handicap::default());
         let mut answer = hyper::Response::new(Delivery::new(body, None, Arc::clone(&self.flushes)));
         *answer.status_mut() = status;
         if let Some(kind) = kind {
@@ -209,17 +221,43 @@ impl Connection {
         answer
     }
 
-    /// Ends a flow without an answer.
-    fn cut(&self, ticket: Ticket, kind: AbortKind, version: Version) -> Cut {
+    /// Ends a flow at its request.
+    async fn abort(&self, ticket: Ticket, kind: AbortKind, request: &mut Message<Request>) -> Result<Answer, Cut> {
+        let AbortKind::Truncate(after) = kind else { return self.cut(ticket, kind, request).await };
+        // An answer of blanks, which breaks off before the last.
+        let size = usize::try_from(after).unwrap_or(usize::MAX).min(request.limit) + 1;
+        let body = Source::whole(vec![b' '; size].into());
+        let mut answer = Message::new(Response::made(StatusCode::OK, ""), body);
+        answer.handicap.cut_after = Some(after);
+        Ok(self.deliver(ticket, answer, false))
+    }
+
+    /// Ends a flow without an answer, or with one that is none.
+    async fn cut(&self, ticket: Ticket, kind: AbortKind, request: &mut Message<Request>) -> Result<Answer, Cut> {
+        if kind == AbortKind::Stall {
+            self.shared.journal.write(Event::Stalled { flow: ticket.flow() });
+            request.body.while_reading_ahead(self.shared.gate.test_ended()).await;
+        }
         ticket.end(Outcome::Aborted);
         // On HTTP/2 the stream's own reset says it, and the connection lives on.
-        if kind == AbortKind::Reset && version != Version::HTTP_2 {
-            self.reset.store(true, Ordering::Relaxed);
+        let is_http1 = request.head.version != Version::HTTP_2;
+        match kind {
+            AbortKind::Reset if is_http1 => self.reset.store(true, Ordering::Relaxed),
+            AbortKind::Malformed if is_http1 => {
+                self.garbled.store(true, Ordering::Relaxed);
+                let mut answer = self.own_answer(StatusCode::OK, "", None);
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                return Ok(answer);
+            }
+            AbortKind::Goaway => self.goaway.notify_one(),
+            _ => {}
         }
-        Cut(h2::Error::from(match kind {
-            AbortKind::Reset => h2::Reason::INTERNAL_ERROR,
-            AbortKind::Close => h2::Reason::CANCEL,
-        }))
+        Err(Cut(h2::Error::from(match kind {
+            AbortKind::Reset | AbortKind::Truncate(_) => h2::Reason::INTERNAL_ERROR,
+            AbortKind::Malformed => h2::Reason::PROTOCOL_ERROR,
+            AbortKind::Goaway => h2::Reason::REFUSED_STREAM,
+            AbortKind::Close | AbortKind::Stall => h2::Reason::CANCEL,
+        })))
     }
 }
 

@@ -8,6 +8,7 @@ mod content;
 mod credential;
 mod delivery;
 mod gate;
+mod handicap;
 mod hop;
 mod http;
 mod listener;
@@ -20,7 +21,7 @@ mod tunnel;
 mod upstream;
 
 pub(crate) use credential::Credential;
-pub(crate) use gate::{End, Gate, Heads, HeldParts, Verdict};
+pub(crate) use gate::{Applied, End, Gate, Heads, HeldParts, Verdict};
 pub(crate) use listener::Proxy;
 pub use upstream::Upstream;
 pub(crate) use upstream::Upstreams;

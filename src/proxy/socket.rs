@@ -10,25 +10,26 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Set to make the socket end with RST instead of FIN.
-pub(super) type ResetSwitch = Arc<AtomicBool>;
+/// Set by a flow, seen by the connection under it.
+pub(super) type Switch = Arc<AtomicBool>;
 
 /// An accepted connection.
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
-    reset: ResetSwitch,
+    /// Ends with RST instead of FIN.
+    reset: Switch,
     /// What was read before this layer took over.
     prefix: bytes::Bytes,
 }
 
 impl Socket {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, reset: ResetSwitch::default(), prefix: bytes::Bytes::new() }
+        Self { stream, reset: Switch::default(), prefix: bytes::Bytes::new() }
     }
 
     /// What its flows need of it: how to reset it, and who is at the other end.
-    pub(super) fn line(&self) -> (ResetSwitch, Option<SocketAddr>) {
+    pub(super) fn line(&self) -> (Switch, Option<SocketAddr>) {
         (Arc::clone(&self.reset), self.stream.peer_addr().ok())
     }
 
@@ -93,11 +94,16 @@ impl AsyncWrite for Socket {
 pub(super) struct Flushing<S> {
     inner: S,
     flushes: Arc<Flushes>,
+    /// What is written next is no HTTP.
+    garbled: Switch,
 }
 
+/// What stands in the place of `HTTP/1.1`.
+const GARBAGE: &[u8] = b"\x16\x03\x00\xff\x00garbage";
+
 impl<S> Flushing<S> {
-    pub(super) fn new(inner: S, flushes: Arc<Flushes>) -> Self {
-        Self { inner, flushes }
+    pub(super) fn new(inner: S, flushes: Arc<Flushes>, garbled: Switch) -> Self {
+        Self { inner, flushes, garbled }
     }
 
     pub(super) fn into_inner(self) -> S {
@@ -114,6 +120,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Flushing<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Flushing<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.flushes.writing();
+        if self.garbled.load(Ordering::Relaxed) && !buf.is_empty() {
+            // As much of it as what it stands for; what was taken is told as written.
+            return Pin::new(&mut self.inner).poll_write(cx, &GARBAGE[..GARBAGE.len().min(buf.len())]);
+        }
         Pin::new(&mut self.inner).poll_write(cx, buf)
     }
 
@@ -132,6 +142,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Flushing<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.garbled.load(Ordering::Relaxed) {
+            let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
+            return self.poll_write(cx, first);
+        }
         self.flushes.writing();
         Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
     }

@@ -13,7 +13,7 @@ const LOOKED_AT: usize = 4000;
 const SHOWN: usize = 40;
 
 /// Faults, rules that met no flow, and the last entries of the journal.
-pub(crate) fn foot(scene: &Scene<'_>, idle: &[Arc<Rule>]) -> String {
+pub(crate) fn foot(scene: &Scene<'_>, idle: &[Arc<Rule>], seed: Option<u64>) -> String {
     let journal = scene.journal;
     let mut text = String::new();
     let exchanges = journal.exchanges();
@@ -27,6 +27,9 @@ pub(crate) fn foot(scene: &Scene<'_>, idle: &[Arc<Rule>]) -> String {
         text.push_str("these met no flow:");
         some(idle.iter().map(|rule| near_miss(scene, rule))).iter().for_each(|line| push(&mut text, line));
         text.push_str("\n\n");
+    }
+    if let Some(seed) = seed {
+        let _ = write!(text, "delays were drawn: HOLDUP_SEED={seed} draws the same again\n\n");
     }
     let lines = folded(&journal.tail(LOOKED_AT));
     if lines.is_empty() {

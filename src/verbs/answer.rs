@@ -1,5 +1,6 @@
 //! What a test may answer with.
 
+use crate::desk::{Local, TEXT, media_type};
 use crate::flow::{Content, Response};
 use crate::report::misuse;
 use bytes::Bytes;
@@ -18,11 +19,8 @@ fn answer(status: u16, body: Bytes, kind: Option<&'static str>) -> Response {
     if let Some(kind) = kind {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
-    Response { status, version: Version::HTTP_11, headers, content: Content::Edited(body) }
+    Response { status, version: Version::HTTP_11, headers, content: Content::Edited(body), elapsed: None }
 }
-
-/// The type of a body that is text: what a browser shows instead of downloading.
-const TEXT: &str = "text/plain; charset=utf-8";
 
 impl IntoAnswer for u16 {
     fn into_answer(self) -> Response {
@@ -64,7 +62,7 @@ impl<B: Into<Bytes>> IntoAnswer for http::Response<B> {
     fn into_answer(self) -> Response {
         let (parts, body) = self.into_parts();
         let content = Content::Edited(body.into());
-        Response { status: parts.status, version: parts.version, headers: parts.headers, content }
+        Response { status: parts.status, version: parts.version, headers: parts.headers, content, elapsed: None }
     }
 }
 
@@ -112,31 +110,19 @@ pub struct File {
 pub fn file(path: impl AsRef<std::path::Path>) -> File {
     let path = path.as_ref();
     match std::fs::read(path) {
-        Ok(bytes) => File { body: bytes.into(), kind: kind_of(path) },
+        Ok(bytes) => File { body: bytes.into(), kind: media_type(path) },
         Err(error) => misuse(&format!("cannot read {:?}: {error}", path.display().to_string())),
     }
+}
+
+/// A local folder for [`replace!`](crate::replace): the first capture group of the filter's `path ~` or `url ~` names the file
+/// in it, `index.html` where that ends in `/`. Flows for which the folder has no file pass as they are.
+pub fn dir(path: impl Into<std::path::PathBuf>) -> Local {
+    Local::folder(path)
 }
 
 impl IntoAnswer for File {
     fn into_answer(self) -> Response {
         answer(200, self.body, self.kind)
     }
-}
-
-/// What a page is made of; a browser guesses the rest.
-fn kind_of(path: &std::path::Path) -> Option<&'static str> {
-    Some(match path.extension()?.to_str()? {
-        "html" | "htm" => "text/html; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "js" | "mjs" => "text/javascript; charset=utf-8",
-        "json" | "map" => "application/json",
-        "txt" => TEXT,
-        "svg" => "image/svg+xml",
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "webp" => "image/webp",
-        "woff2" => "font/woff2",
-        "wasm" => "application/wasm",
-        _ => return None,
-    })
 }

@@ -1,13 +1,11 @@
 //! The verbs without the macros: each is what the macro of its name expands to.
 
 use super::{Court, Hold, IntoAnswer, Rule, Watch};
-use crate::desk::{self, AbortKind, Action, RuleSpec};
+use crate::desk::{self, AbortKind, Action, Delay, Local, Profile, RuleSpec};
 use crate::filter::Filter;
 use crate::flow::{Place, Stage, StageName};
 use crate::report::misuse;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Everything that a test can do to flows. A [`Mitm`](crate::Mitm) derefs to it.
 ///
@@ -58,10 +56,17 @@ impl Verbs {
         Watch::new(Arc::clone(&self.0.gate), self.declare(S::NAME, filter, Action::Watch))
     }
 
-    /// Lets go on no earlier than `by` after arrival at the stage. See [`delay!`](crate::delay).
+    /// Lets go on no earlier than `by` after arrival at the stage: a `Duration`, or a range of them. See
+    /// [`delay!`](crate::delay).
     #[track_caller]
-    pub fn delay<S: Stage>(&self, filter: Filter, by: Duration) -> Rule {
-        self.rule(S::NAME, filter, Action::Delay(by))
+    pub fn delay<S: Stage>(&self, filter: Filter, by: impl Into<Delay>) -> Rule {
+        self.rule(S::NAME, filter, Action::Delay(by.into()))
+    }
+
+    /// Lets bodies pass slowly: so many bytes a second, or a [`Profile`]. See [`throttle!`](crate::throttle).
+    #[track_caller]
+    pub fn throttle<S: Stage>(&self, filter: Filter, profile: impl Into<Profile>) -> Rule {
+        self.rule(S::NAME, filter, Action::Throttle(profile.into()))
     }
 
     /// Cuts off. See [`abort!`](crate::abort).
@@ -76,18 +81,18 @@ impl Verbs {
         self.rule(S::NAME, filter, Action::Respond(Arc::new(answer.into_answer())))
     }
 
-    /// Serves a local file under the real answer's head. See [`replace!`](crate::replace).
+    /// Serves a local file, or one of a folder, under the real answer's head. See [`replace!`](crate::replace).
     ///
     /// # Panics
-    /// When the file cannot be read now. It is read anew for each flow.
+    /// When the file cannot be read now (it is read anew for each flow), or a folder's filter does not say which file a flow
+    /// means.
     #[track_caller]
-    pub fn replace(&self, filter: Filter, file: impl Into<PathBuf>) -> Rule {
-        let file = file.into();
-        if let Err(error) = std::fs::metadata(&file) {
-            let folder = std::env::current_dir().map_or_else(|_| "?".to_owned(), |folder| folder.display().to_string());
-            misuse(&format!("replace! cannot read {:?} (from {folder}): {error}", file.display().to_string()));
+    pub fn replace(&self, filter: Filter, local: impl Into<Local>) -> Rule {
+        let local = local.into();
+        if let Err(why) = can_be_served(&filter, &local) {
+            misuse(&format!("replace! {why}"));
         }
-        self.rule(StageName::Response, filter, Action::Replace(file))
+        self.rule(StageName::Response, filter, Action::Replace(local))
     }
 
     /// Rewrites the decoded text of bodies. See [`rewrite!`](crate::rewrite).
@@ -117,5 +122,26 @@ impl Verbs {
         }
         let since = self.0.journal.now();
         self.0.register(RuleSpec { stage, filter, action, place: Place::here(), since })
+    }
+}
+
+/// Why a replacement cannot be served, if so.
+fn can_be_served(filter: &Filter, local: &Local) -> Result<(), String> {
+    let shown = local.path().display().to_string();
+    let is_folder = match std::fs::metadata(local.path()) {
+        Ok(metadata) => metadata.is_dir(),
+        Err(error) => {
+            let from = std::env::current_dir().map_or_else(|_| "?".to_owned(), |folder| folder.display().to_string());
+            return Err(format!("cannot read {shown:?} (from {from}): {error}"));
+        }
+    };
+    match (local.is_folder(), is_folder) {
+        (false, true) => Err(format!("cannot serve the folder {shown:?} as one file: write `dir({shown:?})`")),
+        (true, false) => Err(format!("{shown:?} is no folder: write it without `dir(..)`")),
+        (true, true) if !filter.has_capture() => Err(format!(
+            "does not know which file of {shown:?} a flow means: let `path ~` or `url ~` capture it, as in \
+             `path ~ \"^/static/(.*)$\"`"
+        )),
+        _ => Ok(()),
     }
 }

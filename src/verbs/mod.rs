@@ -1,6 +1,7 @@
 //! What a test says, and what it gets for it: rules, holds, held flows, deliveries.
 
 mod answer;
+mod applied;
 mod change;
 mod court;
 mod declare;
@@ -10,7 +11,8 @@ mod hold;
 mod rule;
 mod watch;
 
-pub use answer::{File, IntoAnswer, file};
+pub use answer::{File, IntoAnswer, dir, file};
+pub use applied::Applied;
 pub use change::HostHeader;
 pub(crate) use court::Court;
 pub use declare::Verbs;

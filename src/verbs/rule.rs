@@ -1,6 +1,6 @@
 //! The handle of every verb that acts without the test looking.
 
-use super::scene;
+use super::{Applied, scene};
 use crate::desk;
 use crate::flow::Place;
 use crate::proxy::Gate;
@@ -38,16 +38,33 @@ impl Rule {
         self.gate.hits(self.rule.id)
     }
 
-    /// Makes sure that the rule was applied.
+    /// Makes sure that the rule was applied. Of a rule that changes bodies it gives both, and a diff:
+    /// `println!("{}", fix.assert_applied()?.diff())`.
     ///
     /// # Errors
     /// When it never was: says which flow came nearest, and why that did not match.
     #[track_caller]
-    pub fn assert_applied(&self) -> Result<(), Failure> {
+    pub fn assert_applied(&self) -> Result<Applied, Failure> {
         if self.hits() > 0 {
-            return Ok(());
+            return Ok(Applied(self.gate.applied(self.rule.id)));
         }
         Err(never_applied(&scene(&self.gate), &self.rule, Place::here()))
+    }
+
+    /// The SHA-256 of what upstream sent for the last body that the rule changed, with its content-encoding undone; in
+    /// hexadecimal. To notice that production has changed since a local copy was taken.
+    ///
+    /// # Errors
+    /// When the rule was never applied, changes no bodies, or upstream's body could not be read.
+    #[track_caller]
+    pub fn upstream_sha256(&self) -> Result<String, Failure> {
+        let applied = self.assert_applied()?;
+        let Some(upstream) = applied.upstream() else {
+            let what = format!("{} has seen no body of its upstream that could be read", self.rule);
+            return Err(Failure::bare(what).at(Place::here()));
+        };
+        let digest = ring::digest::digest(&ring::digest::SHA256, upstream);
+        Ok(digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Takes the rule back. What it has done is done.

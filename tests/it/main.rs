@@ -7,10 +7,14 @@ mod support;
 
 mod basics;
 mod changes;
+mod cuts;
 mod failures;
 mod giving_up;
 mod holding;
 mod many;
+mod order;
+mod pace;
 mod programs;
+mod replaced;
 mod trouble;
 mod verbs;

@@ -1,5 +1,6 @@
 //! What rules do to a flow without the test looking.
 
+use crate::desk::{Local, media_type};
 use crate::flow::{Content, Fault, FaultStage, Response};
 use crate::proxy::body::{Head, Message, Source};
 use crate::proxy::content;
@@ -17,7 +18,9 @@ pub(super) fn made(response: &Response) -> Box<Message<Response>> {
     let mut head = response.clone();
     let bytes = head.content.bytes().cloned().unwrap_or_default();
     head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    head.content = Content::Read(bytes.clone());
+    // What is said to be coded is read like any other, when somebody wants to look.
+    let is_coded = head.headers.contains_key(header::CONTENT_ENCODING);
+    head.content = if is_coded { Content::Streaming } else { Content::Read(bytes.clone()) };
     Box::new(Message::new(head, Source::whole(bytes)))
 }
 
@@ -31,7 +34,7 @@ fn has_body_to_change(message: &Message<Response>) -> Result<(), Fault> {
     Err(Fault::new(FaultStage::Rule, what))
 }
 
-pub(super) async fn replace(message: &mut Message<Response>, file: &Path) -> Result<(), Fault> {
+pub(super) async fn replace(message: &mut Message<Response>, local: &Local, file: &Path) -> Result<(), Fault> {
     has_body_to_change(message)?;
     let path = file.to_owned();
     let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
@@ -39,6 +42,13 @@ pub(super) async fn replace(message: &mut Message<Response>, file: &Path) -> Res
     let bytes = read.map_err(|error| {
         Fault::from_error(FaultStage::Rule, &format!("replace! cannot read {}", file.display()), &error)
     })?;
+    // A file that only the local build has.
+    if local.is_folder() && message.head.status == StatusCode::NOT_FOUND {
+        message.head.status = StatusCode::OK;
+        if let Some(kind) = media_type(file) {
+            message.head.set_header(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+    }
     message.head.set_body(bytes);
     message.settle_edits();
     content::forbid_caching(&mut message.head.headers);
@@ -52,17 +62,23 @@ pub(super) async fn rewrite_response(
 ) -> Result<(), Fault> {
     has_body_to_change(message)?;
     message.read().await?;
-    rewrite(message, pattern, with);
+    rewrite(message, pattern, with)?;
     content::forbid_caching(&mut message.head.headers);
     Ok(())
 }
 
-pub(super) fn rewrite<H: Head>(message: &mut Message<H>, pattern: &regex::Regex, with: &str) {
-    let Some(body) = message.head.content_mut().bytes().cloned() else { return };
+pub(super) fn rewrite<H: Head>(message: &mut Message<H>, pattern: &regex::Regex, with: &str) -> Result<(), Fault> {
+    let Some(body) = message.head.content_mut().bytes().cloned() else { return Ok(()) };
     if let Some(changed) = content::rewrite(message.head.headers(), &body, pattern, with) {
+        if changed.len() > message.limit {
+            let what =
+                format!("a rewrite makes {} bytes of a body, more than the limit of {}", changed.len(), message.limit);
+            return Err(Fault::new(FaultStage::Rule, what));
+        }
         *message.head.content_mut() = Content::Edited(changed);
         message.settle_edits();
     }
+    Ok(())
 }
 
 /// Changes a message by code. A panic in it is told as the rule's fault, and cuts nobody else off.

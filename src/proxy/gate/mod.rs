@@ -3,6 +3,7 @@
 //! [`walk`] and [`park`] are the flows' side; this file is the tests' side, and the state that both share.
 
 mod apply;
+mod ask;
 mod park;
 mod parked;
 mod unpin;
@@ -14,9 +15,10 @@ pub(super) use walk::Pass;
 use crate::desk::{Desk, Finding, Parked, Rule, RuleSpec};
 use crate::flow::{Fault, FlowId, Outcome, Place, RuleId};
 use crate::journal::{Event, Journal};
+use crate::proxy::body::LIMIT;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -27,6 +29,10 @@ pub(crate) struct Gate {
     pub(crate) journal: Arc<Journal>,
     state: Mutex<State>,
     changed: Notify,
+    /// What delays are drawn from.
+    seed: u64,
+    /// How much of a body may be read into memory.
+    body_limit: AtomicUsize,
     /// Whether service workers may answer past the rules.
     workers: AtomicBool,
     /// Set when the test has ended: nothing waits on.
@@ -42,8 +48,20 @@ struct State {
     /// Which watches saw a flow that is still under way, and what each has seen to its end.
     watching: BTreeMap<FlowId, Vec<RuleId>>,
     watched: BTreeMap<RuleId, VecDeque<FlowId>>,
+    /// What rules that change bodies did last.
+    applied: BTreeMap<RuleId, Applied>,
     /// Those who want to know how a flow ended.
     ends: BTreeMap<FlowId, watch::Sender<Option<Outcome>>>,
+}
+
+/// What a rule made of a body.
+#[derive(Clone, Debug)]
+pub(crate) struct Applied {
+    pub(crate) flow: FlowId,
+    pub(crate) url: String,
+    /// As it came, with its content-encoding undone; none if it could not be read.
+    pub(crate) upstream: Option<Bytes>,
+    pub(crate) served: Bytes,
 }
 
 /// A parked flow: how to tell it the verdict, and what the test gets to see of it.
@@ -57,9 +75,11 @@ struct Waiting {
 pub(crate) type End = watch::Receiver<Option<Outcome>>;
 
 impl Gate {
-    pub(crate) fn new(journal: Arc<Journal>) -> Self {
+    pub(crate) fn new(journal: Arc<Journal>, seed: u64) -> Self {
         Self {
             journal,
+            seed,
+            body_limit: AtomicUsize::new(LIMIT),
             state: Mutex::default(),
             changed: Notify::new(),
             workers: AtomicBool::new(false),
@@ -88,6 +108,25 @@ impl Gate {
     /// From now on service workers are registered whatever rules there are.
     pub(crate) fn let_workers(&self) {
         self.workers.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on no more than this of a body is read into memory.
+    pub(crate) fn limit_bodies(&self, bytes: usize) {
+        self.body_limit.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn body_limit(&self) -> usize {
+        self.body_limit.load(Ordering::Relaxed)
+    }
+
+    /// What a rule did last.
+    pub(crate) fn applied(&self, rule: RuleId) -> Option<Applied> {
+        self.lock().applied.get(&rule).cloned()
+    }
+
+    /// What delays are drawn from, if any are.
+    pub(crate) fn seed(&self) -> Option<u64> {
+        self.lock().desk.draws().then_some(self.seed)
     }
 
     fn lets_workers(&self) -> bool {

@@ -6,7 +6,7 @@ use super::{End, Gate, Heads, HeldParts, Order, State, Verdict, Waiting};
 use crate::desk::{Action, Claim, Rule};
 use crate::flow::{FlowId, Request, Response, StageName};
 use crate::journal::Event;
-use crate::proxy::body::{Head, LIMIT, Message};
+use crate::proxy::body::{Head, Message};
 use crate::proxy::delivery::Ticket;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -16,7 +16,8 @@ type Orders = mpsc::UnboundedReceiver<Order>;
 /// What became of a flow that matched a rule.
 pub(super) enum Claimed {
     Passed,
-    Acts,
+    /// For the so-manieth time.
+    Acts(u64),
     Parked(Orders),
 }
 
@@ -97,7 +98,7 @@ impl Gate {
         loop {
             let order = tokio::select! {
                 order = orders.recv() => order,
-                () = message.body.read_ahead(LIMIT), if reading => {
+                () = message.body.read_ahead(message.limit), if reading => {
                     reading = false;
                     continue;
                 }
@@ -145,12 +146,12 @@ impl Gate {
         let (flow, place, text) = (ticket.flow(), rule.place, Arc::clone(&rule.text));
         let claimed = match state.desk.claim(rule.id, flow, rule.stage, self.journal.now()) {
             Claim::Pass => return Claimed::Passed,
-            Claim::Act => {
+            Claim::Act(hit) => {
                 self.journal.write(Event::Ruled { flow, rule: text, place });
                 if matches!(rule.action, Action::Watch) {
                     state.watching.entry(flow).or_default().push(rule.id);
                 }
-                Claimed::Acts
+                Claimed::Acts(hit)
             }
             Claim::Park => {
                 self.journal.write(Event::Parked { flow, stage: rule.stage, rule: text, place });
@@ -164,13 +165,18 @@ impl Gate {
         claimed
     }
 
+    /// Resolves once the test has ended.
+    pub(in crate::proxy) async fn test_ended(&self) {
+        // A sender that is gone means that the proxy is.
+        let _ = self.stopped.subscribe().wait_for(|stopped| *stopped).await;
+    }
+
     /// Resolves once another flow has ended, or the test has.
     async fn ended(&self, mut other: End) {
-        let mut stopped = self.stopped.subscribe();
         tokio::select! {
             // A sender that is gone without a word means that the proxy is.
             _ = other.wait_for(Option::is_some) => {}
-            _ = stopped.wait_for(|stopped| *stopped) => {}
+            () = self.test_ended() => {}
         }
     }
 

@@ -1,16 +1,16 @@
 //! A flow walks past the rules, in the order of declaration.
 
-use super::Gate;
 use super::apply::{delay, edit, made, replace, rewrite, rewrite_response};
+use super::ask::{local_file, prepare, still_asked};
 use super::park::Claimed;
-use super::unpin;
-use crate::desk::{AbortKind, Action, Edit, Rule, RuleSet};
-use crate::filter::Truth;
+use super::{Applied, Gate, unpin};
+use crate::desk::{AbortKind, Action, Edit, Rule};
 use crate::flow::{Fault, Request, Response, StageName};
 use crate::proxy::body::Message;
 use crate::proxy::content;
 use crate::proxy::delivery::Ticket;
 use http::StatusCode;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -52,7 +52,7 @@ impl Gate {
             let rest = rules.for_host(&host).filter(|rule| Some(rule.id) > before && rule.stage == StageName::Request);
             for rule in rest {
                 last = Some(rule.id);
-                if !still_asked(rule, !matches!(pass, Pass::On)) || !request_matches(rule, message).await? {
+                if !still_asked(rule, !matches!(pass, Pass::On)) || !self.wants_request(rule, message).await? {
                     continue;
                 }
                 match self.act_on_request(rule, ticket, message, arrival).await? {
@@ -86,29 +86,34 @@ impl Gate {
         message: &mut Message<Request>,
         arrival: Instant,
     ) -> Result<Next, Fault> {
-        match self.claim(rule, ticket, &message.head, None) {
-            Claimed::Passed => Ok(Next::Rule),
-            Claimed::Parked(mut orders) => Ok(self.wait_at_request(rule, ticket, message, &mut orders).await),
-            Claimed::Acts => match &rule.action {
-                Action::Hold | Action::Watch | Action::Replace(_) => Ok(Next::Rule),
-                Action::Delay(by) => {
-                    message.body.while_reading_ahead(delay(arrival, *by)).await;
-                    Ok(Next::Rule)
-                }
-                Action::Abort(kind) => Ok(Next::Abort(*kind)),
-                Action::Respond(response) => Ok(Next::Answer(made(response))),
-                Action::Rewrite { pattern, with } => {
-                    message.read().await?;
-                    rewrite(message, pattern, with);
-                    Ok(Next::Rule)
-                }
-                Action::Edit { edit: Edit::Request(change), of_body, .. } => {
-                    edit(message, &**change, *of_body).await?;
-                    Ok(Next::Rule)
-                }
-                Action::Edit { edit: Edit::Response(_), .. } => Ok(Next::Rule),
-            },
+        let hit = match self.claim(rule, ticket, &message.head, None) {
+            Claimed::Passed => return Ok(Next::Rule),
+            Claimed::Parked(mut orders) => return Ok(self.wait_at_request(rule, ticket, message, &mut orders).await),
+            Claimed::Acts(hit) => hit,
+        };
+        let told = |fault: Fault| fault.of(&rule.text, rule.place);
+        match &rule.action {
+            Action::Hold | Action::Watch | Action::Replace(_) => {}
+            Action::Delay(by) => {
+                let by = by.draw(self.seed, rule.id, hit);
+                message.body.while_reading_ahead(delay(arrival, by)).await;
+            }
+            Action::Throttle(profile) => {
+                message.body.while_reading_ahead(delay(arrival, profile.latency())).await;
+                message.handicap.slow_to(profile.up());
+            }
+            Action::Abort(kind) => return Ok(Next::Abort(*kind)),
+            Action::Respond(response) => return Ok(Next::Answer(made(response))),
+            Action::Rewrite { pattern, with } => {
+                message.read().await.map_err(told)?;
+                rewrite(message, pattern, with).map_err(told)?;
+            }
+            Action::Edit { edit: Edit::Request(change), of_body, .. } => {
+                edit(message, &**change, *of_body).await.map_err(told)?;
+            }
+            Action::Edit { edit: Edit::Response(_), .. } => {}
         }
+        Ok(Next::Rule)
     }
 
     /// Walks an answer past the rules of its stage; some when it is to be cut off.
@@ -128,15 +133,20 @@ impl Gate {
         let (mut cut, mut answered, mut changed) = (None, false, false);
         for rule in rules.for_host(&request.target.host).filter(|rule| rule.stage == StageName::Response) {
             let too_late = answered && matches!(rule.action, Action::Respond(_));
-            if too_late || !still_asked(rule, cut.is_some()) || !response_matches(rule, request, message).await? {
+            if too_late || !still_asked(rule, cut.is_some()) || !self.wants_response(rule, request, message).await? {
+                continue;
+            }
+            let file = local_file(rule, request, &message.head).await;
+            if file.is_none() && matches!(rule.action, Action::Replace(_)) {
                 continue;
             }
             let next = match self.claim(rule, ticket, request, Some(&message.head)) {
                 Claimed::Passed => continue,
                 Claimed::Parked(mut orders) => self.wait_at_response(ticket, message, &mut orders).await,
-                Claimed::Acts => {
+                Claimed::Acts(hit) => {
                     changed |= rule.action.changes_body();
-                    act_on_response(rule, message, arrival).await?
+                    let acting = self.act_on_response(rule, hit, file, (ticket, request), message, arrival);
+                    acting.await.map_err(|fault| fault.of(&rule.text, rule.place))?
                 }
             };
             match next {
@@ -150,69 +160,45 @@ impl Gate {
         }
         Ok(cut)
     }
-}
 
-async fn act_on_response(rule: &Rule, message: &mut Message<Response>, arrival: Instant) -> Result<Next, Fault> {
-    match &rule.action {
-        Action::Hold | Action::Watch => {}
-        Action::Delay(by) => delay(arrival, *by).await,
-        Action::Abort(kind) => return Ok(Next::Abort(*kind)),
-        Action::Respond(response) => return Ok(Next::Answer(made(response))),
-        Action::Replace(file) => replace(message, file).await?,
-        Action::Rewrite { pattern, with } => rewrite_response(message, pattern, with).await?,
-        Action::Edit { edit: Edit::Response(change), of_body, .. } => {
-            edit(message, &**change, *of_body).await?;
-            if *of_body {
-                content::forbid_caching(&mut message.head.headers);
+    async fn act_on_response(
+        &self,
+        rule: &Rule,
+        hit: u64,
+        file: Option<PathBuf>,
+        (ticket, request): (&Ticket, &Request),
+        message: &mut Message<Response>,
+        arrival: Instant,
+    ) -> Result<Next, Fault> {
+        // For the test to compare. A replacement does not fail over what it replaces.
+        let before = match rule.action.changes_body() {
+            true => message.read().await.ok().and_then(|()| message.head.body().cloned()),
+            false => None,
+        };
+        match &rule.action {
+            Action::Hold | Action::Watch => {}
+            Action::Delay(by) => delay(arrival, by.draw(self.seed, rule.id, hit)).await,
+            Action::Throttle(profile) => {
+                delay(arrival, profile.latency()).await;
+                message.handicap.slow_to(profile.down());
             }
+            Action::Abort(kind) => return Ok(Next::Abort(*kind)),
+            Action::Respond(response) => return Ok(Next::Answer(made(response))),
+            Action::Replace(local) => replace(message, local, &file.unwrap_or_default()).await?,
+            Action::Rewrite { pattern, with } => rewrite_response(message, pattern, with).await?,
+            Action::Edit { edit: Edit::Response(change), of_body, .. } => {
+                edit(message, &**change, *of_body).await?;
+                if *of_body {
+                    content::forbid_caching(&mut message.head.headers);
+                }
+            }
+            Action::Edit { edit: Edit::Request(_), .. } => {}
         }
-        Action::Edit { edit: Edit::Request(_), .. } => {}
-    }
-    Ok(Next::Rule)
-}
-
-/// Once a rule has answered or cut off, the others of that stage are not asked. A watch only looks, and always sees.
-fn still_asked(rule: &Rule, ended: bool) -> bool {
-    !ended || matches!(rule.action, Action::Watch)
-}
-
-/// Whether a rule wants a request, once what it hangs on was read.
-async fn request_matches(rule: &Rule, message: &mut Message<Request>) -> Result<bool, Fault> {
-    let mut truth = rule.matches(&message.head, None);
-    if matches!(truth, Truth::Unknown(need) if need.request_body) {
-        message.read().await?;
-        truth = rule.matches(&message.head, None);
-    }
-    Ok(truth == Truth::Yes)
-}
-
-async fn response_matches(rule: &Rule, request: &Request, message: &mut Message<Response>) -> Result<bool, Fault> {
-    let mut truth = rule.matches(request, Some(&message.head));
-    if matches!(truth, Truth::Unknown(need) if need.response_body) {
-        message.read().await?;
-        truth = rule.matches(request, Some(&message.head));
-    }
-    Ok(truth == Truth::Yes)
-}
-
-/// Does to a request what rules at its response will need: a whole body instead of "not modified", and the request's
-/// own body where a filter looks at that.
-async fn prepare(rules: &RuleSet, host: &str, message: &mut Message<Request>) -> Result<(), Fault> {
-    if unpin::may_pin(rules, &message.head) {
-        content::ask_for_whole_body(&mut message.head.headers);
-    }
-    for rule in rules.for_host(host).filter(|rule| rule.stage == StageName::Response) {
-        let truth = rule.matches(&message.head, None);
-        if truth == Truth::No {
-            continue;
+        if rule.action.changes_body() {
+            let served = message.head.body().cloned().unwrap_or_default();
+            let (flow, url) = (ticket.flow(), request.url());
+            self.lock().applied.insert(rule.id, Applied { flow, url, upstream: before, served });
         }
-        if matches!(truth, Truth::Unknown(need) if need.request_body) {
-            message.read().await?;
-        }
-        // "Not modified" has no body to look at either.
-        if rule.action.changes_body() || matches!(truth, Truth::Unknown(need) if need.response_body) {
-            content::ask_for_whole_body(&mut message.head.headers);
-        }
+        Ok(Next::Rule)
     }
-    Ok(())
 }

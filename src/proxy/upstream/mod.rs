@@ -7,6 +7,7 @@ mod tls;
 pub use hosts::Upstream;
 
 use super::body::{Message, Source};
+use super::handicap::Handicapped;
 use super::hop;
 use super::http::{MAX_HEADERS, OPEN_WINDOW};
 use crate::flow::{Content, Fault, FaultStage, Request, Response, Target};
@@ -20,6 +21,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 /// The upstreams of one proxy.
 #[derive(Debug)]
@@ -31,9 +33,9 @@ pub(crate) struct Upstreams {
 /// Connections that are kept, by what they may speak.
 #[derive(Clone, Debug)]
 struct Clients {
-    any: Client<Connector, Source>,
+    any: Client<Connector, Handicapped>,
     /// For requests that change the protocol, which HTTP/2 cannot.
-    http1: Client<Connector, Source>,
+    http1: Client<Connector, Handicapped>,
 }
 
 /// Longer than it takes a lost SYN to be sent again twice.
@@ -105,6 +107,7 @@ impl Upstreams {
         let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner).clone();
         let client = if upgrade.is_some() { &clients.http1 } else { &clients.any };
         let again = repeatable(request);
+        let sent = Instant::now();
         let response = loop {
             match client.request(outgoing(request, upgrade)?).await {
                 Ok(response) => break response,
@@ -122,8 +125,10 @@ impl Upstreams {
         // It would lead the browser past the proxy.
         hop::remove(&mut headers, &[header::ALT_SVC]);
         let (status, version, content) = (parts.status, parts.version, Content::Streaming);
-        let head = Response { status, version, headers, content };
-        Ok(Message { head, body: Source::stream(body), extensions: parts.extensions })
+        let head = Response { status, version, headers, content, elapsed: Some(sent.elapsed()) };
+        let mut response = Message::new(head, Source::stream(body));
+        (response.extensions, response.limit) = (parts.extensions, request.limit);
+        Ok(response)
     }
 }
 
@@ -141,11 +146,14 @@ fn was_kept(error: &legacy::Error) -> bool {
 }
 
 /// What goes on the wire: a copy of the head, and the body itself.
-fn outgoing(message: &mut Message<Request>, upgrade: Option<&HeaderValue>) -> Result<http::Request<Source>, Fault> {
-    let head = &message.head;
-    let url = head.url();
+fn outgoing(
+    message: &mut Message<Request>,
+    upgrade: Option<&HeaderValue>,
+) -> Result<http::Request<Handicapped>, Fault> {
+    let url = message.head.url();
     let uri: Uri = url.parse().map_err(|error| Fault::from_error(FaultStage::Exchange, &url, &error))?;
-    let mut request = http::Request::new(std::mem::take(&mut message.body));
+    let mut request = http::Request::new(message.take_body());
+    let head = &message.head;
     *request.method_mut() = head.method.clone();
     *request.uri_mut() = uri;
     // The connection decides; this only must not ask for HTTP/2 where there is none.

@@ -1,0 +1,69 @@
+//! Values that have a size: plain numbers, and times. Times are compared in microseconds.
+
+use super::Field;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+impl Field {
+    /// Reads one of its values, if those are numbers.
+    pub(super) fn number(&self, text: &str) -> Option<i64> {
+        match self {
+            Self::Elapsed => micros(text),
+            _ => text.parse().ok(),
+        }
+    }
+
+    /// `a..b` or `a..=b`.
+    pub(super) fn range(&self, text: &str) -> Option<RangeInclusive<i64>> {
+        let (from, to) = text.split_once("..")?;
+        let from = self.number(from.trim())?;
+        Some(match to.strip_prefix('=') {
+            Some(to) => from..=self.number(to.trim())?,
+            None => from..=self.number(to.trim())?.checked_sub(1)?,
+        })
+    }
+
+    /// What its values look like.
+    pub(super) fn example(&self) -> &'static str {
+        if *self == Self::Elapsed { "time: `300ms`, `2s`" } else { "number" }
+    }
+}
+
+/// `300ms`, `2s`, and whatever else a `Duration` prints itself as.
+fn micros(text: &str) -> Option<i64> {
+    let at = text.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+    let (number, unit) = text.split_at(at);
+    let scale = match unit {
+        "s" => 1e6,
+        "ms" => 1e3,
+        "\u{b5}s" | "us" => 1.0,
+        "ns" => 1e-3,
+        _ => return None,
+    };
+    let micros = number.parse::<f64>().ok()? * scale;
+    // Far above a century, and exact below it.
+    (micros < 4e15).then_some(micros.round() as i64)
+}
+
+/// A time as a filter writes it.
+pub(super) fn time(time: Duration) -> String {
+    format!("{time:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_they_are_printed() {
+        for (text, us) in [("300ms", 300_000), ("2s", 2_000_000), ("1.5s", 1_500_000), ("0ns", 0)] {
+            assert_eq!(micros(text), Some(us), "{text}");
+        }
+        for us in [1, 999, 1000, 123_456, 59_999_999] {
+            assert_eq!(micros(&time(Duration::from_micros(us))), i64::try_from(us).ok());
+        }
+        for none in ["300", "ms", "3 ms", "-1s", "3min"] {
+            assert_eq!(micros(none), None, "{none}");
+        }
+    }
+}

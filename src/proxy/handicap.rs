@@ -1,0 +1,176 @@
+//! What a rule does to a body on its way: its pace, and where it breaks off.
+
+use super::body::Source;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use std::fmt;
+use std::num::NonZeroU64;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Sleep;
+
+/// How a body is slowed down or cut off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Handicap {
+    /// Bytes a second.
+    pub(super) rate: Option<NonZeroU64>,
+    /// Breaks off after so many bytes.
+    pub(super) cut_after: Option<u64>,
+}
+
+impl Handicap {
+    /// Makes it slower, if it is not slower already.
+    pub(super) fn slow_to(&mut self, rate: NonZeroU64) {
+        self.rate = Some(self.rate.map_or(rate, |before| before.min(rate)));
+    }
+}
+
+/// Why a body breaks off.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// The other side of the proxy broke off.
+    Wire(hyper::Error),
+    /// A rule said so.
+    Cut(h2::Error),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wire(error) => error.fmt(f),
+            Self::Cut(_) => f.write_str("cut off by a rule"),
+        }
+    }
+}
+
+impl std::error::Error for Broken {
+    /// hyper looks here for what to say on HTTP/2.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Wire(error) => error.source(),
+            Self::Cut(reason) => Some(reason),
+        }
+    }
+}
+
+/// A body with its handicap.
+#[derive(Debug, Default)]
+pub(super) struct Handicapped {
+    source: Source,
+    handicap: Handicap,
+    /// Of a frame that is handed on in pieces.
+    rest: Bytes,
+    /// Until the next piece may go.
+    pausing: Option<Pin<Box<Sleep>>>,
+}
+
+/// Pieces of a slow body go this often.
+const BEAT: u64 = 20;
+
+impl Handicapped {
+    pub(super) fn new(source: Source, handicap: Handicap) -> Self {
+        Self { source, handicap, rest: Bytes::new(), pausing: None }
+    }
+
+    /// The next piece of what has come, as large as may go at once.
+    fn piece(&mut self) -> Bytes {
+        let paced = self.handicap.rate.map_or(u64::MAX, |rate| (rate.get() / BEAT).max(1));
+        let most = paced.min(self.handicap.cut_after.unwrap_or(u64::MAX));
+        let size = usize::try_from(most).unwrap_or(usize::MAX).min(self.rest.len());
+        let piece = self.rest.split_to(size);
+        if let Some(left) = &mut self.handicap.cut_after {
+            *left -= piece.len() as u64;
+        }
+        if let Some(rate) = self.handicap.rate {
+            self.pausing = Some(Box::pin(pause(Duration::from_secs_f64(piece.len() as f64 / rate.get() as f64))));
+        }
+        piece
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "time is what the rule is about")]
+fn pause(time: Duration) -> Sleep {
+    tokio::time::sleep(time)
+}
+
+impl Body for Handicapped {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if self.handicap == Handicap::default() {
+            return Pin::new(&mut self.source).poll_frame(cx).map_err(Broken::Wire);
+        }
+        if let Some(pausing) = &mut self.pausing {
+            ready!(pausing.as_mut().poll(cx));
+            self.pausing = None;
+        }
+        let cut = || Poll::Ready(Some(Err(Broken::Cut(h2::Reason::INTERNAL_ERROR.into()))));
+        if self.handicap.cut_after == Some(0) {
+            return cut();
+        }
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.source).poll_frame(cx)) {
+                None if self.handicap.cut_after.is_some() => return cut(),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                end => return Poll::Ready(end.map(|end| end.map_err(Broken::Wire))),
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(self.piece()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+            && self.pausing.is_none()
+            && self.handicap.cut_after.is_none()
+            && self.source.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (hint, rest) = (self.source.size_hint(), self.rest.len() as u64);
+        let mut all = SizeHint::new();
+        if let Some(upper) = hint.upper() {
+            all.set_upper(upper + rest);
+        }
+        all.set_lower(hint.lower() + rest);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    fn whole(text: &'static str, handicap: Handicap) -> Handicapped {
+        Handicapped::new(Source::whole(Bytes::from_static(text.as_bytes())), handicap)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_is_kept() {
+        let slow = Handicap { rate: NonZeroU64::new(10), cut_after: None };
+        let began = tokio::time::Instant::now();
+        let text = whole("0123456789abcdef", slow).collect().await.expect("a body").to_bytes();
+        assert_eq!((&text[..], began.elapsed().as_millis()), (&b"0123456789abcdef"[..], 1600));
+    }
+
+    #[tokio::test]
+    async fn a_body_breaks_off_where_it_should() {
+        for (after, gets) in [(0, ""), (3, "012"), (10, "0123456789"), (99, "0123456789")] {
+            let mut body = whole("0123456789", Handicap { rate: None, cut_after: Some(after) });
+            let mut text = Vec::new();
+            let end = loop {
+                match body.frame().await {
+                    Some(Ok(frame)) => text.extend(frame.into_data().expect("data")),
+                    end => break end,
+                }
+            };
+            assert!(matches!(end, Some(Err(Broken::Cut(_)))), "{end:?}");
+            assert_eq!(String::from_utf8_lossy(&text), gets);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What a rule made of a body: for the test to compare.
+
+use crate::flow::FlowId;
+use crate::proxy;
+use bytes::Bytes;
+use similar::TextDiff;
+use std::fmt;
+
+/// What a rule did to the last flow that it was applied to. Of a rule that changes no body, there is nothing to see but that
+/// it was applied.
+#[derive(Clone)]
+pub struct Applied(pub(super) Option<proxy::Applied>);
+
+impl Applied {
+    /// The flow.
+    #[must_use]
+    pub fn flow(&self) -> Option<FlowId> {
+        self.0.as_ref().map(|applied| applied.flow)
+    }
+
+    /// What upstream sent (or an earlier rule made of it), with its content-encoding undone. None if it could not be read, or
+    /// the rule changes no body.
+    #[must_use]
+    pub fn upstream(&self) -> Option<&Bytes> {
+        self.0.as_ref()?.upstream.as_ref()
+    }
+
+    /// What went on in its place.
+    #[must_use]
+    pub fn served(&self) -> Option<&Bytes> {
+        self.0.as_ref().map(|applied| &applied.served)
+    }
+
+    /// What has changed, as a unified diff; empty if nothing has. Bodies that are no text are told by their sizes.
+    #[must_use]
+    pub fn diff(&self) -> String {
+        let (Some(applied), Some(upstream)) = (&self.0, self.upstream()) else { return String::new() };
+        if upstream == &applied.served {
+            return String::new();
+        }
+        let (Ok(old), Ok(new)) = (std::str::from_utf8(upstream), std::str::from_utf8(&applied.served)) else {
+            return format!("{}: {} bytes became {}\n", applied.url, upstream.len(), applied.served.len());
+        };
+        let diff = TextDiff::from_lines(old, new);
+        diff.unified_diff().header(&format!("{} (upstream)", applied.url), "(served)").to_string()
+    }
+}
+
+impl fmt::Debug for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("Applied"),
+            Some(applied) => write!(f, "Applied to {} {}\n{}", applied.flow, applied.url, self.diff()),
+        }
+    }
+}
