@@ -22,10 +22,24 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let origin = origin().await;
-        start(origin).await.unwrap();
-        whole(origin).await.unwrap();
-        holding(origin).await.unwrap();
-        release(origin).await.unwrap();
+        // All, or those that are named: `cargo bench --bench figures -- rules`.
+        let named: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+        let wanted = |name: &str| named.is_empty() || named.iter().any(|each| each == name);
+        if wanted("start") {
+            start(origin).await.unwrap();
+        }
+        if wanted("whole") {
+            whole(origin).await.unwrap();
+        }
+        if wanted("holding") {
+            holding(origin).await.unwrap();
+        }
+        if wanted("release") {
+            release(origin).await.unwrap();
+        }
+        if wanted("rules") {
+            rules(origin).await.unwrap();
+        }
     });
 }
 
@@ -211,4 +225,49 @@ async fn release(origin: SocketAddr) -> TestResult {
     println!("  release to delivered         {:>7.3} ms", median(delivered));
     println!("  release to read by client    {:>7.3} ms", median(read));
     Ok(mitm.stop().await?)
+}
+
+/// Rules that are not for a flow.
+async fn rules(origin: SocketAddr) -> TestResult {
+    const RULES: usize = 10_000;
+    println!("requests a second over one HTTP/2 connection, {RULES} rules that match none of them:");
+    let mut none = 0.0;
+    // Without them before and after: the machine may change its pace meanwhile.
+    for kind in ["no rules", "host ==", "path ==", "path ~", "url ~", "no rules"] {
+        let mitm = Mitm::start().await?;
+        mitm.host("shop.test", Upstream::plain(origin));
+        for n in 0..RULES {
+            let filter = match kind {
+                "host ==" => filter!(host == { format!("host{n}.test") } && status == 500),
+                "path ==" => filter!(path == { format!("/path/{n}") } && status == 500),
+                "path ~" => filter!(path ~ { format!("^/path/{n}/[a-z]+$") } && status == 500),
+                "url ~" => filter!(url ~ { format!("shop\\.test/path/{n}(/|$)") } && status == 500),
+                _ => break,
+            };
+            mitm.respond::<Response>(filter, 200);
+        }
+        let client = mitm.client()?;
+        let began = Instant::now();
+        client.get("https://shop.test/first").send().await?.text().await?;
+        let first = began.elapsed();
+        let (began, mut asked) = (Instant::now(), 0);
+        while began.elapsed() < Duration::from_secs(3) {
+            let mut asking = JoinSet::new();
+            for _ in 0..64 {
+                let request = client.get("https://shop.test/path/to/x");
+                asking.spawn(async move { request.send().await?.text().await });
+            }
+            asked += asking.len();
+            while let Some(answer) = asking.join_next().await {
+                answer??;
+            }
+        }
+        let rate = asked as f64 / began.elapsed().as_secs_f64();
+        if none == 0.0 {
+            none = rate;
+        }
+        println!("  {kind:<10} {rate:>7.0}   {:>5.1} %   first {:>6.1} ms", rate / none * 100.0, ms(first));
+        mitm.stop().await?;
+    }
+    Ok(())
 }

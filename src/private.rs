@@ -20,10 +20,10 @@ pub fn term(field: Field, op: Op, wanted: &(impl ToString + ?Sized)) -> Filter {
     }
 }
 
-/// A time that a filter compares with.
+/// A time that a filter compares with, as it is written.
 #[must_use]
 pub fn time(time: std::time::Duration) -> String {
-    format!("{time:?}")
+    crate::filter::time(time)
 }
 
 /// A filter as mitmproxy spells it.

@@ -74,6 +74,9 @@ fn value(term: &Term, field: &Field) -> Result<()> {
         (Value::Range(_, span), _, op) if op != Op::In => {
             Err(Error::new(*span, "a range goes with `in`: `status in 200..300`"))
         }
+        (Value::Range(range, span), Kind::Number, _) if range.ends_with('s') => {
+            Err(Error::new(*span, format!("`{}` is a number, without a unit", field.name)))
+        }
         (Value::Range(range, span), Kind::Number, _) if is_empty(range) => {
             Err(Error::new(*span, format!("nothing is in {range}")))
         }
@@ -83,9 +86,6 @@ fn value(term: &Term, field: &Field) -> Result<()> {
         }
         (Value::Text(text), _, Op::Matches | Op::MatchesNot) => regex(text, field),
         (Value::Text(text), _, Op::Equals | Op::Differs) if field.name == "resource" => resource(text),
-        (Value::Range(range, span), Kind::Number, _) if range.ends_with('s') => {
-            Err(Error::new(*span, format!("`{}` is a number, without a unit", field.name)))
-        }
         (Value::Range(range, span), Kind::Time, _) if range.split("..").any(|end| !end.ends_with('s')) => {
             Err(Error::new(*span, "a time needs its unit: `200ms..2s`"))
         }

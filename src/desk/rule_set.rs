@@ -1,47 +1,122 @@
-//! The open rules of one moment, found by host: ten thousand rules for other hosts cost a flow nothing.
+//! The open rules of one moment, found by what they ask for: ten thousand rules that are not for a flow cost it next to nothing.
 
 use super::Rule;
-use crate::flow::StageName;
-use std::collections::BTreeMap;
+use crate::filter::Required;
+use crate::flow::{Request, StageName};
+use regex::{RegexSet, RegexSetBuilder};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 #[derive(Debug, Default)]
 pub(crate) struct RuleSet {
-    any_host: Vec<Arc<Rule>>,
-    by_host: BTreeMap<String, Vec<Arc<Rule>>>,
+    at_request: Index,
+    at_response: Index,
 }
+
+/// The rules of one stage, in the order of declaration; the rest of it are positions in that.
+#[derive(Debug, Default)]
+struct Index {
+    rules: Vec<Arc<Rule>>,
+    any: Vec<usize>,
+    by_host: HashMap<String, Vec<usize>>,
+    by_path: HashMap<String, Vec<usize>>,
+    by_path_pattern: Patterns,
+    by_url_pattern: Patterns,
+}
+
+/// Rules whose regex must be found, with all of these in one.
+#[derive(Debug, Default)]
+struct Patterns {
+    set: RegexSet,
+    rules: Vec<usize>,
+}
+
+/// Fewer are quicker one by one, and nothing need be compiled.
+const WORTH_A_SET: usize = 16;
+/// For some ten thousand patterns; what does not fit is asked one by one.
+const SET_SIZE: usize = 256 * 1024 * 1024;
 
 impl RuleSet {
     pub(super) fn new<'a>(rules: impl Iterator<Item = &'a Arc<Rule>>) -> Self {
-        let mut set = Self::default();
-        for rule in rules {
-            let list = match rule.filter.required_host() {
-                Some(host) => set.by_host.entry(host.to_ascii_lowercase()).or_default(),
-                None => &mut set.any_host,
-            };
-            list.push(Arc::clone(rule));
-        }
-        set
+        let (response, request) = rules.cloned().partition(|rule| rule.stage == StageName::Response);
+        Self { at_request: Index::new(request), at_response: Index::new(response) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.any_host.is_empty() && self.by_host.is_empty()
+        self.at_request.rules.is_empty() && self.at_response.rules.is_empty()
     }
 
-    /// Those that change the bodies of answers, in any order.
+    /// Those that change the bodies of answers.
     pub(crate) fn changing(&self) -> impl Iterator<Item = &Arc<Rule>> {
-        let all = self.any_host.iter().chain(self.by_host.values().flatten());
-        all.filter(|rule| rule.stage == StageName::Response && rule.action.changes_body())
+        self.at_response.rules.iter().filter(|rule| rule.action.changes_body())
     }
 
-    /// The rules that a flow to this host can match, in the order of declaration.
-    pub(crate) fn for_host<'a>(&'a self, host: &str) -> impl Iterator<Item = &'a Arc<Rule>> {
-        let named = self.by_host.get(host).map_or(&[][..], Vec::as_slice);
-        let (mut any, mut named) = (self.any_host.iter().peekable(), named.iter().peekable());
-        std::iter::from_fn(move || match (any.peek(), named.peek()) {
-            (Some(a), Some(b)) if a.id > b.id => named.next(),
-            (Some(_), _) => any.next(),
-            (None, _) => named.next(),
-        })
+    /// The rules of the request that this one can match, in the order of declaration.
+    pub(crate) fn for_request<'a>(&'a self, request: &Request) -> impl Iterator<Item = &'a Arc<Rule>> + use<'a> {
+        self.at_request.find(request)
+    }
+
+    /// The rules of the response that the answer to this request can match, in the order of declaration.
+    pub(crate) fn for_response<'a>(&'a self, request: &Request) -> impl Iterator<Item = &'a Arc<Rule>> + use<'a> {
+        self.at_response.find(request)
+    }
+}
+
+impl Index {
+    fn new(rules: Vec<Arc<Rule>>) -> Self {
+        let mut index = Self::default();
+        let (mut of_path, mut of_url) = (Vec::new(), Vec::new());
+        for (at, rule) in rules.iter().enumerate() {
+            match rule.filter.required() {
+                Some(Required::Host(host)) => index.by_host.entry(host.to_ascii_lowercase()).or_default().push(at),
+                Some(Required::Path(path)) => index.by_path.entry(path.to_owned()).or_default().push(at),
+                Some(Required::PathPattern(pattern)) => of_path.push((at, pattern)),
+                Some(Required::UrlPattern(pattern)) => of_url.push((at, pattern)),
+                None => index.any.push(at),
+            }
+        }
+        index.by_path_pattern = Patterns::new(&of_path, &mut index.any);
+        index.by_url_pattern = Patterns::new(&of_url, &mut index.any);
+        index.rules = rules;
+        index
+    }
+
+    fn find<'a>(&'a self, request: &Request) -> impl Iterator<Item = &'a Arc<Rule>> + use<'a> {
+        let of_host = self.by_host.get(&request.target.host).into_iter().flatten();
+        let of_path = self.by_path.get(request.path()).into_iter().flatten();
+        let mut found: Vec<usize> = self.any.iter().chain(of_host).chain(of_path).copied().collect();
+        self.by_path_pattern.find(|| request.path().to_owned(), &mut found);
+        self.by_url_pattern.find(|| request.url(), &mut found);
+        found.sort_unstable();
+        found.into_iter().map(move |at| &self.rules[at])
+    }
+}
+
+impl Patterns {
+    /// What cannot be in the set is asked always.
+    fn new(patterns: &[(usize, &str)], always: &mut Vec<usize>) -> Self {
+        let rules: Vec<_> = patterns.iter().map(|(at, _)| *at).collect();
+        let build = || {
+            let patterns = patterns.iter().map(|(_, pattern)| *pattern);
+            RegexSetBuilder::new(patterns).size_limit(SET_SIZE).dfa_size_limit(SET_SIZE).build().ok()
+        };
+        match (rules.len() >= WORTH_A_SET).then(build).flatten() {
+            Some(set) => Self { set, rules },
+            None => {
+                always.extend(rules);
+                Self::default()
+            }
+        }
+    }
+
+    fn find(&self, text: impl FnOnce() -> String, found: &mut Vec<usize>) {
+        if self.rules.is_empty() {
+            return;
+        }
+        let text = text();
+        // To tell which takes a look at each.
+        if self.set.is_match(&text) {
+            found.extend(self.set.matches(&text).iter().map(|at| self.rules[at]));
+        }
     }
 }

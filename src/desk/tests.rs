@@ -1,6 +1,6 @@
 use super::*;
 use crate::filter::{Field, Filter, Op, Term};
-use crate::flow::Place;
+use crate::flow::{Place, Request};
 use proptest::prelude::*;
 
 fn spec(filter: Filter, action: Action) -> RuleSpec {
@@ -52,15 +52,24 @@ fn a_limit_counts_matches_at_once() {
 #[test]
 fn rules_come_in_the_order_of_declaration_whatever_the_index() {
     let mut desk = Desk::default();
-    let filters = [host("b.test"), Filter::All(vec![]), host("A.test"), host("b.test"), Filter::All(vec![])];
+    let term = |field, op, wanted: &str| Filter::Term(Term::new(field, op, wanted).expect("a term"));
+    let path = |path: &str| term(Field::Path, Op::Equals, path);
+    let mut filters = vec![host("b.test"), Filter::All(vec![]), host("A.test"), path("/x"), Filter::All(vec![])];
+    // As many patterns as are worth a set, of which one is found.
+    filters.extend((0..20).map(|n| term(Field::Path, Op::Matches, &format!("^/x{n}$"))));
+    filters.push(term(Field::Url, Op::Matches, "/x1"));
+    filters.push(Filter::All(vec![path("/x1"), host("a.test")]));
     for filter in filters {
         desk.register(spec(filter, Action::Watch));
     }
-    let seen = |desk: &mut Desk, host: &str| desk.rules().for_host(host).map(|r| r.id.0).collect::<Vec<_>>();
-    assert_eq!(seen(&mut desk, "a.test"), [1, 2, 4]);
-    assert_eq!(seen(&mut desk, "b.test"), [0, 1, 3, 4]);
+    let seen = |desk: &mut Desk, url: &str| {
+        let request = Request::get(url).expect("a URL");
+        desk.rules().for_request(&request).map(|rule| rule.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(&mut desk, "https://a.test/x1"), [1, 2, 4, 6, 25, 26]);
+    assert_eq!(seen(&mut desk, "https://b.test/x"), [0, 1, 3, 4, 25]);
     desk.close(RuleId(1));
-    assert_eq!(seen(&mut desk, "c.test"), [4]);
+    assert_eq!(seen(&mut desk, "http://c.test/"), [4, 25]);
 }
 
 #[test]

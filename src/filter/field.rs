@@ -1,6 +1,6 @@
 //! What a filter can ask of a flow.
 
-use super::{Need, View, number, reading};
+use super::{Need, View, reading};
 use crate::flow::{StageName, is_secret};
 use http::HeaderMap;
 use std::borrow::Cow;
@@ -161,7 +161,7 @@ fn from_response<'a>(view: &View<'a>, read: impl Fn(&'a crate::flow::Response) -
 
 /// An answer that no upstream gave took no time of one.
 fn elapsed<'a>(view: &View<'a>) -> Found<'a> {
-    let value = view.response.and_then(crate::flow::Response::elapsed).map(|elapsed| number::time(elapsed).into());
+    let value = view.response.and_then(crate::flow::Response::elapsed).map(|elapsed| super::time(elapsed).into());
     Found { values: value.into_iter().collect(), missing: no_response(view) }
 }
 

@@ -15,6 +15,7 @@ mod term;
 pub use field::{Field, Side};
 pub use flag::Flag;
 pub use mitmproxy::FilterError;
+pub(crate) use number::time;
 pub use term::Op;
 pub(crate) use term::Term;
 
@@ -181,14 +182,24 @@ impl Filter {
         }
     }
 
-    /// A host that every matching flow must have, if the filter says so: what an index can use.
-    pub(crate) fn required_host(&self) -> Option<&str> {
+    /// Something that every matching flow must have, if the filter says so: what an index can use.
+    pub(crate) fn required(&self) -> Option<Required<'_>> {
         match self {
-            Self::All(all) => all.iter().find_map(Self::required_host),
-            Self::Term(term) => term.required_host(),
+            Self::All(all) => all.iter().filter_map(Self::required).min(),
+            Self::Term(term) => term.required(),
             Self::Any(_) | Self::Not(_) | Self::Flag(_) => None,
         }
     }
+}
+
+/// What a flow must have to match, the most telling first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Required<'a> {
+    Path(&'a str),
+    Host(&'a str),
+    /// A regex that is found in the path.
+    PathPattern(&'a str),
+    UrlPattern(&'a str),
 }
 
 #[cfg(test)]

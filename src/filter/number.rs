@@ -46,8 +46,13 @@ fn micros(text: &str) -> Option<i64> {
 }
 
 /// A time as a filter writes it.
-pub(super) fn time(time: Duration) -> String {
-    format!("{time:?}")
+pub(crate) fn time(time: Duration) -> String {
+    let micros = time.as_micros() as f64;
+    match time.as_micros() {
+        0..1_000 => format!("{micros}us"),
+        1_000..1_000_000 => format!("{}ms", micros / 1e3),
+        _ => format!("{}s", micros / 1e6),
+    }
 }
 
 #[cfg(test)]
@@ -59,7 +64,8 @@ mod tests {
         for (text, us) in [("300ms", 300_000), ("2s", 2_000_000), ("1.5s", 1_500_000), ("0ns", 0)] {
             assert_eq!(micros(text), Some(us), "{text}");
         }
-        for us in [1, 999, 1000, 123_456, 59_999_999] {
+        assert_eq!(time(Duration::from_millis(1500)), "1.5s");
+        for us in [0, 1, 999, 1000, 123_456, 59_999_999] {
             assert_eq!(micros(&time(Duration::from_micros(us))), i64::try_from(us).ok());
         }
         for none in ["300", "ms", "3 ms", "-1s", "3min"] {

@@ -1,6 +1,6 @@
 //! One comparison of a filter: a field, an operator, a value.
 
-use super::{Field, Truth, View};
+use super::{Field, Required, Truth, View};
 use regex::Regex;
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
@@ -162,8 +162,15 @@ impl Term {
         Some(regex.captures(found.values.first()?)?.get(1)?.as_str().to_owned())
     }
 
-    pub(super) fn required_host(&self) -> Option<&str> {
-        (self.field == Field::Host && self.op == Op::Equals).then_some(self.wanted.as_str())
+    pub(super) fn required(&self) -> Option<Required<'_>> {
+        let wanted = self.wanted.as_str();
+        match (&self.field, self.op) {
+            (Field::Path, Op::Equals) => Some(Required::Path(wanted)),
+            (Field::Host, Op::Equals) => Some(Required::Host(wanted)),
+            (Field::Path, Op::Matches) => Some(Required::PathPattern(wanted)),
+            (Field::Url, Op::Matches) => Some(Required::UrlPattern(wanted)),
+            _ => None,
+        }
     }
 
     /// What to do when a regex misses a text that it contains to the letter: some of its characters mean something.

@@ -3,7 +3,7 @@
 use super::{Gate, unpin};
 use crate::desk::{Action, Rule, RuleSet};
 use crate::filter::Truth;
-use crate::flow::{Fault, Request, Response, StageName};
+use crate::flow::{Fault, Request, Response};
 use crate::proxy::body::Message;
 use crate::proxy::content;
 use std::path::PathBuf;
@@ -63,11 +63,12 @@ pub(super) async fn local_file(rule: &Rule, request: &Request, response: &Respon
 
 /// Does to a request what rules at its response will need: a whole body instead of "not modified", and the request's
 /// own body where a filter looks at that.
-pub(super) async fn prepare(rules: &RuleSet, host: &str, message: &mut Message<Request>) -> Result<(), Fault> {
+pub(super) async fn prepare(rules: &RuleSet, message: &mut Message<Request>) -> Result<(), Fault> {
     if unpin::may_pin(rules, &message.head) {
         content::ask_for_whole_body(&mut message.head.headers);
     }
-    for rule in rules.for_host(host).filter(|rule| rule.stage == StageName::Response) {
+    let rules: Vec<_> = rules.for_response(&message.head).collect();
+    for rule in rules {
         let truth = rule.matches(&message.head, None);
         if truth == Truth::No {
             continue;

@@ -5,7 +5,7 @@ use super::ask::{local_file, prepare, still_asked};
 use super::park::Claimed;
 use super::{Applied, Gate, unpin};
 use crate::desk::{AbortKind, Action, Edit, Rule};
-use crate::flow::{Fault, Request, Response, StageName};
+use crate::flow::{Fault, Request, Response, Target};
 use crate::proxy::body::Message;
 use crate::proxy::content;
 use crate::proxy::delivery::Ticket;
@@ -47,26 +47,26 @@ impl Gate {
         }
         let mut pass = Pass::On;
         let mut last = None;
-        let host = 'walk: loop {
-            let (host, before) = (message.head.target.host.clone(), last);
-            let rest = rules.for_host(&host).filter(|rule| Some(rule.id) > before && rule.stage == StageName::Request);
-            for rule in rest {
+        'walk: loop {
+            let before = last;
+            for rule in rules.for_request(&message.head).filter(|rule| Some(rule.id) > before) {
                 last = Some(rule.id);
                 if !still_asked(rule, !matches!(pass, Pass::On)) || !self.wants_request(rule, message).await? {
                     continue;
                 }
+                let place = place(&message.head);
                 match self.act_on_request(rule, ticket, message, arrival).await? {
                     Next::Rule => {}
                     Next::Answer(answer) => pass = Pass::Answer(answer),
                     Next::Abort(kind) => pass = Pass::Abort(kind),
                 }
-                if message.head.target.host != host {
-                    // A rule has sent it elsewhere: the rules after it are those of that host.
+                if place != self::place(&message.head) {
+                    // A rule has sent it elsewhere: the rules after it are those of that place.
                     continue 'walk;
                 }
             }
-            break host;
-        };
+            break;
+        }
         if matches!(pass, Pass::On) && !self.lets_workers() && unpin::refuses_worker(&rules, &message.head) {
             let why = "no service worker while rules change what the page loads; see Mitm::let_service_workers";
             return Ok(Pass::Answer(made(&Response::made(StatusCode::NOT_FOUND, why))));
@@ -74,7 +74,7 @@ impl Gate {
         if matches!(pass, Pass::On) {
             // The rules of this moment: what was declared while the flow was parked will meet its answer.
             let rules = self.lock().desk.rules();
-            prepare(&rules, &host, message).await?;
+            prepare(&rules, message).await?;
         }
         Ok(pass)
     }
@@ -131,7 +131,7 @@ impl Gate {
             Next::Abort(kind) => return Ok(Some(kind)),
         }
         let (mut cut, mut answered, mut changed) = (None, false, false);
-        for rule in rules.for_host(&request.target.host).filter(|rule| rule.stage == StageName::Response) {
+        for rule in rules.for_response(request) {
             let too_late = answered && matches!(rule.action, Action::Respond(_));
             if too_late || !still_asked(rule, cut.is_some()) || !self.wants_response(rule, request, message).await? {
                 continue;
@@ -201,4 +201,9 @@ impl Gate {
         }
         Ok(Next::Rule)
     }
+}
+
+/// What the rules of a request are found by.
+fn place(request: &Request) -> (Target, String) {
+    (request.target.clone(), request.path_and_query.clone())
 }

@@ -19,7 +19,15 @@ async fn main(mitm: Mitm, mut _client: Client) -> Result<(), Box<dyn std::error:
     let _ = watch!(path == "/x");
     delay!(path == "/x", 300ms).remove();
     delay!(response: path == "/x", longer).remove();
+    delay!(path == "/x", 200ms..400ms).remove();
+    delay!(path == "/x", {longer}..=2s).remove();
     abort!(path == "/x", reset).once();
+    abort!(path == "/x", truncate(1024)).once();
+    abort!(response: path == "/x", { AbortKind::Stall }).once();
+    throttle!(path == "/x", 50_000);
+    throttle!(request: path == "/x", Profile::SLOW_3G);
+    let _ = filter!(elapsed > 300ms && elapsed in 1.5s..=2s && elapsed < {longer} && occurrence == 2);
+    replace!(path ~ "^/static/(.*)$", dir(std::env::temp_dir()));
     respond!(path == "/x", (503, format!("no {pattern}")));
     respond!(path == "/x", http::StatusCode::NO_CONTENT);
     rewrite!(content_type ~ "html", "the" => "teh").times(3);
