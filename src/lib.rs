@@ -46,6 +46,8 @@ mod flow;
 mod journal;
 mod proxy;
 mod report;
+#[allow(dead_code)]
+mod schedule;
 mod verbs;
 
 pub use browser::{Browser, BrowserError, BrowserKind, Settled};

@@ -16,13 +16,14 @@ fn mistakes_are_told_when_the_test_is_compiled() {
     cases.pass(printed_filters());
 }
 
-/// A program in which random filters stand as they print themselves, and print themselves again.
+/// A program in which random filters stand as they print themselves, and are the same trees again.
 fn printed_filters() -> std::path::PathBuf {
     let (mut runner, filters) = (TestRunner::deterministic(), filters());
     let mut lines = String::new();
     for _ in 0..150 {
-        let printed = filters.new_tree(&mut runner).unwrap().current().to_string();
-        lines += &format!("    assert_eq!(holdup::filter!({printed}).to_string(), {printed:?});\n");
+        let filter = filters.new_tree(&mut runner).unwrap().current();
+        let tree = format!("{filter:?}");
+        lines += &format!("    assert_eq!(format!(\"{{:?}}\", holdup::filter!({filter})), {tree:?});\n");
     }
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("printed_filters.rs");
     std::fs::write(&file, format!("fn main() {{\n{lines}}}\n")).unwrap();

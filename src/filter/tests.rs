@@ -321,3 +321,68 @@ fn a_bad_filter_is_told_with_its_column() {
         assert!(error.to_string().contains(what), "{error}");
     }
 }
+
+#[test]
+fn sizes_are_compared_at_their_edges() {
+    let (request, response) = (request("https://shop.test/"), response(200));
+    let view = View::of(&request, Some(&response), StageName::Response);
+    for (op, wanted, truth) in [
+        (Op::Less, "200", Truth::No),
+        (Op::AtMost, "200", Truth::Yes),
+        (Op::AtMost, "199", Truth::No),
+        (Op::Greater, "200", Truth::No),
+        (Op::Greater, "199", Truth::Yes),
+        (Op::AtLeast, "200", Truth::Yes),
+        (Op::AtLeast, "201", Truth::No),
+        (Op::In, "100..200", Truth::No),
+        (Op::In, "100..=200", Truth::Yes),
+        (Op::In, "200..201", Truth::Yes),
+    ] {
+        assert_eq!(term(Field::Status, op, wanted).matches(&view), truth, "{} {wanted}", op.as_str());
+    }
+}
+
+#[test]
+fn resources_and_navigations_are_told_by_what_the_browser_says() {
+    let mut request = request("https://shop.test/");
+    let mut says = |name: &'static str, value: &'static str, filter: &Filter| {
+        request.headers.insert(name, HeaderValue::from_static(value));
+        filter.matches(&at_request(&request))
+    };
+    let resource = |name| term(Field::Resource, Op::Equals, name);
+    assert_eq!(says("sec-fetch-dest", "empty", &resource("xhr")), Truth::Yes);
+    assert_eq!(says("sec-fetch-dest", "script", &resource("script")), Truth::Yes);
+    assert_eq!(says("sec-fetch-dest", "script", &resource("xhr")), Truth::No);
+    let navigation = Filter::Flag(Flag::Navigation);
+    assert_eq!(says("sec-fetch-mode", "cors", &navigation), Truth::No);
+    assert_eq!(says("sec-fetch-mode", "navigate", &navigation), Truth::Yes);
+}
+
+#[test]
+fn operations_are_read_from_queries_and_bodies() {
+    let operation = |name| term(Field::Operation, Op::Equals, name);
+    for (body, name) in [
+        (r#"{"query": "query Cart { items }"}"#, "Cart"),
+        (r#"{"query": "mutation Buy($id: ID) { buy }"}"#, "Buy"),
+        (r#"{"query": "subscription Prices { price }"}"#, "Prices"),
+        (r#"{"operationName": "Named", "query": "query Other { x }"}"#, "Named"),
+        (r#"[{"query": "query A { x }"}, {"query": "query B { x }"}]"#, "B"),
+    ] {
+        let mut asked = request("https://shop.test/graphql");
+        asked.headers.insert("content-type", HeaderValue::from_static("application/json"));
+        asked.content = crate::flow::Content::Read(body.into());
+        assert_eq!(operation(name).matches(&at_request(&asked)), Truth::Yes, "{body}");
+        assert_eq!(operation("query").matches(&at_request(&asked)), Truth::No, "{body}");
+    }
+    let asked = request("https://shop.test/graphql?query=query%20Cart%20%7B%20x%20%7D");
+    assert_eq!(operation("Cart").matches(&at_request(&asked)), Truth::Yes);
+}
+
+#[test]
+fn a_looser_operator_stands_in_parentheses() {
+    let (a, b, c) = (term(Field::Path, Op::Equals, "a"), term(Field::Path, Op::Equals, "b"), Filter::Flag(Flag::Asset));
+    let any = Filter::Any(vec![a.clone(), b.clone()]);
+    assert_eq!(Filter::All(vec![any.clone(), c.clone()]).to_string(), r#"(path == "a" || path == "b") && asset"#);
+    assert_eq!(Filter::Any(vec![Filter::All(vec![a, b]), c]).to_string(), r#"(path == "a" && path == "b") || asset"#);
+    assert_eq!(Filter::Not(Box::new(any)).to_string(), r#"!(path == "a" || path == "b")"#);
+}

@@ -1,0 +1,197 @@
+//! A plan says which of the events that could happen now does; a player follows it.
+
+use super::Event;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// What happens when a plan says no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Base {
+    /// Answers before actions, in their order: what mostly happens.
+    FlowsFirst,
+    /// Actions before answers: a user who is quicker than the network.
+    ActionsFirst,
+    /// As the first two, with the youngest answer first.
+    LateFlows,
+    LateActions,
+}
+
+impl Base {
+    pub(crate) const ALL: [Self; 4] = [Self::FlowsFirst, Self::ActionsFirst, Self::LateFlows, Self::LateActions];
+}
+
+/// One event not before another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Constraint {
+    pub(crate) late: Event,
+    pub(crate) early: Event,
+}
+
+/// Which of the enabled events happens: the constraints come first, then what is slow, then priorities, then the base.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) base: Base,
+    pub(crate) constraints: Vec<Constraint>,
+    /// These happen only when nothing else can; of several, the first is the slowest.
+    pub(super) slow: Vec<Event>,
+    /// The most urgent first. What is not in the list has a place by its name and this seed.
+    pub(super) priorities: Option<(Vec<Event>, u64)>,
+    /// At these steps what would happen is put off until nothing else can.
+    pub(super) changes: Vec<usize>,
+    /// At these steps the next best happens instead; the third best, if a step is there twice. In ascending order.
+    pub(super) delays: Vec<usize>,
+}
+
+impl Plan {
+    pub(crate) fn of(base: Base) -> Self {
+        Self { base, constraints: vec![], slow: vec![], priorities: None, changes: vec![], delays: vec![] }
+    }
+
+    pub(crate) fn constrained(base: Base, constraints: Vec<Constraint>) -> Self {
+        Self { constraints, ..Self::of(base) }
+    }
+
+    pub(super) fn slow(events: Vec<Event>) -> Self {
+        Self { slow: events, ..Self::of(Base::FlowsFirst) }
+    }
+
+    pub(super) fn by_priority(events: Vec<Event>, seed: u64, changes: Vec<usize>) -> Self {
+        Self { priorities: Some((events, seed)), changes, ..Self::of(Base::FlowsFirst) }
+    }
+
+    pub(super) fn delayed(base: Base, delays: Vec<usize>) -> Self {
+        Self { delays, ..Self::of(base) }
+    }
+}
+
+/// What happened in one execution: at each step the events that could have happened, and the one that did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Trace {
+    pub(crate) steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) enabled: Vec<Event>,
+    pub(crate) fired: Event,
+}
+
+impl Trace {
+    pub(crate) fn fired(&self) -> impl Iterator<Item = &Event> {
+        self.steps.iter().map(|step| &step.fired)
+    }
+
+    /// When an event happened.
+    pub(crate) fn position(&self, event: &Event) -> Option<usize> {
+        self.fired().position(|fired| fired == event)
+    }
+
+    /// The first event by which it differs from another run of the same plan.
+    pub(crate) fn parts_from(&self, other: &Self) -> Option<(usize, Option<&Event>)> {
+        let longest = self.steps.len().max(other.steps.len());
+        (0..longest).find_map(|at| {
+            let (mine, its) = (self.steps.get(at), other.steps.get(at));
+            (mine != its).then(|| (at, self.only_mine(at, other)))
+        })
+    }
+
+    /// What could happen here at a step, and not there.
+    fn only_mine(&self, at: usize, other: &Self) -> Option<&Event> {
+        let mine = self.steps.get(at)?;
+        let there = other.steps.get(at).map(|step| &step.enabled[..]).unwrap_or_default();
+        mine.enabled.iter().find(|event| !there.contains(event)).or(Some(&mine.fired))
+    }
+}
+
+/// Follows a plan through one execution.
+#[derive(Debug)]
+pub(crate) struct Player {
+    plan: Plan,
+    pub(crate) trace: Trace,
+    fired: BTreeSet<Event>,
+    /// Put off for good.
+    lowered: Vec<Event>,
+}
+
+impl Player {
+    pub(crate) fn new(plan: Plan) -> Self {
+        Self { plan, trace: Trace::default(), fired: BTreeSet::new(), lowered: Vec::new() }
+    }
+
+    /// Which of these events happens now; at least one is needed. They stand in the order of their beginning.
+    pub(crate) fn pick(&mut self, enabled: &[Event]) -> usize {
+        let step = self.trace.steps.len();
+        let mut left: Vec<_> = (0..enabled.len()).collect();
+        let mut picked = self.choose(enabled, &left);
+        if self.plan.changes.contains(&step) {
+            self.lowered.push(enabled[picked].clone());
+            picked = self.choose(enabled, &left);
+        }
+        for _ in self.plan.delays.iter().filter(|delayed| **delayed == step) {
+            left.retain(|at| *at != picked);
+            picked = if left.is_empty() { picked } else { self.choose(enabled, &left) };
+        }
+        let fired = enabled[picked].clone();
+        self.fired.insert(fired.clone());
+        self.trace.steps.push(Step { enabled: enabled.to_vec(), fired });
+        picked
+    }
+
+    /// One of those that are left.
+    fn choose(&self, enabled: &[Event], left: &[usize]) -> usize {
+        let free = unless_empty(left, |at| !self.is_held_back(&enabled[at]));
+        let willing = unless_empty(&free, |at| !self.plan.slow.contains(&enabled[at]));
+        let kept = unless_empty(&willing, |at| !self.lowered.contains(&enabled[at]));
+        if let Some(slowest) = kept.iter().copied().max_by_key(|at| self.slowness(&enabled[*at]))
+            && self.slowness(&enabled[slowest]).is_some()
+        {
+            return slowest;
+        }
+        match &self.plan.priorities {
+            Some((list, seed)) => {
+                kept.into_iter().min_by_key(|at| rank(&enabled[*at], list, *seed)).unwrap_or_default()
+            }
+            None => self.by_base(enabled, &kept),
+        }
+    }
+
+    /// Whether a constraint says: not yet.
+    fn is_held_back(&self, event: &Event) -> bool {
+        let waits = |constraint: &&Constraint| constraint.late == *event && !self.fired.contains(&constraint.early);
+        self.plan.constraints.iter().any(|constraint| waits(&constraint))
+    }
+
+    /// Of those that are slow, the last in the list goes first.
+    fn slowness(&self, event: &Event) -> Option<usize> {
+        self.plan.slow.iter().position(|slow| slow == event)
+    }
+
+    fn by_base(&self, enabled: &[Event], kept: &[usize]) -> usize {
+        let action = kept.iter().copied().find(|at| enabled[*at].is_action());
+        let mut flows = kept.iter().copied().filter(|at| !enabled[*at].is_action());
+        let (flow, action_first) = match self.plan.base {
+            Base::FlowsFirst => (flows.next(), false),
+            Base::ActionsFirst => (flows.next(), true),
+            Base::LateFlows => (flows.next_back(), false),
+            Base::LateActions => (flows.next_back(), true),
+        };
+        let picked = if action_first { action.or(flow) } else { flow.or(action) };
+        picked.unwrap_or_default()
+    }
+}
+
+/// Those that a rule leaves, or all if it leaves none.
+fn unless_empty(from: &[usize], keep: impl Fn(usize) -> bool) -> Vec<usize> {
+    let kept: Vec<_> = from.iter().copied().filter(|at| keep(*at)).collect();
+    if kept.is_empty() { from.to_vec() } else { kept }
+}
+
+/// The place of an event in a list of priorities; of one that is not in it, some place that is always the same.
+fn rank(event: &Event, list: &[Event], seed: u64) -> (usize, u64) {
+    let symbol = event.symbol();
+    let mut hasher = DefaultHasher::new();
+    (seed, &symbol).hash(&mut hasher);
+    let hash = hasher.finish();
+    let somewhere = || usize::try_from(hash % (list.len() as u64 + 1)).unwrap_or_default();
+    (list.iter().position(|listed| *listed == symbol).unwrap_or_else(somewhere), hash)
+}

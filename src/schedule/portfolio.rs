@@ -1,0 +1,200 @@
+//! Which plans are worth an execution, in the order of what they cost and find (`races.md`, section 5.4).
+
+use super::cover::{self, Random};
+use super::{Base, Event, Plan, Trace};
+use std::collections::{BTreeSet, VecDeque};
+
+/// How far to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Corners, and every flow late.
+    Quick,
+    /// Those, every order of three, every two flows late, and then random ones until the budget ends.
+    Usual,
+    /// Every order with one delay, with two, and so on.
+    Full,
+}
+
+/// More events than this are too many to put into all orders of three.
+const MOST_TO_COVER: usize = 16;
+
+/// Gives plans one by one, and learns from each trace which events there are.
+#[derive(Debug)]
+pub(crate) struct Portfolio {
+    mode: Mode,
+    seed: u64,
+    /// The events of flows, in the order in which they were first seen.
+    seen: Vec<Event>,
+    acts: bool,
+    steps: usize,
+    slow: BTreeSet<Event>,
+    corners: VecDeque<Base>,
+    /// Of three in all orders, once it is their turn.
+    covering: Option<VecDeque<Plan>>,
+    /// Whether those are of all events.
+    covers_all: bool,
+    pairs: Option<VecDeque<Plan>>,
+    random: Random,
+    /// Of the full search: plans whose executions will show where else to delay, by the number of delays.
+    frontier: VecDeque<Plan>,
+    current: Option<Plan>,
+    completed: Completed,
+}
+
+/// What has been tried to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Completed {
+    pub(crate) each_late: bool,
+    pub(crate) orders_of_three: bool,
+    pub(crate) pairs_late: bool,
+    /// All orders with so many delays.
+    pub(crate) delays: Option<usize>,
+}
+
+impl Portfolio {
+    pub(crate) fn new(mode: Mode, seed: u64) -> Self {
+        let corners = match mode {
+            Mode::Full => VecDeque::new(),
+            _ => VecDeque::from([Base::ActionsFirst]),
+        };
+        let frontier = match mode {
+            Mode::Full => [Base::FlowsFirst, Base::ActionsFirst].map(|base| Plan::delayed(base, vec![])).into(),
+            _ => VecDeque::new(),
+        };
+        Self {
+            mode,
+            seed,
+            seen: Vec::new(),
+            acts: false,
+            steps: 0,
+            slow: BTreeSet::new(),
+            corners,
+            covering: None,
+            covers_all: false,
+            pairs: None,
+            random: Random::new(seed ^ 0x5bd1_e995),
+            frontier,
+            current: None,
+            completed: Completed::default(),
+        }
+    }
+
+    /// Looks at what an execution has shown.
+    pub(crate) fn learn(&mut self, trace: &Trace) {
+        for event in trace.steps.iter().flat_map(|step| &step.enabled) {
+            self.acts |= event.is_action();
+            if !event.is_action() && !self.seen.contains(event) {
+                self.seen.push(event.clone());
+            }
+        }
+        self.steps = self.steps.max(trace.steps.len());
+        if let Some(plan) = self.current.take() {
+            // Another delay at this step, and at each later one, at which something else could have happened.
+            let from = plan.delays.last().copied().unwrap_or_default();
+            for (at, step) in trace.steps.iter().enumerate().skip(from) {
+                let delayed = plan.delays.iter().filter(|delayed| **delayed == at).count();
+                if delayed + 1 < step.enabled.len() {
+                    let delays = [&plan.delays[..], &[at]].concat();
+                    self.frontier.push_back(Plan::delayed(plan.base, delays));
+                }
+            }
+        }
+    }
+
+    /// The next plan, if any is left.
+    pub(crate) fn next(&mut self) -> Option<Plan> {
+        match self.mode {
+            Mode::Full => self.next_delayed(),
+            Mode::Quick => self.next_single(),
+            Mode::Usual => self
+                .next_single()
+                .or_else(|| self.next_of_three())
+                .or_else(|| self.next_of_two())
+                .or_else(|| self.next_random()),
+        }
+    }
+
+    /// How many flows' events there are.
+    pub(crate) fn events(&self) -> usize {
+        self.seen.len()
+    }
+
+    pub(crate) fn completed(&self) -> Completed {
+        self.completed
+    }
+
+    /// Every flow late, then the other corners.
+    fn next_single(&mut self) -> Option<Plan> {
+        if let Some(base) = self.corners.pop_front() {
+            return Some(Plan::of(base));
+        }
+        let slow = self.seen.iter().find(|event| !self.slow.contains(event)).cloned();
+        if let Some(event) = slow {
+            self.slow.insert(event.clone());
+            return Some(Plan::slow(vec![event]));
+        }
+        if !self.completed.each_late {
+            self.completed.each_late = true;
+            self.corners = [Base::LateFlows, Base::LateActions].into();
+            return self.next_single();
+        }
+        None
+    }
+
+    fn symbols(&self) -> Vec<Event> {
+        let action = self.acts.then_some(Event::Act(0));
+        self.seen.iter().cloned().chain(action).collect()
+    }
+
+    fn next_of_three(&mut self) -> Option<Plan> {
+        if self.covering.is_none() {
+            let mut symbols = self.symbols();
+            self.covers_all = symbols.len() <= MOST_TO_COVER;
+            symbols.truncate(MOST_TO_COVER);
+            let orders = cover::orders(symbols.len(), self.seed);
+            let plan = |order: &Vec<usize>| {
+                let events = order.iter().map(|at| symbols[*at].clone()).collect();
+                Plan::by_priority(events, self.seed, vec![])
+            };
+            self.covering = Some(if symbols.len() < 2 { VecDeque::new() } else { orders.iter().map(plan).collect() });
+        }
+        let plan = self.covering.as_mut()?.pop_front();
+        self.completed.orders_of_three |= plan.is_none() && self.covers_all;
+        plan
+    }
+
+    fn next_of_two(&mut self) -> Option<Plan> {
+        let seen = &self.seen;
+        let pairs = self.pairs.get_or_insert_with(|| {
+            let others =
+                |a: &Event| seen.iter().filter(|b| *b != a).map(|b| vec![a.clone(), b.clone()]).collect::<Vec<_>>();
+            seen.iter().flat_map(others).map(Plan::slow).collect()
+        });
+        let plan = pairs.pop_front();
+        self.completed.pairs_late |= plan.is_none();
+        plan
+    }
+
+    /// Random priorities with two changes (PCT, depth three).
+    fn next_random(&mut self) -> Option<Plan> {
+        let symbols = self.symbols();
+        if symbols.len() < 2 {
+            return None;
+        }
+        let events = self.random.shuffled(symbols.len()).into_iter().map(|at| symbols[at].clone()).collect();
+        let changes = (0..2).map(|_| self.random.below(self.steps.max(1))).collect();
+        let seed = self.random.below(usize::MAX) as u64;
+        Some(Plan::by_priority(events, seed, changes))
+    }
+
+    fn next_delayed(&mut self) -> Option<Plan> {
+        let plan = self.frontier.pop_front();
+        // Those with fewer delays stand before those with more.
+        self.completed.delays = match &plan {
+            Some(plan) => plan.delays.len().checked_sub(1),
+            None => Some(usize::MAX),
+        };
+        self.current.clone_from(&plan);
+        plan
+    }
+}

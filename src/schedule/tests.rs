@@ -1,0 +1,181 @@
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+/// A page: answers to what the user does, and user actions in their order.
+#[derive(Clone, Debug)]
+struct App {
+    /// Which action (or, at 0, the load) asks for each flow; the flow's name is its place.
+    asked_by: Vec<usize>,
+    actions: usize,
+}
+
+fn flow(at: usize) -> Event {
+    Event::Deliver(format!("GET /f{at}#1"))
+}
+
+impl App {
+    fn run(&self, plan: &Plan) -> Trace {
+        let mut player = Player::new(plan.clone());
+        let (mut acted, mut delivered) = (0, BTreeSet::new());
+        loop {
+            let mut enabled: Vec<_> = (0..self.asked_by.len())
+                .filter(|at| self.asked_by[*at] <= acted && !delivered.contains(at))
+                .map(flow)
+                .collect();
+            if acted < self.actions {
+                enabled.push(Event::Act(acted + 1));
+            }
+            if enabled.is_empty() {
+                return player.trace;
+            }
+            match &enabled[player.pick(&enabled)] {
+                Event::Act(n) => acted = *n,
+                event => {
+                    delivered.insert((0..self.asked_by.len()).find(|at| flow(*at) == *event).expect("a flow"));
+                }
+            }
+        }
+    }
+
+    /// Follows a portfolio until something fails.
+    fn search(&self, mode: Mode, most: usize, fails: impl Fn(&Trace) -> bool) -> Option<(usize, Plan, Trace)> {
+        let mut portfolio = Portfolio::new(mode, 1);
+        portfolio.learn(&self.run(&Plan::of(Base::FlowsFirst)));
+        for n in 1..=most {
+            let plan = portfolio.next()?;
+            let trace = self.run(&plan);
+            if fails(&trace) {
+                return Some((n, plan, trace));
+            }
+            portfolio.learn(&trace);
+        }
+        None
+    }
+}
+
+fn apps() -> impl Strategy<Value = App> {
+    (0..4_usize).prop_flat_map(|actions| {
+        prop::collection::vec(0..=actions, 1..6).prop_map(move |asked_by| App { asked_by, actions })
+    })
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    let label = "(GET|POST) /[a-z]{0,3}(\\?[a-z]=[a-z,;%]{0,3})?#[1-9]";
+    prop_oneof![(1..9_usize).prop_map(Event::Act), label.prop_map(Event::Send), label.prop_map(Event::Deliver)]
+}
+
+fn plans() -> impl Strategy<Value = Plan> {
+    let constraint = (events(), events()).prop_map(|(late, early)| Constraint { late, early });
+    (prop::sample::select(Base::ALL.to_vec()), prop::collection::vec(constraint, 0..4))
+        .prop_map(|(base, constraints)| Plan::constrained(base, constraints))
+}
+
+/// Whether one event came after another.
+fn after(trace: &Trace, late: &Event, early: &Event) -> bool {
+    trace.position(late) > trace.position(early)
+}
+
+proptest! {
+    #[test]
+    fn a_schedule_is_read_as_it_is_printed(plan in plans()) {
+        prop_assert_eq!(plan.to_string().parse::<Plan>(), Ok(plan));
+    }
+
+    #[test]
+    fn every_plan_keeps_what_is_fixed(app in apps(), mode in prop::sample::select(vec![Mode::Quick, Mode::Usual, Mode::Full])) {
+        let all: BTreeSet<_> = app.run(&Plan::of(Base::FlowsFirst)).fired().cloned().collect();
+        app.search(mode, 40, |trace| {
+            let fired: BTreeSet<_> = trace.fired().cloned().collect();
+            assert_eq!(fired, all, "every event happens, once");
+            assert_eq!(trace.steps.len(), all.len());
+            for (at, asked_by) in app.asked_by.iter().enumerate().filter(|(_, asked_by)| **asked_by > 0) {
+                assert!(after(trace, &flow(at), &Event::Act(*asked_by)), "no answer before its question");
+            }
+            assert!((2..=app.actions).all(|n| after(trace, &Event::Act(n), &Event::Act(n - 1))), "actions keep their order");
+            false
+        });
+    }
+
+    #[test]
+    fn a_covering_array_covers(n in 0..9_usize, seed in any::<u64>()) {
+        let orders = cover::orders(n, seed);
+        let at = |order: &[usize], event| order.iter().position(|each| *each == event);
+        for (a, b, c) in (0..n).flat_map(|a| (0..n).flat_map(move |b| (0..n).map(move |c| (a, b, c)))) {
+            let distinct = a != b && b != c && a != c;
+            let stands = |order: &Vec<usize>| at(order, a) < at(order, b) && at(order, b) < at(order, c);
+            prop_assert!(!distinct || orders.iter().any(stands), "{a} {b} {c} of {n}");
+        }
+        prop_assert!(orders.len() <= 20, "{}", orders.len());
+    }
+
+    #[test]
+    fn every_two_flows_that_can_be_swapped_are(app in apps(), a in 0..5_usize, b in 0..5_usize) {
+        let (a, b) = (flow(a % app.asked_by.len()), flow(b % app.asked_by.len()));
+        let natural = app.run(&Plan::of(Base::FlowsFirst));
+        let (a, b) = if after(&natural, &a, &b) { (b, a) } else { (a, b) };
+        let most = app.asked_by.len() + 5;
+        prop_assert!(a == b || app.search(Mode::Usual, most, |trace| after(trace, &a, &b)).is_some());
+    }
+
+    #[test]
+    fn shrinking_never_grows_and_ends_with_what_fails(app in apps(), wants in prop::collection::vec((0..5_usize, 0..5_usize), 1..3)) {
+        let wants: Vec<_> = wants.iter().map(|(a, b)| (flow(a % app.asked_by.len()), flow(b % app.asked_by.len()))).collect();
+        let fails = |trace: &Trace| wants.iter().all(|(late, early)| after(trace, late, early));
+        let bases = [Base::FlowsFirst, Base::ActionsFirst].map(|base| (base, app.run(&Plan::of(base))));
+        prop_assume!(!fails(&bases[0].1));
+        let Some((_, found, trace)) = app.search(Mode::Usual, 64, fails) else { return Ok(()) };
+        let mut shrink = Shrink::new(found.clone(), &trace, &bases, 40);
+        let mut size = usize::MAX;
+        while let Some(plan) = shrink.next() {
+            shrink.told(fails(&app.run(&plan)));
+            let best = shrink.best();
+            if *best != found {
+                prop_assert!(best.constraints.len() <= size, "{} > {size}", best.constraints.len());
+                size = best.constraints.len();
+            }
+        }
+        prop_assert!(fails(&app.run(shrink.best())), "{} of {}", shrink.best(), found);
+        prop_assert!(wants.len() > 1 || shrink.best().constraints.len() <= 1, "{}", shrink.best());
+    }
+
+    #[test]
+    fn the_full_search_finds_every_order(asked in prop::collection::vec(0..=1_usize, 1..4)) {
+        let app = App { asked_by: asked, actions: 1 };
+        let mut orders = BTreeSet::new();
+        let mut portfolio = Portfolio::new(Mode::Full, 1);
+        while let Some(plan) = portfolio.next() {
+            let trace = app.run(&plan);
+            portfolio.learn(&trace);
+            orders.insert(trace.fired().cloned().collect::<Vec<_>>());
+        }
+        // By hand: the flows of the load go anywhere, those of the action behind it.
+        let behind = app.asked_by.iter().filter(|by| **by == 1).count();
+        let factorial = |n: usize| (1..=n).product::<usize>();
+        let n = app.asked_by.len() + 1;
+        prop_assert_eq!(orders.len(), factorial(n) / (behind + 1));
+    }
+}
+
+#[test]
+fn a_schedule_that_cannot_be_read_says_why() {
+    for (text, says) in [
+        ("ff", "begins with `h1;`"),
+        ("h1;xx", "`xx` is no base"),
+        ("h1;ff;r:GET /a#1", "is no constraint"),
+        ("h1;ff;r:GET /a#1 > b2", "`b2` is no event"),
+        ("h1;ff;a0 > a1", "`a0` is no event"),
+    ] {
+        let why = text.parse::<Plan>().expect_err(text);
+        assert!(why.contains(says), "{why}");
+    }
+}
+
+#[test]
+fn two_runs_part_where_they_first_differ() {
+    let app = App { asked_by: vec![0, 0], actions: 1 };
+    let (one, other) =
+        (app.run(&Plan::of(Base::FlowsFirst)), App { asked_by: vec![0], actions: 1 }.run(&Plan::of(Base::FlowsFirst)));
+    assert_eq!(one.parts_from(&one), None);
+    assert_eq!(one.parts_from(&other), Some((0, Some(&flow(1)))));
+}
