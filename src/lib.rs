@@ -40,13 +40,13 @@ pub mod __private;
 mod browser;
 mod ca;
 mod desk;
+mod explore;
 mod filter;
 mod fixture;
 mod flow;
 mod journal;
 mod proxy;
 mod report;
-#[allow(dead_code)]
 mod schedule;
 mod verbs;
 

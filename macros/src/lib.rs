@@ -5,6 +5,7 @@
 mod ast;
 mod check;
 mod expand;
+mod exploring;
 mod fields;
 mod parse;
 mod test_fn;

@@ -1,5 +1,6 @@
 //! `#[mitm_test]`: an `async fn` whose arguments are fixtures becomes a test, or a program if it is called `main`.
 
+use crate::exploring::Exploring;
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::parse::Parser;
@@ -33,6 +34,8 @@ pub(crate) fn expand(options: TokenStream, function: &TokenStream) -> TokenStrea
 struct Options {
     timeout_ms: Option<u64>,
     browsers: Browsers,
+    explore: Option<Exploring>,
+    schedule: Option<LitStr>,
 }
 
 /// In which browsers a test runs.
@@ -53,17 +56,23 @@ const BROWSERS: [(&str, &str); 3] =
 
 impl Options {
     fn parse(options: TokenStream) -> Result<Self> {
-        const KNOWN: &str = "unknown option; there are `timeout = \"30s\"`, `browser = firefox` and `browsers = all`";
+        const KNOWN: &str = "unknown option; there are `timeout = \"30s\"`, `browser = firefox`, `browsers = all`, \
+                             `explore` and `schedule = \"h1;..\"`";
         let mut parsed = Self::default();
         for meta in Punctuated::<Meta, Token![,]>::parse_terminated.parse2(options)? {
             let Some(option) = meta.path().get_ident().map(ToString::to_string) else {
                 return Err(Error::new(meta.span(), KNOWN));
             };
-            let known = matches!(&*option, "timeout" | "browser" | "browsers");
+            if option == "explore" {
+                parsed.explore = Some(Exploring::of(&meta)?);
+                continue;
+            }
+            let known = matches!(&*option, "timeout" | "browser" | "browsers" | "schedule");
             let value =
                 if known { &meta.require_name_value()?.value } else { return Err(Error::new(meta.span(), KNOWN)) };
             match &*option {
                 "timeout" => parsed.timeout_ms = Some(milliseconds(&syn::parse2(quote!(#value))?)?),
+                "schedule" => parsed.schedule = Some(syn::parse2(quote!(#value))?),
                 "browser" => parsed.browsers = Browsers::One(browser(&syn::parse2(quote!(#value))?)?),
                 _ => {
                     let all: Ident = syn::parse2(quote!(#value))?;
@@ -89,7 +98,7 @@ fn browser(name: &Ident) -> Result<&'static str> {
     })
 }
 
-fn milliseconds(literal: &LitStr) -> Result<u64> {
+pub(crate) fn milliseconds(literal: &LitStr) -> Result<u64> {
     let text = literal.value();
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let factor = match &text[split..] {
@@ -165,6 +174,8 @@ fn run(name: &Ident, function: &Ident, options: &Options, browser: Option<&str>,
         let variant = Ident::new(variant, Span::call_site());
         quote!(::holdup::__private::BrowserKind::#variant)
     }));
+    let explore = option(options.explore.as_ref().map(Exploring::tokens));
+    let schedule = option(options.schedule.as_ref().map(|schedule| quote!(#schedule)));
     let arguments: Vec<_> =
         (0..fixtures.len()).map(|i| format_ident!("argument_{i}", span = Span::mixed_site())).collect();
     let cx = Ident::new("cx", Span::mixed_site());
@@ -179,6 +190,8 @@ fn run(name: &Ident, function: &Ident, options: &Options, browser: Option<&str>,
                 place: ::holdup::__private::Place::here(),
                 timeout: #timeout,
                 browser: #browser,
+                explore: #explore,
+                schedule: #schedule,
             },
             |#cx| ::std::boxed::Box::pin(async move {
                 let _ = &#cx;
@@ -189,7 +202,7 @@ fn run(name: &Ident, function: &Ident, options: &Options, browser: Option<&str>,
     }
 }
 
-fn option(value: Option<TokenStream>) -> TokenStream {
+pub(crate) fn option(value: Option<TokenStream>) -> TokenStream {
     match value {
         Some(value) => quote!(::core::option::Option::Some(#value)),
         None => quote!(::core::option::Option::None),

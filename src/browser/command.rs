@@ -4,7 +4,14 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Elements by the id that the driver gave them: how the test found them.
-pub(super) type Elements = BTreeMap<String, String>;
+pub(super) type Elements = BTreeMap<String, Locator>;
+
+/// How something was looked for in the whole page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Locator {
+    pub(super) using: String,
+    pub(super) value: String,
+}
 
 /// The key under which WebDriver hands out element ids.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -13,7 +20,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub(super) fn describe(method: &str, path: &str, body: &Value, elements: &Elements) -> String {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let text = |key: &str| body[key].as_str().unwrap_or_default();
-    let element = |id: &str| elements.get(id).cloned().unwrap_or_else(|| "an element".to_owned());
+    let element = |id: &str| elements.get(id).map_or("an element", |locator| &locator.value);
     match (method, parts.as_slice()) {
         ("POST", ["session"]) => "new session".to_owned(),
         ("DELETE", ["session", _]) => "end session".to_owned(),
@@ -31,7 +38,7 @@ pub(super) fn describe(method: &str, path: &str, body: &Value, elements: &Elemen
 
 /// What a command is to a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Does what a user does: competes with what the network does.
     Action,
     /// Looks for something that may not be there yet.
@@ -72,9 +79,29 @@ pub(super) fn runs_script(method: &str, path: &str) -> bool {
 
 /// Remembers what was found, so that later commands can be told in the test's words.
 pub(super) fn remember(request: &Value, response: &Value, elements: &mut Elements) {
-    if let (Some(selector), Some(id)) = (request["value"].as_str(), response["value"][ELEMENT].as_str()) {
-        elements.insert(id.to_owned(), selector.to_owned());
+    let text = |key: &str| request[key].as_str().map(str::to_owned);
+    if let (Some(using), Some(value), Some(id)) = (text("using"), text("value"), found(response)) {
+        elements.insert(id.to_owned(), Locator { using, value });
     }
+}
+
+/// The id of what was found.
+pub(super) fn found(response: &Value) -> Option<&str> {
+    response["value"][ELEMENT].as_str()
+}
+
+/// The element that a command is about.
+pub(super) fn element_of(path: &str) -> Option<&str> {
+    let mut parts = path.trim_matches('/').split('/');
+    parts.find(|part| *part == "element")?;
+    parts.next()
+}
+
+/// Whether a command could not be carried out since the page is not so far yet, or has gone on.
+pub(super) fn is_early(response: &Value) -> bool {
+    const EARLY: [&str; 4] =
+        ["no such element", "stale element reference", "element not interactable", "element click intercepted"];
+    response["value"]["error"].as_str().is_some_and(|error| EARLY.contains(&error))
 }
 
 /// A session that has begun, and its `webSocketUrl`.

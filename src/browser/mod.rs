@@ -12,12 +12,15 @@ mod knot;
 mod relay;
 mod session;
 mod settle;
+mod turns;
 
 pub(crate) use bidi::Login;
 pub(crate) use capabilities::chromium_args;
+pub(crate) use command::Kind;
 pub use error::BrowserError;
 pub use kind::BrowserKind;
 pub use session::Browser;
 pub(crate) use session::Wire;
 pub(crate) use settle::Audience;
 pub use settle::Settled;
+pub(crate) use turns::Turn;

@@ -6,6 +6,7 @@ use super::command::{self, Elements, Kind};
 use super::driver::Driver;
 use super::error::last_words;
 use super::knot;
+use super::turns::{Given, Turns};
 use crate::journal::{Event, Journal};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -21,7 +22,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -38,7 +39,11 @@ pub(super) struct Relay {
 struct Link {
     driver: Arc<Driver>,
     client: Client<HttpConnector, Full<Bytes>>,
-    journal: Arc<Journal>,
+    /// Of the test that has the session now.
+    journal: Mutex<Arc<Journal>>,
+    turns: Mutex<Turns>,
+    /// The next command is our own, and part of what the test has had its turn for.
+    own: AtomicBool,
     commands: AtomicU64,
     elements: Mutex<Elements>,
     /// Where each session that was begun here can be asked beside its commands.
@@ -48,7 +53,7 @@ struct Link {
 
 impl Relay {
     /// Listens on a free loopback port.
-    pub(super) async fn start(driver: Arc<Driver>, journal: Arc<Journal>) -> io::Result<Self> {
+    pub(super) async fn start(driver: Arc<Driver>, journal: Arc<Journal>, turns: Turns) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let mut connector = HttpConnector::new();
@@ -56,7 +61,18 @@ impl Relay {
         let client = Client::builder(TokioExecutor::new()).build(connector);
         let (commands, elements) = (AtomicU64::new(1), Mutex::default());
         let (sockets, window) = (Mutex::default(), Mutex::default());
-        let link = Arc::new(Link { driver, client, journal, commands, elements, sockets, window });
+        let (journal, turns) = (Mutex::new(journal), Mutex::new(turns));
+        let link = Arc::new(Link {
+            driver,
+            client,
+            journal,
+            turns,
+            own: AtomicBool::new(false),
+            commands,
+            elements,
+            sockets,
+            window,
+        });
         let mut serving = JoinSet::new();
         serving.spawn(accept(listener, Arc::clone(&link)));
         Ok(Self { address, link, _serving: serving })
@@ -66,9 +82,11 @@ impl Relay {
     pub(super) async fn beside<T>(
         &self,
         says: String,
+        turn: impl Future<Output = Option<Given>>,
         doing: impl Future<Output = Result<T, BidiError>>,
     ) -> Result<T, String> {
-        let link = &self.link;
+        let (link, journal) = (&self.link, self.link.journal());
+        let _turn = turn.await;
         let id = link.begin(says.clone());
         let done = tokio::select! {
             done = doing => match done {
@@ -76,10 +94,27 @@ impl Relay {
                 Err(BidiError::Closed) => Err(link.lost(&BidiError::Closed).await),
                 Err(BidiError::Refused(why)) => Err(why),
             },
-            knot = knot::tied(&link.journal, &says, ("POST", "url")) => Err(knot),
+            knot = knot::tied(&journal, &says, ("POST", "url")), if !link.turns().are_conducted() => Err(knot),
         };
-        link.journal.write(Event::Commanded { id, status: if done.is_ok() { 200 } else { 500 } });
+        journal.write(Event::Commanded { id, status: if done.is_ok() { 200 } else { 500 } });
         done
+    }
+
+    /// Asks for the turn of an action that goes another way than by a command.
+    pub(super) fn turn(&self) -> impl Future<Output = Option<Given>> + Send + use<> {
+        self.link.turns().ask(Kind::Action, false)
+    }
+
+    /// The next command asks for no turn: it belongs to the one before.
+    pub(super) fn next_is_our_own(&self) {
+        self.link.own.store(true, Ordering::Relaxed);
+    }
+
+    /// Serves another test from now on.
+    pub(super) fn serve(&self, journal: Arc<Journal>, turns: Turns) {
+        *self.link.journal.lock().unwrap_or_else(PoisonError::into_inner) = journal;
+        *self.link.turns.lock().unwrap_or_else(PoisonError::into_inner) = turns;
+        self.link.elements().clear();
     }
 
     /// The window that the test has switched to, if it has.
@@ -128,19 +163,14 @@ async fn relay(link: &Link, request: Request<Incoming>) -> Result<Response<Full<
 }
 
 impl Link {
-    /// Journals a command, hands it on, and journals its answer.
+    /// Journals a command, hands it on when it is its turn, and journals its answer.
     async fn command(&self, request: Request<Bytes>) -> Response<Bytes> {
         let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let says = command::describe(request.method().as_str(), request.uri().path(), &said, &self.elements());
-        let id = self.begin(says.clone());
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let (journal, id) = (self.journal(), self.begin(says.clone()));
         let is_post_to = |end: &str| method == "POST" && path.ends_with(end);
-        let response = tokio::select! {
-            response = self.send(request) => response.unwrap_or_else(|why| unknown_error(&why)),
-            knot = knot::tied(&self.journal, &says, (&method, &path)), if command::kind(&method, &path) != Kind::Session => {
-                unknown_error(&knot)
-            }
-        };
+        let response = self.in_turn(request, &says).await;
         if is_post_to("/element")
             && let Ok(found) = serde_json::from_slice(response.body())
         {
@@ -154,13 +184,70 @@ impl Link {
         {
             self.sockets().insert(session, socket);
         }
-        self.journal.write(Event::Commanded { id, status: response.status().as_u16() });
+        journal.write(Event::Commanded { id, status: response.status().as_u16() });
         response
+    }
+
+    /// Hands a command on when it is its turn: in a conducted test again, if it came too early, as long as something can
+    /// still happen.
+    async fn in_turn(&self, request: Request<Bytes>, says: &str) -> Response<Bytes> {
+        let turns = self.turns();
+        let kind = match self.own.swap(false, Ordering::Relaxed) {
+            true => Kind::Session,
+            false => command::kind(request.method().as_str(), request.uri().path()),
+        };
+        let mut turn = turns.ask(kind, false).await;
+        let mut response = self.watched(request.clone(), says).await;
+        while turns.are_conducted() && is_early(&response) {
+            drop(turn);
+            turn = turns.ask(kind, true).await;
+            if turn.is_none() {
+                break;
+            }
+            let request = self.found_again(&request).await.unwrap_or_else(|| request.clone());
+            response = self.watched(request, says).await;
+        }
+        response
+    }
+
+    /// Hands a command on, and sees when it waits in vain.
+    async fn watched(&self, request: Request<Bytes>, says: &str) -> Response<Bytes> {
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let can_wait = command::kind(&method, &path) != Kind::Session && !self.turns().are_conducted();
+        let journal = self.journal();
+        tokio::select! {
+            response = self.send(request) => response.unwrap_or_else(|why| unknown_error(&why)),
+            knot = knot::tied(&journal, says, (&method, &path)), if can_wait => unknown_error(&knot),
+        }
+    }
+
+    /// The same command for what stands now where its element was found.
+    async fn found_again(&self, request: &Request<Bytes>) -> Option<Request<Bytes>> {
+        let path = request.uri().path();
+        let old = command::element_of(path)?;
+        let locator = self.elements().get(old).cloned()?;
+        let session = path.split("/element/").next()?;
+        let said = json!({ "using": locator.using, "value": locator.value }).to_string();
+        let find = Request::post(format!("{session}/element")).body(Bytes::from(said)).ok()?;
+        let found: Value = serde_json::from_slice(self.send(find).await.ok()?.body()).ok()?;
+        let new = command::found(&found)?;
+        self.elements().insert(new.to_owned(), locator);
+        let mut again = request.clone();
+        *again.uri_mut() = path.replace(old, new).parse().ok()?;
+        Some(again)
+    }
+
+    fn journal(&self) -> Arc<Journal> {
+        Arc::clone(&self.journal.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn turns(&self) -> Turns {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn begin(&self, says: String) -> u64 {
         let id = self.commands.fetch_add(1, Ordering::Relaxed);
-        self.journal.write(Event::Command { id, says });
+        self.journal().write(Event::Command { id, says });
         id
     }
 
@@ -199,6 +286,12 @@ impl Link {
     fn elements(&self) -> std::sync::MutexGuard<'_, Elements> {
         self.elements.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a command came before the page was ready for it.
+fn is_early(response: &Response<Bytes>) -> bool {
+    !response.status().is_success()
+        && serde_json::from_slice(response.body()).is_ok_and(|said| command::is_early(&said))
 }
 
 /// An error as a WebDriver client understands it.

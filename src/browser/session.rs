@@ -8,6 +8,7 @@ use super::kind::{self, BrowserKind};
 use super::knot;
 use super::relay::Relay;
 use super::settle::{Pages, Settled, Until};
+use super::turns::Turns;
 use crate::ca::CertificateAuthority;
 use crate::filter::Filter;
 use crate::flow::Place;
@@ -18,7 +19,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -39,6 +40,7 @@ pub(crate) struct Wire {
     pub(crate) login: Option<Login>,
     pub(crate) ca: Arc<CertificateAuthority>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) turns: Turns,
 }
 
 /// A real browser that uses the test's proxy and trusts it. Derefs to [`fantoccini::Client`].
@@ -52,14 +54,15 @@ pub struct Browser {
     relay: Arc<Relay>,
     session: String,
     pages: Arc<Pages>,
-    ignored: Arc<Mutex<Vec<Filter>>>,
+    /// Whose window it is, where one session serves many executions.
+    user: Option<String>,
     /// Of the relay and the proxy: what is begun here goes on while the test's own thread is blocked.
     runtime: Handle,
 }
 
 impl Browser {
     pub(crate) async fn open(kind: BrowserKind, wire: Wire) -> Result<Self, BrowserError> {
-        let Wire { proxy, login, ca, journal } = wire;
+        let Wire { proxy, login, ca, journal, turns } = wire;
         // A driver on another machine knows its own browsers.
         let binary =
             if driver::remote().is_some() { None } else { Some(kind.binary().map_err(BrowserError::Missing)?) };
@@ -67,7 +70,7 @@ impl Browser {
         let (spki, is_root, headed) = (ca.spki_sha256(), is_root(), kind::headed());
         let capabilities = capabilities::of(kind, &Launch { binary: binary.as_deref(), proxy, spki, is_root, headed });
         let failed = |error| BrowserError::Driver(format!("the relay could not be started: {error}"));
-        let relay = Relay::start(Arc::clone(&driver), Arc::clone(&journal)).await.map_err(failed)?;
+        let relay = Relay::start(Arc::clone(&driver), Arc::clone(&journal), turns.clone()).await.map_err(failed)?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let url = format!("http://{}", relay.address);
@@ -81,20 +84,46 @@ impl Browser {
             Err(_) => return Err(BrowserError::session_timeout(start, kind, binary.as_deref(), &driver.log())),
         };
         let session = client.session_id().await.map_err(BrowserError::command("new session"))?.unwrap_or_default();
-        let pages = Self::watch(&relay, &session, login, journal).await.map_err(BrowserError::Session)?;
+        let pages = Self::watch(&relay, &session, login, journal, turns).await.map_err(BrowserError::Session)?;
         let (relay, pages) = (Arc::new(relay), Arc::new(pages));
-        let (ignored, runtime) = (Arc::default(), Handle::current());
-        Ok(Self { kind, client, relay, session, pages, ignored, runtime })
+        Ok(Self { kind, client, relay, session, pages, user: None, runtime: Handle::current() })
+    }
+
+    /// The same session for another execution, in a window that shares nothing with those before.
+    pub(crate) async fn anew(&self, journal: Arc<Journal>, turns: Turns) -> Result<Self, BrowserError> {
+        let failed = |error| BrowserError::Session(format!("no new window: {error}"));
+        let (pages, user) = self.pages.anew(Arc::clone(&journal), turns.clone()).await.map_err(failed)?;
+        // Switching is nobody's turn.
+        self.relay.serve(Arc::clone(&journal), Turns::default());
+        let handle = pages.window().to_owned().try_into();
+        let handle = handle.map_err(|_| BrowserError::Session("a window without a handle".to_owned()))?;
+        self.client.switch_to_window(handle).await.map_err(BrowserError::command("switch to the new window"))?;
+        self.relay.serve(journal, turns);
+        Ok(Self { pages: Arc::new(pages), user: Some(user), ..self.clone() })
+    }
+
+    /// Closes the windows of an execution, with all that they have stored. The session stays.
+    pub(crate) async fn forget(&self) {
+        if let Some(user) = &self.user {
+            // A session that has ended has forgotten all.
+            drop(self.pages.forget(user).await);
+        }
     }
 
     /// Has each document count what it waits for.
-    async fn watch(relay: &Relay, session: &str, login: Option<Login>, journal: Arc<Journal>) -> Result<Pages, String> {
+    async fn watch(
+        relay: &Relay,
+        session: &str,
+        login: Option<Login>,
+        journal: Arc<Journal>,
+        turns: Turns,
+    ) -> Result<Pages, String> {
         let socket = relay.socket(session).ok_or(
             "the driver gives no `webSocketUrl` (WebDriver BiDi), by which a page is asked whether it has settled\n  \
              help: chromedriver and geckodriver of this year have it",
         )?;
         let bidi = Bidi::connect(&socket, login).await?;
-        Pages::watch(bidi, journal).await.map_err(|error| format!("the page cannot be watched: {error}"))
+        Pages::watch(bidi, journal, turns).await.map_err(|error| format!("the page cannot be watched: {error}"))
     }
 
     /// Which browser it is.
@@ -128,13 +157,12 @@ impl Browser {
     /// ```
     #[track_caller]
     pub fn settled(&self) -> Settled {
-        let ignored = self.ignored.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Settled::new(Arc::clone(&self.pages), ignored, Place::here())
+        Settled::new(Arc::clone(&self.pages), Place::here())
     }
 
     /// From now on no [`settled`](Self::settled) waits for requests that match.
     pub fn ignore(&self, filter: Filter) {
-        self.ignored.lock().unwrap_or_else(PoisonError::into_inner).push(filter);
+        self.pages.ignore(filter);
     }
 
     /// Ends the session, even while a command of it is under way. The fixture does this by itself.
@@ -160,7 +188,8 @@ impl Browser {
             false => BrowserError::NotLoaded(format!("{url} did not load: {why}")),
         };
         let navigating = self.pages.navigate(self.relay.window(), url, Until::Loaded);
-        self.relay.beside(says, navigating).await.map_err(failed)?;
+        self.relay.beside(says, self.relay.turn(), navigating).await.map_err(failed)?;
+        self.relay.next_is_our_own();
         let shown = self.eval(WHAT_IS_SHOWN).await?;
         let text = shown[1].as_str().unwrap_or_default();
         if shown[0].as_str().is_some_and(|at| at.starts_with("chrome-error:")) {
@@ -176,11 +205,11 @@ impl Browser {
     /// driver until the page has loaded; [`settled`](Self::settled) does not.
     pub fn start(&self, url: &str) {
         let (relay, pages) = (Arc::clone(&self.relay), Arc::clone(&self.pages));
-        let (says, url) = (format!("start {url}"), url.to_owned());
+        let (says, url, turn) = (format!("start {url}"), url.to_owned(), self.relay.turn());
         self.runtime.spawn(async move {
             let navigating = pages.navigate(relay.window(), &url, Until::Begun);
             // Where it leads, the page shows.
-            drop(relay.beside(says, navigating).await);
+            drop(relay.beside(says, turn, navigating).await);
         });
     }
 

@@ -104,6 +104,8 @@ pub(crate) struct RuleSpec {
     pub(crate) place: Place,
     /// When it was declared, and after which flow: what came earlier cannot match, but a failure names it.
     pub(crate) since: Duration,
+    /// What it is called, if not by its text.
+    pub(crate) name: Option<&'static str>,
 }
 
 /// A declared rule. What changes about it (its count, whether it is open) is the desk's.
@@ -121,8 +123,8 @@ pub(crate) struct Rule {
 
 impl Rule {
     pub(super) fn new(id: RuleId, spec: RuleSpec) -> Self {
-        let text = spec.to_string().into();
-        let RuleSpec { stage, filter, action, place, since } = spec;
+        let text = spec.name.map_or_else(|| spec.to_string(), str::to_owned).into();
+        let RuleSpec { stage, filter, action, place, since, .. } = spec;
         Self { id, stage, filter, action, place, since, text }
     }
 

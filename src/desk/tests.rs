@@ -4,7 +4,7 @@ use crate::flow::{Place, Request};
 use proptest::prelude::*;
 
 fn spec(filter: Filter, action: Action) -> RuleSpec {
-    RuleSpec { stage: StageName::Request, filter, action, place: Place::here(), since: Duration::ZERO }
+    RuleSpec { stage: StageName::Request, filter, action, place: Place::here(), since: Duration::ZERO, name: None }
 }
 
 fn host(name: &str) -> Filter {

@@ -16,6 +16,7 @@ pub use field::{Field, Side};
 pub use flag::Flag;
 pub use mitmproxy::FilterError;
 pub(crate) use number::time;
+pub(crate) use reading::operation_of;
 pub use term::Op;
 pub(crate) use term::Term;
 

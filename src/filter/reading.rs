@@ -2,7 +2,7 @@
 
 use super::field::{Found, NOTHING, known, no_response};
 use super::{Side, View};
-use crate::flow::StageName;
+use crate::flow::{Request, StageName};
 use bytes::Bytes;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -105,6 +105,12 @@ pub(super) fn operations<'a>(view: &View<'a>) -> Found<'a> {
 fn operation(call: &Value) -> Option<String> {
     let said = call["operationName"].as_str().map(str::to_owned);
     said.or_else(|| call["query"].as_str().and_then(name_of))
+}
+
+/// The GraphQL operations of a request whose body was read, if it has any.
+pub(crate) fn operation_of(request: &Request) -> Option<String> {
+    let found = operations(&View::of(request, None, StageName::Request)).values;
+    (!found.is_empty()).then(|| found.join("+"))
 }
 
 /// The name in `query Name($id: ID) { .. }`.

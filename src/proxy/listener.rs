@@ -20,19 +20,39 @@ pub(crate) struct Proxy {
     shared: Arc<Shared>,
 }
 
+/// Where a proxy listens.
+pub(crate) enum Listen {
+    /// On an address, on a free port if that is 0.
+    On(SocketAddr),
+    /// On what was bound already; it stays so when the proxy stops, and clients wait there for the next.
+    Bound(Arc<std::net::TcpListener>),
+}
+
+impl Listen {
+    async fn start(self) -> io::Result<TcpListener> {
+        match self {
+            Self::On(address) => TcpListener::bind(address).await,
+            Self::Bound(bound) => {
+                bound.set_nonblocking(true)?;
+                TcpListener::from_std(bound.try_clone()?)
+            }
+        }
+    }
+}
+
 impl Proxy {
-    /// Listens on an address, on a free port if that is 0. Where it is not a loopback address, clients need a credential.
+    /// Listens. Where it is not a loopback address, clients need a credential.
     /// Must be called on the runtime that shall serve.
     pub(crate) async fn start(
-        address: SocketAddr,
+        listen: Listen,
         connect_within: Option<Duration>,
         ca: Arc<CertificateAuthority>,
         journal: Arc<Journal>,
         gate: Arc<Gate>,
     ) -> io::Result<Self> {
-        let credential = if address.ip().is_loopback() { None } else { Some(Credential::random()?) };
-        let listener = TcpListener::bind(address).await?;
+        let listener = listen.start().await?;
         let address = listener.local_addr()?;
+        let credential = if address.ip().is_loopback() { None } else { Some(Credential::random()?) };
         let upstreams = Upstreams::new(address, connect_within);
         let (tasks, revalidates, answers_favicons) = (Tasks::new(), AtomicBool::new(true), AtomicBool::new(false));
         let shared = Arc::new(Shared {

@@ -22,7 +22,7 @@ mod upstream;
 
 pub(crate) use credential::Credential;
 pub(crate) use gate::{Applied, End, Gate, Heads, HeldParts, Verdict};
-pub(crate) use listener::Proxy;
+pub(crate) use listener::{Listen, Proxy};
 pub use upstream::Upstream;
 pub(crate) use upstream::Upstreams;
 

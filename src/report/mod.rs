@@ -5,6 +5,8 @@ mod failure;
 mod findings;
 mod foot;
 mod misuse;
+mod paste;
+mod race;
 mod wait;
 
 pub use error::{TestError, TestResult};
@@ -12,4 +14,5 @@ pub use failure::Failure;
 pub(crate) use findings::{finding, rule_faults};
 pub(crate) use foot::foot;
 pub(crate) use misuse::misuse;
+pub(crate) use race::{Race, nondeterminism};
 pub(crate) use wait::{Scene, caught_although_none_expected, expired, never_applied, still_waited_for, unfinished};

@@ -17,6 +17,16 @@ pub(crate) enum Base {
 }
 
 impl Base {
+    /// As a sentence begins.
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Self::FlowsFirst => "every answer comes before the user acts again",
+            Self::ActionsFirst => "the user acts before any answer comes",
+            Self::LateFlows => "every answer comes before the user acts again, the youngest first",
+            Self::LateActions => "the user acts before any answer comes, and the youngest answer comes first",
+        }
+    }
+
     pub(crate) const ALL: [Self; 4] = [Self::FlowsFirst, Self::ActionsFirst, Self::LateFlows, Self::LateActions];
 }
 
@@ -91,7 +101,7 @@ impl Trace {
         let longest = self.steps.len().max(other.steps.len());
         (0..longest).find_map(|at| {
             let (mine, its) = (self.steps.get(at), other.steps.get(at));
-            (mine != its).then(|| (at, self.only_mine(at, other)))
+            (mine.map(Step::as_set) != its.map(Step::as_set)).then(|| (at, self.only_mine(at, other)))
         })
     }
 
@@ -100,6 +110,13 @@ impl Trace {
         let mine = self.steps.get(at)?;
         let there = other.steps.get(at).map(|step| &step.enabled[..]).unwrap_or_default();
         mine.enabled.iter().find(|event| !there.contains(event)).or(Some(&mine.fired))
+    }
+}
+
+impl Step {
+    /// In which order things could happen does not matter.
+    fn as_set(&self) -> (BTreeSet<&Event>, &Event) {
+        (self.enabled.iter().collect(), &self.fired)
     }
 }
 

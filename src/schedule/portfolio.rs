@@ -43,12 +43,12 @@ pub(crate) struct Portfolio {
 
 /// What has been tried to its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Completed {
-    pub(crate) each_late: bool,
-    pub(crate) orders_of_three: bool,
-    pub(crate) pairs_late: bool,
+struct Completed {
+    each_late: bool,
+    orders_of_three: bool,
+    pairs_late: bool,
     /// All orders with so many delays.
-    pub(crate) delays: Option<usize>,
+    delays: Option<usize>,
 }
 
 impl Portfolio {
@@ -115,12 +115,29 @@ impl Portfolio {
     }
 
     /// How many flows' events there are.
-    pub(crate) fn events(&self) -> usize {
+    fn events(&self) -> usize {
         self.seen.len()
     }
 
-    pub(crate) fn completed(&self) -> Completed {
-        self.completed
+    /// Whether the next plans are of three events and more.
+    pub(crate) fn is_beyond_pairs(&self) -> bool {
+        self.covering.is_some()
+    }
+
+    /// What was tried to its end, in words.
+    pub(crate) fn covered(&self) -> String {
+        let Completed { each_late, orders_of_three, pairs_late, delays } = self.completed;
+        let mut all = vec![format!("{} answers and requests", self.events())];
+        let mut add = |done: bool, what: &str| all.extend(done.then(|| what.to_owned()));
+        add(each_late, "each of them late");
+        add(orders_of_three, "every order of three");
+        add(pairs_late, "every two late");
+        match delays {
+            Some(usize::MAX) => all.push("every order".to_owned()),
+            Some(most) => all.push(format!("every order with at most {most} delays")),
+            None => {}
+        }
+        all.join(", ")
     }
 
     /// Every flow late, then the other corners.

@@ -121,7 +121,7 @@ impl Verbs {
             ));
         }
         let since = self.0.journal.now();
-        self.0.register(RuleSpec { stage, filter, action, place: Place::here(), since })
+        self.0.register(RuleSpec { stage, filter, action, place: Place::here(), since, name: None })
     }
 }
 

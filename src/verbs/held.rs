@@ -2,7 +2,7 @@
 
 use super::{Court, Delivery, Ends, IntoAnswer, scene};
 use crate::desk::AbortKind;
-use crate::flow::{FlowId, Outcome, Place, Request, Response, Stage};
+use crate::flow::{Content, FlowId, Outcome, Place, Request, Response, Stage};
 use crate::proxy::{End, Heads, HeldParts, Verdict};
 use crate::report::{Failure, still_waited_for, unfinished};
 use bytes::Bytes;
@@ -144,6 +144,11 @@ impl Held<Request> {
     #[track_caller]
     pub fn body(&self) -> impl Future<Output = Result<Bytes, Failure>> + Send + '_ {
         self.read(Place::here())
+    }
+
+    /// What was read of the body, for who looks at the request later.
+    pub(crate) fn note_body(&mut self, body: Bytes) {
+        self.parts.request.content = Content::Read(body);
     }
 
     /// Lets the request go to the upstream, and parks the flow again with the response: mitmproxy's `a` pressed once.

@@ -3,6 +3,7 @@
 
 pub mod handlers;
 pub mod origin;
+pub mod races;
 pub mod raw;
 pub mod site;
 

@@ -13,6 +13,8 @@ pub(crate) use audience::Audience;
 pub use settled::Settled;
 
 use super::bidi::{Bidi, BidiError, as_on_the_wire};
+use super::turns::Turns;
+use crate::filter::Filter;
 use crate::flow::{FlowId, Place};
 use crate::journal::{Journal, Live};
 use crate::report::Failure;
@@ -21,7 +23,7 @@ use page::{Asking, Documents};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
@@ -33,8 +35,11 @@ const LOADED: Duration = Duration::from_millis(250);
 /// The pages of one session, and what is known of them.
 #[derive(Debug)]
 pub(crate) struct Pages {
-    bidi: Bidi,
+    bidi: Arc<Bidi>,
     journal: Arc<Journal>,
+    turns: Turns,
+    /// What the test never waits for.
+    ignored: Arc<std::sync::Mutex<Vec<Filter>>>,
     /// The one that the session began with.
     window: String,
     known: Mutex<Known>,
@@ -70,9 +75,63 @@ impl From<BidiError> for Unsettled {
 
 impl Pages {
     /// Has every document of the session count what it waits for.
-    pub(super) async fn watch(bidi: Bidi, journal: Arc<Journal>) -> Result<Self, BidiError> {
+    pub(super) async fn watch(bidi: Bidi, journal: Arc<Journal>, turns: Turns) -> Result<Self, BidiError> {
         let window = page::install(&bidi).await?;
-        Ok(Self { bidi, journal, window, known: Mutex::default() })
+        Ok(Self::over(Arc::new(bidi), window, journal, turns))
+    }
+
+    fn over(bidi: Arc<Bidi>, window: String, journal: Arc<Journal>, turns: Turns) -> Self {
+        Self { bidi, journal, turns, window, ignored: Arc::default(), known: Mutex::default() }
+    }
+
+    /// The same for another test, in a window that shares nothing with those before. Gives also what it lives in.
+    pub(super) async fn anew(&self, journal: Arc<Journal>, turns: Turns) -> Result<(Self, String), BidiError> {
+        let (user, window) = page::new_user(&self.bidi).await?;
+        Ok((Self::over(Arc::clone(&self.bidi), window, journal, turns), user))
+    }
+
+    /// Closes the windows of a test, with all that they have stored.
+    pub(super) async fn forget(&self, user: &str) -> Result<(), BidiError> {
+        self.bidi.command("browser.removeUserContext", &json!({ "userContext": user })).await.map(drop)
+    }
+
+    /// The window that the session or the test began with.
+    pub(super) fn window(&self) -> &str {
+        &self.window
+    }
+
+    /// From now on nobody waits for what matches.
+    pub(super) fn ignore(&self, filter: Filter) {
+        self.ignored.lock().unwrap_or_else(PoisonError::into_inner).push(filter);
+    }
+
+    pub(super) fn ignored(&self) -> Vec<Filter> {
+        self.ignored.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the pages look like, as one number: their elements, and what stands in their fields.
+    pub(crate) async fn fingerprint(&self) -> Option<u64> {
+        page::fingerprint(&self.bidi).await.ok()
+    }
+
+    /// Resolves once nothing is open but what is held. Gives the URLs that the pages wait for, in the order in which they began
+    /// to.
+    pub(crate) async fn quiet(
+        &self,
+        ignored: &[Filter],
+        patience: Duration,
+        place: Place,
+    ) -> Result<Vec<String>, Failure> {
+        let mut filters = self.ignored();
+        filters.extend_from_slice(ignored);
+        let ignored = Ignored { filters, frames: false, timers: false };
+        let settling = self.settle(Asking::Quiet, |documents, live| {
+            !open::open(documents, &self.navigating(), live, &ignored).is_empty()
+        });
+        self.within(patience, place, "the page did not settle", &ignored, settling).await?;
+        let known = self.known.lock().await;
+        let waits = known.documents.values().flat_map(|document| &document.waits);
+        Ok(waits.map(|wait| wait.url.clone()).filter(|url| !url.is_empty()).collect())
     }
 
     /// Opens a URL, in a window that the test has switched to or else in its first.

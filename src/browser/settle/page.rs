@@ -4,6 +4,7 @@ use crate::browser::bidi::{Bidi, BidiError, NAVIGATIONS, as_on_the_wire};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Counts in each document, before any other script of it.
 const SETTLE: &str = include_str!("settle.js");
@@ -59,6 +60,31 @@ pub(super) async fn install(bidi: &Bidi) -> Result<String, BidiError> {
     bidi.command("script.addPreloadScript", &json!({ "functionDeclaration": SETTLE })).await?;
     let tree = bidi.command("browsingContext.getTree", &json!({ "maxDepth": 0 })).await?;
     Ok(tree["contexts"][0]["context"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Opens a window that shares neither cookies nor caches with any other. Gives who uses it, and the window.
+pub(super) async fn new_user(bidi: &Bidi) -> Result<(String, String), BidiError> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let user = text(&bidi.command("browser.createUserContext", &json!({})).await?["userContext"]);
+    let window = json!({ "type": "tab", "userContext": user });
+    let window = text(&bidi.command("browsingContext.create", &window).await?["context"]);
+    // One in the background is slow to take keys.
+    bidi.command("browsingContext.activate", &json!({ "context": window })).await?;
+    Ok((user, window))
+}
+
+/// What all documents look like, as one number.
+pub(super) async fn fingerprint(bidi: &Bidi) -> Result<u64, BidiError> {
+    const LOOKS: &str = "JSON.stringify([document.documentElement.outerHTML, location.href, \
+        ...[...document.querySelectorAll('input, textarea, select')].map(field => [field.value, field.checked])])";
+    let realms = bidi.command("script.getRealms", &json!({ "type": "window" })).await?;
+    let realms = realms["realms"].as_array().cloned().unwrap_or_default();
+    let asked = realms.iter().map(|realm| evaluate(bidi, &json!({ "realm": realm["realm"] }), LOOKS));
+    let mut hasher = DefaultHasher::new();
+    for looks in join_all(asked).await {
+        looks?["result"]["value"].as_str().hash(&mut hasher);
+    }
+    Ok(hasher.finish())
 }
 
 /// Asks every document, but for those of some frames. None if one has gone meanwhile; the next question has its successor.

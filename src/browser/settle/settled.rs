@@ -3,6 +3,7 @@
 use super::Pages;
 use super::open::{self, Ignored};
 use super::page::Asking;
+use crate::browser::command::Kind;
 use crate::filter::Filter;
 use crate::flow::Place;
 use crate::report::Failure;
@@ -24,8 +25,9 @@ pub struct Settled {
 }
 
 impl Settled {
-    pub(in crate::browser) fn new(pages: Arc<Pages>, ignored: Vec<Filter>, place: Place) -> Self {
-        Self { pages, ignored: Ignored { filters: ignored, frames: false, timers: false }, patience: PATIENCE, place }
+    pub(in crate::browser) fn new(pages: Arc<Pages>, place: Place) -> Self {
+        let ignored = Ignored { filters: pages.ignored(), frames: false, timers: false };
+        Self { pages, ignored, patience: PATIENCE, place }
     }
 
     /// Leaves out what matches: a poll, a stream, a widget that nobody tests. Only the request is looked at.
@@ -60,6 +62,8 @@ impl IntoFuture for Settled {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let Self { pages, ignored, patience, place } = self;
+            // Who looks at a page in a conducted test sees it when all has happened.
+            let _turn = pages.turns.ask(Kind::Observation, false).await;
             let asking = match (ignored.timers, ignored.frames) {
                 (true, _) => Asking::Still,
                 (false, true) => Asking::Undrawn,

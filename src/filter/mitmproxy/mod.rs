@@ -210,3 +210,6 @@ fn is_joint(text: &str) -> bool {
 fn alone_or(mut filters: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter {
     if filters.len() == 1 { filters.remove(0) } else { join(filters) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! `explore(max = 64, time = "20s", depth = 3, full, ignore(..), effects(..), serial(..))`.
+
+use crate::ast::{Filter, Stage};
+use crate::{check, test_fn};
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{Error, Ident, LitInt, LitStr, Meta, Result, Token, parenthesized};
+
+/// How the orders of a test are explored.
+#[derive(Default)]
+pub(crate) struct Exploring {
+    max: Option<usize>,
+    time_ms: Option<u64>,
+    depth: Option<usize>,
+    full: bool,
+    ignore: Vec<Filter>,
+    effects: Vec<Filter>,
+    serial: Vec<Filter>,
+}
+
+const KNOWN: &str = "unknown; `explore(..)` takes `max = 64`, `time = \"20s\"`, `depth = 3`, `full`, `ignore(..)`, `effects(..)` \
+                     and `serial(..)`";
+
+impl Exploring {
+    /// `explore`, or `explore(..)`.
+    pub(crate) fn of(meta: &Meta) -> Result<Self> {
+        match meta {
+            Meta::Path(_) => Ok(Self::default()),
+            Meta::List(list) => Self::parse.parse2(list.tokens.clone()),
+            Meta::NameValue(wrong) => Err(Error::new(wrong.eq_token.span, "write `explore`, or `explore(max = 64)`")),
+        }
+    }
+
+    fn option(&mut self, input: ParseStream<'_>) -> Result<()> {
+        let name: Ident = input.parse()?;
+        match name.to_string().as_str() {
+            "full" => self.full = true,
+            "ignore" => self.ignore.push(filter(input)?),
+            "effects" => self.effects.push(filter(input)?),
+            "serial" => self.serial.push(filter(input)?),
+            "max" => self.max = Some(number(input, 2)?),
+            "depth" => self.depth = Some(number(input, 1)?),
+            "time" => {
+                input.parse::<Token![=]>()?;
+                self.time_ms = Some(test_fn::milliseconds(&input.parse::<LitStr>()?)?);
+            }
+            _ => return Err(Error::new(name.span(), KNOWN)),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn tokens(&self) -> TokenStream {
+        let max = test_fn::option(self.max.map(|max| quote!(#max)));
+        let time = test_fn::option(self.time_ms.map(|time| quote!(#time)));
+        let depth = test_fn::option(self.depth.map(|depth| quote!(#depth)));
+        let Self { full, ignore, effects, serial, .. } = self;
+        quote! {
+            ::holdup::__private::Exploring {
+                max: #max,
+                time: #time,
+                depth: #depth,
+                full: #full,
+                ignore: || ::std::vec![#(#ignore),*],
+                effects: || ::std::vec![#(#effects),*],
+                serial: || ::std::vec![#(#serial),*],
+            }
+        }
+    }
+}
+
+impl Parse for Exploring {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut exploring = Self::default();
+        while !input.is_empty() {
+            exploring.option(input)?;
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(exploring)
+    }
+}
+
+fn filter(input: ParseStream<'_>) -> Result<Filter> {
+    let inner;
+    parenthesized!(inner in input);
+    let filter = inner.parse()?;
+    check::filter(&filter, Some(Stage::Request))?;
+    if inner.is_empty() { Ok(filter) } else { Err(inner.error("expected `&&`, `||` or `)`")) }
+}
+
+fn number(input: ParseStream<'_>, least: usize) -> Result<usize> {
+    input.parse::<Token![=]>()?;
+    let literal: LitInt = input.parse()?;
+    let number: usize = literal.base10_parse()?;
+    if number < least {
+        return Err(Error::new(literal.span(), format!("at least {least}")));
+    }
+    Ok(number)
+}

@@ -1,0 +1,54 @@
+//! Whose turn it is: where somebody conducts a test, each command asks before it goes to the driver.
+
+use super::command::Kind;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+
+/// A command that asks for its turn.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) kind: Kind,
+    /// It was tried, and what it needs is not there.
+    pub(crate) again: bool,
+    /// True: now. False: never, for there is nothing left to wait for.
+    pub(crate) go: oneshot::Sender<bool>,
+    /// Resolves once the command has been answered.
+    pub(crate) done: oneshot::Receiver<()>,
+}
+
+/// Where the commands of one session ask.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Turns(Arc<Mutex<Option<mpsc::UnboundedSender<Turn>>>>);
+
+/// A turn that was given. Dropping it says that the command is done.
+#[derive(Debug)]
+pub(super) struct Given(#[expect(dead_code, reason = "dropped, not looked at")] Option<oneshot::Sender<()>>);
+
+impl Turns {
+    /// From now on every command asks here.
+    pub(crate) fn conduct(&self) -> mpsc::UnboundedReceiver<Turn> {
+        let (sender, turns) = mpsc::unbounded_channel();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        turns
+    }
+
+    pub(super) fn are_conducted(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Asks; the future gives the turn, or none if there is nothing left to wait for. Commands stand in the order of calls.
+    pub(super) fn ask(&self, kind: Kind, again: bool) -> impl Future<Output = Option<Given>> + Send + use<> {
+        let ((go, gone), (give, done)) = (oneshot::channel(), oneshot::channel());
+        let asked = match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(conductor) => conductor.send(Turn { kind, again, go, done }).is_ok(),
+            None => false,
+        };
+        async move {
+            if !asked {
+                return (!again).then_some(Given(None));
+            }
+            // A conductor that has left lets everything go.
+            gone.await.unwrap_or(!again).then_some(Given(Some(give)))
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! One execution: waits until the page is quiet, lets happen what the plan picks, and so on.
+
+use super::pool::Pool;
+use super::scope::Scope;
+use crate::browser::{Kind, Turn};
+use crate::desk::{Action, RuleSpec};
+use crate::flow::{Place, RuleId, StageName};
+use crate::report::Failure;
+use crate::schedule::{Event, Plan, Player, Trace};
+use crate::verbs::{Court, Hold};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// A page that does not settle in this time is not one that can be explored.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A test that neither acts nor looks for this long waits for something else than a command: for what is held.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// Conducts one execution, until it is told to [finish](Self::finish).
+#[derive(Debug)]
+pub(crate) struct Conductor {
+    stop: watch::Sender<()>,
+    conducting: JoinHandle<Conducted>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Conducted {
+    pub(crate) trace: Trace,
+    /// Why the order is not all that was meant, if so.
+    pub(crate) doubts: Vec<String>,
+    /// What the pages looked like in the end.
+    pub(crate) looks: Option<u64>,
+}
+
+impl Conductor {
+    /// From now on every ordered flow is held, and every command of the test asks for its turn. The rules stand at `place`.
+    pub(crate) fn start(court: &Court, plan: Plan, scope: Scope, place: Place, runtime: &Handle) -> Self {
+        let hold = |stage, filter| {
+            let since = court.journal.now();
+            court.register(RuleSpec { stage, filter, action: Action::Hold, place, since, name: Some("the explorer") })
+        };
+        let (requests, responses) =
+            (hold(StageName::Request, scope.requests()), hold(StageName::Response, scope.answers()));
+        let rules = [requests.id, responses.id];
+        let (requests, responses) = (Hold::new(court.clone(), requests), Hold::new(court.clone(), responses));
+        let turns = court.audience.turns().conduct();
+        let (stop, stopped) = watch::channel(());
+        let (court, ignored) = (court.clone(), scope.ignored.clone());
+        let conducting = runtime.spawn(async move {
+            let pool = Pool::new(scope, requests, responses);
+            let conduct = Conduct {
+                court,
+                rules,
+                pool,
+                ignored,
+                player: Player::new(plan),
+                acted: 0,
+                quiet: false,
+                doubts: vec![],
+            };
+            conduct.run(turns, stopped).await
+        });
+        Self { stop, conducting }
+    }
+
+    /// Lets go whatever is still held.
+    pub(crate) async fn finish(self) -> Conducted {
+        drop(self.stop);
+        self.conducting.await.unwrap_or_else(|error| Conducted {
+            doubts: vec![format!("the conductor ended early: {error}")],
+            ..Conducted::default()
+        })
+    }
+}
+
+/// The state of one execution.
+struct Conduct {
+    court: Court,
+    /// Those that hold for it.
+    rules: [RuleId; 2],
+    pool: Pool,
+    ignored: Vec<crate::filter::Filter>,
+    player: Player,
+    acted: usize,
+    /// Nothing has happened since the pages were quiet.
+    quiet: bool,
+    doubts: Vec<String>,
+}
+
+/// What a step has brought.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stepped {
+    Delivered,
+    /// It is the action's turn.
+    Acts,
+    /// There was nothing that could happen.
+    Idle,
+}
+
+impl Conduct {
+    async fn run(mut self, mut turns: mpsc::UnboundedReceiver<Turn>, mut stopped: watch::Receiver<()>) -> Conducted {
+        loop {
+            let turn = tokio::select! {
+                _ = stopped.changed() => break,
+                turn = tokio::time::timeout(IDLE, turns.recv()) => turn,
+            };
+            match turn {
+                Ok(Some(turn)) => self.take(turn, &mut stopped).await,
+                Ok(None) => break,
+                // The test waits for something, and all that can come is what is held.
+                Err(_) => drop(self.step(None).await),
+            }
+        }
+        let looks = match self.court.audience.pages().first() {
+            Some(pages) => tokio::time::timeout(PATIENCE, pages.fingerprint()).await.ok().flatten(),
+            None => None,
+        };
+        Conducted { trace: self.player.trace, doubts: self.doubts, looks }
+    }
+
+    /// Gives a command its turn, when that has come.
+    async fn take(&mut self, turn: Turn, stopped: &mut watch::Receiver<()>) {
+        let Turn { kind, again, go, done } = turn;
+        let goes = match (kind, again) {
+            (Kind::Session, _) => true,
+            // What it looks for may come with the next answer.
+            (_, true) => self.step(None).await == Stepped::Delivered,
+            (Kind::Precondition, false) => {
+                self.become_quiet().await;
+                true
+            }
+            (Kind::Observation, false) => {
+                while self.step(None).await == Stepped::Delivered {}
+                true
+            }
+            (Kind::Action, false) => {
+                self.acted += 1;
+                while self.step(Some(Event::Act(self.acted))).await == Stepped::Delivered {}
+                true
+            }
+        };
+        // What looks for an element changes nothing.
+        self.quiet &= kind == Kind::Precondition;
+        // A client that has given up hears nothing.
+        let _ = go.send(goes);
+        let mut done = done;
+        loop {
+            if is_over(&mut done, stopped).await {
+                return;
+            }
+            self.become_quiet().await;
+            if is_over(&mut done, stopped).await {
+                return;
+            }
+            // The page is quiet, and the command does not end: it waits for what is held.
+            self.step(None).await;
+        }
+    }
+
+    /// Lets the next event happen; an action is one of those that can, if there is one.
+    async fn step(&mut self, action: Option<Event>) -> Stepped {
+        self.become_quiet().await;
+        let mut enabled = self.pool.enabled();
+        enabled.extend(action);
+        if enabled.is_empty() {
+            return Stepped::Idle;
+        }
+        let event = enabled[self.player.pick(&enabled)].clone();
+        let Some(parked) = self.pool.take(&event) else { return Stepped::Acts };
+        self.quiet = false;
+        if let Err(failure) = parked.release().await {
+            self.doubts.push(format!("{event} did not come to its end: {failure}"));
+        }
+        Stepped::Delivered
+    }
+
+    /// Waits until nothing is open but what is held here, whole.
+    async fn become_quiet(&mut self) {
+        let place = Place::here();
+        while !self.quiet {
+            let mut asked = Vec::new();
+            for pages in self.court.audience.pages() {
+                match pages.quiet(&self.ignored, PATIENCE, place).await {
+                    Ok(urls) => asked.extend(urls),
+                    Err(failure) => self.doubt(&failure),
+                }
+            }
+            if let Some(host) = self.first_host() {
+                self.pool.set_app(host);
+            }
+            let here = self.pool.flows();
+            let parked = self.court.parked();
+            let mut mine = parked.iter().filter(|(_, rule)| self.rules.contains(&rule.id));
+            if mine.all(|(parked, _)| here.contains(&parked.flow)) {
+                self.pool.name(&asked);
+                self.quiet = true;
+                return;
+            }
+            // Some are parked, and their bodies still come.
+            drop(tokio::time::timeout(PATIENCE, self.pool.changed()).await);
+        }
+    }
+
+    fn first_host(&self) -> Option<String> {
+        let exchanges = self.court.journal.exchanges();
+        let mut navigations =
+            exchanges.iter().filter(|exchange| exchange.request.header("sec-fetch-mode") == Some("navigate"));
+        navigations.next().map(|exchange| exchange.request.target().host.clone())
+    }
+
+    fn doubt(&mut self, failure: &Failure) {
+        let text = failure.to_string();
+        if !self.doubts.contains(&text) {
+            self.doubts.push(text);
+        }
+    }
+}
+
+/// Whether a command, or the test, ends before it is to be seen as one that waits.
+async fn is_over(done: &mut oneshot::Receiver<()>, stopped: &mut watch::Receiver<()>) -> bool {
+    let over = async {
+        tokio::select! {
+            _ = done => {}
+            _ = stopped.changed() => {}
+        }
+    };
+    tokio::time::timeout(IDLE, over).await.is_ok()
+}

@@ -1,0 +1,62 @@
+//! Names of flows that are the same in every execution: `GET /search?q=a`. Pure.
+
+use crate::filter::operation_of;
+use crate::flow::Request;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Parameters that differ each time, and mean nothing.
+const VOLATILE: [&str; 8] = ["_", "t", "ts", "nonce", "rand", "rnd", "timestamp", "cb"];
+
+/// The name of a request, without the number of its occurrence; `app` is the host of the page that the test opened first.
+pub(super) fn label(request: &Request, app: Option<&str>) -> String {
+    let mut label = format!("{} ", request.method());
+    if app != Some(request.target.host.as_str()) {
+        label += &format!("//{}", request.target.host);
+    }
+    label += request.path();
+    let query = request.path_and_query.split_once('?').map_or("", |(_, query)| query);
+    let mut pairs: Vec<_> = form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, _)| !VOLATILE.contains(&&**key))
+        .map(|(key, value)| form_urlencoded::Serializer::new(String::new()).append_pair(&key, &value).finish())
+        .collect();
+    pairs.sort();
+    if !pairs.is_empty() {
+        label += &format!("?{}", pairs.join("&"));
+    }
+    match (operation_of(request), request.body().filter(|body| !body.is_empty())) {
+        (Some(operation), _) => label += &format!("!{operation}"),
+        (None, Some(body)) => {
+            let mut hasher = DefaultHasher::new();
+            body.hash(&mut hasher);
+            label += &format!("~{:04x}", hasher.finish() & 0xffff);
+        }
+        (None, None) => {}
+    }
+    label
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(url: &str) -> String {
+        label(&Request::get(url).expect("a URL"), Some("app.test"))
+    }
+
+    #[test]
+    fn what_means_nothing_is_left_out() {
+        assert_eq!(named("https://app.test/s?q=b%20c&_=17&a=1"), "GET /s?a=1&q=b+c");
+        assert_eq!(named("https://cdn.test/s?t=1"), "GET //cdn.test/s");
+        assert_eq!(
+            named("https://app.test/graphql?query=query%20Cart%20%7B%7D"),
+            "GET /graphql?query=query+Cart+%7B%7D!Cart"
+        );
+        let mut post = Request::get("https://app.test/save").expect("a URL");
+        post.method = http::Method::POST;
+        post.content = crate::flow::Content::Read("a=1".into());
+        let one = label(&post, Some("app.test"));
+        assert!(one.starts_with("POST /save~") && !one.contains(char::is_control), "{one}");
+        post.content = crate::flow::Content::Read("a=2".into());
+        assert_ne!(one, label(&post, Some("app.test")));
+    }
+}

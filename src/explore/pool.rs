@@ -1,0 +1,172 @@
+//! The flows that an execution holds and has not let go.
+
+use super::label::label;
+use super::scope::Scope;
+use crate::flow::{FlowId, Request, Response};
+use crate::report::Failure;
+use crate::schedule::Event;
+use crate::verbs::{Held, Hold};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+/// A collector waits for as long as the execution lasts.
+const FOR_EVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A flow that is held, whole.
+#[derive(Debug)]
+pub(super) enum Parked {
+    Request(Held<Request>),
+    Response(Held<Response>),
+}
+
+impl Parked {
+    fn flow(&self) -> FlowId {
+        match self {
+            Self::Request(held) => held.flow(),
+            Self::Response(held) => held.flow(),
+        }
+    }
+
+    fn request(&self) -> &Request {
+        match self {
+            Self::Request(held) => held.request(),
+            Self::Response(held) => held.request(),
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        match self {
+            Self::Request(held) => held.is_cancelled(),
+            Self::Response(held) => held.is_cancelled(),
+        }
+    }
+
+    /// Lets it go, and waits until it has arrived.
+    pub(super) async fn release(self) -> Result<(), Failure> {
+        match self {
+            // It comes back with its answer.
+            Self::Request(held) => drop(held.release()),
+            Self::Response(held) => drop(held.release().await?),
+        }
+        Ok(())
+    }
+}
+
+/// What has arrived and was not looked at yet.
+#[derive(Debug, Default)]
+struct Arrivals {
+    parked: Mutex<Vec<Parked>>,
+    changed: Notify,
+}
+
+/// Held flows with their names.
+#[derive(Debug)]
+pub(super) struct Pool {
+    scope: Scope,
+    arrivals: Arc<Arrivals>,
+    named: Vec<(Event, Parked)>,
+    labels: BTreeMap<FlowId, String>,
+    counts: BTreeMap<String, usize>,
+    app: Option<String>,
+    _collecting: JoinSet<()>,
+}
+
+impl Pool {
+    pub(super) fn new(scope: Scope, requests: Hold<Request>, responses: Hold<Response>) -> Self {
+        let arrivals = Arc::<Arrivals>::default();
+        let mut collecting = JoinSet::new();
+        collecting.spawn(collect_requests(requests.optional().within(FOR_EVER), Arc::clone(&arrivals)));
+        collecting.spawn(collect_responses(responses.optional().within(FOR_EVER), Arc::clone(&arrivals)));
+        let (labels, counts) = (BTreeMap::new(), BTreeMap::new());
+        Self { scope, arrivals, named: vec![], labels, counts, app: None, _collecting: collecting }
+    }
+
+    /// The host of the page that was opened first.
+    pub(super) fn set_app(&mut self, host: String) {
+        self.app.get_or_insert(host);
+    }
+
+    /// The flows that are here.
+    pub(super) fn flows(&self) -> Vec<FlowId> {
+        let arrived = self.arrivals.parked.lock().unwrap_or_else(PoisonError::into_inner);
+        arrived.iter().map(Parked::flow).chain(self.named.iter().map(|(_, parked)| parked.flow())).collect()
+    }
+
+    /// Resolves when another has come.
+    pub(super) async fn changed(&self) {
+        self.arrivals.changed.notified().await;
+    }
+
+    /// Names what has arrived, in the order in which the page asked; forgets what nobody waits for any more.
+    pub(super) fn name(&mut self, asked: &[String]) {
+        let mut new = std::mem::take(&mut *self.arrivals.parked.lock().unwrap_or_else(PoisonError::into_inner));
+        new.sort_by_key(|parked| {
+            let url = parked.request().url();
+            (asked.iter().position(|asked| *asked == url).unwrap_or(usize::MAX), parked.flow())
+        });
+        for parked in new {
+            let label = self.label(&parked);
+            let event = match parked {
+                Parked::Request(_) => Event::Send(label),
+                Parked::Response(_) => Event::Deliver(label),
+            };
+            self.named.push((event, parked));
+        }
+        self.named.retain(|(_, parked)| !parked.is_gone());
+    }
+
+    fn label(&mut self, parked: &Parked) -> String {
+        if let Some(known) = self.labels.get(&parked.flow()) {
+            return known.clone();
+        }
+        let base = label(parked.request(), self.app.as_deref());
+        let count = self.counts.entry(base.clone()).or_default();
+        *count += 1;
+        let label = format!("{base}#{count}");
+        self.labels.insert(parked.flow(), label.clone());
+        label
+    }
+
+    /// What can happen now. Of flows that their server answers one after another, only the first can.
+    pub(super) fn enabled(&self) -> Vec<Event> {
+        let is_serial = |parked: &Parked| self.scope.is_serial(parked.request());
+        let first = self.named.iter().filter(|(_, parked)| is_serial(parked)).map(|(_, parked)| parked.flow()).min();
+        let can = |(_, parked): &&(Event, Parked)| !is_serial(parked) || Some(parked.flow()) == first;
+        self.named.iter().filter(can).map(|(event, _)| event.clone()).collect()
+    }
+
+    pub(super) fn take(&mut self, event: &Event) -> Option<Parked> {
+        let at = self.named.iter().position(|(named, _)| named == event)?;
+        Some(self.named.remove(at).1)
+    }
+}
+
+async fn collect_requests(hold: Hold<Request>, arrivals: Arc<Arrivals>) {
+    while let Ok(mut held) = hold.next().await {
+        // A name needs it. A body that cannot be read goes on as it is.
+        if let Ok(body) = held.body().await {
+            held.note_body(body);
+            arrivals.push(Parked::Request(held));
+        }
+    }
+}
+
+async fn collect_responses(hold: Hold<Response>, arrivals: Arc<Arrivals>) {
+    while let Ok(held) = hold.next().await {
+        let is_step_of_another = held.response().status().is_redirection();
+        // Held are whole answers; what has no end goes on as it is.
+        if !is_step_of_another && held.body().await.is_ok() {
+            arrivals.push(Parked::Response(held));
+        }
+    }
+}
+
+impl Arrivals {
+    fn push(&self, parked: Parked) {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner).push(parked);
+        self.changed.notify_one();
+    }
+}

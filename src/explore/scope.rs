@@ -1,0 +1,103 @@
+//! Which flows an exploration orders. Pure.
+
+use crate::filter::{Field, Filter, Flag, Op, Side, Term, Truth, View};
+use crate::flow::{Request, StageName};
+
+/// What the test says of its flows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scope {
+    /// Left alone: polls, analytics.
+    pub(crate) ignored: Vec<Filter>,
+    /// These change something on the server, whatever their method.
+    pub(crate) effects: Vec<Filter>,
+    /// These are answered one after another by their server.
+    pub(crate) serial: Vec<Filter>,
+}
+
+/// What the browser loads a page with. It is part of the navigation that asked for it.
+const OF_PAGES: &str = "^(document|iframe|frame|script|style|image|font|audio|video|track|manifest|object|embed|worker|sharedworker|serviceworker)$";
+/// The same on plain HTTP, where browsers do not say what they want something for.
+const LOOKS_LIKE_A_PART: &str = r"\.(m?js|css|png|jpe?g|gif|svg|ico|webp|woff2?)$";
+
+fn term(field: Field, op: Op, wanted: &str) -> Filter {
+    // An empty text is asked for nowhere here.
+    Term::new(field, op, wanted).map_or(Filter::Any(vec![]), Filter::Term)
+}
+
+impl Scope {
+    /// The flows whose answers are ordered.
+    pub(crate) fn answers(&self) -> Filter {
+        let says_what_for = term(Field::Header(Side::Request, "sec-fetch-dest".to_owned()), Op::Matches, "");
+        let looks_like_a_part = Filter::Any(vec![
+            term(Field::Path, Op::Matches, LOOKS_LIKE_A_PART),
+            term(Field::Header(Side::Request, "accept".to_owned()), Op::Matches, "^(text/html|image/|text/css)"),
+        ]);
+        let left_alone = vec![
+            Filter::Flag(Flag::Navigation),
+            Filter::Flag(Flag::Websocket),
+            term(Field::Resource, Op::Matches, OF_PAGES),
+            term(Field::Method, Op::Equals, "OPTIONS"),
+            term(Field::Header(Side::Request, "accept".to_owned()), Op::Contains, "text/event-stream"),
+            Filter::All(vec![Filter::Not(Box::new(says_what_for)), looks_like_a_part]),
+        ];
+        let left_alone = left_alone.into_iter().chain(self.ignored.iter().cloned()).collect();
+        Filter::Not(Box::new(Filter::Any(left_alone)))
+    }
+
+    /// The flows whose arrival at the server is ordered too.
+    pub(crate) fn requests(&self) -> Filter {
+        let unsafe_ones = Filter::Not(Box::new(term(Field::Method, Op::Matches, "^(GET|HEAD|OPTIONS|TRACE)$")));
+        let effects = std::iter::once(unsafe_ones).chain(self.effects.iter().cloned()).collect();
+        Filter::All(vec![self.answers(), Filter::Any(effects)])
+    }
+
+    pub(super) fn is_serial(&self, request: &Request) -> bool {
+        let view = View::of(request, None, StageName::Request);
+        self.serial.iter().any(|filter| filter.matches(&view) == Truth::Yes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn asked(url: &str, headers: &[(&'static str, &'static str)]) -> Request {
+        let mut request = Request::get(url).expect("a URL");
+        for (name, value) in headers {
+            request.headers.insert(*name, HeaderValue::from_static(value));
+        }
+        request
+    }
+
+    fn is_ordered(filter: &Filter, request: &Request) -> bool {
+        filter.matches(&View::of(request, None, StageName::Request)) == Truth::Yes
+    }
+
+    #[test]
+    fn calls_are_ordered_and_parts_of_pages_are_not() {
+        let answers = Scope::default().answers();
+        for (url, headers, ordered) in [
+            ("https://a/x", &[("sec-fetch-dest", "empty")][..], true),
+            ("https://a/x", &[("sec-fetch-dest", "script")], false),
+            ("https://a/x", &[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")], false),
+            ("https://a/x", &[("sec-fetch-dest", "empty"), ("accept", "text/event-stream")], false),
+            ("http://a/x.js", &[("accept", "*/*")], false),
+            ("http://a/", &[("accept", "text/html,application/xhtml+xml")], false),
+            ("http://a/x", &[("accept", "*/*")], true),
+        ] {
+            assert_eq!(is_ordered(&answers, &asked(url, headers)), ordered, "{url} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn requests_are_ordered_where_they_change_something() {
+        let scope = Scope { effects: vec![term(Field::Path, Op::Equals, "/visit")], ..Scope::default() };
+        let requests = scope.requests();
+        let mut post = asked("https://a/x", &[("sec-fetch-dest", "empty")]);
+        assert!(!is_ordered(&requests, &post));
+        post.method = http::Method::POST;
+        assert!(is_ordered(&requests, &post));
+        assert!(is_ordered(&requests, &asked("https://a/visit", &[("sec-fetch-dest", "empty")])));
+    }
+}

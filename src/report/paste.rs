@@ -1,0 +1,120 @@
+//! A schedule as code that a test can do with: `hold!` for what is late, and the moments to let it go. Pure.
+
+use crate::schedule::{Constraint, Event, Plan};
+use std::fmt::Write;
+
+/// The lines, with comments that say where they go.
+pub(super) fn as_code(plan: &Plan) -> String {
+    if plan.constraints.is_empty() {
+        return "// hold every answer, act, and then let them go in their order\n\
+                let all = hold!(response: resource == \"xhr\");\n\
+                // .. what the user does ..\n\
+                all.release_all();\n\
+                browser.settled().await?;"
+            .to_owned();
+    }
+    let order = in_order(&plan.constraints);
+    let (mut before, mut after) = (String::new(), String::new());
+    for (i, event) in order.iter().enumerate() {
+        let line = match (hold_of(event), event) {
+            (Some(hold), _) => {
+                let name = NAMES.get(i).map_or_else(|| format!("nth_{}", i + 1), |name| (*name).to_owned());
+                let _ = writeln!(before, "let {name} = {hold};");
+                format!("{name}.next().await?.release().processed().await?;")
+            }
+            (None, Event::Act(n)) => format!("// .. up to the user's action {n} .."),
+            (None, _) => continue,
+        };
+        let _ = writeln!(after, "{line}");
+    }
+    let acts = if order.iter().any(Event::is_action) { "" } else { "// .. what the user does ..\n" };
+    format!("// before the first request\n{before}{acts}{after}browser.settled().await?;")
+}
+
+const NAMES: [&str; 6] = ["first", "second", "third", "fourth", "fifth", "sixth"];
+
+/// The events of constraints, each early one before its late one. A circle is cut where it is met.
+fn in_order(constraints: &[Constraint]) -> Vec<Event> {
+    let mut left: Vec<&Event> = constraints.iter().flat_map(|one| [&one.early, &one.late]).collect();
+    left.dedup();
+    let mut order: Vec<Event> = Vec::new();
+    while !left.is_empty() {
+        let waits = |event: &Event| constraints.iter().any(|one| one.late == *event && !order.contains(&one.early));
+        let at = left.iter().position(|event| !waits(event)).unwrap_or(0);
+        let event = left.remove(at);
+        if !order.contains(event) {
+            order.push(event.clone());
+        }
+    }
+    order
+}
+
+fn hold_of(event: &Event) -> Option<String> {
+    let filter = filter_of(event.label()?);
+    Some(match event {
+        Event::Send(_) => format!("hold!({filter})"),
+        _ => format!("hold!(response: {filter})"),
+    })
+}
+
+/// The filter for `POST //host/path?a=1!Operation~hash#2`.
+fn filter_of(label: &str) -> String {
+    let (rest, occurrence) = label.rsplit_once('#').unwrap_or((label, "1"));
+    let (method, place) = rest.split_once(' ').unwrap_or(("GET", rest));
+    let place = place.rsplit_once('~').map_or(place, |(place, _)| place);
+    let (place, operation) = place.rsplit_once('!').map_or((place, None), |(place, name)| (place, Some(name)));
+    let mut filter = format!("method == {method}");
+    let mut path = place;
+    if let Some((host, rest)) = place.strip_prefix("//").map(|rest| rest.split_at(rest.find('/').unwrap_or(rest.len())))
+    {
+        let _ = write!(filter, " && host == {host:?}");
+        path = rest;
+    }
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let _ = write!(filter, " && path == {path:?}");
+    for (key, value) in form_urlencoded::parse(query.as_bytes()).filter(|_| operation.is_none()) {
+        let _ = write!(filter, " && query({key:?}) == {value:?}");
+    }
+    if let Some(operation) = operation {
+        let _ = write!(filter, " && operation == {operation:?}");
+    }
+    if occurrence != "1" {
+        let _ = write!(filter, " && occurrence == {occurrence}");
+    }
+    filter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_stands_behind_what_it_waits_for() {
+        let plan: Plan =
+            "h1;ff;r:GET /b#1 > r:GET /d#1, r:GET /a#1 > r:GET /c#1, r:GET /c#1 > a2".parse().expect("a schedule");
+        let code = as_code(&plan);
+        let holds: Vec<_> = code.lines().filter(|line| line.starts_with("let")).collect();
+        assert_eq!(holds.len(), 4, "{code}");
+        let goes = |path: &str| {
+            let hold = holds.iter().find(|line| line.contains(path)).expect(path);
+            let name = hold.split(' ').nth(1).expect("a name");
+            code.lines().position(|line| line.starts_with(&format!("{name}.next()"))).expect(name)
+        };
+        let acts = code.lines().position(|line| line.contains("action 2")).expect("the action");
+        assert!(goes("/d") < goes("/b") && goes("/c") < goes("/a") && acts < goes("/c"), "{code}");
+    }
+
+    #[test]
+    fn a_label_becomes_a_filter() {
+        for (label, filter) in [
+            ("GET /search?q=a+b#1", r#"method == GET && path == "/search" && query("q") == "a b""#),
+            (
+                "POST //api.test/save~12ab#2",
+                r#"method == POST && host == "api.test" && path == "/save" && occurrence == 2"#,
+            ),
+            ("POST /graphql!Cart#1", r#"method == POST && path == "/graphql" && operation == "Cart""#),
+        ] {
+            assert_eq!(filter_of(label), filter);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What an exploration has found, in words, as a schedule, and as code.
+
+use super::paste::as_code;
+use crate::schedule::{Event, Plan, Trace};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Everything that is to be said of a race.
+pub(crate) struct Race<'a> {
+    /// The test, with its module path.
+    pub(crate) test: &'a str,
+    pub(crate) plan: &'a Plan,
+    pub(crate) executions: usize,
+    /// Of those that were tried before.
+    pub(crate) passed: usize,
+    pub(crate) took: Duration,
+    /// How the test fails under this order.
+    pub(crate) failure: &'a str,
+    pub(crate) passing: &'a Trace,
+    pub(crate) failing: &'a Trace,
+}
+
+impl Race<'_> {
+    /// The headline and all that stands under it.
+    pub(crate) fn text(&self) -> String {
+        let name = self.test.rsplit("::").next().unwrap_or(self.test);
+        let (tried, took) = (self.passed + 1, self.took.as_secs_f64());
+        let mut text = format!(
+            "race: {name} failed in 1 of {tried} explored orders ({} executions, {took:.1} s); the natural order passes\n",
+            self.executions
+        );
+        line(&mut text, "minimal", &in_words(self.plan));
+        line(&mut text, "replay", &format!("HOLDUP_SCHEDULE='{}' cargo test {name}", self.plan));
+        line(&mut text, "pinned", &format!("#[mitm_test(schedule = {:?})]", self.plan.to_string()));
+        text += "  as code, in a test without `explore`:\n";
+        as_code(self.plan).lines().for_each(|code| push(&mut text, "    ", code));
+        text += "\nunder this order it fails with\n";
+        self.failure.trim().lines().for_each(|failure| push(&mut text, "  ", failure));
+        text += "\nwhat happened, in the order that passes and in this one (* is where they part):\n";
+        side_by_side(&mut text, self.passing, self.failing);
+        text
+    }
+}
+
+fn line(text: &mut String, title: &str, says: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "  {:<9}{says}", format!("{title}:"));
+}
+
+fn push(text: &mut String, indent: &str, line: &str) {
+    let _ = writeln!(text, "{indent}{line}");
+}
+
+/// What a schedule says, as a sentence.
+pub(crate) fn in_words(plan: &Plan) -> String {
+    let constraint = |one: &crate::schedule::Constraint| {
+        let verb = |event: &Event| match event {
+            Event::Act(_) => "happens",
+            Event::Send(_) => "reaches the server",
+            Event::Deliver(_) => "reaches the page",
+        };
+        format!("{} {} after {}", one.late.in_words(), verb(&one.late), one.early.in_words())
+    };
+    match plan.constraints.as_slice() {
+        [] => format!("{}, and nothing else", plan.base.in_words()),
+        all => all.iter().map(constraint).collect::<Vec<_>>().join(", and "),
+    }
+}
+
+fn side_by_side(text: &mut String, passing: &Trace, failing: &Trace) {
+    let (left, right): (Vec<_>, Vec<_>) = (lines(passing), lines(failing));
+    let width = left.iter().map(|line| line.chars().count()).max().unwrap_or_default().max(10);
+    let parts = left.iter().zip(&right).position(|(left, right)| left != right);
+    let empty = String::new();
+    for at in 0..left.len().max(right.len()) {
+        let (left, right) = (left.get(at).unwrap_or(&empty), right.get(at).unwrap_or(&empty));
+        let mark = if Some(at) == parts { '*' } else { ' ' };
+        let _ = writeln!(text, " {mark}{:>3}  {left:<width$}  {right}", at + 1);
+    }
+}
+
+fn lines(trace: &Trace) -> Vec<String> {
+    trace.fired().map(ToString::to_string).collect()
+}
+
+/// Two equal runs that were not equal.
+pub(crate) fn nondeterminism(test: &str, one: &Trace, other: &Trace) -> Option<String> {
+    let (at, mine) = one.parts_from(other)?;
+    let (_, its) = other.parts_from(one)?;
+    let name = test.rsplit("::").next().unwrap_or(test);
+    let only = |event: Option<&Event>, run| event.map(|event| format!("\n  {event} appeared only in run {run}"));
+    let mut text = format!("{name} cannot be explored: two runs in the same order parted at step {}", at + 1);
+    text += &only(mine, 1).unwrap_or_default();
+    text += &only(its, 2).filter(|_| its != mine).unwrap_or_default();
+    text += "\n  This is no race that was found, but something that no order controls: polling, a clock, random numbers, state that\n  \
+        the last run has left on the server.\n  \
+        help: leave such flows out with `explore(ignore(path == \"/poll\"))`, or have the fixture set up the same state each time";
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_is_told_in_words() {
+        let says = |schedule: &str| in_words(&schedule.parse().expect(schedule));
+        assert_eq!(
+            says("h1;ff;r:GET /a#1 > r:GET /b#1"),
+            "the answer to GET /a#1 reaches the page after the answer to GET /b#1"
+        );
+        assert_eq!(says("h1;af"), "the user acts before any answer comes, and nothing else");
+    }
+}

@@ -1,0 +1,289 @@
+//! One small application with the races that web pages have, each with its correction. What the page does is in `page.html`
+//! of each case; the server is the same for all.
+
+use bytes::Bytes;
+use holdup::{Browser, Fixture, Setup, TestResult};
+use http_body_util::Full;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use std::sync::{Arc, Mutex};
+
+/// What a user does.
+pub enum Act {
+    Click(&'static str),
+    Type(&'static str, &'static str),
+}
+use Act::{Click, Type};
+
+/// A page, what the user does to it, and what must hold in the end.
+pub struct Case {
+    pub name: &'static str,
+    /// Its script knows whether it is the `fixed` one.
+    pub page: &'static str,
+    pub acts: &'static [Act],
+    /// An expression of the page, and its value if all is well.
+    pub verdict: (&'static str, &'static str),
+}
+
+const OUT: &str = "document.querySelector('#out').textContent";
+
+/// An older answer overwrites a newer one.
+pub const SEARCH: Case = Case {
+    name: "search",
+    page: "<input id=q><p id=out></p><script>
+        let last = 0;
+        q.oninput = async () => {
+            const mine = ++last;
+            const text = await (await fetch('/say?text=' + q.value)).text();
+            if (!fixed || mine === last) out.textContent = text;
+        }</script>",
+    acts: &[Type("#q", "a"), Type("#q", "b")],
+    verdict: (OUT, "ab"),
+};
+
+pub const FILTERS: Case = Case {
+    name: "filters",
+    page: "<button id=red>red</button><button id=blue>blue</button><p id=out></p><script>
+        let before;
+        for (const button of document.querySelectorAll('button')) button.onclick = async () => {
+            if (fixed) before?.abort();
+            before = new AbortController();
+            try {
+                const answer = await fetch('/say?text=' + button.id, { signal: before.signal });
+                out.textContent = await answer.text();
+            } catch (error) { if (error.name !== 'AbortError') throw error; }
+        }</script>",
+    acts: &[Click("#red"), Click("#blue")],
+    verdict: (OUT, "blue"),
+};
+
+pub const TABS: Case = Case {
+    name: "tabs",
+    page: "<button id=one>one</button><button id=two>two</button><p id=out></p><script>
+        let current;
+        const open = name => async () => {
+            current = name;
+            const text = await (await fetch('/say?text=' + name)).text();
+            if (!fixed || current === name) out.textContent = text;
+        };
+        one.onclick = open('one'); two.onclick = open('two');</script>",
+    acts: &[Click("#one"), Click("#two"), Click("#one")],
+    verdict: (OUT, "one"),
+};
+
+/// Answers are appended in the order in which they come.
+pub const PAGING: Case = Case {
+    name: "paging",
+    page: "<button id=more>more</button><p id=out></p><script>
+        let page = 0, before = Promise.resolve();
+        more.onclick = () => {
+            const answer = fetch('/say?text=' + ++page).then(answer => answer.text());
+            const show = async () => { out.textContent += await answer; };
+            if (fixed) before = before.then(show); else show();
+        }</script>",
+    acts: &[Click("#more"), Click("#more"), Click("#more")],
+    verdict: (OUT, "123"),
+};
+
+/// What the server knows overwrites what the user has typed.
+pub const PREFILL: Case = Case {
+    name: "prefill",
+    page: "<input id=who><script>
+        let touched = false;
+        who.oninput = () => { touched = true; };
+        fetch('/say?text=server').then(answer => answer.text()).then(text => {
+            if (!fixed || !touched) who.value = text;
+        });</script>",
+    acts: &[Type("#who", "Ada")],
+    verdict: ("String(document.querySelector('#who').value.endsWith('Ada'))", "true"),
+};
+
+/// A handler needs what has not come yet.
+pub const CONFIG: Case = Case {
+    name: "config",
+    page: "<button id=go>go</button><p id=out></p><script>
+        let config;
+        const loading = fetch('/say?text=7').then(answer => answer.text()).then(text => { config = { limit: text }; });
+        go.onclick = async () => {
+            if (fixed) await loading;
+            out.textContent = config ? config.limit : 'undefined';
+        }</script>",
+    acts: &[Click("#go")],
+    verdict: (OUT, "7"),
+};
+
+/// The button is locked when the answer comes, not when it is clicked.
+pub const SUBMIT: Case = Case {
+    name: "submit",
+    page: "<button id=buy>buy</button><p id=out></p><script>
+        let locked = false;
+        buy.onclick = async () => {
+            if (locked) return;
+            if (fixed) locked = true;
+            out.textContent = await (await fetch('/count', { method: 'POST' })).text();
+            locked = true;
+        }</script>",
+    acts: &[Click("#buy"), Click("#buy")],
+    verdict: (OUT, "1"),
+};
+
+/// The order at the server matters: the list is read before the item is gone.
+pub const DELETE: Case = Case {
+    name: "delete",
+    page: "<button id=remove>remove</button><button id=refresh>refresh</button><p id=out></p><script>
+        let removing = Promise.resolve();
+        remove.onclick = () => { removing = fetch('/item', { method: 'DELETE' }); };
+        refresh.onclick = async () => {
+            if (fixed) await removing;
+            out.textContent = await (await fetch('/items')).text();
+        }</script>",
+    acts: &[Click("#remove"), Click("#refresh")],
+    verdict: (OUT, "none"),
+};
+
+/// Of two changes, the answer to the first comes last.
+pub const LIKES: Case = Case {
+    name: "likes",
+    page: "<button id=like>like</button><button id=unlike>unlike</button><p id=out></p><script>
+        let last = 0;
+        const set = value => async () => {
+            const mine = ++last;
+            const text = await (await fetch('/say?text=' + value, { method: 'POST' })).text();
+            if (!fixed || mine === last) out.textContent = text;
+        };
+        like.onclick = set('liked'); unlike.onclick = set('not');</script>",
+    acts: &[Click("#like"), Click("#unlike")],
+    verdict: (OUT, "not"),
+};
+
+/// Only one order of three is wrong.
+pub const THREE: Case = Case {
+    name: "three",
+    page: "<button id=go>go</button><p id=out></p><script>
+        let order = '';
+        go.onclick = () => { for (const name of 'abc') fetch('/say?text=' + name).then(() => {
+            order += name;
+            out.textContent = order === 'cab' && !fixed ? 'broken' : 'fine';
+        }); }</script>",
+    acts: &[Click("#go")],
+    verdict: (OUT, "fine"),
+};
+
+/// Only one order of four is wrong.
+pub const FOUR: Case = Case {
+    name: "four",
+    page: "<button id=go>go</button><p id=out></p><script>
+        let order = '';
+        go.onclick = () => { for (const name of 'abcd') fetch('/say?text=' + name).then(() => {
+            order += name;
+            out.textContent = order === 'dbca' && !fixed ? 'broken' : 'fine';
+        }); }</script>",
+    acts: &[Click("#go")],
+    verdict: (OUT, "fine"),
+};
+
+/// Of six widgets, one needs what another has loaded.
+pub const DASHBOARD: Case = Case {
+    name: "dashboard",
+    page: "<p id=out></p><script>
+        let rate;
+        const shown = [];
+        const load = n => fetch('/say?text=' + n).then(answer => answer.text());
+        const rates = load(3).then(text => { rate = Number(text); });
+        for (const n of [1, 2, 4, 6]) load(n).then(text => { shown[n] = text; });
+        load(5).then(async text => {
+            if (fixed) await rates;
+            out.textContent = Number(text) * rate;
+        });</script>",
+    acts: &[Click("#out")],
+    verdict: (OUT, "15"),
+};
+
+/// What belongs to a view that was left is shown in the next.
+pub const VIEWS: Case = Case {
+    name: "views",
+    page: "<button id=save>save</button><button id=home>home</button><p id=out></p><script>
+        let view = 'editor';
+        save.onclick = async () => {
+            const text = await (await fetch('/say?text=saved', { method: 'POST' })).text();
+            if (!fixed || view === 'editor') out.textContent = text;
+        };
+        home.onclick = async () => {
+            view = 'home';
+            history.pushState(null, '', '/home');
+            out.textContent = await (await fetch('/say?text=welcome')).text();
+        };</script>",
+    acts: &[Click("#save"), Click("#home")],
+    verdict: (OUT, "welcome"),
+};
+
+/// Does what the user does, and looks.
+pub async fn play(case: &Case, fixed: bool, browser: Browser, app: App) -> TestResult {
+    app.serve(&format!("<!doctype html><script>const fixed = {fixed}</script>{}", case.page));
+    browser.goto("https://app.test/").await?;
+    for act in case.acts {
+        match act {
+            Click(css) => browser.click(css).await?,
+            Type(css, text) => browser.type_into(css, text).await?,
+        }
+    }
+    let (expression, expected) = case.verdict;
+    let seen = browser.eval(&format!("return {expression}")).await?;
+    assert_eq!(seen, expected, "{}", case.name);
+    Ok(())
+}
+
+/// The server: new for each execution.
+#[derive(Default)]
+struct State {
+    page: String,
+    count: usize,
+    deleted: bool,
+}
+
+pub struct App(Arc<Mutex<State>>);
+
+impl App {
+    fn serve(&self, page: &str) {
+        self.0.lock().unwrap().page = page.to_owned();
+    }
+}
+
+impl Fixture for App {
+    async fn set_up(cx: &mut Setup) -> TestResult<Self> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        cx.mitm().host("app.test", listener.local_addr()?);
+        let state = Arc::<Mutex<State>>::default();
+        let served = Arc::clone(&state);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let served = Arc::clone(&served);
+                let service = hyper::service::service_fn(move |request: Request<_>| {
+                    let answer = answer(&request, &mut served.lock().unwrap());
+                    async { answer }
+                });
+                let connection = hyper::server::conn::http1::Builder::new();
+                tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        Ok(Self(state))
+    }
+}
+
+fn answer(request: &Request<hyper::body::Incoming>, state: &mut State) -> http::Result<Response<Full<Bytes>>> {
+    let query = request.uri().query().unwrap_or_default();
+    let (kind, text) = match (request.method().as_str(), request.uri().path()) {
+        (_, "/say") => ("text/plain", query.trim_start_matches("text=").to_owned()),
+        ("POST", "/count") => {
+            state.count += 1;
+            ("text/plain", state.count.to_string())
+        }
+        ("DELETE", "/item") => {
+            state.deleted = true;
+            ("text/plain", String::new())
+        }
+        (_, "/items") => ("text/plain", if state.deleted { "none" } else { "one item" }.to_owned()),
+        _ => ("text/html; charset=utf-8", state.page.clone()),
+    };
+    Response::builder().header("content-type", kind).body(Full::from(text))
+}
