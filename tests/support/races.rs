@@ -217,9 +217,15 @@ pub const VIEWS: Case = Case {
     verdict: (OUT, "welcome"),
 };
 
+impl Case {
+    pub fn page_of(&self, fixed: bool) -> String {
+        format!("<!doctype html><script>const fixed = {fixed}</script>{}", self.page)
+    }
+}
+
 /// Does what the user does, and looks.
 pub async fn play(case: &Case, fixed: bool, browser: Browser, app: App) -> TestResult {
-    app.serve(&format!("<!doctype html><script>const fixed = {fixed}</script>{}", case.page));
+    app.serve(&case.page_of(fixed));
     browser.goto("https://app.test/").await?;
     for act in case.acts {
         match act {
@@ -244,7 +250,7 @@ struct State {
 pub struct App(Arc<Mutex<State>>);
 
 impl App {
-    fn serve(&self, page: &str) {
+    pub fn serve(&self, page: &str) {
         self.0.lock().unwrap().page = page.to_owned();
     }
 }

@@ -1,0 +1,142 @@
+//! Schedules that are replayed and pinned, and what is no race.
+
+use crate::support::failure_of;
+use crate::support::races::{App, CONFIG, SEARCH, play};
+use holdup::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const STALE: &str = "h1;ff;r:GET /say?text=a#1 > r:GET /say?text=ab#1";
+
+#[test]
+fn a_pinned_schedule_fails_until_the_page_is_mended() {
+    #[mitm_test(schedule = "h1;ff;r:GET /say?text=a#1 > r:GET /say?text=ab#1")]
+    async fn broken(browser: Browser, app: App) -> TestResult {
+        play(&SEARCH, false, browser, app).await
+    }
+    #[mitm_test(schedule = "h1;ff;r:GET /say?text=a#1 > r:GET /say?text=ab#1")]
+    async fn mended(browser: Browser, app: App) -> TestResult {
+        play(&SEARCH, true, browser, app).await
+    }
+    assert!(failure_of(broken).contains("left: String(\"a\")"));
+    mended();
+}
+
+#[test]
+fn what_is_printed_can_be_pasted() {
+    #[mitm_test(explore(time = "300s"), timeout = "120s")]
+    async fn explored(browser: Browser, app: App) -> TestResult {
+        play(&SEARCH, false, browser, app).await
+    }
+    #[mitm_test]
+    async fn pasted(browser: Browser, app: App) -> TestResult {
+        app.serve(&SEARCH.page_of(false));
+        // before the first request
+        let first = hold!(response: method == GET && path == "/say" && query("text") == "ab");
+        let second = hold!(response: method == GET && path == "/say" && query("text") == "a");
+        browser.goto("https://app.test/").await?;
+        // .. what the user does ..
+        browser.type_into("#q", "a").await?;
+        browser.type_into("#q", "b").await?;
+        first.next().await?.release().processed().await?;
+        second.next().await?.release().processed().await?;
+        browser.settled().await?;
+        assert_eq!(browser.text("#out").await?, "ab");
+        Ok(())
+    }
+    let text = failure_of(explored);
+    assert!(text.contains(&format!("HOLDUP_SCHEDULE='{STALE}' cargo test explored")), "{text}");
+    let code = text.split("without `explore`:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+    for line in code.lines() {
+        assert!(include_str!("orders.rs").contains(line.trim()), "{line} is not in the test below\n{code}");
+    }
+    // The same race without the explorer.
+    let text = failure_of(pasted);
+    assert!(text.contains("left: \"a\"\n right: \"ab\"") || text.contains("assertion"), "{text}");
+}
+
+#[test]
+fn a_schedule_that_does_not_fit_says_what_is_missing() {
+    #[mitm_test(schedule = "h1;ff;r:GET /gone#1 > a1")]
+    async fn body(browser: Browser, app: App) -> TestResult {
+        play(&SEARCH, true, browser, app).await
+    }
+    #[mitm_test(schedule = "h2;ff")]
+    async fn unreadable(browser: Browser, app: App) -> TestResult {
+        play(&SEARCH, true, browser, app).await
+    }
+    let text = failure_of(body);
+    assert!(text.contains("does not fit the test any more: r:GET /gone#1 did not happen"), "{text}");
+    assert!(text.contains("what did: a1, a2, r:GET /say?text=a#1, a3, r:GET /say?text=ab#1"), "{text}");
+    assert!(failure_of(unreadable).contains("bad schedule: a schedule begins with `h1;`"));
+}
+
+const RANDOM: &str = "<!doctype html><p id=out></p><script>
+    fetch('/say?text=' + Math.random()).then(() => { out.textContent = 'there'; })</script>";
+
+#[test]
+fn what_no_order_controls_is_told_as_such() {
+    #[mitm_test(explore)]
+    async fn body(browser: Browser, app: App) -> TestResult {
+        app.serve(RANDOM);
+        browser.goto("https://app.test/").await?;
+        assert_eq!(browser.text("#out").await?, "there");
+        Ok(())
+    }
+    let text = failure_of(body);
+    assert!(text.contains("cannot be explored: two runs in the same order parted at step 2"), "{text}");
+    assert!(text.contains("r:GET /say?text=0.") && text.contains("appeared only in run 1"), "{text}");
+    assert!(!text.contains("race:"), "{text}");
+}
+
+#[mitm_test(explore(ignore(path == "/say"), max = 8))]
+async fn what_is_ignored_is_left_alone(browser: Browser, app: App) -> TestResult {
+    app.serve(RANDOM);
+    browser.goto("https://app.test/").await?;
+    browser.wait_text("#out", "there").await?;
+    Ok(())
+}
+
+#[test]
+fn a_test_that_fails_anyway_is_not_explored() {
+    static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
+    #[mitm_test(explore)]
+    async fn body(browser: Browser, app: App) -> TestResult {
+        EXECUTIONS.fetch_add(1, Ordering::Relaxed);
+        play(&SEARCH, true, browser.clone(), app).await?;
+        assert_eq!(browser.text("#out").await?, "wrong anyway");
+        Ok(())
+    }
+    let text = failure_of(body);
+    assert!(text.contains("wrong anyway") && text.contains("nothing was explored"), "{text}");
+    assert_eq!(EXECUTIONS.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn chance_is_no_race() {
+    static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
+    #[mitm_test(explore)]
+    async fn body(browser: Browser, app: App) -> TestResult {
+        let third = EXECUTIONS.fetch_add(1, Ordering::Relaxed) == 2;
+        play(&CONFIG, true, browser, app).await?;
+        assert!(!third, "by chance");
+        Ok(())
+    }
+    let text = failure_of(body);
+    assert!(text.contains("is flaky under this order: 1 of 3 executions failed"), "{text}");
+    assert!(!text.contains("race:") && text.contains("by chance"), "{text}");
+}
+
+#[mitm_test(explore(max = 12), browser = headless_shell)]
+async fn executions_share_nothing(browser: Browser, app: App) -> TestResult {
+    app.serve(
+        "<!doctype html><p id=out></p><script>
+        out.textContent = [document.cookie, localStorage.length, sessionStorage.length].join();
+        document.cookie = 'seen=1';
+        localStorage.seen = sessionStorage.seen = 1;
+        navigator.serviceWorker?.register('/nothing.js').catch(() => {});
+        fetch('/say?text=1');</script>",
+    );
+    browser.goto("https://app.test/").await?;
+    assert_eq!(browser.text("#out").await?, ",0,0");
+    Ok(())
+}
