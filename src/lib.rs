@@ -72,6 +72,25 @@ pub use serde_json::json;
 /// * `browser = firefox` (or `headless_shell`, `chromium`): which [`Browser`] it gets. Without it, `HOLDUP_BROWSER` says so,
 ///   or it is the fastest that is there.
 /// * `browsers = all`: a test for each of them, called `name_in_firefox` and so on.
+/// * `explore`: see below. `schedule = "h1;.."`: runs in the order that an exploration has printed, as a regression test.
+///
+/// # Exploring orders
+///
+/// `#[mitm_test(explore)]` runs the body again and again, each time under another order of answers and user actions, until one
+/// fails or the budget ends (64 executions or 20 seconds). Every answer to a call is held until the page is quiet, and then
+/// either it is delivered or the user's next action happens; requests of unsafe methods wait the same way before they reach the
+/// server. What the test looks at (texts, attributes, scripts, [`Browser::settled`]) it sees when all has been delivered. An
+/// order that fails is tried three times, made as short as it goes, and printed: as a sentence, as a schedule for
+/// `HOLDUP_SCHEDULE` and for `schedule = ".."`, and as code with [`hold!`].
+///
+/// Fixtures are set up anew for each execution: that is where a server's state is reset. The browser's session is shared, in a
+/// window without cookies, storage and caches. Pages, scripts, styles and images, WebSockets and server-sent events are left
+/// alone. Two equal runs that differ are reported as that, never as a race.
+///
+/// `explore(..)` takes `max = 64`, `time = "20s"`, `depth = 2` (no more than two flows late; 1: one), `full` (every order with one
+/// delay, then with two, and so on), `ignore(F)` (left alone: polls), `effects(F)` (these change the server, whatever their
+/// method), `serial(F)` (answered one after another by their server). `HOLDUP_EXPLORE=off`, `quick` or `full` says so for a whole
+/// run.
 ///
 /// When the body has ended, on whatever way, its rules are taken back, what is parked is released, fixtures are torn down,
 /// and the proxy is drained. A hold that never caught anything fails the test, and so does a flow that is parked and was never
