@@ -50,10 +50,11 @@ impl Conductor {
         let (stop, stopped) = watch::channel(());
         let (court, ignored) = (court.clone(), scope.ignored.clone());
         let conducting = runtime.spawn(async move {
-            let pool = Pool::new(scope, requests, responses);
+            let pool = Pool::new(scope, requests, responses, place);
             let conduct = Conduct {
                 court,
                 rules,
+                place,
                 pool,
                 ignored,
                 player: Player::new(plan),
@@ -79,8 +80,9 @@ impl Conductor {
 /// The state of one execution.
 struct Conduct {
     court: Court,
-    /// Those that hold for it.
+    /// Those that hold for it, and their line.
     rules: [RuleId; 2],
+    place: Place,
     pool: Pool,
     ignored: Vec<crate::filter::Filter>,
     player: Player,
@@ -171,7 +173,7 @@ impl Conduct {
         let event = enabled[self.player.pick(&enabled)].clone();
         let Some(parked) = self.pool.take(&event) else { return Stepped::Acts };
         self.quiet = false;
-        if let Err(failure) = parked.release().await {
+        if let Err(failure) = parked.release(self.place).await {
             self.doubts.push(format!("{event} did not come to its end: {failure}"));
         }
         Stepped::Delivered
@@ -179,11 +181,10 @@ impl Conduct {
 
     /// Waits until nothing is open but what is held here, whole.
     async fn become_quiet(&mut self) {
-        let place = Place::here();
         while !self.quiet {
             let mut asked = Vec::new();
             for pages in self.court.audience.pages() {
-                match pages.quiet(&self.ignored, PATIENCE, place).await {
+                match pages.quiet(&self.ignored, PATIENCE, self.place).await {
                     Ok(urls) => asked.extend(urls),
                     Err(failure) => self.doubt(&failure),
                 }

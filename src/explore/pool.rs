@@ -2,7 +2,7 @@
 
 use super::label::label;
 use super::scope::Scope;
-use crate::flow::{FlowId, Request, Response};
+use crate::flow::{FlowId, Place, Request, Response};
 use crate::report::Failure;
 use crate::schedule::Event;
 use crate::verbs::{Held, Hold};
@@ -45,11 +45,11 @@ impl Parked {
     }
 
     /// Lets it go, and waits until it has arrived.
-    pub(super) async fn release(self) -> Result<(), Failure> {
+    pub(super) async fn release(self, place: Place) -> Result<(), Failure> {
         match self {
             // It comes back with its answer.
-            Self::Request(held) => drop(held.release()),
-            Self::Response(held) => drop(held.release().await?),
+            Self::Request(held) => drop(held.release_at(place)),
+            Self::Response(held) => drop(held.release_at(place).await?),
         }
         Ok(())
     }
@@ -75,11 +75,11 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(scope: Scope, requests: Hold<Request>, responses: Hold<Response>) -> Self {
+    pub(super) fn new(scope: Scope, requests: Hold<Request>, responses: Hold<Response>, place: Place) -> Self {
         let arrivals = Arc::<Arrivals>::default();
         let mut collecting = JoinSet::new();
-        collecting.spawn(collect_requests(requests.optional().within(FOR_EVER), Arc::clone(&arrivals)));
-        collecting.spawn(collect_responses(responses.optional().within(FOR_EVER), Arc::clone(&arrivals)));
+        collecting.spawn(collect_requests(requests.optional().within(FOR_EVER), Arc::clone(&arrivals), place));
+        collecting.spawn(collect_responses(responses.optional().within(FOR_EVER), Arc::clone(&arrivals), place));
         let (labels, counts) = (BTreeMap::new(), BTreeMap::new());
         Self { scope, arrivals, named: vec![], labels, counts, app: None, _collecting: collecting }
     }
@@ -144,23 +144,33 @@ impl Pool {
     }
 }
 
-async fn collect_requests(hold: Hold<Request>, arrivals: Arc<Arrivals>) {
-    while let Ok(mut held) = hold.next().await {
-        // A name needs it. A body that cannot be read goes on as it is.
-        if let Ok(body) = held.body().await {
-            held.note_body(body);
-            arrivals.push(Parked::Request(held));
-        }
+async fn collect_requests(hold: Hold<Request>, arrivals: Arc<Arrivals>, place: Place) {
+    let mut reading = JoinSet::new();
+    while let Ok(mut held) = hold.next_at(place).await {
+        let arrivals = Arc::clone(&arrivals);
+        reading.spawn(async move {
+            // A name needs it. A body that cannot be read goes on as it is.
+            if let Ok(body) = held.body().await {
+                held.note_body(body);
+                arrivals.push(Parked::Request(held));
+            }
+        });
+        while reading.try_join_next().is_some() {}
     }
 }
 
-async fn collect_responses(hold: Hold<Response>, arrivals: Arc<Arrivals>) {
-    while let Ok(held) = hold.next().await {
-        let is_step_of_another = held.response().status().is_redirection();
-        // Held are whole answers; what has no end goes on as it is.
-        if !is_step_of_another && held.body().await.is_ok() {
-            arrivals.push(Parked::Response(held));
-        }
+async fn collect_responses(hold: Hold<Response>, arrivals: Arc<Arrivals>, place: Place) {
+    let mut reading = JoinSet::new();
+    while let Ok(held) = hold.next_at(place).await {
+        let arrivals = Arc::clone(&arrivals);
+        reading.spawn(async move {
+            let is_step_of_another = held.response().status().is_redirection();
+            // Held are whole answers; what has no end goes on as it is.
+            if !is_step_of_another && held.body().await.is_ok() {
+                arrivals.push(Parked::Response(held));
+            }
+        });
+        while reading.try_join_next().is_some() {}
     }
 }
 

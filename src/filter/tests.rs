@@ -269,3 +269,31 @@ fn a_looser_operator_stands_in_parentheses() {
     assert_eq!(Filter::Any(vec![Filter::All(vec![a, b]), c]).to_string(), r#"(path == "a" && path == "b") || asset"#);
     assert_eq!(Filter::Not(Box::new(any)).to_string(), r#"!(path == "a" || path == "b")"#);
 }
+
+#[test]
+fn all_that_is_missing_is_told_at_once() {
+    let (request, response) = (request("https://shop.test/"), response(200));
+    let both = Filter::All(vec![
+        term(Field::Body(Side::Request), Op::Contains, "a"),
+        term(Field::Body(Side::Response), Op::Contains, "b"),
+    ]);
+    for filter in [both.clone(), Filter::Not(Box::new(both))] {
+        let truth = filter.matches(&View::of(&request, Some(&response), StageName::Response));
+        assert!(matches!(truth, Truth::Unknown(need) if need.request_body && need.response_body), "{truth:?}");
+    }
+}
+
+#[test]
+fn only_a_form_has_fields() {
+    let field = term(Field::Form("k".to_owned()), Op::Equals, "v");
+    for (kind, truth) in [
+        ("application/x-www-form-urlencoded; charset=utf-8", Truth::Yes),
+        ("application/json", Truth::No),
+        ("text/plain", Truth::No),
+    ] {
+        let mut asked = request("https://shop.test/");
+        asked.headers.insert("content-type", HeaderValue::from_static(kind));
+        asked.content = crate::flow::Content::Read("k=v".into());
+        assert_eq!(field.matches(&at_request(&asked)), truth, "{kind}");
+    }
+}

@@ -109,7 +109,13 @@ impl<H: Head> Message<H> {
             let bytes = bytes.clone();
             *self.head.content_mut() = Content::Read(bytes.clone());
             content::fit_head(self.head.headers_mut(), bytes.len());
+            let trailers = self.body.trailers().map(content::fit_trailers);
             self.body = Source::whole(bytes);
+            if let Some(trailers) = trailers {
+                // On HTTP/1 only a body without a known length has any.
+                self.head.headers_mut().remove(http::header::CONTENT_LENGTH);
+                self.body.ahead.push_back(Frame::trailers(trailers));
+            }
         }
     }
 }
@@ -189,6 +195,11 @@ impl Source {
 
     fn size_ahead(&self) -> usize {
         self.ahead.iter().filter_map(Frame::data_ref).map(Bytes::len).sum()
+    }
+
+    /// What stands behind the body, if that was read to its end.
+    fn trailers(&self) -> Option<HeaderMap> {
+        self.ahead.iter().find_map(Frame::trailers_ref).cloned()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -138,6 +138,12 @@ pub(super) fn fit_head(headers: &mut HeaderMap, length: usize) {
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
 }
 
+/// Trailers that still hold for another body.
+pub(super) fn fit_trailers(mut trailers: HeaderMap) -> HeaderMap {
+    hop::remove(&mut trailers, &ABOUT_BYTES);
+    trailers
+}
+
 /// Keeps a changed answer out of every cache. `no-cache`, not `no-store`: with the latter Chromium keeps no timing entry.
 pub(super) fn forbid_caching(headers: &mut HeaderMap) {
     hop::remove(headers, &[header::ETAG, header::LAST_MODIFIED, header::EXPIRES, header::AGE, header::PRAGMA]);

@@ -45,6 +45,11 @@ impl<S: Stage> Held<S> {
         self.decide("released", Place::here(), Verdict::Release)
     }
 
+    /// The same, said at a line of the test by somebody else.
+    pub(crate) fn release_at(self, place: Place) -> Delivery {
+        self.decide("released", place, Verdict::Release)
+    }
+
     /// Lets the flow go on once another one has ended: delivered, aborted, or given up by the browser.
     #[track_caller]
     pub fn release_after(self, other: &impl Ends) -> Delivery {

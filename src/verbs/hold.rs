@@ -36,6 +36,11 @@ impl<S: Stage> Hold<S> {
         self.wait(Place::here())
     }
 
+    /// The same, said at a line of the test by somebody else.
+    pub(crate) fn next_at(&self, place: Place) -> impl Future<Output = Result<Held<S>, Failure>> + Send + '_ {
+        self.wait(place)
+    }
+
     /// Waits for the `n`-th flow from now on (`nth(1)` is [`next`](Self::next)). Those before it are released.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 use crate::support::failure_of;
 use crate::support::races::{App, CONFIG, SEARCH, play};
 use holdup::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const STALE: &str = "h1;ff;r:GET /say?text=a#1 > r:GET /say?text=ab#1";
@@ -138,5 +140,44 @@ async fn executions_share_nothing(browser: Browser, app: App) -> TestResult {
     );
     browser.goto("https://app.test/").await?;
     assert_eq!(browser.text("#out").await?, ",0,0");
+    Ok(())
+}
+
+/// The full search tries every order, and says so.
+#[test]
+fn every_order_is_tried_when_all_are_wanted() {
+    static ORDERS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    #[mitm_test(explore(full, time = "300s"), timeout = "120s")]
+    async fn body(browser: Browser, app: App) -> TestResult {
+        app.serve(
+            "<!doctype html><button id=go>go</button><p id=out></p><script>
+            for (const name of 'ab') fetch('/say?text=' + name).then(() => { out.textContent += name; });
+            go.onclick = () => { out.textContent += '!'; }</script>",
+        );
+        browser.goto("https://app.test/").await?;
+        browser.click("#go").await?;
+        let shown = browser.text("#out").await?;
+        ORDERS.lock().unwrap().insert(shown);
+        Ok(())
+    }
+    body();
+    let orders = ORDERS.lock().unwrap().iter().cloned().collect::<Vec<_>>();
+    assert_eq!(orders, ["!ab", "!ba", "a!b", "ab!", "b!a", "ba!"]);
+}
+
+/// What the test holds itself is its own to release, whatever the explorer orders.
+#[mitm_test(explore(max = 6), timeout = "120s")]
+async fn a_test_may_hold_for_itself(browser: Browser, app: App) -> TestResult {
+    app.serve(
+        "<!doctype html><p id=out></p><script>
+        fetch('/say?text=mine').then(() => { out.textContent += 'mine'; });
+        fetch('/say?text=yours').then(() => { out.textContent += 'yours,'; });</script>",
+    );
+    let mine = hold!(path == "/say" && query("text") == "mine");
+    browser.goto("https://app.test/").await?;
+    let held = mine.next().await?;
+    assert_eq!(browser.text("#out").await?, "yours,");
+    held.release().await?;
+    assert_eq!(browser.text("#out").await?, "yours,mine");
     Ok(())
 }

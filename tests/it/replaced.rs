@@ -90,6 +90,34 @@ async fn a_file_may_change_and_be_empty(client: Client, _origin: Origin) -> Test
     Ok(())
 }
 
+#[mitm_test]
+async fn trailers_stay_behind_a_body_that_is_changed(mitm: Mitm) -> TestResult {
+    let (origin, pem) = Origin::tls("trailers.test", &["h2"]).await;
+    mitm.trust_upstream(&pem)?;
+    mitm.host("trailers.test", Upstream::tls(origin.address));
+    for rewritten in [false, true] {
+        if rewritten {
+            rewrite!(path == "/trailers", "the" => "teh");
+        }
+        let tls = crate::support::raw::tunnel(&mitm, "trailers.test", &["h2"]).await;
+        let (mut sender, connection) = hyper::client::conn::http2::handshake(
+            hyper_util::rt::TokioExecutor::new(),
+            hyper_util::rt::TokioIo::new(tls),
+        )
+        .await?;
+        let connection = tokio::spawn(connection);
+        let request =
+            http::Request::get("https://trailers.test/trailers").body(http_body_util::Empty::<bytes::Bytes>::new())?;
+        let body = http_body_util::BodyExt::collect(sender.send_request(request).await?.into_body()).await?;
+        let trailers = body.trailers().cloned().expect("trailers");
+        assert_eq!(trailers["grpc-status"], "0");
+        assert_eq!(trailers.contains_key("digest"), !rewritten, "of the old bytes");
+        assert_eq!(body.to_bytes(), if rewritten { "teh cat" } else { "the cat" });
+        connection.abort();
+    }
+    Ok(())
+}
+
 #[test]
 fn a_file_that_goes_away_is_told() {
     #[mitm_test]

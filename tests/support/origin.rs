@@ -133,6 +133,15 @@ async fn answer(mut request: Request<Incoming>, state: Arc<State>) -> Result<Res
             response.headers_mut().insert("content-type", "text/event-stream".parse().unwrap());
             response
         }
+        "/trailers" => {
+            let mut trailers = http::HeaderMap::new();
+            trailers.insert("grpc-status", "0".parse().unwrap());
+            trailers.insert("digest", "sha-256=old".parse().unwrap());
+            let frames = [Ok(Frame::data(Bytes::from("the cat"))), Ok(Frame::trailers(trailers))];
+            let mut response = Response::new(StreamBody::new(futures_util::stream::iter(frames)).boxed());
+            response.headers_mut().insert("trailer", "grpc-status, digest".parse().unwrap());
+            response
+        }
         "/count" => Response::new(full(count(request).await.to_string())),
         "/upgrade" => upgrade(&mut request),
         "/cached" => cached(&request),
