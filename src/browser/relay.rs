@@ -101,8 +101,8 @@ impl Relay {
     }
 
     /// Asks for the turn of an action that goes another way than by a command.
-    pub(super) fn turn(&self) -> impl Future<Output = Option<Given>> + Send + use<> {
-        self.link.turns().ask(Kind::Action, false)
+    pub(super) fn turn(&self, says: &str) -> impl Future<Output = Option<Given>> + Send + use<> {
+        self.link.turns().ask(Kind::Action, says, false)
     }
 
     /// The next command asks for no turn: it belongs to the one before.
@@ -196,11 +196,11 @@ impl Link {
             true => Kind::Session,
             false => command::kind(request.method().as_str(), request.uri().path()),
         };
-        let mut turn = turns.ask(kind, false).await;
+        let mut turn = turns.ask(kind, says, false).await;
         let mut response = self.watched(request.clone(), says).await;
         while turns.are_conducted() && is_early(&response) {
             drop(turn);
-            turn = turns.ask(kind, true).await;
+            turn = turns.ask(kind, says, true).await;
             if turn.is_none() {
                 break;
             }

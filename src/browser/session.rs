@@ -188,7 +188,8 @@ impl Browser {
             false => BrowserError::NotLoaded(format!("{url} did not load: {why}")),
         };
         let navigating = self.pages.navigate(self.relay.window(), url, Until::Loaded);
-        self.relay.beside(says, self.relay.turn(), navigating).await.map_err(failed)?;
+        let turn = self.relay.turn(&says);
+        self.relay.beside(says, turn, navigating).await.map_err(failed)?;
         self.relay.next_is_our_own();
         let shown = self.eval(WHAT_IS_SHOWN).await?;
         let text = shown[1].as_str().unwrap_or_default();
@@ -205,7 +206,8 @@ impl Browser {
     /// driver until the page has loaded; [`settled`](Self::settled) does not.
     pub fn start(&self, url: &str) {
         let (relay, pages) = (Arc::clone(&self.relay), Arc::clone(&self.pages));
-        let (says, url, turn) = (format!("start {url}"), url.to_owned(), self.relay.turn());
+        let (says, url) = (format!("start {url}"), url.to_owned());
+        let turn = self.relay.turn(&says);
         self.runtime.spawn(async move {
             let navigating = pages.navigate(relay.window(), &url, Until::Begun);
             // Where it leads, the page shows.

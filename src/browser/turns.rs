@@ -8,6 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) kind: Kind,
+    /// In words.
+    pub(crate) says: String,
     /// It was tried, and what it needs is not there.
     pub(crate) again: bool,
     /// True: now. False: never, for there is nothing left to wait for.
@@ -37,10 +39,15 @@ impl Turns {
     }
 
     /// Asks; the future gives the turn, or none if there is nothing left to wait for. Commands stand in the order of calls.
-    pub(super) fn ask(&self, kind: Kind, again: bool) -> impl Future<Output = Option<Given>> + Send + use<> {
+    pub(super) fn ask(
+        &self,
+        kind: Kind,
+        says: &str,
+        again: bool,
+    ) -> impl Future<Output = Option<Given>> + Send + use<> {
         let ((go, gone), (give, done)) = (oneshot::channel(), oneshot::channel());
         let asked = match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(conductor) => conductor.send(Turn { kind, again, go, done }).is_ok(),
+            Some(conductor) => conductor.send(Turn { kind, says: says.to_owned(), again, go, done }).is_ok(),
             None => false,
         };
         async move {

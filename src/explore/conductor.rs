@@ -29,6 +29,8 @@ pub(crate) struct Conductor {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Conducted {
     pub(crate) trace: Trace,
+    /// What the user's actions were.
+    pub(crate) actions: Vec<String>,
     /// Why the order is not all that was meant, if so.
     pub(crate) doubts: Vec<String>,
     /// What the pages looked like in the end.
@@ -58,7 +60,7 @@ impl Conductor {
                 pool,
                 ignored,
                 player: Player::new(plan),
-                acted: 0,
+                actions: vec![],
                 quiet: false,
                 doubts: vec![],
             };
@@ -86,7 +88,7 @@ struct Conduct {
     pool: Pool,
     ignored: Vec<crate::filter::Filter>,
     player: Player,
-    acted: usize,
+    actions: Vec<String>,
     /// Nothing has happened since the pages were quiet.
     quiet: bool,
     doubts: Vec<String>,
@@ -120,12 +122,12 @@ impl Conduct {
             Some(pages) => tokio::time::timeout(PATIENCE, pages.fingerprint()).await.ok().flatten(),
             None => None,
         };
-        Conducted { trace: self.player.trace, doubts: self.doubts, looks }
+        Conducted { trace: self.player.trace, actions: self.actions, doubts: self.doubts, looks }
     }
 
     /// Gives a command its turn, when that has come.
     async fn take(&mut self, turn: Turn, stopped: &mut watch::Receiver<()>) {
-        let Turn { kind, again, go, done } = turn;
+        let Turn { kind, says, again, go, done } = turn;
         let goes = match (kind, again) {
             (Kind::Session, _) => true,
             // What it looks for may come with the next answer.
@@ -139,8 +141,8 @@ impl Conduct {
                 true
             }
             (Kind::Action, false) => {
-                self.acted += 1;
-                while self.step(Some(Event::Act(self.acted))).await == Stepped::Delivered {}
+                self.actions.push(says);
+                while self.step(Some(Event::Act(self.actions.len()))).await == Stepped::Delivered {}
                 true
             }
         };

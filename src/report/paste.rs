@@ -15,10 +15,12 @@ pub(super) fn as_code(plan: &Plan) -> String {
     }
     let order = in_order(&plan.constraints);
     let (mut before, mut after) = (String::new(), String::new());
-    for (i, event) in order.iter().enumerate() {
+    let flows = order.iter().filter(|event| !event.is_action()).count();
+    let mut names = NAMES.into_iter().map(str::to_owned).chain((7..).map(|n| format!("nth_{n}")));
+    for event in &order {
         let line = match (hold_of(event), event) {
             (Some(hold), _) => {
-                let name = NAMES.get(i).map_or_else(|| format!("nth_{}", i + 1), |name| (*name).to_owned());
+                let name = names.next().filter(|_| flows > 1).unwrap_or_else(|| "held".to_owned());
                 let _ = writeln!(before, "let {name} = {hold};");
                 format!("{name}.next().await?.release().processed().await?;")
             }

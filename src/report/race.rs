@@ -18,6 +18,8 @@ pub(crate) struct Race<'a> {
     pub(crate) failure: &'a str,
     pub(crate) passing: &'a Trace,
     pub(crate) failing: &'a Trace,
+    /// What the user's actions were.
+    pub(crate) actions: &'a [String],
 }
 
 impl Race<'_> {
@@ -29,7 +31,7 @@ impl Race<'_> {
             "race: {name} failed in 1 of {tried} explored orders ({} executions, {took:.1} s); the natural order passes\n",
             self.executions
         );
-        line(&mut text, "minimal", &in_words(self.plan));
+        line(&mut text, "minimal", &in_words(self.plan, self.actions));
         line(&mut text, "replay", &format!("HOLDUP_SCHEDULE='{}' cargo test {name}", self.plan));
         line(&mut text, "pinned", &format!("#[mitm_test(schedule = {:?})]", self.plan.to_string()));
         text += "  as code, in a test without `explore`:\n";
@@ -37,9 +39,24 @@ impl Race<'_> {
         text += "\nunder this order it fails with\n";
         self.failure.trim().lines().for_each(|failure| push(&mut text, "  ", failure));
         text += "\nwhat happened, in the order that passes and in this one (* is where they part):\n";
-        side_by_side(&mut text, self.passing, self.failing);
+        side_by_side(&mut text, &self.lines(self.passing), &self.lines(self.failing));
         text
     }
+}
+
+impl Race<'_> {
+    fn lines(&self, trace: &Trace) -> Vec<String> {
+        let line = |event: &Event| match event {
+            Event::Act(n) => format!("{event} {}", action(self.actions, *n)),
+            other => other.to_string(),
+        };
+        trace.fired().map(line).collect()
+    }
+}
+
+/// An action in words.
+fn action(actions: &[String], n: usize) -> &str {
+    actions.get(n.wrapping_sub(1)).map_or("", String::as_str)
 }
 
 fn line(text: &mut String, title: &str, says: &str) {
@@ -52,14 +69,18 @@ fn push(text: &mut String, indent: &str, line: &str) {
 }
 
 /// What a schedule says, as a sentence.
-pub(crate) fn in_words(plan: &Plan) -> String {
+fn in_words(plan: &Plan, actions: &[String]) -> String {
+    let in_words = |event: &Event| match event {
+        Event::Act(n) if !action(actions, *n).is_empty() => format!("the user's action {n} ({})", action(actions, *n)),
+        other => other.in_words(),
+    };
     let constraint = |one: &crate::schedule::Constraint| {
         let verb = |event: &Event| match event {
             Event::Act(_) => "happens",
             Event::Send(_) => "reaches the server",
             Event::Deliver(_) => "reaches the page",
         };
-        format!("{} {} after {}", one.late.in_words(), verb(&one.late), one.early.in_words())
+        format!("{} {} after {}", in_words(&one.late), verb(&one.late), in_words(&one.early))
     };
     match plan.constraints.as_slice() {
         [] => format!("{}, and nothing else", plan.base.in_words()),
@@ -67,20 +88,15 @@ pub(crate) fn in_words(plan: &Plan) -> String {
     }
 }
 
-fn side_by_side(text: &mut String, passing: &Trace, failing: &Trace) {
-    let (left, right): (Vec<_>, Vec<_>) = (lines(passing), lines(failing));
+fn side_by_side(text: &mut String, left: &[String], right: &[String]) {
     let width = left.iter().map(|line| line.chars().count()).max().unwrap_or_default().max(10);
-    let parts = left.iter().zip(&right).position(|(left, right)| left != right);
+    let parts = left.iter().zip(right).position(|(left, right)| left != right);
     let empty = String::new();
     for at in 0..left.len().max(right.len()) {
         let (left, right) = (left.get(at).unwrap_or(&empty), right.get(at).unwrap_or(&empty));
         let mark = if Some(at) == parts { '*' } else { ' ' };
         let _ = writeln!(text, " {mark}{:>3}  {left:<width$}  {right}", at + 1);
     }
-}
-
-fn lines(trace: &Trace) -> Vec<String> {
-    trace.fired().map(ToString::to_string).collect()
 }
 
 /// Two equal runs that were not equal.
@@ -104,10 +120,14 @@ mod tests {
 
     #[test]
     fn a_schedule_is_told_in_words() {
-        let says = |schedule: &str| in_words(&schedule.parse().expect(schedule));
+        let says = |schedule: &str| in_words(&schedule.parse().expect(schedule), &["goto /".to_owned()]);
         assert_eq!(
             says("h1;ff;r:GET /a#1 > r:GET /b#1"),
             "the answer to GET /a#1 reaches the page after the answer to GET /b#1"
+        );
+        assert_eq!(
+            says("h1;ff;r:GET /a#1 > a1"),
+            "the answer to GET /a#1 reaches the page after the user's action 1 (goto /)"
         );
         assert_eq!(says("h1;af"), "the user acts before any answer comes, and nothing else");
     }

@@ -63,7 +63,7 @@ impl IntoFuture for Settled {
         Box::pin(async move {
             let Self { pages, ignored, patience, place } = self;
             // Who looks at a page in a conducted test sees it when all has happened.
-            let _turn = pages.turns.ask(Kind::Observation, false).await;
+            let _turn = pages.turns.ask(Kind::Observation, "settled", false).await;
             let asking = match (ignored.timers, ignored.frames) {
                 (true, _) => Asking::Still,
                 (false, true) => Asking::Undrawn,
