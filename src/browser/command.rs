@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 /// Elements by the id that the driver gave them: how the test found them.
 pub(super) type Elements = BTreeMap<String, Locator>;
 
-/// How something was looked for in the whole page.
+/// How something was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Locator {
     pub(super) using: String,
     pub(super) value: String,
+    /// Not in another element: there it can be found again.
+    pub(super) in_whole_page: bool,
 }
 
 /// The key under which WebDriver hands out element ids.
@@ -78,10 +80,10 @@ pub(super) fn runs_script(method: &str, path: &str) -> bool {
 }
 
 /// Remembers what was found, so that later commands can be told in the test's words.
-pub(super) fn remember(request: &Value, response: &Value, elements: &mut Elements) {
+pub(super) fn remember(path: &str, request: &Value, response: &Value, elements: &mut Elements) {
     let text = |key: &str| request[key].as_str().map(str::to_owned);
     if let (Some(using), Some(value), Some(id)) = (text("using"), text("value"), found(response)) {
-        elements.insert(id.to_owned(), Locator { using, value });
+        elements.insert(id.to_owned(), Locator { using, value, in_whole_page: path.matches('/').count() == 3 });
     }
 }
 
@@ -129,6 +131,7 @@ mod tests {
     fn a_click_names_what_was_found() {
         let mut elements = Elements::new();
         remember(
+            "/session/1/element",
             &json!({"using": "css selector", "value": "#save"}),
             &json!({"value": {ELEMENT: "f.1"}}),
             &mut elements,

@@ -174,7 +174,7 @@ impl Link {
         if is_post_to("/element")
             && let Ok(found) = serde_json::from_slice(response.body())
         {
-            command::remember(&said, &found, &mut self.elements());
+            command::remember(&path, &said, &found, &mut self.elements());
         }
         if response.status().is_success() && is_post_to("/window") {
             *self.window.lock().unwrap_or_else(PoisonError::into_inner) = said["handle"].as_str().map(str::to_owned);
@@ -225,7 +225,7 @@ impl Link {
     async fn found_again(&self, request: &Request<Bytes>) -> Option<Request<Bytes>> {
         let path = request.uri().path();
         let old = command::element_of(path)?;
-        let locator = self.elements().get(old).cloned()?;
+        let locator = self.elements().get(old).filter(|locator| locator.in_whole_page).cloned()?;
         let session = path.split("/element/").next()?;
         let said = json!({ "using": locator.using, "value": locator.value }).to_string();
         let find = Request::post(format!("{session}/element")).body(Bytes::from(said)).ok()?;

@@ -115,13 +115,19 @@ impl Conduct {
                 Ok(Some(turn)) => self.take(turn, &mut stopped).await,
                 Ok(None) => break,
                 // The test waits for something, and all that can come is what is held.
-                Err(_) => drop(self.step(None).await),
+                Err(_) => {
+                    self.quiet = false;
+                    self.step(None).await;
+                }
             }
         }
         let looks = match self.court.audience.pages().first() {
             Some(pages) => tokio::time::timeout(PATIENCE, pages.fingerprint()).await.ok().flatten(),
             None => None,
         };
+        // What is still parked goes on, and nothing is held any more.
+        self.rules.into_iter().for_each(|rule| self.court.remove(rule));
+        self.pool.close().await;
         Conducted { trace: self.player.trace, actions: self.actions, doubts: self.doubts, looks }
     }
 
@@ -131,7 +137,10 @@ impl Conduct {
         let goes = match (kind, again) {
             (Kind::Session, _) => true,
             // What it looks for may come with the next answer.
-            (_, true) => self.step(None).await == Stepped::Delivered,
+            (_, true) => {
+                self.quiet = false;
+                self.step(None).await == Stepped::Delivered
+            }
             (Kind::Precondition, false) => {
                 self.become_quiet().await;
                 true
@@ -155,6 +164,7 @@ impl Conduct {
             if is_over(&mut done, stopped).await {
                 return;
             }
+            self.quiet = false;
             self.become_quiet().await;
             if is_over(&mut done, stopped).await {
                 return;
@@ -175,15 +185,13 @@ impl Conduct {
         let event = enabled[self.player.pick(&enabled)].clone();
         let Some(parked) = self.pool.take(&event) else { return Stepped::Acts };
         self.quiet = false;
-        if let Err(failure) = parked.release(self.place).await {
-            self.doubts.push(format!("{event} did not come to its end: {failure}"));
-        }
+        parked.release(self.place);
         Stepped::Delivered
     }
 
     /// Waits until nothing is open but what is held here, whole.
     async fn become_quiet(&mut self) {
-        while !self.quiet {
+        while !self.quiet || self.has_news() {
             let mut asked = Vec::new();
             for pages in self.court.audience.pages() {
                 match pages.quiet(&self.ignored, PATIENCE, self.place).await {
@@ -205,6 +213,12 @@ impl Conduct {
             // Some are parked, and their bodies still come.
             drop(tokio::time::timeout(PATIENCE, self.pool.changed()).await);
         }
+    }
+
+    /// Whether a flow was parked that has no name yet.
+    fn has_news(&self) -> bool {
+        let (named, parked) = (self.pool.named(), self.court.parked());
+        parked.iter().any(|(parked, rule)| self.rules.contains(&rule.id) && !named.contains(&parked.flow))
     }
 
     fn first_host(&self) -> Option<String> {

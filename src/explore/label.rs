@@ -1,4 +1,5 @@
-//! Names of flows that are the same in every execution: `GET /search?q=a`. Pure.
+//! Names of flows that are the same in every execution: `GET /search?q=a`, `POST /graphql Cart`, `POST /save ~12ab` (of the
+//! body). Pure.
 
 use crate::filter::operation_of;
 use crate::flow::Request;
@@ -24,11 +25,11 @@ pub(super) fn label(request: &Request, app: Option<&str>) -> String {
         label += &format!("?{}", pairs.join("&"));
     }
     match (operation_of(request), request.body().filter(|body| !body.is_empty())) {
-        (Some(operation), _) => label += &format!("!{operation}"),
+        (Some(operation), _) => label += &format!(" {operation}"),
         (None, Some(body)) => {
             let mut hasher = DefaultHasher::new();
             body.hash(&mut hasher);
-            label += &format!("~{:04x}", hasher.finish() & 0xffff);
+            label += &format!(" ~{:04x}", hasher.finish() & 0xffff);
         }
         (None, None) => {}
     }
@@ -49,13 +50,13 @@ mod tests {
         assert_eq!(named("https://cdn.test/s?t=1"), "GET //cdn.test/s");
         assert_eq!(
             named("https://app.test/graphql?query=query%20Cart%20%7B%7D"),
-            "GET /graphql?query=query+Cart+%7B%7D!Cart"
+            "GET /graphql?query=query+Cart+%7B%7D Cart"
         );
         let mut post = Request::get("https://app.test/save").expect("a URL");
         post.method = http::Method::POST;
         post.content = crate::flow::Content::Read("a=1".into());
         let one = label(&post, Some("app.test"));
-        assert!(one.starts_with("POST /save~") && !one.contains(char::is_control), "{one}");
+        assert!(one.starts_with("POST /save ~") && !one.contains(char::is_control), "{one}");
         post.content = crate::flow::Content::Read("a=2".into());
         assert_ne!(one, label(&post, Some("app.test")));
     }

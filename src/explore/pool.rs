@@ -3,7 +3,6 @@
 use super::label::label;
 use super::scope::Scope;
 use crate::flow::{FlowId, Place, Request, Response};
-use crate::report::Failure;
 use crate::schedule::Event;
 use crate::verbs::{Held, Hold};
 use std::collections::BTreeMap;
@@ -44,14 +43,13 @@ impl Parked {
         }
     }
 
-    /// Lets it go, and waits until it has arrived.
-    pub(super) async fn release(self, place: Place) -> Result<(), Failure> {
+    /// Lets it go. When the pages are quiet again, they have dealt with it.
+    pub(super) fn release(self, place: Place) {
         match self {
             // It comes back with its answer.
             Self::Request(held) => drop(held.release_at(place)),
-            Self::Response(held) => drop(held.release_at(place).await?),
+            Self::Response(held) => drop(held.release_at(place)),
         }
-        Ok(())
     }
 }
 
@@ -71,7 +69,7 @@ pub(super) struct Pool {
     labels: BTreeMap<FlowId, String>,
     counts: BTreeMap<String, usize>,
     app: Option<String>,
-    _collecting: JoinSet<()>,
+    collecting: JoinSet<()>,
 }
 
 impl Pool {
@@ -81,7 +79,7 @@ impl Pool {
         collecting.spawn(collect_requests(requests.optional().within(FOR_EVER), Arc::clone(&arrivals), place));
         collecting.spawn(collect_responses(responses.optional().within(FOR_EVER), Arc::clone(&arrivals), place));
         let (labels, counts) = (BTreeMap::new(), BTreeMap::new());
-        Self { scope, arrivals, named: vec![], labels, counts, app: None, _collecting: collecting }
+        Self { scope, arrivals, named: vec![], labels, counts, app: None, collecting }
     }
 
     /// The host of the page that was opened first.
@@ -95,17 +93,30 @@ impl Pool {
         arrived.iter().map(Parked::flow).chain(self.named.iter().map(|(_, parked)| parked.flow())).collect()
     }
 
+    /// The flows that have a name.
+    pub(super) fn named(&self) -> Vec<FlowId> {
+        self.named.iter().map(|(_, parked)| parked.flow()).collect()
+    }
+
+    /// Lets everything go.
+    pub(super) async fn close(mut self) {
+        self.collecting.shutdown().await;
+    }
+
     /// Resolves when another has come.
     pub(super) async fn changed(&self) {
         self.arrivals.changed.notified().await;
     }
 
     /// Names what has arrived, in the order in which the page asked; forgets what nobody waits for any more.
-    pub(super) fn name(&mut self, asked: &[String]) {
+    /// `asked` has the URLs that the pages wait for, each with its place among those of its document.
+    pub(super) fn name(&mut self, asked: &[(usize, String)]) {
         let mut new = std::mem::take(&mut *self.arrivals.parked.lock().unwrap_or_else(PoisonError::into_inner));
-        new.sort_by_key(|parked| {
+        // Documents have no order of their own: what stands at the same place in two is told by its name.
+        new.sort_by_cached_key(|parked| {
             let url = parked.request().url();
-            (asked.iter().position(|asked| *asked == url).unwrap_or(usize::MAX), parked.flow())
+            let place = asked.iter().find(|(_, asked)| *asked == url).map_or(usize::MAX, |(place, _)| *place);
+            (place, label(parked.request(), self.app.as_deref()), parked.flow())
         });
         for parked in new {
             let label = self.label(&parked);

@@ -43,6 +43,12 @@ impl<H> Message<H> {
         Self { head, body, extensions: http::Extensions::new(), handicap: Handicap::default(), limit: LIMIT }
     }
 
+    /// Puts an answer in the place of this one. What rules have done to its way stays.
+    pub(super) fn become_answer(&mut self, answer: Self) {
+        let (handicap, limit) = (self.handicap, self.limit);
+        *self = Self { handicap, limit, ..answer };
+    }
+
     /// The body as it goes out; taken out of the message.
     pub(super) fn take_body(&mut self) -> Handicapped {
         Handicapped::new(std::mem::take(&mut self.body), self.handicap)

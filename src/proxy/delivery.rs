@@ -208,6 +208,8 @@ impl Drop for Delivery {
         // A body that is known to be at its end is not asked for the end.
         if matches!(*end, End::Streaming) && self.source.is_end_stream() {
             *end = End::Finished;
+        } else if matches!(*end, End::Streaming) && self.source.is_cut_at_its_end() {
+            *end = End::Cut;
         }
     }
 }

@@ -73,19 +73,24 @@ impl Handicapped {
         Self { source, handicap, rest: Bytes::new(), pausing: None }
     }
 
-    /// The next piece of what has come, as large as may go at once.
-    fn piece(&mut self) -> Bytes {
+    /// How much of what has come may go at once.
+    fn size_of_piece(&self) -> usize {
         let paced = self.handicap.rate.map_or(u64::MAX, |rate| (rate.get() / BEAT).max(1));
         let most = paced.min(self.handicap.cut_after.unwrap_or(u64::MAX));
-        let size = usize::try_from(most).unwrap_or(usize::MAX).min(self.rest.len());
-        let piece = self.rest.split_to(size);
+        usize::try_from(most).unwrap_or(usize::MAX).min(self.rest.len())
+    }
+
+    fn piece(&mut self) -> Bytes {
+        let piece = self.rest.split_to(self.size_of_piece());
         if let Some(left) = &mut self.handicap.cut_after {
             *left -= piece.len() as u64;
         }
-        if let Some(rate) = self.handicap.rate {
-            self.pausing = Some(Box::pin(pause(Duration::from_secs_f64(piece.len() as f64 / rate.get() as f64))));
-        }
         piece
+    }
+
+    /// Whether all of it was handed on, and it is to be cut off there. hyper does not ask further where the length was told.
+    pub(super) fn is_cut_at_its_end(&self) -> bool {
+        self.handicap.cut_after.is_some() && self.rest.is_empty() && self.source.is_end_stream()
     }
 }
 
@@ -102,10 +107,6 @@ impl Body for Handicapped {
         if self.handicap == Handicap::default() {
             return Pin::new(&mut self.source).poll_frame(cx).map_err(Broken::Wire);
         }
-        if let Some(pausing) = &mut self.pausing {
-            ready!(pausing.as_mut().poll(cx));
-            self.pausing = None;
-        }
         let cut = || Poll::Ready(Some(Err(Broken::Cut(h2::Reason::INTERNAL_ERROR.into()))));
         if self.handicap.cut_after == Some(0) {
             return cut();
@@ -115,19 +116,23 @@ impl Body for Handicapped {
                 None if self.handicap.cut_after.is_some() => return cut(),
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.rest = data,
+                    Err(_) if self.handicap.cut_after.is_some() => return cut(),
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
                 end => return Poll::Ready(end.map(|end| end.map_err(Broken::Wire))),
             }
         }
+        // A piece is late by the time that it takes; behind the last there is nothing to wait for.
+        if let Some(rate) = self.handicap.rate {
+            let time = Duration::from_secs_f64(self.size_of_piece() as f64 / rate.get() as f64);
+            ready!(self.pausing.get_or_insert_with(|| Box::pin(pause(time))).as_mut().poll(cx));
+            self.pausing = None;
+        }
         Poll::Ready(Some(Ok(Frame::data(self.piece()))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
-            && self.pausing.is_none()
-            && self.handicap.cut_after.is_none()
-            && self.source.is_end_stream()
+        self.rest.is_empty() && self.handicap.cut_after.is_none() && self.source.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

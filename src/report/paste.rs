@@ -18,7 +18,7 @@ pub(super) fn as_code(plan: &Plan) -> String {
     let flows = order.iter().filter(|event| !event.is_action()).count();
     let mut names = NAMES.into_iter().map(str::to_owned).chain((7..).map(|n| format!("nth_{n}")));
     for event in &order {
-        let line = match (hold_of(event), event) {
+        let line = match (hold_of(event, &order), event) {
             (Some(hold), _) => {
                 let name = names.next().filter(|_| flows > 1).unwrap_or_else(|| "held".to_owned());
                 let _ = writeln!(before, "let {name} = {hold};");
@@ -51,20 +51,26 @@ fn in_order(constraints: &[Constraint]) -> Vec<Event> {
     order
 }
 
-fn hold_of(event: &Event) -> Option<String> {
-    let filter = filter_of(event.label()?);
+/// The rule for an event. Of several that are asked for alike, each says which.
+fn hold_of(event: &Event, among: &[Event]) -> Option<String> {
+    let label = event.label()?;
+    let (filter, nth) = filter_of(label);
+    let alike =
+        among.iter().filter_map(Event::label).filter(|other| *other != label && filter_of(other).0 == filter).count();
+    let nth = if nth == "1" && alike == 0 { String::new() } else { format!(" && occurrence == {nth}") };
     Some(match event {
-        Event::Send(_) => format!("hold!({filter})"),
-        _ => format!("hold!(response: {filter})"),
+        Event::Send(_) => format!("hold!({filter}{nth})"),
+        _ => format!("hold!(response: {filter}{nth})"),
     })
 }
 
-/// The filter for `POST //host/path?a=1!Operation~hash#2`.
-fn filter_of(label: &str) -> String {
-    let (rest, occurrence) = label.rsplit_once('#').unwrap_or((label, "1"));
-    let (method, place) = rest.split_once(' ').unwrap_or(("GET", rest));
-    let place = place.rsplit_once('~').map_or(place, |(place, _)| place);
-    let (place, operation) = place.rsplit_once('!').map_or((place, None), |(place, name)| (place, Some(name)));
+/// The filter for `POST //host/path?a=1 Operation#2`, and the number.
+fn filter_of(label: &str) -> (String, &str) {
+    let (rest, nth) = label.rsplit_once('#').unwrap_or((label, "1"));
+    let mut parts = rest.split(' ');
+    let (method, place) = (parts.next().unwrap_or("GET"), parts.next().unwrap_or("/"));
+    // A body's own mark tells nothing to a filter.
+    let operation = parts.next().filter(|part| !part.starts_with('~'));
     let mut filter = format!("method == {method}");
     let mut path = place;
     if let Some((host, rest)) = place.strip_prefix("//").map(|rest| rest.split_at(rest.find('/').unwrap_or(rest.len())))
@@ -80,10 +86,7 @@ fn filter_of(label: &str) -> String {
     if let Some(operation) = operation {
         let _ = write!(filter, " && operation == {operation:?}");
     }
-    if occurrence != "1" {
-        let _ = write!(filter, " && occurrence == {occurrence}");
-    }
-    filter
+    (filter, nth)
 }
 
 #[cfg(test)]
@@ -109,14 +112,21 @@ mod tests {
     #[test]
     fn a_label_becomes_a_filter() {
         for (label, filter) in [
-            ("GET /search?q=a+b#1", r#"method == GET && path == "/search" && query("q") == "a b""#),
             (
-                "POST //api.test/save~12ab#2",
-                r#"method == POST && host == "api.test" && path == "/save" && occurrence == 2"#,
+                "GET /~ada/a!b?q=a+b#1",
+                r#"hold!(response: method == GET && path == "/~ada/a!b" && query("q") == "a b")"#,
             ),
-            ("POST /graphql!Cart#1", r#"method == POST && path == "/graphql" && operation == "Cart""#),
+            (
+                "POST //api.test/save ~12ab#2",
+                r#"hold!(response: method == POST && host == "api.test" && path == "/save" && occurrence == 2)"#,
+            ),
+            ("POST /graphql Cart#1", r#"hold!(response: method == POST && path == "/graphql" && operation == "Cart")"#),
         ] {
-            assert_eq!(filter_of(label), filter);
+            let event = Event::Deliver(label.to_owned());
+            assert_eq!(hold_of(&event, std::slice::from_ref(&event)).as_deref(), Some(filter));
         }
+        let twice = ["POST /count#1", "POST /count#2"].map(|label| Event::Deliver(label.to_owned()));
+        let first = hold_of(&twice[0], &twice).expect("a rule");
+        assert!(first.contains("occurrence == 1"), "{first}");
     }
 }

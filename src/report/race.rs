@@ -31,11 +31,11 @@ impl Race<'_> {
             "race: {name} failed in 1 of {tried} explored orders ({} executions, {took:.1} s); the natural order passes\n",
             self.executions
         );
-        line(&mut text, "minimal", &in_words(self.plan, self.actions));
-        line(&mut text, "replay", &format!("HOLDUP_SCHEDULE='{}' cargo test {name}", self.plan));
-        line(&mut text, "pinned", &format!("#[mitm_test(schedule = {:?})]", self.plan.to_string()));
-        text += "  as code, in a test without `explore`:\n";
-        as_code(self.plan).lines().for_each(|code| push(&mut text, "    ", code));
+        if !self.plan.can_be_told() {
+            text += "  no schedule could be made of it: not even the whole order below fails when it is replayed\n";
+        } else {
+            self.schedule(&mut text, name);
+        }
         text += "\nunder this order it fails with\n";
         self.failure.trim().lines().for_each(|failure| push(&mut text, "  ", failure));
         text += "\nwhat happened, in the order that passes and in this one (* is where they part):\n";
@@ -45,6 +45,21 @@ impl Race<'_> {
 }
 
 impl Race<'_> {
+    fn schedule(&self, text: &mut String, name: &str) {
+        let schedule = self.plan.to_string();
+        line(text, "minimal", &in_words(self.plan, self.actions));
+        // As a shell quotes it.
+        let quoted = schedule.replace('\'', r"'\''");
+        line(text, "replay", &format!("HOLDUP_SCHEDULE='{quoted}' cargo test {name}"));
+        line(
+            text,
+            "pinned",
+            &format!("schedule = {schedule:?} in #[mitm_test(..)], beside what `explore(..)` says there"),
+        );
+        *text += "  as code, in a test without `explore`:\n";
+        as_code(self.plan).lines().for_each(|code| push(text, "    ", code));
+    }
+
     fn lines(&self, trace: &Trace) -> Vec<String> {
         let line = |event: &Event| match event {
             Event::Act(n) => format!("{event} {}", action(self.actions, *n)),

@@ -61,6 +61,11 @@ impl Plan {
         Self { constraints, ..Self::of(base) }
     }
 
+    /// Whether its text says all of it.
+    pub(crate) fn can_be_told(&self) -> bool {
+        self.slow.is_empty() && self.priorities.is_none() && self.changes.is_empty() && self.delays.is_empty()
+    }
+
     pub(super) fn slow(events: Vec<Event>) -> Self {
         Self { slow: events, ..Self::of(Base::FlowsFirst) }
     }

@@ -160,7 +160,7 @@ impl Portfolio {
 
     fn symbols(&self) -> Vec<Event> {
         let action = self.acts.then_some(Event::Act(0));
-        self.seen.iter().cloned().chain(action).collect()
+        action.into_iter().chain(self.seen.iter().cloned()).collect()
     }
 
     fn next_of_three(&mut self) -> Option<Plan> {

@@ -13,15 +13,16 @@ pub(crate) struct Shrink {
     /// Of several constraints, when no single one does it: all that are left, and how finely they are cut.
     several: Option<Cut>,
     asked: Option<Plan>,
-    /// What to fall back on when no single constraint fails.
-    inverted: Vec<(Base, Vec<Constraint>)>,
+    /// Every event behind the one before it: what to fall back on when no single constraint fails.
+    chain: Vec<Constraint>,
     left: usize,
+    /// So many of those are kept for the chain.
+    kept_back: usize,
 }
 
 /// The state of ddmin.
 #[derive(Debug)]
 struct Cut {
-    base: Base,
     kept: Vec<Constraint>,
     pieces: usize,
     at: usize,
@@ -45,12 +46,17 @@ impl Shrink {
             }
             simple.extend(single(each));
         }
-        Self { best: found, simple, several: None, asked: None, inverted, left: probes }
+        // What can be told as it is needs no chain.
+        let chain = if found.can_be_told() { vec![] } else { chain(failing) };
+        Self { best: found, simple, several: None, asked: None, chain, left: probes, kept_back: probes / 2 }
     }
 
     /// A plan to try; none when `best` is the least that was found.
     pub(crate) fn next(&mut self) -> Option<Plan> {
         self.left = self.left.checked_sub(1)?;
+        if self.left < self.kept_back && !self.chain.is_empty() {
+            self.simple.clear();
+        }
         let plan = self.simple.pop_front().or_else(|| self.next_cut())?;
         self.asked = Some(plan.clone());
         Some(plan)
@@ -64,7 +70,7 @@ impl Shrink {
                 self.best = plan;
                 // Nothing is less than one.
                 self.simple.clear();
-                self.inverted.clear();
+                self.chain.clear();
             }
             None => {}
             Some(cut) if failed => {
@@ -73,8 +79,7 @@ impl Shrink {
                 self.best = plan;
             }
             Some(cut) if !cut.checked => {
-                // Not even all of them fail on this base.
-                cut.kept.clear();
+                // Not even all of them fail.
                 self.several = None;
             }
             Some(cut) => cut.at += 1,
@@ -89,22 +94,21 @@ impl Shrink {
     fn next_cut(&mut self) -> Option<Plan> {
         loop {
             let Some(cut) = &mut self.several else {
-                // The base with the least to invert first.
-                let least = (0..self.inverted.len()).min_by_key(|at| self.inverted[*at].1.len())?;
-                let (base, kept) = self.inverted.remove(least);
-                if kept.len() > 1 {
-                    self.several = Some(Cut { base, kept, pieces: 2, at: 0, checked: false });
+                let kept = std::mem::take(&mut self.chain);
+                if kept.is_empty() {
+                    return None;
                 }
+                self.several = Some(Cut { kept, pieces: 2, at: 0, checked: false });
                 continue;
             };
             if !cut.checked {
-                return Some(Plan::constrained(cut.base, cut.kept.clone()));
+                return Some(Plan::constrained(Base::FlowsFirst, cut.kept.clone()));
             }
             if cut.kept.len() < 2 {
                 return None;
             }
             if cut.at < cut.pieces {
-                return Some(Plan::constrained(cut.base, without(&cut.kept, cut.pieces, cut.at)));
+                return Some(Plan::constrained(Base::FlowsFirst, without(&cut.kept, cut.pieces, cut.at)));
             }
             if cut.pieces >= cut.kept.len() {
                 return None;
@@ -118,6 +122,13 @@ impl Shrink {
 fn without(all: &[Constraint], pieces: usize, at: usize) -> Vec<Constraint> {
     let (from, to) = (all.len() * at / pieces, all.len() * (at + 1) / pieces);
     [&all[..from], &all[to..]].concat()
+}
+
+/// The order as it was. Actions keep theirs by themselves.
+fn chain(failing: &Trace) -> Vec<Constraint> {
+    let fired: Vec<_> = failing.fired().collect();
+    let pairs = fired.windows(2).filter(|pair| !(pair[0].is_action() && pair[1].is_action()));
+    pairs.map(|pair| Constraint { late: pair[1].clone(), early: pair[0].clone() }).collect()
 }
 
 /// The pairs that stand the other way round in the failing trace. Those that are nearest there come first: they are the

@@ -135,6 +135,7 @@ proptest! {
                 size = best.constraints.len();
             }
         }
+        prop_assert!(shrink.best().can_be_told(), "{}", shrink.best());
         prop_assert!(fails(&app.run(shrink.best())), "{} of {}", shrink.best(), found);
         prop_assert!(wants.len() > 1 || shrink.best().constraints.len() <= 1, "{}", shrink.best());
     }
@@ -178,4 +179,24 @@ fn two_runs_part_where_they_first_differ() {
         (app.run(&Plan::of(Base::FlowsFirst)), App { asked_by: vec![0], actions: 1 }.run(&Plan::of(Base::FlowsFirst)));
     assert_eq!(one.parts_from(&one), None);
     assert_eq!(one.parts_from(&other), Some((0, Some(&flow(1)))));
+}
+
+#[test]
+fn an_exact_order_of_many_is_told_too() {
+    for n in 6..14 {
+        let app = App { asked_by: vec![0; n], actions: 0 };
+        let wants = [n - 1, 1, n / 2, 0].map(flow);
+        let fails = |trace: &Trace| wants.windows(2).all(|pair| after(trace, &pair[1], &pair[0]));
+        let events = [&wants[..], &(0..n).map(flow).collect::<Vec<_>>()].concat();
+        let found = Plan::by_priority(events, 1, vec![]);
+        let failing = app.run(&found);
+        assert!(fails(&failing));
+        let passing = [(Base::FlowsFirst, app.run(&Plan::of(Base::FlowsFirst)))];
+        let mut shrink = Shrink::new(found, &failing, &passing, 40);
+        while let Some(plan) = shrink.next() {
+            shrink.told(fails(&app.run(&plan)));
+        }
+        let told: Plan = shrink.best().to_string().parse().expect("a schedule");
+        assert!(fails(&app.run(&told)), "{n}: {told}");
+    }
 }

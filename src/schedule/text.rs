@@ -6,7 +6,7 @@
 //! EVENT      := "r:" LABEL | "q:" LABEL | "a" NUMBER
 //! ```
 //!
-//! No URL has a space, so labels need no quotes: each has one, behind the method.
+//! No URL has a space, so labels need no quotes.
 
 use super::{Base, Constraint, Plan};
 use std::fmt;

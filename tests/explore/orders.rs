@@ -181,3 +181,39 @@ async fn a_test_may_hold_for_itself(browser: Browser, app: App) -> TestResult {
     assert_eq!(browser.text("#out").await?, "yours,mine");
     Ok(())
 }
+
+/// What a page asks for by itself, long after it was quiet, is delivered to a test that looks for it.
+#[mitm_test(explore(max = 3, time = "300s"), timeout = "120s")]
+async fn what_comes_late_is_found(browser: Browser, app: App) -> TestResult {
+    app.serve(
+        "<!doctype html><div id=out></div><script>
+        setTimeout(() => fetch('/say?text=late').then(answer => answer.text()).then(text => {
+            out.innerHTML = '<p id=late>' + text;
+        }), 1500)</script>",
+    );
+    browser.goto("https://app.test/").await?;
+    assert_eq!(browser.text("#late").await?, "late");
+    Ok(())
+}
+
+/// A flow that a hold of the test's own keeps stops nothing else.
+#[mitm_test(explore(max = 6, time = "300s"), timeout = "120s")]
+async fn a_test_goes_on_with_what_it_holds(browser: Browser, app: App) -> TestResult {
+    app.serve(
+        "<!doctype html><button id=a>a</button><button id=b>b</button><p id=out></p><script>
+        for (const button of [a, b]) button.onclick = async () => {
+            const text = await (await fetch('/say?text=' + button.id)).text();
+            out.textContent += text;
+        }</script>",
+    );
+    let late = hold!(response: path == "/say" && query("text") == "a");
+    browser.goto("https://app.test/").await?;
+    browser.click("#a").await?;
+    let held = late.next().await?;
+    browser.click("#b").await?;
+    assert_eq!(browser.text("#out").await?, "b");
+    held.release().await?;
+    browser.settled().await?;
+    assert_eq!(browser.text("#out").await?, "ba");
+    Ok(())
+}

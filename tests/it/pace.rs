@@ -94,3 +94,25 @@ async fn elapsed_is_what_the_upstream_took(client: Client, _origin: Origin) -> T
     assert_eq!((slow.hits(), made.hits()), (0, 0), "what is made up took no upstream any time");
     Ok(())
 }
+
+#[mitm_test]
+async fn on_http1_a_slow_answer_is_delivered_too(mitm: Mitm, _origin: Origin) -> TestResult {
+    throttle!(path == "/text", 400);
+    let seen = watch!(response: path == "/text");
+    let mut stream = crate::support::raw::connect(&mitm).await;
+    let ask = "GET http://origin.test/text HTTP/1.1\r\nhost: origin.test\r\n\r\n";
+    let said = crate::support::raw::ask(&mut stream, ask.as_bytes(), "the dog").await;
+    assert!(said.ends_with("the cat and the dog"), "{said}");
+    assert_eq!(seen.next().await?.outcome, Some(Outcome::Delivered));
+    Ok(())
+}
+
+#[mitm_test]
+async fn an_answer_in_the_place_of_a_slow_one_is_slow(client: Client, _origin: Origin) -> TestResult {
+    throttle!(path == "/", 200);
+    respond!(response: path == "/", (200, "as slow as that"));
+    let began = Instant::now();
+    assert_eq!(client.get("https://origin.test/").send().await?.text().await?, "as slow as that");
+    assert!(began.elapsed() >= Duration::from_millis(75));
+    Ok(())
+}

@@ -114,14 +114,14 @@ impl Pages {
         page::fingerprint(&self.bidi).await.ok()
     }
 
-    /// Resolves once nothing is open but what is held. Gives the URLs that the pages wait for, in the order in which they began
-    /// to.
+    /// Resolves once nothing is open but what is held. Gives the URLs that the pages wait for, each with its place in the order in
+    /// which its document asked.
     pub(crate) async fn quiet(
         &self,
         ignored: &[Filter],
         patience: Duration,
         place: Place,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<Vec<(usize, String)>, Failure> {
         let mut filters = self.ignored();
         filters.extend_from_slice(ignored);
         let ignored = Ignored { filters, frames: false, timers: false };
@@ -130,8 +130,8 @@ impl Pages {
         });
         self.within(patience, place, "the page did not settle", &ignored, settling).await?;
         let known = self.known.lock().await;
-        let waits = known.documents.values().flat_map(|document| &document.waits);
-        Ok(waits.map(|wait| wait.url.clone()).filter(|url| !url.is_empty()).collect())
+        let waits = known.documents.values().flat_map(|document| document.waits.iter().enumerate());
+        Ok(waits.filter(|(_, wait)| !wait.url.is_empty()).map(|(at, wait)| (at, wait.url.clone())).collect())
     }
 
     /// Opens a URL, in a window that the test has switched to or else in its first.

@@ -1,7 +1,7 @@
 //! Whether a rule wants a flow, once what its filter hangs on was read.
 
 use super::{Gate, unpin};
-use crate::desk::{Action, Rule, RuleSet};
+use crate::desk::{AbortKind, Action, Rule, RuleSet};
 use crate::filter::Truth;
 use crate::flow::{Fault, Request, Response};
 use crate::proxy::body::Message;
@@ -77,7 +77,8 @@ pub(super) async fn prepare(rules: &RuleSet, message: &mut Message<Request>) -> 
             message.read().await?;
         }
         // "Not modified" has no body to look at either.
-        if rule.action.changes_body() || matches!(truth, Truth::Unknown(need) if need.response_body) {
+        let truncates = matches!(rule.action, Action::Abort(AbortKind::Truncate(_)));
+        if truncates || rule.action.changes_body() || matches!(truth, Truth::Unknown(need) if need.response_body) {
             content::ask_for_whole_body(&mut message.head.headers);
         }
     }

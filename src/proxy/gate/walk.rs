@@ -9,10 +9,15 @@ use crate::flow::{Fault, Request, Response, Target};
 use crate::proxy::body::Message;
 use crate::proxy::content;
 use crate::proxy::delivery::Ticket;
+use bytes::Bytes;
 use http::StatusCode;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
+
+/// A replacement does not wait longer for what it replaces.
+const READ_WITHIN: Duration = Duration::from_secs(2);
 
 /// How a request leaves the gate.
 pub(in crate::proxy) enum Pass {
@@ -127,7 +132,7 @@ impl Gate {
         let rules = self.lock().desk.rules();
         match self.come_back(ticket, request, message).await {
             Next::Rule => {}
-            Next::Answer(answer) => *message = *answer,
+            Next::Answer(answer) => message.become_answer(*answer),
             Next::Abort(kind) => return Ok(Some(kind)),
         }
         let (mut cut, mut answered, mut changed) = (None, false, false);
@@ -151,7 +156,10 @@ impl Gate {
             };
             match next {
                 Next::Rule => {}
-                Next::Answer(answer) => (*message, answered) = (*answer, true),
+                Next::Answer(answer) => {
+                    message.become_answer(*answer);
+                    answered = true;
+                }
                 Next::Abort(kind) => cut = Some(kind),
             }
         }
@@ -171,10 +179,7 @@ impl Gate {
         arrival: Instant,
     ) -> Result<Next, Fault> {
         // For the test to compare. A replacement does not fail over what it replaces.
-        let before = match rule.action.changes_body() {
-            true => message.read().await.ok().and_then(|()| message.head.body().cloned()),
-            false => None,
-        };
+        let before = if rule.action.changes_body() { read_in_time(message).await } else { None };
         match &rule.action {
             Action::Hold | Action::Watch => {}
             Action::Delay(by) => delay(arrival, by.draw(self.seed, rule.id, hit)).await,
@@ -201,6 +206,12 @@ impl Gate {
         }
         Ok(Next::Rule)
     }
+}
+
+/// The body, if it comes soon.
+async fn read_in_time(message: &mut Message<Response>) -> Option<Bytes> {
+    tokio::time::timeout(READ_WITHIN, message.read()).await.ok()?.ok()?;
+    message.head.body().cloned()
 }
 
 /// What the rules of a request are found by.
