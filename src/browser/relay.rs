@@ -199,6 +199,13 @@ impl Link {
         let mut turn = turns.ask(kind, says, false).await;
         let mut response = self.watched(request.clone(), says).await;
         while turns.are_conducted() && is_early(&response) {
+            // What stands there now is what a user would take.
+            if let Some(request) = self.found_again(&request).await {
+                response = self.watched(request, says).await;
+                if !is_early(&response) {
+                    break;
+                }
+            }
             drop(turn);
             turn = turns.ask(kind, says, true).await;
             if turn.is_none() {

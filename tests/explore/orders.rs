@@ -217,3 +217,22 @@ async fn a_test_goes_on_with_what_it_holds(browser: Browser, app: App) -> TestRe
     assert_eq!(browser.text("#out").await?, "ba");
     Ok(())
 }
+
+/// Between finding and clicking an answer may come that renders everything anew.
+#[mitm_test(explore(max = 2, time = "300s"), timeout = "120s")]
+async fn what_was_rendered_anew_is_clicked_all_the_same(browser: Browser, app: App) -> TestResult {
+    app.serve(
+        "<!doctype html><div id=all></div><script>
+        const load = async name => render(await (await fetch('/say?text=' + name)).text());
+        const render = text => {
+            all.innerHTML = '<p id=out>' + text + '</p><button id=a>a</button><button id=b>b</button>';
+            for (const button of all.querySelectorAll('button')) button.onclick = () => load(button.id);
+        };
+        render('');</script>",
+    );
+    browser.goto("https://app.test/").await?;
+    browser.click("#a").await?;
+    browser.click("#b").await?;
+    assert_eq!(browser.text("#out").await?, "b");
+    Ok(())
+}
