@@ -35,6 +35,8 @@ pub(crate) struct Conducted {
     pub(crate) doubts: Vec<String>,
     /// What the pages looked like in the end.
     pub(crate) looks: Option<u64>,
+    /// The user has gone back beyond the first page, where no test can look at anything.
+    pub(crate) left: bool,
 }
 
 impl Conductor {
@@ -121,14 +123,17 @@ impl Conduct {
                 }
             }
         }
-        let looks = match self.court.audience.pages().first() {
-            Some(pages) => tokio::time::timeout(PATIENCE, pages.fingerprint()).await.ok().flatten(),
-            None => None,
+        let (looks, left) = match self.court.audience.pages().first() {
+            Some(pages) => {
+                let looking = async { (pages.fingerprint().await, pages.has_left().await) };
+                tokio::time::timeout(PATIENCE, looking).await.unwrap_or_default()
+            }
+            None => (None, false),
         };
         // What is still parked goes on, and nothing is held any more.
         self.rules.into_iter().for_each(|rule| self.court.remove(rule));
         self.pool.close().await;
-        Conducted { trace: self.player.trace, actions: self.actions, doubts: self.doubts, looks }
+        Conducted { trace: self.player.trace, actions: self.actions, doubts: self.doubts, looks, left }
     }
 
     /// Gives a command its turn, when that has come.

@@ -236,3 +236,22 @@ async fn what_was_rendered_anew_is_clicked_all_the_same(browser: Browser, app: A
     assert_eq!(browser.text("#out").await?, "b");
     Ok(())
 }
+
+/// Who goes back before the next page has come leaves the site: no page can help that.
+#[mitm_test(explore(max = 8, time = "300s"), timeout = "120s")]
+async fn leaving_the_site_is_no_race(browser: Browser, app: App) -> TestResult {
+    app.serve(
+        "<!doctype html><button id=go>go</button><p id=out>one</p><script>
+        go.onclick = async () => {
+            const text = await (await fetch('/say?text=two')).text();
+            history.pushState(null, '', '/two');
+            out.textContent = text;
+        };
+        onpopstate = () => { out.textContent = 'one'; };</script>",
+    );
+    browser.goto("https://app.test/").await?;
+    browser.click("#go").await?;
+    browser.back().await?;
+    assert_eq!(browser.text("#out").await?, "one");
+    Ok(())
+}

@@ -109,6 +109,13 @@ impl Pages {
         self.ignored.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether the window that the test began with shows no page of any site: the user has gone back beyond the first.
+    pub(crate) async fn has_left(&self) -> bool {
+        let asked = json!({ "root": self.window, "maxDepth": 0 });
+        let tree = self.bidi.command("browsingContext.getTree", &asked).await.unwrap_or_default();
+        tree["contexts"][0]["url"].as_str().is_some_and(|url| url.starts_with("about:"))
+    }
+
     /// What the pages look like, as one number: their elements, and what stands in their fields.
     pub(crate) async fn fingerprint(&self) -> Option<u64> {
         page::fingerprint(&self.bidi).await.ok()
