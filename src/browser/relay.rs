@@ -197,24 +197,24 @@ impl Link {
             false => command::kind(request.method().as_str(), request.uri().path()),
         };
         let mut turn = turns.ask(kind, says, false).await;
-        let mut response = self.watched(request.clone(), says).await;
-        while turns.are_conducted() && is_early(&response) {
+        loop {
+            let mut response = self.watched(request.clone(), says).await;
+            if !turns.are_conducted() || !is_early(&response) {
+                return response;
+            }
             // What stands there now is what a user would take.
             if let Some(request) = self.found_again(&request).await {
                 response = self.watched(request, says).await;
-                if !is_early(&response) {
-                    break;
-                }
             }
             drop(turn);
+            if !is_early(&response) {
+                return response;
+            }
             turn = turns.ask(kind, says, true).await;
             if turn.is_none() {
-                break;
+                return response;
             }
-            let request = self.found_again(&request).await.unwrap_or_else(|| request.clone());
-            response = self.watched(request, says).await;
         }
-        response
     }
 
     /// Hands a command on, and sees when it waits in vain.

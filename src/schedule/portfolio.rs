@@ -9,6 +9,8 @@ use std::collections::{BTreeSet, VecDeque};
 pub(crate) enum Mode {
     /// Corners, and every flow late.
     Quick,
+    /// Those, and every two flows late.
+    Pairs,
     /// Those, every order of three, every two flows late, and then random ones until the budget ends.
     Usual,
     /// Every order with one delay, with two, and so on.
@@ -106,6 +108,7 @@ impl Portfolio {
         match self.mode {
             Mode::Full => self.next_delayed(),
             Mode::Quick => self.next_single(),
+            Mode::Pairs => self.next_single().or_else(|| self.next_of_two()),
             Mode::Usual => self
                 .next_single()
                 .or_else(|| self.next_of_three())
@@ -117,11 +120,6 @@ impl Portfolio {
     /// How many flows' events there are.
     fn events(&self) -> usize {
         self.seen.len()
-    }
-
-    /// Whether the next plans are of three events and more.
-    pub(crate) fn is_beyond_pairs(&self) -> bool {
-        self.covering.is_some()
     }
 
     /// What was tried to its end, in words.

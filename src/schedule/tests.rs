@@ -83,7 +83,7 @@ proptest! {
     }
 
     #[test]
-    fn every_plan_keeps_what_is_fixed(app in apps(), mode in prop::sample::select(vec![Mode::Quick, Mode::Usual, Mode::Full])) {
+    fn every_plan_keeps_what_is_fixed(app in apps(), mode in prop::sample::select(vec![Mode::Quick, Mode::Pairs, Mode::Usual, Mode::Full])) {
         let all: BTreeSet<_> = app.run(&Plan::of(Base::FlowsFirst)).fired().cloned().collect();
         app.search(mode, 40, |trace| {
             let fired: BTreeSet<_> = trace.fired().cloned().collect();
