@@ -27,7 +27,7 @@ fn is_endless(headers: &HeaderMap) -> bool {
 
 /// One side of a flow: its head, and its body as far as it has come.
 #[derive(Debug)]
-pub(super) struct Message<H> {
+pub(super) struct Envelope<H> {
     pub(super) head: H,
     pub(super) body: Source,
     /// What hyper knows beyond the head: the case of header names, the upgrade.
@@ -38,7 +38,7 @@ pub(super) struct Message<H> {
     pub(super) limit: usize,
 }
 
-impl<H> Message<H> {
+impl<H> Envelope<H> {
     pub(super) fn new(head: H, body: Source) -> Self {
         Self { head, body, extensions: http::Extensions::new(), handicap: Handicap::default(), limit: LIMIT }
     }
@@ -80,7 +80,7 @@ macro_rules! head {
 head!(Request);
 head!(Response);
 
-impl<H: Head> Message<H> {
+impl<H: Head> Envelope<H> {
     /// Reads the whole body, so that filters and tests can look at it. What goes on is still what came.
     pub(super) async fn read(&mut self) -> Result<(), Fault> {
         if *self.head.content_mut() == Content::Streaming {

@@ -1,6 +1,6 @@
 //! The way of a flow, from the browser to the upstream and back.
 
-use super::body::{Message, Source};
+use super::body::{Envelope, Source};
 use super::connection::{self, Connection};
 use super::delivery::{Delivery, Ticket};
 use super::gate::Pass;
@@ -125,7 +125,7 @@ fn not_a_server(connection: &Connection) -> String {
 }
 
 /// The request as the browser means it, whatever form it had on the wire.
-fn name(request: hyper::Request<Incoming>, target: Target, client: Option<SocketAddr>) -> Message<Request> {
+fn name(request: hyper::Request<Incoming>, target: Target, client: Option<SocketAddr>) -> Envelope<Request> {
     let (parts, body) = request.into_parts();
     let path_and_query = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
     let mut headers = if parts.version == Version::HTTP_2 {
@@ -136,7 +136,7 @@ fn name(request: hyper::Request<Incoming>, target: Target, client: Option<Socket
     hop::join_cookies(&mut headers);
     let (method, version, content) = (parts.method, parts.version, Content::Streaming);
     let head = Request { method, target, path_and_query, version, headers, content, client };
-    let mut request = Message::new(head, Source::stream(body));
+    let mut request = Envelope::new(head, Source::stream(body));
     request.extensions = parts.extensions;
     request
 }
@@ -168,7 +168,7 @@ fn refuse(connection: &Connection, why: &str) -> Answer {
 
 impl Connection {
     /// The flow's answer, whose body ends the flow when it has been handed to the socket.
-    fn deliver(&self, ticket: Ticket, mut response: Message<Response>, is_head: bool) -> Answer {
+    fn deliver(&self, ticket: Ticket, mut response: Envelope<Response>, is_head: bool) -> Answer {
         let has_body = !is_head && !hop::never_has_body(response.head.status);
         if has_body && let Some(fault) = response.mismatch() {
             return self.fail(ticket, fault, is_head);
@@ -177,7 +177,7 @@ impl Connection {
             response.body = Source::default();
         }
         let body = response.take_body();
-        let Message { mut head, extensions, .. } = response;
+        let Envelope { mut head, extensions, .. } = response;
         if self.shared.revalidates.load(Ordering::Relaxed) {
             content::revalidate(&mut head.headers);
         }
@@ -222,18 +222,18 @@ impl Connection {
     }
 
     /// Ends a flow at its request.
-    async fn abort(&self, ticket: Ticket, kind: AbortKind, request: &mut Message<Request>) -> Result<Answer, Cut> {
+    async fn abort(&self, ticket: Ticket, kind: AbortKind, request: &mut Envelope<Request>) -> Result<Answer, Cut> {
         let AbortKind::Truncate(after) = kind else { return self.cut(ticket, kind, request).await };
         // An answer of blanks, which breaks off before the last.
         let size = usize::try_from(after).unwrap_or(usize::MAX).min(request.limit) + 1;
         let body = Source::whole(vec![b' '; size].into());
-        let mut answer = Message::new(Response::made(StatusCode::OK, ""), body);
+        let mut answer = Envelope::new(Response::made(StatusCode::OK, ""), body);
         answer.handicap.cut_after = Some(after);
         Ok(self.deliver(ticket, answer, false))
     }
 
     /// Ends a flow without an answer, or with one that is none.
-    async fn cut(&self, ticket: Ticket, kind: AbortKind, request: &mut Message<Request>) -> Result<Answer, Cut> {
+    async fn cut(&self, ticket: Ticket, kind: AbortKind, request: &mut Envelope<Request>) -> Result<Answer, Cut> {
         if kind == AbortKind::Stall {
             self.shared.journal.write(Event::Stalled { flow: ticket.flow() });
             request.body.while_reading_ahead(self.shared.gate.test_ended()).await;

@@ -2,7 +2,7 @@
 
 use crate::desk::{Local, media_type};
 use crate::flow::{Content, Fault, FaultStage, Response};
-use crate::proxy::body::{Head, Message, Source};
+use crate::proxy::body::{Envelope, Head, Source};
 use crate::proxy::content;
 use futures_util::FutureExt;
 use http::StatusCode;
@@ -14,18 +14,18 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// An answer that comes from a rule or a test.
-pub(super) fn made(response: &Response) -> Box<Message<Response>> {
+pub(super) fn made(response: &Response) -> Box<Envelope<Response>> {
     let mut head = response.clone();
     let bytes = head.content.bytes().cloned().unwrap_or_default();
     head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     // What is said to be coded is read like any other, when somebody wants to look.
     let is_coded = head.headers.contains_key(header::CONTENT_ENCODING);
     head.content = if is_coded { Content::Streaming } else { Content::Read(bytes.clone()) };
-    Box::new(Message::new(head, Source::whole(bytes)))
+    Box::new(Envelope::new(head, Source::whole(bytes)))
 }
 
 /// A change to "not modified" would reach nobody: the browser would show what it has.
-fn has_body_to_change(message: &Message<Response>) -> Result<(), Fault> {
+fn has_body_to_change(message: &Envelope<Response>) -> Result<(), Fault> {
     if message.head.status != StatusCode::NOT_MODIFIED {
         return Ok(());
     }
@@ -34,7 +34,7 @@ fn has_body_to_change(message: &Message<Response>) -> Result<(), Fault> {
     Err(Fault::new(FaultStage::Rule, what))
 }
 
-pub(super) async fn replace(message: &mut Message<Response>, local: &Local, file: &Path) -> Result<(), Fault> {
+pub(super) async fn replace(message: &mut Envelope<Response>, local: &Local, file: &Path) -> Result<(), Fault> {
     has_body_to_change(message)?;
     let path = file.to_owned();
     let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
@@ -56,7 +56,7 @@ pub(super) async fn replace(message: &mut Message<Response>, local: &Local, file
 }
 
 pub(super) async fn rewrite_response(
-    message: &mut Message<Response>,
+    message: &mut Envelope<Response>,
     pattern: &regex::Regex,
     with: &str,
 ) -> Result<(), Fault> {
@@ -67,7 +67,7 @@ pub(super) async fn rewrite_response(
     Ok(())
 }
 
-pub(super) fn rewrite<H: Head>(message: &mut Message<H>, pattern: &regex::Regex, with: &str) -> Result<(), Fault> {
+pub(super) fn rewrite<H: Head>(message: &mut Envelope<H>, pattern: &regex::Regex, with: &str) -> Result<(), Fault> {
     let Some(body) = message.head.content_mut().bytes().cloned() else { return Ok(()) };
     if let Some(changed) = content::rewrite(message.head.headers(), &body, pattern, with) {
         if changed.len() > message.limit {
@@ -83,7 +83,7 @@ pub(super) fn rewrite<H: Head>(message: &mut Message<H>, pattern: &regex::Regex,
 
 /// Changes a message by code. A panic in it is told as the rule's fault, and cuts nobody else off.
 pub(super) async fn edit<H: Head + Clone>(
-    message: &mut Message<H>,
+    message: &mut Envelope<H>,
     change: &(dyn Fn(H) -> Pin<Box<dyn Future<Output = H> + Send>> + Send + Sync),
     of_body: bool,
 ) -> Result<(), Fault> {

@@ -4,13 +4,13 @@ use super::{Gate, unpin};
 use crate::desk::{AbortKind, Action, Rule, RuleSet};
 use crate::filter::Truth;
 use crate::flow::{Fault, Request, Response};
-use crate::proxy::body::Message;
+use crate::proxy::body::Envelope;
 use crate::proxy::content;
 use std::path::PathBuf;
 
 impl Gate {
     /// Whether a rule wants a request.
-    pub(super) async fn wants_request(&self, rule: &Rule, message: &mut Message<Request>) -> Result<bool, Fault> {
+    pub(super) async fn wants_request(&self, rule: &Rule, message: &mut Envelope<Request>) -> Result<bool, Fault> {
         let mut truth = rule.matches(&message.head, None);
         if matches!(truth, Truth::Unknown(need) if need.request_body) {
             message.read().await.map_err(|fault| fault.of(&rule.text, rule.place))?;
@@ -24,7 +24,7 @@ impl Gate {
         &self,
         rule: &Rule,
         request: &Request,
-        message: &mut Message<Response>,
+        message: &mut Envelope<Response>,
     ) -> Result<bool, Fault> {
         let mut truth = rule.matches(request, Some(&message.head));
         if matches!(truth, Truth::Unknown(need) if need.response_body) {
@@ -63,7 +63,7 @@ pub(super) async fn local_file(rule: &Rule, request: &Request, response: &Respon
 
 /// Does to a request what rules at its response will need: a whole body instead of "not modified", and the request's
 /// own body where a filter looks at that.
-pub(super) async fn prepare(rules: &RuleSet, message: &mut Message<Request>) -> Result<(), Fault> {
+pub(super) async fn prepare(rules: &RuleSet, message: &mut Envelope<Request>) -> Result<(), Fault> {
     if unpin::may_pin(rules, &message.head) {
         content::ask_for_whole_body(&mut message.head.headers);
     }

@@ -6,7 +6,7 @@ use super::{End, Gate, Heads, HeldParts, Order, State, Verdict, Waiting};
 use crate::desk::{Action, Claim, Rule};
 use crate::flow::{FlowId, Request, Response, StageName};
 use crate::journal::Event;
-use crate::proxy::body::{Head, Message};
+use crate::proxy::body::{Envelope, Head};
 use crate::proxy::delivery::Ticket;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -26,7 +26,7 @@ impl Gate {
         &self,
         rule: &Arc<Rule>,
         ticket: &Ticket,
-        message: &mut Message<Request>,
+        message: &mut Envelope<Request>,
         orders: &mut Orders,
     ) -> Next {
         match self.verdict(ticket.flow(), message, orders, true).await {
@@ -42,7 +42,7 @@ impl Gate {
     }
 
     /// A flow that `advance` sent on parks again with its response, and goes straight to the test that asked.
-    pub(super) async fn come_back(&self, ticket: &Ticket, request: &Request, message: &mut Message<Response>) -> Next {
+    pub(super) async fn come_back(&self, ticket: &Ticket, request: &Request, message: &mut Envelope<Response>) -> Next {
         let Some((rule, asked, reply)) = self.lock().advancing.remove(&ticket.flow()) else { return Next::Rule };
         let (parts, mut orders) = {
             let mut state = self.lock();
@@ -69,7 +69,7 @@ impl Gate {
     pub(super) async fn wait_at_response(
         &self,
         ticket: &Ticket,
-        message: &mut Message<Response>,
+        message: &mut Envelope<Response>,
         orders: &mut Orders,
     ) -> Next {
         match self.verdict(ticket.flow(), message, orders, false).await {
@@ -90,7 +90,7 @@ impl Gate {
     async fn verdict<H: Head>(
         &self,
         flow: FlowId,
-        message: &mut Message<H>,
+        message: &mut Envelope<H>,
         orders: &mut Orders,
         read_ahead: bool,
     ) -> Verdict {
@@ -194,7 +194,7 @@ impl Gate {
     }
 }
 
-fn edit_request(message: &mut Message<Request>, heads: Heads) {
+fn edit_request(message: &mut Envelope<Request>, heads: Heads) {
     if let Some(request) = heads.request {
         message.head = *request;
         message.settle_edits();

@@ -3,7 +3,7 @@
 use crate::desk::{Action, RuleSet};
 use crate::filter::Truth;
 use crate::flow::{Content, Fault, Request, Response};
-use crate::proxy::body::Message;
+use crate::proxy::body::Envelope;
 use crate::proxy::{content, pins};
 use http::StatusCode;
 
@@ -22,7 +22,7 @@ pub(super) fn may_pin(rules: &RuleSet, request: &Request) -> bool {
 pub(super) async fn unpin(
     rules: &RuleSet,
     request: &Request,
-    message: &mut Message<Response>,
+    message: &mut Envelope<Response>,
     changed: bool,
 ) -> Result<(), Fault> {
     let is_html = message.head.header("content-type").is_some_and(|kind| kind.contains("html"));

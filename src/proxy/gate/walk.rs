@@ -6,7 +6,7 @@ use super::park::Claimed;
 use super::{Applied, Gate, unpin};
 use crate::desk::{AbortKind, Action, Edit, Rule};
 use crate::flow::{Fault, Request, Response, Target};
-use crate::proxy::body::Message;
+use crate::proxy::body::Envelope;
 use crate::proxy::content;
 use crate::proxy::delivery::Ticket;
 use bytes::Bytes;
@@ -24,7 +24,7 @@ pub(in crate::proxy) enum Pass {
     /// On to the upstream.
     On,
     /// Answered here.
-    Answer(Box<Message<Response>>),
+    Answer(Box<Envelope<Response>>),
     /// Cut off.
     Abort(AbortKind),
 }
@@ -33,7 +33,7 @@ pub(in crate::proxy) enum Pass {
 pub(super) enum Next {
     /// The next rule.
     Rule,
-    Answer(Box<Message<Response>>),
+    Answer(Box<Envelope<Response>>),
     Abort(AbortKind),
 }
 
@@ -42,7 +42,7 @@ impl Gate {
     pub(in crate::proxy) async fn request(
         &self,
         ticket: &Ticket,
-        message: &mut Message<Request>,
+        message: &mut Envelope<Request>,
     ) -> Result<Pass, Fault> {
         let arrival = Instant::now();
         let rules = self.lock().desk.rules();
@@ -88,7 +88,7 @@ impl Gate {
         &self,
         rule: &Arc<Rule>,
         ticket: &Ticket,
-        message: &mut Message<Request>,
+        message: &mut Envelope<Request>,
         arrival: Instant,
     ) -> Result<Next, Fault> {
         let hit = match self.claim(rule, ticket, &message.head, None) {
@@ -126,7 +126,7 @@ impl Gate {
         &self,
         ticket: &Ticket,
         request: &Request,
-        message: &mut Message<Response>,
+        message: &mut Envelope<Response>,
     ) -> Result<Option<AbortKind>, Fault> {
         let arrival = Instant::now();
         let rules = self.lock().desk.rules();
@@ -175,7 +175,7 @@ impl Gate {
         hit: u64,
         file: Option<PathBuf>,
         (ticket, request): (&Ticket, &Request),
-        message: &mut Message<Response>,
+        message: &mut Envelope<Response>,
         arrival: Instant,
     ) -> Result<Next, Fault> {
         // For the test to compare. A replacement does not fail over what it replaces.
@@ -209,7 +209,7 @@ impl Gate {
 }
 
 /// The body, if it comes soon.
-async fn read_in_time(message: &mut Message<Response>) -> Option<Bytes> {
+async fn read_in_time(message: &mut Envelope<Response>) -> Option<Bytes> {
     tokio::time::timeout(READ_WITHIN, message.read()).await.ok()?.ok()?;
     message.head.body().cloned()
 }

@@ -6,7 +6,7 @@ mod tls;
 
 pub use hosts::Upstream;
 
-use super::body::{Message, Source};
+use super::body::{Envelope, Source};
 use super::handicap::Handicapped;
 use super::hop;
 use super::http::{MAX_HEADERS, OPEN_WINDOW};
@@ -98,9 +98,9 @@ impl Upstreams {
     /// Sends a request, whose head stays as it is, and gives the answer's head; its body streams.
     pub(super) async fn send(
         &self,
-        request: &mut Message<Request>,
+        request: &mut Envelope<Request>,
         upgrade: Option<&HeaderValue>,
-    ) -> Result<Message<Response>, Fault> {
+    ) -> Result<Envelope<Response>, Fault> {
         if let Some(fault) = request.mismatch() {
             return Err(fault);
         }
@@ -126,14 +126,14 @@ impl Upstreams {
         hop::remove(&mut headers, &[header::ALT_SVC]);
         let (status, version, content) = (parts.status, parts.version, Content::Streaming);
         let head = Response { status, version, headers, content, elapsed: Some(sent.elapsed()) };
-        let mut response = Message::new(head, Source::stream(body));
+        let mut response = Envelope::new(head, Source::stream(body));
         (response.extensions, response.limit) = (parts.extensions, request.limit);
         Ok(response)
     }
 }
 
 /// Whether sending it twice does no harm.
-fn repeatable(request: &Message<Request>) -> bool {
+fn repeatable(request: &Envelope<Request>) -> bool {
     request.head.method.is_safe() && request.body.is_empty()
 }
 
@@ -147,7 +147,7 @@ fn was_kept(error: &legacy::Error) -> bool {
 
 /// What goes on the wire: a copy of the head, and the body itself.
 fn outgoing(
-    message: &mut Message<Request>,
+    message: &mut Envelope<Request>,
     upgrade: Option<&HeaderValue>,
 ) -> Result<http::Request<Handicapped>, Fault> {
     let url = message.head.url();
