@@ -54,10 +54,15 @@ pub use browser::{Browser, BrowserError, BrowserKind, Settled};
 pub use desk::{AbortKind, Delay, Editable, Local, Profile};
 pub use filter::{Filter, FilterError};
 pub use fixture::{Client, Config, Fixture, Mitm, Setup};
-pub use flow::{Exchange, Fault, FaultStage, FlowId, Outcome, Place, Request, Response, Stage, Target};
+pub use flow::{
+    Chunk, Direction, Exchange, Fault, FaultStage, FlowId, Message, Opcode, Outcome, Part, Place, Request, Response,
+    ServerEvent, Stage, Target, Whole,
+};
 pub use proxy::Upstream;
 pub use report::{Failure, TestError, TestResult};
-pub use verbs::{Applied, Delivery, Ends, File, Held, Hold, HostHeader, IntoAnswer, Rule, Verbs, Watch, dir, file};
+pub use verbs::{
+    Applied, Delivery, Ends, File, Held, Hold, HostHeader, IntoAnswer, IntoPart, Rule, Verbs, Watch, dir, file,
+};
 
 /// JSON as it is written, from `serde_json`: `respond!(path == "/cart", json!({"items": []}))`.
 pub use serde_json::json;
@@ -119,15 +124,22 @@ pub use holdup_macros::mitm_test;
 /// OP     := ~ !~ == != contains < <= > >= in
 /// FIELD  := url scheme host port path query("k") method header("k") headers cookie("k") body json("/pointer") form("k")
 ///           operation content_type size status elapsed resource client server occurrence
+///           message direction opcode   event data id   chunk offset
 /// FLAG   := asset websocket navigation answered unanswered
 /// ```
 ///
 /// `~` searches a regex, unanchored and case-sensitive (`(?i)` otherwise). `!=` and `!~` deny every value that a field has.
 /// `<` and its kin, and `in 200..300`, are for `port`, `size`, `status`, `occurrence`, and for `elapsed`, which is a time:
-/// `elapsed > 300ms` is what the upstream took to answer. `occurrence == 2` is the second flow that meets the rest of the filter. `request.` or `response.` before `header`, `headers`,
-/// `body`, `json`, `size` and `content_type` picks a side; without it, either side that has been seen counts. `operation` is
-/// that of GraphQL, `resource` what the browser wants it for (`"document"`, `"script"`, `"xhr"`, ..). A body is compared with its content-encoding undone, and read
-/// only if the filter hangs on it.
+/// `elapsed > 300ms` is what the upstream took to answer. `occurrence == 2` is the second flow that meets the rest of the
+/// filter. `request.` or `response.` before `header`, `headers`, `body`, `json`, `size` and `content_type` picks a side; without
+/// it, either side that has been seen counts. `operation` is that of GraphQL, `resource` what the browser wants it for
+/// (`"document"`, `"script"`, `"xhr"`, ..). A body is compared with its content-encoding undone, and read only if the filter
+/// hangs on it.
+///
+/// Parts of streams have fields of their own, besides all that their flow has: at `message:` the WebSocket message's content
+/// is `message`, its way is `direction` (`"to_server"` or `"to_client"`), and `opcode` is `"text"` or `"binary"`; at `event:`
+/// there are `event` (its type), `data` and `id`; at `chunk:` there are `chunk` (its content) and `offset` (how many bytes of
+/// the body come before it). `body`, `json` and `size` without a side mean the part there.
 ///
 /// A value is a literal, a path (`host == HOST`), or any expression in braces (`url ~ {pattern}`). A method may be written
 /// bare. Mistakes are told when the test is compiled.
@@ -153,6 +165,14 @@ pub use holdup_macros::filter;
 ///
 /// It is in force when the macro returns. Flows that arrived before are not caught, but named if a wait fails.
 ///
+/// Parts of streams are parked alike: `hold!(message: F)` a WebSocket message, `hold!(event: F)` a server-sent event,
+/// `hold!(chunk: F)` a piece of an answer's body. What comes behind a parked part waits, so that the order is kept, unless the
+/// test says otherwise: a message or an event that is released goes at once, past those that are still parked. Pings and
+/// pongs pass. `hold!(message: F)` and `hold!(event: F)` catch what comes next on streams that are open already; `chunk:` looks at
+/// answers whose head comes after it was declared. A body is cut where an `offset` is compared: `offset == 0` parks all of it
+/// and lets the head pass, `offset == 1024` parks what comes after the first 1024 bytes (as they are sent); JSON lines
+/// (`application/x-ndjson`) are cut by line.
+///
 /// ```
 /// # use holdup::prelude::*;
 /// # #[mitm_test] async fn main(client: Client) -> TestResult {
@@ -166,7 +186,8 @@ pub use holdup_macros::filter;
 /// ```
 pub use holdup_macros::hold;
 
-/// Sees matching flows pass and parks none: `watch!(F)`. Gives a [`Watch`], whose `next().await?` is the [`Exchange`].
+/// Sees matching flows pass and parks none: `watch!(F)`. Gives a [`Watch`], whose `next().await?` is the [`Exchange`]; of
+/// `watch!(message: F)` and its kin it is the part. `watch!(websocket)` gives a WebSocket's exchange as soon as it is open.
 ///
 /// ```
 /// # use holdup::prelude::*;
@@ -213,6 +234,9 @@ pub use holdup_macros::throttle;
 /// `close`, `stall`, `truncate(1024)`, `malformed` and `goaway`; see [`AbortKind`] for what each is on HTTP/1 and HTTP/2. Gives a
 /// [`Rule`].
 ///
+/// `abort!(message: F, reset)` cuts the whole WebSocket off, and `event:` and `chunk:` their streams; `discard` lets one message or
+/// event go missing.
+///
 /// ```
 /// # use holdup::prelude::*;
 /// # #[mitm_test] async fn main(client: Client) -> TestResult {
@@ -256,7 +280,8 @@ pub use holdup_macros::replace;
 ///
 /// The left side is a regex, the right side may say `$1`. The content-encoding (gzip, deflate, br, zstd) is undone and not
 /// done again; the charset is kept. A body that is no text in its charset stays as it is. `rewrite!(request: ..)` rewrites
-/// what the browser sends. Bodies of more than 16 MiB ([`limit_bodies`](Mitm::limit_bodies)) fail the
+/// what the browser sends, `rewrite!(message: ..)` WebSocket messages, and `rewrite!(event: ..)` the data of server-sent events.
+/// Bodies of more than 16 MiB ([`limit_bodies`](Mitm::limit_bodies)) fail the
 /// flow, and the test.
 ///
 /// `rewrite!(F, header("x") => "value")` sets a header of the answer (of the request with `request:`), `=> none` removes it.
@@ -291,6 +316,7 @@ pub use holdup_macros::redirect;
 /// Gives a [`Rule`].
 ///
 /// The body is read first (up to 16 MiB), with its content-encoding undone. Code that panics fails the flow, and the test.
+/// `edit!(message: F, |message| ..)` changes a [`Message`], `edit!(event: F, |event| ..)` a [`ServerEvent`].
 ///
 /// ```
 /// # use holdup::prelude::*;

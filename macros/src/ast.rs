@@ -13,6 +13,29 @@ pub(crate) struct Staged {
 pub(crate) enum Stage {
     Request,
     Response,
+    Message,
+    Event,
+    Chunk,
+}
+
+impl Stage {
+    pub(crate) const ALL: [Self; 5] = [Self::Request, Self::Response, Self::Message, Self::Event, Self::Chunk];
+
+    /// As it is written before the colon.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
+            Self::Message => "message",
+            Self::Event => "event",
+            Self::Chunk => "chunk",
+        }
+    }
+
+    /// Whether what passes there is a part of a stream.
+    pub(crate) fn is_part(self) -> bool {
+        self > Self::Response
+    }
 }
 
 pub(crate) enum Filter {

@@ -1,7 +1,7 @@
 //! Mistakes that can be told before the test runs, each with what to write instead.
 
 use crate::ast::{Filter, Op, Stage, Term, Value};
-use crate::fields::{self, Field, Kind, Known, RESOURCES};
+use crate::fields::{self, DIRECTIONS, Field, Kind, Known, OPCODES, RESOURCES};
 use proc_macro2::Span;
 use syn::{Error, LitStr, Result};
 
@@ -54,6 +54,20 @@ fn side(term: &Term, field: &Field, stage: Option<Stage>) -> Result<()> {
             return Err(Error::new(span, too_early("response.")));
         }
     }
+    if let (Some(of), Some(stage)) = (field.of_part, stage)
+        && of != stage
+    {
+        let message = format!("only a {0} has `{1}`: write `{0}:` before the filter", of.word(), field.name);
+        return Err(Error::new(term.field_span, message));
+    }
+    let is_of_whole = matches!(field.name, "body" | "json" | "size");
+    if let (Some((Stage::Response, span)), Some(stage)) = (term.side, stage)
+        && is_of_whole
+        && stage.is_part()
+    {
+        let message = format!("the answer is not whole at `{}:`; `{}` alone means the part", stage.word(), field.name);
+        return Err(Error::new(span, message));
+    }
     if field.of_response && stage == Some(Stage::Request) {
         return Err(Error::new(term.field_span, too_early(field.name)));
     }
@@ -86,6 +100,8 @@ fn value(term: &Term, field: &Field) -> Result<()> {
         }
         (Value::Text(text), _, Op::Matches | Op::MatchesNot) => regex(text, field),
         (Value::Text(text), _, Op::Equals | Op::Differs) if field.name == "resource" => resource(text),
+        (Value::Text(text), _, Op::Equals | Op::Differs) if field.name == "direction" => one_of(text, &DIRECTIONS),
+        (Value::Text(text), _, Op::Equals | Op::Differs) if field.name == "opcode" => one_of(text, &OPCODES),
         (Value::Range(range, span), Kind::Time, _) if range.split("..").any(|end| !end.ends_with('s')) => {
             Err(Error::new(*span, "a time needs its unit: `200ms..2s`"))
         }
@@ -118,6 +134,14 @@ fn is_empty(range: &str) -> bool {
         Some((from, to)) => number(from) > number(to),
         None => range.split_once("..").is_some_and(|(from, to)| number(from) >= number(to)),
     }
+}
+
+/// A value out of a few.
+fn one_of(literal: &LitStr, values: &[&str]) -> Result<()> {
+    if values.contains(&literal.value().as_str()) {
+        return Ok(());
+    }
+    Err(Error::new(literal.span(), format!("this is either {:?} or {:?}", values[0], values[1])))
 }
 
 /// What no browser says is a slip.

@@ -72,6 +72,9 @@ impl Stage {
         match self {
             Self::Request => "Request",
             Self::Response => "Response",
+            Self::Message => "Message",
+            Self::Event => "ServerEvent",
+            Self::Chunk => "Chunk",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The fields of the language, and the nearest one to a name that is none.
 
+use crate::ast::Stage;
+
 /// What can be compared with a field's values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -19,10 +21,16 @@ pub(crate) struct Field {
     pub(crate) sided: bool,
     /// Whether only the response has it.
     pub(crate) of_response: bool,
+    /// The stage whose parts have it, if only those have.
+    pub(crate) of_part: Option<Stage>,
 }
 
 const fn text(name: &'static str, variant: &'static str) -> Field {
-    Field { name, variant, kind: Kind::Text, keyed: false, sided: false, of_response: false }
+    Field { name, variant, kind: Kind::Text, keyed: false, sided: false, of_response: false, of_part: None }
+}
+
+const fn part(name: &'static str, variant: &'static str, stage: Stage) -> Field {
+    Field { of_part: Some(stage), ..text(name, variant) }
 }
 
 /// A question with yes or no.
@@ -63,6 +71,10 @@ pub(crate) fn find_flag(name: &str) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.name == name)
 }
 
+/// What `direction` and `opcode` can be.
+pub(crate) const DIRECTIONS: [&str; 2] = ["to_server", "to_client"];
+pub(crate) const OPCODES: [&str; 2] = ["text", "binary"];
+
 /// What `resource` can be, by `sec-fetch-dest`.
 pub(crate) const RESOURCES: [&str; 19] = [
     "document",
@@ -86,7 +98,7 @@ pub(crate) const RESOURCES: [&str; 19] = [
     "websocket",
 ];
 
-pub(crate) const FIELDS: [Field; 24] = [
+pub(crate) const FIELDS: [Field; 32] = [
     text("url", "Url"),
     text("scheme", "Scheme"),
     text("host", "Host"),
@@ -109,6 +121,14 @@ pub(crate) const FIELDS: [Field; 24] = [
     text("server", "Server"),
     Field { kind: Kind::Time, of_response: true, ..text("elapsed", "Elapsed") },
     Field { kind: Kind::Number, ..text("occurrence", "Occurrence") },
+    part("message", "Message", Stage::Message),
+    part("direction", "Direction", Stage::Message),
+    part("opcode", "Opcode", Stage::Message),
+    part("event", "Event", Stage::Event),
+    part("data", "Data", Stage::Event),
+    part("id", "Id", Stage::Event),
+    part("chunk", "Chunk", Stage::Chunk),
+    Field { kind: Kind::Number, ..part("offset", "Offset", Stage::Chunk) },
     text("marker", "Marker"),
     text("comment", "Comment"),
 ];

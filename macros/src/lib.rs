@@ -2,6 +2,7 @@
 //!
 //! The documentation of each macro stands where it is re-exported, in `holdup`.
 
+mod argument;
 mod ast;
 mod check;
 mod expand;

@@ -15,14 +15,12 @@ impl Parse for Staged {
 fn stage(input: ParseStream<'_>) -> Result<(Stage, proc_macro2::Span)> {
     let name: Ident = input.parse()?;
     input.parse::<Token![:]>()?;
-    let stage = match name.to_string().as_str() {
-        "request" => Stage::Request,
-        "response" => Stage::Response,
-        other => {
-            let message =
-                format!("`{other}` is no stage; there are `request:` (meant when none is written) and `response:`");
-            return Err(Error::new(name.span(), message));
-        }
+    let Some(stage) = Stage::ALL.into_iter().find(|stage| name == stage.word()) else {
+        let message = format!(
+            "`{name}` is no stage; there are `request:` and `response:`, and of streams `message:` (WebSocket), `event:` \
+             (server-sent) and `chunk:`"
+        );
+        return Err(Error::new(name.span(), message));
     };
     Ok((stage, name.span()))
 }

@@ -1,12 +1,12 @@
 //! The verbs: `verb!([stage:] FILTER [, ARGUMENT])`.
 
 use crate::ast::{Filter, Stage, Staged};
-use crate::{check, fields, parse};
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use crate::{argument, check, parse};
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Error, Expr, Ident, Lit, LitInt, LitStr, Result, Token, braced, parenthesized, token};
+use syn::{Error, Expr, Ident, LitStr, Result, Token, parenthesized, token};
 
 pub(crate) fn filter(input: TokenStream) -> TokenStream {
     or_error(
@@ -25,95 +25,33 @@ pub(crate) fn filter(input: TokenStream) -> TokenStream {
     )
 }
 
+/// Stages at which something can be changed.
+const EDITABLE: &[Stage] = &[Stage::Request, Stage::Response, Stage::Message, Stage::Event];
+/// Stages at which a flow is whole.
+const WHOLE: &[Stage] = &[Stage::Request, Stage::Response];
+
 pub(crate) fn hold(input: TokenStream) -> TokenStream {
-    verb(input, "hold", Stage::Request, |_| Ok(quote!()))
+    verb(input, "hold", Stage::Request, &Stage::ALL, argument::none)
 }
 
 pub(crate) fn watch(input: TokenStream) -> TokenStream {
-    verb(input, "watch", Stage::Request, |_| Ok(quote!()))
+    verb(input, "watch", Stage::Request, &Stage::ALL, argument::none)
 }
 
 pub(crate) fn delay(input: TokenStream) -> TokenStream {
-    verb(input, "delay", Stage::Request, |input| {
-        comma(input, "how long: `300ms`, or `200ms..400ms`")?;
-        let from = duration(input)?;
-        if input.peek(Token![..]) {
-            // A range of times has no end that matters: both spellings mean the same.
-            if input.peek(Token![..=]) {
-                input.parse::<Token![..=]>()?;
-            } else {
-                input.parse::<Token![..]>()?;
-            }
-            let to = duration(input)?;
-            return Ok(quote!(#from..#to));
-        }
-        Ok(from)
-    })
+    verb(input, "delay", Stage::Request, &Stage::ALL, argument::delay)
 }
 
 pub(crate) fn throttle(input: TokenStream) -> TokenStream {
-    verb(input, "throttle", Stage::Response, |input| {
-        comma(input, "how slow: `50_000` bytes a second, or `Profile::SLOW_3G`")?;
-        if input.peek(LitInt) {
-            let rate: LitInt = input.parse()?;
-            let number: u64 = match rate.suffix() {
-                "" | "u64" => rate.base10_parse()?,
-                _ => return Err(Error::new(rate.span(), "a rate is a number of bytes a second, without a unit")),
-            };
-            if number == 0 {
-                return Err(Error::new(rate.span(), "nothing would ever pass; `abort!(.., stall)` does that"));
-            }
-            return Ok(quote!(#number));
-        }
-        let profile: Expr = input.parse()?;
-        Ok(quote!(#profile))
-    })
+    verb(input, "throttle", Stage::Response, WHOLE, argument::pace)
 }
 
 pub(crate) fn abort(input: TokenStream) -> TokenStream {
-    verb(input, "abort", Stage::Request, |input| {
-        comma(input, "how: `reset`, `close`, `stall`, `truncate(1024)`, `malformed` or `goaway`")?;
-        if input.peek(token::Brace) {
-            let inner;
-            braced!(inner in input);
-            let kind: Expr = inner.parse()?;
-            return Ok(quote!(#kind));
-        }
-        let kind: Ident = input.parse()?;
-        let variant = match kind.to_string().as_str() {
-            "reset" => quote!(Reset),
-            "close" => quote!(Close),
-            "stall" => quote!(Stall),
-            "malformed" => quote!(Malformed),
-            "goaway" => quote!(Goaway),
-            "truncate" if !input.peek(token::Paren) => {
-                return Err(Error::new(kind.span(), "after how many bytes? `truncate(1024)`"));
-            }
-            "truncate" => {
-                let inner;
-                parenthesized!(inner in input);
-                let after: Expr = inner.parse()?;
-                quote!(Truncate(#after))
-            }
-            other => {
-                const KINDS: [&str; 6] = ["reset", "close", "stall", "truncate", "malformed", "goaway"];
-                let advice = match fields::nearest(other, KINDS.into_iter()) {
-                    Some(nearest) => format!("did you mean `{nearest}`?"),
-                    None => "there are `reset`, `close`, `stall`, `truncate(n)`, `malformed`, `goaway`".to_owned(),
-                };
-                return Err(Error::new(kind.span(), format!("`{other}` is no way to abort; {advice}")));
-            }
-        };
-        Ok(quote!(::holdup::AbortKind::#variant))
-    })
+    verb(input, "abort", Stage::Request, &Stage::ALL, argument::cut)
 }
 
 pub(crate) fn respond(input: TokenStream) -> TokenStream {
-    verb(input, "respond", Stage::Request, |input| {
-        comma(input, "the answer: `503`, or `(200, \"body\")`")?;
-        let answer: Expr = input.parse()?;
-        Ok(status_typed(&answer))
-    })
+    verb(input, "respond", Stage::Request, WHOLE, argument::answer)
 }
 
 pub(crate) fn replace(input: TokenStream) -> TokenStream {
@@ -143,12 +81,15 @@ fn parse_rewrite(input: ParseStream<'_>) -> Result<TokenStream> {
     comma(input, WHAT)?;
     // What is rewritten is what the browser gets, unless the request is named; a URL is the request's.
     let part = part(input)?;
-    let usual = if matches!(part, Part::Url(_)) { Stage::Request } else { Stage::Response };
-    if let (Part::Url(pattern), Some((Stage::Response, span))) = (&part, stage) {
-        let _ = pattern;
+    let (usual, stages) = match part {
+        Part::Url(_) => (Stage::Request, &WHOLE[..1]),
+        Part::Header(_) => (Stage::Response, WHOLE),
+        Part::Text(_) => (Stage::Response, EDITABLE),
+    };
+    if let (Part::Url(_), Some((Stage::Response, span))) = (&part, stage) {
         return Err(Error::new(span, "only a request has a URL: write no stage, or `request:`"));
     }
-    let stage = stage.map_or(usual, |(stage, _)| stage);
+    let stage = acts_at("rewrite", stage, usual, stages)?;
     check::filter(&filter, Some(stage))?;
     if !input.peek(Token![=>]) {
         return Err(parse::expected(input, "after the pattern comes what it becomes: `\"the\" => \"teh\"`"));
@@ -216,6 +157,7 @@ pub(crate) fn redirect(input: TokenStream) -> TokenStream {
         if let Some((Stage::Response, span)) = stage {
             return Err(Error::new(span, "a response is there already: redirect! acts on the request"));
         }
+        acts_at("redirect", stage, Stage::Request, &WHOLE[..1])?;
         check::filter(&filter, Some(Stage::Request))?;
         comma(input, "where to: `\"https://staging.test\"`")?;
         let to: Expr = input.parse()?;
@@ -237,7 +179,7 @@ pub(crate) fn redirect(input: TokenStream) -> TokenStream {
 pub(crate) fn edit(input: TokenStream) -> TokenStream {
     let parse = |input: ParseStream<'_>| {
         let Staged { stage, filter } = input.parse()?;
-        let stage = stage.map_or(Stage::Request, |(stage, _)| stage);
+        let stage = acts_at("edit", stage, Stage::Request, EDITABLE)?;
         check::filter(&filter, Some(stage))?;
         comma(input, "the change: `|request| request.set_method(..)`")?;
         let change: Expr = input.parse()?;
@@ -280,25 +222,37 @@ fn verb(
     input: TokenStream,
     name: &str,
     usual: Stage,
-    argument: impl Fn(ParseStream<'_>) -> Result<TokenStream>,
+    stages: &[Stage],
+    argument: impl Fn(ParseStream<'_>, Stage) -> Result<TokenStream>,
 ) -> TokenStream {
     let parse = |input: ParseStream<'_>| {
         let Staged { stage, filter } = input.parse()?;
-        let stage = stage.map_or(usual, |(stage, _)| stage);
+        let stage = acts_at(name, stage, usual, stages)?;
         check::filter(&filter, Some(stage))?;
-        let argument = argument(input)?;
+        let argument = argument(input, stage)?;
         end(input)?;
-        let (method, shown) = (Ident::new(name, proc_macro2::Span::call_site()), format!("{name}!"));
+        let (method, shown) = (Ident::new(name, Span::call_site()), format!("{name}!"));
         Ok(quote!(::holdup::__private::Verbs::ambient(#shown).#method::<#stage>(#filter, #argument)))
     };
     or_error(parse.parse2(input))
+}
+
+/// The stage at which a verb acts, if it can act there.
+fn acts_at(verb: &str, said: Option<(Stage, Span)>, usual: Stage, stages: &[Stage]) -> Result<Stage> {
+    let Some((stage, span)) = said else { return Ok(usual) };
+    if stages.contains(&stage) {
+        return Ok(stage);
+    }
+    let there_are: Vec<_> = stages.iter().map(|stage| format!("`{}:`", stage.word())).collect();
+    let message = format!("{verb}! does not act at `{}:`; it acts at {}", stage.word(), there_are.join(", "));
+    Err(Error::new(span, message))
 }
 
 fn or_error(result: Result<TokenStream>) -> TokenStream {
     result.unwrap_or_else(|error| error.to_compile_error())
 }
 
-fn comma(input: ParseStream<'_>, wants: &str) -> Result<()> {
+pub(crate) fn comma(input: ParseStream<'_>, wants: impl std::fmt::Display) -> Result<()> {
     if input.peek(Token![,]) {
         input.parse::<Token![,]>()?;
         if !input.is_empty() {
@@ -315,44 +269,4 @@ fn end(input: ParseStream<'_>) -> Result<()> {
         input.parse::<Token![,]>()?;
     }
     if input.is_empty() { Ok(()) } else { Err(input.error("expected `&&`, `||`, or the end")) }
-}
-
-/// `300ms`, `2s`, or any expression that is a `Duration`.
-fn duration(input: ParseStream<'_>) -> Result<TokenStream> {
-    if input.peek(LitInt) {
-        let literal: LitInt = input.parse()?;
-        let number: u64 = literal.base10_parse()?;
-        let span = literal.span();
-        return match literal.suffix() {
-            "ms" => Ok(quote_spanned!(span=> ::core::time::Duration::from_millis(#number))),
-            "s" => Ok(quote_spanned!(span=> ::core::time::Duration::from_secs(#number))),
-            _ => Err(Error::new(span, "a time needs its unit: `300ms` or `2s`")),
-        };
-    }
-    let expr: Expr = if input.peek(token::Brace) {
-        let inner;
-        braced!(inner in input);
-        inner.parse()?
-    } else {
-        input.parse()?
-    };
-    Ok(quote!(#expr))
-}
-
-/// Says of a status literal that it is a `u16`, so that inference need not guess.
-fn status_typed(answer: &Expr) -> TokenStream {
-    match answer {
-        Expr::Lit(literal) => match &literal.lit {
-            Lit::Int(number) if number.suffix().is_empty() => {
-                let typed = LitInt::new(&format!("{}u16", number.base10_digits()), number.span());
-                quote!(#typed)
-            }
-            _ => quote!(#answer),
-        },
-        Expr::Tuple(tuple) if tuple.elems.len() == 2 => {
-            let (status, body) = (status_typed(&tuple.elems[0]), &tuple.elems[1]);
-            quote_spanned!(tuple.span()=> (#status, #body))
-        }
-        _ => quote!(#answer),
-    }
 }

@@ -26,7 +26,7 @@ pub(super) async fn tied(journal: &Journal, command: &str, method_path: (&str, &
         written.as_mut().enable();
         live.follow(journal);
         let held: Vec<_> = live.parked().filter(|flow| may_wait_for(method_path, flow)).collect();
-        let under_way = live.flows().any(|flow| flow.parked.is_none() && !flow.is_endless());
+        let under_way = live.flows().any(|flow| flow.parked().is_none() && !flow.is_endless());
         if held.is_empty() || under_way {
             written.await;
             continue;
@@ -48,7 +48,7 @@ fn may_wait_for((method, path): (&str, &str), flow: &LiveFlow) -> bool {
 fn explain(command: &str, (method, path): (&str, &str), held: &[&LiveFlow], patience: Duration) -> String {
     let mut text = format!("`{command}` {MARK}, and nothing else has happened for {patience:?}");
     for flow in held {
-        if let Some((rule, place)) = &flow.parked {
+        if let Some((rule, place)) = flow.parked() {
             text += &format!("\n  {} {}, held by {rule} of {place}", flow.id, flow.request.url());
         }
         if let Some(place) = flow.taken {

@@ -1,6 +1,6 @@
 //! Changes by code.
 
-use crate::flow::{Request, Response, Stage};
+use crate::flow::{Message, Request, Response, ServerEvent, Stage};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,6 +13,8 @@ pub(crate) type Change<H> = Arc<dyn Fn(H) -> Pin<Box<dyn Future<Output = H> + Se
 pub(crate) enum Edit {
     Request(Change<Request>),
     Response(Change<Response>),
+    Message(Change<Message>),
+    Event(Change<ServerEvent>),
 }
 
 /// A stage whose flows can be changed.
@@ -26,17 +28,21 @@ pub trait Editable: Stage + Sized + Send + 'static {
 #[derive(Clone, Debug)]
 pub struct AnyEdit(pub(crate) Edit);
 
-impl Editable for Request {
-    fn edit(change: impl Fn(Self) -> Pin<Box<dyn Future<Output = Self> + Send>> + Send + Sync + 'static) -> AnyEdit {
-        AnyEdit(Edit::Request(Arc::new(change)))
-    }
+macro_rules! editable {
+    ($what:ty, $name:ident) => {
+        impl Editable for $what {
+            fn edit(
+                change: impl Fn(Self) -> Pin<Box<dyn Future<Output = Self> + Send>> + Send + Sync + 'static,
+            ) -> AnyEdit {
+                AnyEdit(Edit::$name(Arc::new(change)))
+            }
+        }
+    };
 }
-
-impl Editable for Response {
-    fn edit(change: impl Fn(Self) -> Pin<Box<dyn Future<Output = Self> + Send>> + Send + Sync + 'static) -> AnyEdit {
-        AnyEdit(Edit::Response(Arc::new(change)))
-    }
-}
+editable!(Request, Request);
+editable!(Response, Response);
+editable!(Message, Message);
+editable!(ServerEvent, Event);
 
 /// Code has no text.
 impl fmt::Debug for Edit {
@@ -44,6 +50,8 @@ impl fmt::Debug for Edit {
         f.write_str(match self {
             Self::Request(_) => "Edit::Request(..)",
             Self::Response(_) => "Edit::Response(..)",
+            Self::Message(_) => "Edit::Message(..)",
+            Self::Event(_) => "Edit::Event(..)",
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Delay, Edit, Local, Profile};
 use crate::filter::{Filter, Truth, View};
-use crate::flow::{Place, Request, Response, RuleId, StageName};
+use crate::flow::{Part, Place, Request, Response, RuleId, StageName};
 use regex::Regex;
 use std::fmt;
 use std::sync::Arc;
@@ -77,9 +77,28 @@ pub enum AbortKind {
     Truncate(u64),
     /// HTTP/1: what comes back is no HTTP. HTTP/2: RST_STREAM with PROTOCOL_ERROR.
     Malformed,
+    /// Of a WebSocket message or a server-sent event: it never arrives; the others do.
+    Discard,
     /// HTTP/2: GOAWAY, as when a server restarts, and the stream is refused: browsers ask again on another connection, which is
     /// another flow. Other streams of the connection come to their end. HTTP/1: as [`Close`](Self::Close).
     Goaway,
+}
+
+impl AbortKind {
+    /// Why it makes no sense at a stage, if so.
+    pub(crate) fn fits(self, stage: StageName) -> Result<(), String> {
+        match self {
+            Self::Discard if matches!(stage, StageName::Message | StageName::Event) => Ok(()),
+            Self::Discard => {
+                Err(format!("cannot discard at the stage {stage}: only messages and events can be missing"))
+            }
+            Self::Reset | Self::Close | Self::Stall => Ok(()),
+            _ if stage.is_part() => {
+                Err(format!("knows `reset`, `close`, `stall` and `discard` at the stage {stage}, not `{self}`"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl fmt::Display for AbortKind {
@@ -90,6 +109,7 @@ impl fmt::Display for AbortKind {
             Self::Stall => "stall",
             Self::Truncate(after) => return write!(f, "truncate({after})"),
             Self::Malformed => "malformed",
+            Self::Discard => "discard",
             Self::Goaway => "goaway",
         })
     }
@@ -133,16 +153,25 @@ impl Rule {
         self.filter.matches(&self.view(request, response))
     }
 
+    /// What it says of a part of a stream.
+    pub(crate) fn matches_part(&self, request: &Request, response: &Response, part: &Part) -> Truth {
+        self.filter.matches(&View { part: Some(part), ..self.view(request, Some(response)) })
+    }
+
     /// What its filter sees.
     pub(crate) fn view<'a>(&self, request: &'a Request, response: Option<&'a Response>) -> View<'a> {
         View::of(request, response, self.stage)
     }
 
     /// The same of the flow that is the n-th to meet the rest of the filter.
-    pub(crate) fn matches_as(&self, n: u64, request: &Request, response: Option<&Response>) -> Truth {
-        let mut view = self.view(request, response);
-        view.occurrence = Some(n);
-        self.filter.matches(&view)
+    pub(crate) fn matches_as(
+        &self,
+        n: u64,
+        request: &Request,
+        response: Option<&Response>,
+        part: Option<&Part>,
+    ) -> Truth {
+        self.filter.matches(&View { occurrence: Some(n), part, ..self.view(request, response) })
     }
 }
 

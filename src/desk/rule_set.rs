@@ -4,14 +4,11 @@ use super::Rule;
 use crate::filter::Required;
 use crate::flow::{Request, StageName};
 use regex::{RegexSet, RegexSetBuilder};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 #[derive(Debug, Default)]
-pub(crate) struct RuleSet {
-    at_request: Index,
-    at_response: Index,
-}
+pub(crate) struct RuleSet(BTreeMap<StageName, Index>);
 
 /// The rules of one stage, in the order of declaration; the rest of it are positions in that.
 #[derive(Debug, Default)]
@@ -38,27 +35,28 @@ const SET_SIZE: usize = 256 * 1024 * 1024;
 
 impl RuleSet {
     pub(super) fn new<'a>(rules: impl Iterator<Item = &'a Arc<Rule>>) -> Self {
-        let (response, request) = rules.cloned().partition(|rule| rule.stage == StageName::Response);
-        Self { at_request: Index::new(request), at_response: Index::new(response) }
+        let mut by_stage: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        rules.for_each(|rule| by_stage.entry(rule.stage).or_default().push(Arc::clone(rule)));
+        Self(by_stage.into_iter().map(|(stage, rules)| (stage, Index::new(rules))).collect())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.at_request.rules.is_empty() && self.at_response.rules.is_empty()
+        self.0.is_empty()
     }
 
     /// Those that change the bodies of answers.
     pub(crate) fn changing(&self) -> impl Iterator<Item = &Arc<Rule>> {
-        self.at_response.rules.iter().filter(|rule| rule.action.changes_body())
+        let of_answers = self.0.get(&StageName::Response).into_iter().flat_map(|index| &index.rules);
+        of_answers.filter(|rule| rule.action.changes_body())
     }
 
-    /// The rules of the request that this one can match, in the order of declaration.
-    pub(crate) fn for_request<'a>(&'a self, request: &Request) -> impl Iterator<Item = &'a Arc<Rule>> + use<'a> {
-        self.at_request.find(request)
-    }
-
-    /// The rules of the response that the answer to this request can match, in the order of declaration.
-    pub(crate) fn for_response<'a>(&'a self, request: &Request) -> impl Iterator<Item = &'a Arc<Rule>> + use<'a> {
-        self.at_response.find(request)
+    /// The rules of a stage that can match what this request has brought there, in the order of declaration.
+    pub(crate) fn at<'a>(
+        &'a self,
+        stage: StageName,
+        request: &Request,
+    ) -> impl Iterator<Item = &'a Arc<Rule>> + use<'a> {
+        self.0.get(&stage).map(|index| index.find(request)).into_iter().flatten()
     }
 }
 

@@ -16,7 +16,7 @@ fn hold_of(desk: &mut Desk) -> RuleId {
 }
 
 fn park(desk: &mut Desk, rule: RuleId, flow: u64) -> Claim {
-    desk.claim(rule, FlowId(flow), StageName::Request, Duration::ZERO)
+    desk.claim(rule, FlowId::new(flow), StageName::Request, Duration::ZERO)
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn an_earlier_arrival_never_satisfies_a_later_wait() {
     let mut desk = Desk::default();
     let hold = hold_of(&mut desk);
     assert_eq!(park(&mut desk, hold, 1), Claim::Park);
-    assert_eq!(desk.take(hold).expect("parked").flow, FlowId(1));
+    assert_eq!(desk.take(hold).expect("parked").flow, FlowId::new(1));
     assert_eq!(desk.take(hold), None);
     assert_eq!(desk.hits(hold), 1);
 }
@@ -35,9 +35,9 @@ fn a_flow_whose_client_has_gone_is_not_handed_out() {
     let hold = hold_of(&mut desk);
     park(&mut desk, hold, 1);
     park(&mut desk, hold, 2);
-    assert!(desk.leave(FlowId(1)));
-    assert!(!desk.leave(FlowId(1)));
-    assert_eq!(desk.take(hold).expect("parked").flow, FlowId(2));
+    assert!(desk.leave(FlowId::new(1)));
+    assert!(!desk.leave(FlowId::new(1)));
+    assert_eq!(desk.take(hold).expect("parked").flow, FlowId::new(2));
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn rules_come_in_the_order_of_declaration_whatever_the_index() {
     }
     let seen = |desk: &mut Desk, url: &str| {
         let request = Request::get(url).expect("a URL");
-        desk.rules().for_request(&request).map(|rule| rule.id.0).collect::<Vec<_>>()
+        desk.rules().at(StageName::Request, &request).map(|rule| rule.id.0).collect::<Vec<_>>()
     };
     assert_eq!(seen(&mut desk, "https://a.test/x1"), [1, 2, 4, 6, 25, 26]);
     assert_eq!(seen(&mut desk, "https://b.test/x"), [0, 1, 3, 4, 25]);
@@ -115,26 +115,26 @@ proptest! {
                     parked.extend((claim == Claim::Park).then_some(flow));
                 }
                 Call::Take(rule) if rule < rules => if let Some(p) = desk.take(RuleId(rule)) {
-                    prop_assert!(parked.contains(&p.flow.0));
-                    prop_assert!(taken.insert(p.flow.0), "handed out twice");
+                    prop_assert!(parked.contains(&p.flow.number()));
+                    prop_assert!(taken.insert(p.flow.number()), "handed out twice");
                 },
                 Call::Leave(flow) => {
-                    prop_assert_eq!(desk.leave(FlowId(flow)), parked.remove(&flow));
+                    prop_assert_eq!(desk.leave(FlowId::new(flow)), parked.remove(&flow));
                     taken.remove(&flow);
                 }
                 Call::Close(rule) if rule < rules => for flow in desk.close(RuleId(rule)) {
                     prop_assert!(desk.leave(flow));
-                    parked.remove(&flow.0);
-                    taken.remove(&flow.0);
+                    parked.remove(&flow.number());
+                    taken.remove(&flow.number());
                 },
                 Call::Stop => for flow in desk.stop() {
                     prop_assert!(desk.leave(flow));
-                    parked.remove(&flow.0);
-                    taken.remove(&flow.0);
+                    parked.remove(&flow.number());
+                    taken.remove(&flow.number());
                 },
                 _ => {}
             }
-            prop_assert_eq!(desk.parked().map(|(p, _)| p.flow.0).collect::<Vec<_>>(), parked.iter().copied().collect::<Vec<_>>());
+            prop_assert_eq!(desk.parked().map(|(p, _)| p.flow.number()).collect::<Vec<_>>(), parked.iter().copied().collect::<Vec<_>>());
         }
     }
 }

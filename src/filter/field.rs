@@ -1,6 +1,6 @@
 //! What a filter can ask of a flow.
 
-use super::{Need, View, reading};
+use super::{Need, View, parts, reading};
 use crate::flow::{StageName, is_secret};
 use http::HeaderMap;
 use std::borrow::Cow;
@@ -65,6 +65,22 @@ pub enum Field {
     Elapsed,
     /// The how-manieth flow it is to meet the rest of the filter, from 1 on.
     Occurrence,
+    /// The content of a WebSocket message.
+    Message,
+    /// Which way a WebSocket message goes: `to_server` or `to_client`.
+    Direction,
+    /// What a WebSocket message is made of: `text` or `binary`.
+    Opcode,
+    /// The type of a server-sent event.
+    Event,
+    /// The data of a server-sent event.
+    Data,
+    /// The id of a server-sent event.
+    Id,
+    /// The content of a chunk.
+    Chunk,
+    /// How many bytes of the body come before a chunk.
+    Offset,
     /// What somebody marked it with.
     Marker,
     /// What somebody wrote about it.
@@ -78,7 +94,8 @@ pub(super) struct Found<'a> {
     pub(super) missing: Option<Need>,
 }
 
-pub(super) const NOTHING: Need = Need { request_body: false, response_body: false, response: false, occurrence: false };
+pub(super) const NOTHING: Need =
+    Need { request_body: false, response_body: false, response: false, part: false, occurrence: false };
 
 impl Field {
     /// The earliest stage at which there is a value.
@@ -92,13 +109,17 @@ impl Field {
             | Self::Json(Side::Response, _)
             | Self::Body(Side::Response)
             | Self::ContentType(Side::Response) => StageName::Response,
-            _ => StageName::Request,
+            part => part.of_part().unwrap_or(StageName::Request),
         }
+    }
+
+    pub(super) fn is_of_whole_answer(&self) -> bool {
+        matches!(self, Self::Body(Side::Response) | Self::Json(Side::Response, _) | Self::Size(Side::Response))
     }
 
     /// Whether its values are numbers, to compare by size.
     pub(super) fn is_number(&self) -> bool {
-        matches!(self, Self::Port | Self::Status | Self::Size(_) | Self::Elapsed | Self::Occurrence)
+        matches!(self, Self::Port | Self::Status | Self::Size(_) | Self::Elapsed | Self::Occurrence | Self::Offset)
     }
 
     /// Whether its values must not be shown.
@@ -135,6 +156,9 @@ impl Field {
             Self::Resource => known(resource(request).into_iter().map(Cow::Borrowed).collect()),
             Self::Elapsed => elapsed(view),
             Self::Occurrence => occurrence(view),
+            Self::Message | Self::Direction | Self::Opcode => parts::find(self, view),
+            Self::Event | Self::Data | Self::Id => parts::find(self, view),
+            Self::Chunk | Self::Offset => parts::find(self, view),
             Self::Marker => one(view.marks.marker),
             Self::Comment => one(view.marks.comment),
         }
@@ -151,7 +175,7 @@ fn one<'a>(value: impl Into<Cow<'a, str>>) -> Found<'a> {
 
 /// The need for a response, where the rule can wait for one.
 pub(super) fn no_response(view: &View<'_>) -> Option<Need> {
-    (view.response.is_none() && view.horizon == StageName::Response).then_some(Need { response: true, ..NOTHING })
+    (view.response.is_none() && view.horizon >= StageName::Response).then_some(Need { response: true, ..NOTHING })
 }
 
 fn from_response<'a>(view: &View<'a>, read: impl Fn(&'a crate::flow::Response) -> String) -> Found<'a> {

@@ -69,7 +69,11 @@ impl Flag {
             Self::Asset => return of_response(view, is_asset),
             Self::Answered => return of_response(view, |_| true),
             Self::Unanswered => view.response.is_none(),
-            Self::Websocket => request("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket")),
+            // The proxy keeps `upgrade` for itself; recorded flows have it.
+            Self::Websocket => {
+                request("sec-websocket-key").is_some()
+                    || request("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"))
+            }
             Self::Navigation => request("sec-fetch-mode") == Some("navigate"),
             Self::Failed => marks.failed,
             Self::Replayed => marks.replayed_request || marks.replayed_response,
@@ -90,7 +94,7 @@ fn is_asset(response: &Response) -> bool {
 fn of_response(view: &View<'_>, says: impl Fn(&Response) -> bool) -> Truth {
     match view.response {
         Some(response) if says(response) => Truth::Yes,
-        None if view.horizon == StageName::Response => Truth::Unknown(Need { response: true, ..NOTHING }),
+        None if view.horizon >= StageName::Response => Truth::Unknown(Need { response: true, ..NOTHING }),
         _ => Truth::No,
     }
 }

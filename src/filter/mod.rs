@@ -8,6 +8,7 @@ mod field;
 mod flag;
 mod mitmproxy;
 mod number;
+mod parts;
 mod print;
 mod reading;
 mod term;
@@ -20,7 +21,7 @@ pub(crate) use reading::operation_of;
 pub use term::Op;
 pub(crate) use term::Term;
 
-use crate::flow::{Request, Response, StageName};
+use crate::flow::{Part, Request, Response, StageName};
 
 /// A predicate over flows. Written with [`filter!`](crate::filter) or inside a verb.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +46,8 @@ pub struct View<'a> {
     pub request: &'a Request,
     /// The answer, once it is there.
     pub response: Option<&'a Response>,
+    /// The part of its stream, where the rule looks at those.
+    pub part: Option<&'a Part>,
     /// The last stage that the asking rule can see: before it, what the answer says is unknown, not absent.
     pub horizon: StageName,
     /// The how-manieth flow this is to meet the rest of the filter, once that was counted.
@@ -72,7 +75,7 @@ impl<'a> View<'a> {
     /// A flow that is under way.
     #[must_use]
     pub fn of(request: &'a Request, response: Option<&'a Response>, horizon: StageName) -> Self {
-        Self { request, response, horizon, occurrence: None, marks: Marks::default() }
+        Self { request, response, part: None, horizon, occurrence: None, marks: Marks::default() }
     }
 }
 
@@ -96,6 +99,8 @@ pub struct Need {
     pub response_body: bool,
     /// The response, which is not there yet.
     pub response: bool,
+    /// A part of the stream.
+    pub part: bool,
     /// Which occurrence it is: to be asked last, since it counts flows that match otherwise.
     pub occurrence: bool,
 }
@@ -111,6 +116,7 @@ impl Need {
             request_body: self.request_body || other.request_body,
             response_body: self.response_body || other.response_body,
             response: self.response || other.response,
+            part: self.part || other.part,
             occurrence: self.occurrence || other.occurrence,
         }
     }
@@ -151,6 +157,26 @@ impl Filter {
             Self::Not(inner) => inner.matches(view).not(),
             Self::Term(term) => term.matches(view),
             Self::Flag(flag) => flag.of(view),
+        }
+    }
+
+    /// Whether it asks for the whole body of the answer.
+    pub(crate) fn wants_whole_answer(&self) -> bool {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().any(Self::wants_whole_answer),
+            Self::Not(inner) => inner.wants_whole_answer(),
+            Self::Term(term) => term.field.is_of_whole_answer(),
+            Self::Flag(_) => false,
+        }
+    }
+
+    /// Where a body is to be cut, for a rule at the stage `chunk`: the numbers that `offset` is compared with.
+    pub(crate) fn cuts(&self, into: &mut Vec<u64>) {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().for_each(|each| each.cuts(into)),
+            Self::Not(inner) => inner.cuts(into),
+            Self::Term(term) => into.extend(term.cuts()),
+            Self::Flag(_) => {}
         }
     }
 

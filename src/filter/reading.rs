@@ -1,20 +1,23 @@
 //! Fields that are read out of bodies: what is there, and what would have to be read.
 
 use super::field::{Found, NOTHING, known, no_response};
-use super::{Side, View};
+use super::{Side, View, parts};
 use crate::flow::{Request, StageName};
 use bytes::Bytes;
 use serde_json::Value;
 use std::borrow::Cow;
 
 pub(super) fn bodies<'a>(side: Side, view: &View<'a>) -> Found<'a> {
+    if side == Side::Either && view.horizon.is_part() {
+        return parts::content(view);
+    }
     let (mut values, mut need) = (Vec::new(), NOTHING);
     if side != Side::Response {
         match view.request.body() {
             Some(bytes) => values.push(String::from_utf8_lossy(bytes)),
             // Where the answer can be seen, an unqualified body means the answer's, and the request's if it happens to be
             // known: waiting for the end of every upload would stop those that are streams.
-            None if side == Side::Either && view.horizon == StageName::Response => {}
+            None if side == Side::Either && view.horizon >= StageName::Response => {}
             None => need.request_body = true,
         }
     }
@@ -31,6 +34,9 @@ pub(super) fn bodies<'a>(side: Side, view: &View<'a>) -> Found<'a> {
 
 /// By `content-length`; where that is not said, of the body when it has been read.
 pub(super) fn sizes<'a>(side: Side, view: &View<'a>) -> Found<'a> {
+    if side == Side::Either && view.horizon.is_part() {
+        return parts::size(view);
+    }
     let (mut values, mut need) = (Vec::new(), NOTHING);
     // At the response, an unqualified size is that of the answer.
     let of_answer = side == Side::Response || (side == Side::Either && no_response(view).is_some());

@@ -173,6 +173,23 @@ impl Term {
         }
     }
 
+    /// The offsets between which its truth changes.
+    pub(super) fn cuts(&self) -> Vec<u64> {
+        if self.field != Field::Offset {
+            return vec![];
+        }
+        let ends = self.range.iter().flat_map(|range| [*range.start(), range.end().saturating_add(1)]);
+        let around = self.number.iter().flat_map(|number| [*number, number.saturating_add(1)]);
+        let at = match self.op {
+            Op::Less | Op::AtLeast => self.number.into_iter().collect(),
+            Op::AtMost | Op::Greater => around.skip(1).collect(),
+            Op::In => ends.collect(),
+            // What is at an offset is all that comes from there on.
+            _ => around.take(1).collect::<Vec<_>>(),
+        };
+        at.into_iter().filter_map(|at| u64::try_from(at).ok()).collect()
+    }
+
     /// What to do when a regex misses a text that it contains to the letter: some of its characters mean something.
     pub(super) fn literal_hint(&self, view: &View<'_>) -> &'static str {
         let there = || self.field.find(view).values.iter().any(|value| value.contains(&self.wanted));

@@ -1,6 +1,6 @@
 //! The record of a flow, as the journal tells it.
 
-use super::{Fault, FlowId, Request, Response};
+use super::{Fault, FlowId, Part, Request, Response};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +51,8 @@ pub struct Exchange {
     pub response: Option<Arc<Response>>,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// The part that is meant, if this is about one part of a stream.
+    pub part: Option<Arc<Part>>,
 }
 
 impl fmt::Display for Exchange {
@@ -58,6 +60,9 @@ impl fmt::Display for Exchange {
         write!(f, "{} {} {}", self.id, self.request.method(), self.request.url())?;
         if let Some(response) = &self.response {
             write!(f, " -> {}", response.status().as_u16())?;
+        }
+        if let Some(part) = &self.part {
+            write!(f, ", {part}")?;
         }
         match &self.outcome {
             None => f.write_str(" (under way)"),

@@ -1,6 +1,6 @@
 //! The points of a flow at which a rule may act.
 
-use super::{Request, Response};
+use super::{Chunk, Message, Request, Response, ServerEvent};
 use std::fmt;
 
 /// The name of a stage, as written before the colon of a verb: `hold!(response: ..)`.
@@ -10,6 +10,19 @@ pub enum StageName {
     Request,
     /// The upstream has answered, the browser has not been told.
     Response,
+    /// A WebSocket message is on its way, either way.
+    Message,
+    /// The upstream has sent an event of an event stream.
+    Event,
+    /// The upstream has sent a piece of its answer's body.
+    Chunk,
+}
+
+impl StageName {
+    /// Whether what passes here is a part of a stream.
+    pub(crate) fn is_part(self) -> bool {
+        self > Self::Response
+    }
 }
 
 impl fmt::Display for StageName {
@@ -17,26 +30,40 @@ impl fmt::Display for StageName {
         f.write_str(match self {
             Self::Request => "request",
             Self::Response => "response",
+            Self::Message => "message",
+            Self::Event => "event",
+            Self::Chunk => "chunk",
         })
     }
 }
 
-/// What a [`Hold`](crate::Hold) parks: [`Request`] or [`Response`]. Sealed: the stages are the proxy's.
+/// What a [`Hold`](crate::Hold) parks: a [`Request`], a [`Response`], a [`Message`], a [`ServerEvent`] or a [`Chunk`]. Sealed:
+/// the stages are the proxy's.
 pub trait Stage: sealed::Sealed + Send + Sync + 'static {
     /// The stage's name.
     const NAME: StageName;
 }
 
-impl Stage for Request {
-    const NAME: StageName = StageName::Request;
-}
+/// The stages at which a flow is whole: [`Request`] and [`Response`].
+pub trait Whole: Stage {}
 
-impl Stage for Response {
-    const NAME: StageName = StageName::Response;
+impl Whole for Request {}
+impl Whole for Response {}
+
+macro_rules! stage {
+    ($what:ty, $name:ident) => {
+        impl sealed::Sealed for $what {}
+        impl Stage for $what {
+            const NAME: StageName = StageName::$name;
+        }
+    };
 }
+stage!(Request, Request);
+stage!(Response, Response);
+stage!(Message, Message);
+stage!(ServerEvent, Event);
+stage!(Chunk, Chunk);
 
 mod sealed {
     pub trait Sealed {}
-    impl Sealed for super::Request {}
-    impl Sealed for super::Response {}
 }

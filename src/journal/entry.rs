@@ -1,6 +1,6 @@
 //! What can happen.
 
-use crate::flow::{Fault, FlowId, Outcome, Place, Request, Response, StageName};
+use crate::flow::{Fault, FlowId, Outcome, Part, Place, Request, Response, StageName};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub(crate) enum Event {
     Sent { flow: FlowId },
     /// The answer's head is there.
     Answered { flow: FlowId, response: Arc<Response> },
+    /// A part of a flow's stream has come.
+    Part { flow: FlowId, part: Arc<Part> },
     /// The flow has ended.
     Ended { flow: FlowId, outcome: Outcome },
     /// Trouble on a connection that belongs to no flow.
@@ -56,6 +58,7 @@ impl fmt::Display for Event {
             Self::Stalled { flow } => write!(f, "{flow} is never answered"),
             Self::Sent { flow } => write!(f, "{flow} sent to the upstream"),
             Self::Answered { flow, response } => write!(f, "{flow} answered {}", response.status().as_u16()),
+            Self::Part { flow, part } => write!(f, "{flow} {part}"),
             Self::Ended { flow, outcome } => write!(f, "{flow} {outcome}"),
             Self::Trouble { fault } => write!(f, "{fault}"),
             Self::Command { id, says } => write!(f, "browser: {says} (command {id})"),

@@ -32,8 +32,8 @@ pub(crate) struct LiveFlow {
     pub(crate) request: Arc<Request>,
     /// What the page asked for: another URL than the flow's own after a redirect.
     pub(crate) asked: String,
-    /// The rule that parks it, and its line.
-    pub(crate) parked: Option<(Arc<str>, Place)>,
+    /// The rules that park it, or parts of its body, and their lines.
+    parks: BTreeMap<FlowId, (Arc<str>, Place)>,
     /// The line of the test that has it in its hands.
     pub(crate) taken: Option<Place>,
     /// The last rule that it met.
@@ -42,6 +42,11 @@ pub(crate) struct LiveFlow {
 }
 
 impl LiveFlow {
+    /// The rule that parks it, and its line.
+    pub(crate) fn parked(&self) -> Option<&(Arc<str>, Place)> {
+        self.parks.values().next()
+    }
+
     /// What a browser says it wants it for: `document`, `script`, `image`, or `empty` for a call of a script.
     pub(crate) fn destination(&self) -> &str {
         self.request.header("sec-fetch-dest").unwrap_or_default()
@@ -71,7 +76,7 @@ impl Live {
 
     /// The flows that the test holds.
     pub(crate) fn parked(&self) -> impl Iterator<Item = &LiveFlow> {
-        self.flows().filter(|flow| flow.parked.is_some())
+        self.flows().filter(|flow| flow.parked().is_some())
     }
 
     /// Whether the last flow of this URL has ended without a page to show: an empty answer, a download, an abort.
@@ -107,22 +112,31 @@ impl Live {
         match event {
             Event::Began { flow, request } => self.begin(*flow, request),
             Event::Parked { flow, rule, place, .. } => {
-                let rule = Some((Arc::clone(rule), *place));
-                self.change(*flow, |live| (live.parked, live.ruled) = (rule.clone(), rule));
+                let rule = (Arc::clone(rule), *place);
+                self.change(*flow, |live| {
+                    live.parks.insert(*flow, rule.clone());
+                    live.ruled = Some(rule);
+                });
             }
             Event::Ruled { flow, rule, place } => {
                 self.change(*flow, |live| live.ruled = Some((Arc::clone(rule), *place)));
                 return false;
             }
             // The rule keeps it, like one that parks.
-            Event::Stalled { flow } => self.change(*flow, |live| live.parked.clone_from(&live.ruled)),
+            Event::Stalled { flow } => self.change(*flow, |live| {
+                live.ruled.clone().and_then(|rule| live.parks.insert(*flow, rule));
+            }),
             Event::Taken { flow, place } => self.change(*flow, |live| live.taken = Some(*place)),
             Event::Chained { .. } => {}
-            Event::Decided { flow, .. } => self.change(*flow, |live| (live.parked, live.taken) = (None, None)),
+            Event::Decided { flow, .. } => self.change(*flow, |live| {
+                live.parks.remove(flow);
+                live.taken = None;
+            }),
             Event::Answered { flow, response } => {
                 self.change(*flow, |live| live.response = Some(Arc::clone(response)));
             }
             Event::Ended { flow, outcome } => self.end(*flow, outcome),
+            Event::Part { .. } => {}
             Event::Sent { .. } | Event::Trouble { .. } => return false,
             Event::Command { .. } | Event::Commanded { .. } => return false,
         }
@@ -148,16 +162,18 @@ impl Live {
             self.askers.insert(url, asker.to_owned());
         }
         let request = Arc::clone(request);
-        self.flows.insert(id, LiveFlow { id, request, asked, parked: None, taken: None, ruled: None, response: None });
+        let parks = BTreeMap::new();
+        self.flows.insert(id, LiveFlow { id, request, asked, parks, taken: None, ruled: None, response: None });
     }
 
     fn change(&mut self, id: FlowId, change: impl FnOnce(&mut LiveFlow)) {
-        if let Some(flow) = self.flows.get_mut(&id) {
+        if let Some(flow) = self.flows.get_mut(&id.whole()) {
             change(flow);
         }
     }
 
     fn end(&mut self, id: FlowId, outcome: &Outcome) {
+        self.change(id, |live| drop(live.parks.remove(&id)));
         let Some(flow) = self.flows.remove(&id) else { return };
         let response = flow.response.as_deref().filter(|_| *outcome == Outcome::Delivered);
         match response {

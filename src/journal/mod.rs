@@ -45,7 +45,7 @@ impl Journal {
     }
 
     pub(crate) fn next_flow(&self) -> FlowId {
-        FlowId(self.flows.fetch_add(1, Ordering::Relaxed))
+        FlowId::new(self.flows.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Appends an entry. The order of calls is the order of the log.

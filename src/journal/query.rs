@@ -3,16 +3,22 @@
 use super::{Entry, Event, Journal};
 use crate::flow::{Exchange, Fault, FlowId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl Journal {
     /// Every flow so far, in the order of arrival.
     pub(crate) fn exchanges(&self) -> Vec<Exchange> {
-        self.gather(|_| true).into_values().collect()
+        self.gather(|_| true).into_values().filter(|exchange| exchange.part.is_none()).collect()
     }
 
-    /// One flow, if it is still in the log.
+    /// Every part of a stream so far, with what it is a part of.
+    pub(crate) fn parts(&self) -> Vec<Exchange> {
+        self.gather(|_| true).into_values().filter(|exchange| exchange.part.is_some()).collect()
+    }
+
+    /// One flow, or one part of it, if it is still in the log.
     pub(crate) fn exchange(&self, id: FlowId) -> Option<Exchange> {
-        self.gather(|flow| flow == id).remove(&id)
+        self.gather(|flow| flow.whole() == id.whole()).remove(&id)
     }
 
     fn gather(&self, wanted: impl Fn(FlowId) -> bool) -> BTreeMap<FlowId, Exchange> {
@@ -21,12 +27,19 @@ impl Journal {
             match event {
                 Event::Began { flow, .. } if !wanted(*flow) => {}
                 Event::Began { flow: id, request } => {
-                    let request = std::sync::Arc::clone(request);
-                    all.insert(*id, Exchange { id: *id, began: *at, request, response: None, outcome: None });
+                    let request = Arc::clone(request);
+                    let exchange = Exchange { id: *id, began: *at, request, response: None, outcome: None, part: None };
+                    all.insert(*id, exchange);
+                }
+                Event::Part { flow, part } => {
+                    if let Some(whole) = all.get(&flow.whole()).cloned() {
+                        let part = Some(Arc::clone(part));
+                        all.insert(*flow, Exchange { id: *flow, began: *at, part, outcome: None, ..whole });
+                    }
                 }
                 Event::Answered { flow, response } => {
                     if let Some(exchange) = all.get_mut(flow) {
-                        exchange.response = Some(std::sync::Arc::clone(response));
+                        exchange.response = Some(Arc::clone(response));
                     }
                 }
                 Event::Ended { flow, outcome } => {

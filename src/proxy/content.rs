@@ -168,6 +168,13 @@ pub(super) fn ask_for_whole_body(headers: &mut HeaderMap) {
     }
 }
 
+/// Makes the server send the body as it is: a stream is looked at piece by piece.
+pub(super) fn ask_uncoded(headers: &mut HeaderMap) {
+    if headers.contains_key(header::ACCEPT_ENCODING) {
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

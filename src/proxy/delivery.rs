@@ -1,13 +1,14 @@
 //! The end of a flow: delivered, cut off, or given up by its client. Whoever drops a ticket says that the client is gone.
 
 use super::gate::Gate;
-use super::handicap::{Broken, Handicapped};
+use super::handicap::Broken;
+use super::stream::{Outgoing, Sent};
 use crate::flow::{Fault, FaultStage, FlowId, Outcome};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 /// The right to end a flow, once. It travels with the flow: from the service to the body to the last flush. hyper drops
@@ -17,11 +18,18 @@ pub(super) struct Ticket {
     flow: FlowId,
     gate: Arc<Gate>,
     ended: bool,
+    /// Why it is lost when it is dropped unused, if not since the client has gone.
+    lost: Option<Arc<OnceLock<Fault>>>,
 }
 
 impl Ticket {
     pub(super) fn new(flow: FlowId, gate: Arc<Gate>) -> Self {
-        Self { flow, gate, ended: false }
+        Self { flow, gate, ended: false, lost: None }
+    }
+
+    /// The right to end a part of a stream.
+    pub(super) fn of_part(flow: FlowId, gate: Arc<Gate>, lost: Arc<OnceLock<Fault>>) -> Self {
+        Self { flow, gate, ended: false, lost: Some(lost) }
     }
 
     pub(super) fn flow(&self) -> FlowId {
@@ -44,7 +52,8 @@ impl Drop for Ticket {
         let outcome = if std::thread::panicking() {
             Outcome::Failed(Fault::new(FaultStage::Internal, "the proxy panicked; this is a bug of Holdup"))
         } else {
-            Outcome::ClientGone
+            let fault = self.lost.as_ref().and_then(|lost| lost.get());
+            fault.map_or(Outcome::ClientGone, |fault| Outcome::Failed(fault.clone()))
         };
         self.end_now(outcome);
     }
@@ -137,9 +146,8 @@ impl Drop for Way {
 }
 
 /// The body that goes to the browser, with the flow's ticket.
-#[derive(Debug)]
 pub(super) struct Delivery {
-    source: Handicapped,
+    source: Outgoing,
     way: Arc<Way>,
     /// How many flushes there had been when the last chunk was handed on.
     handed_on: u64,
@@ -148,7 +156,7 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(source: Handicapped, ticket: Option<Ticket>, flushes: Arc<Flushes>) -> Self {
+    pub(super) fn new(source: Outgoing, ticket: Option<Ticket>, flushes: Arc<Flushes>) -> Self {
         let handed_on = flushes.done.load(Ordering::Relaxed);
         let way = Way { ticket, flushes, end: Mutex::new(End::Streaming), cut: AtomicBool::new(false) };
         Self { source, way: Arc::new(way), handed_on, breaking: None }
@@ -166,13 +174,13 @@ impl Delivery {
 }
 
 impl Body for Delivery {
-    type Data = Chunk;
+    type Data = Piece;
     type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, Broken>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, Broken>>> {
         let frame = match self.breaking.take() {
             Some(broken) => Some(Err(broken)),
-            None => ready!(Pin::new(&mut self.source).poll_frame(cx)),
+            None => ready!(self.source.poll(cx)),
         };
         if matches!(frame, Some(Err(_))) && !self.is_written() {
             self.breaking = frame.and_then(Result::err);
@@ -180,7 +188,7 @@ impl Body for Delivery {
             return Poll::Pending;
         }
         match &frame {
-            Some(Ok(frame)) if frame.is_data() => self.handed_on = self.way.flushes.done.load(Ordering::Relaxed),
+            Some(Ok((frame, _))) if frame.is_data() => self.handed_on = self.way.flushes.done.load(Ordering::Relaxed),
             Some(Err(Broken::Cut(_))) => self.ends(End::Cut),
             Some(Err(Broken::Wire(error))) => {
                 let what = "the upstream broke off in the middle of the body";
@@ -189,8 +197,9 @@ impl Body for Delivery {
             // Trailers are last.
             Some(Ok(_)) | None => self.ends(End::Finished),
         }
-        let chunk = |bytes| Chunk { bytes, way: Arc::clone(&self.way) };
-        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(chunk))))
+        let way = Arc::clone(&self.way);
+        let piece = |(frame, ticket): Sent| frame.map_data(|bytes| Piece { bytes, way, ticket });
+        Poll::Ready(frame.map(|frame| frame.map(piece)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -216,12 +225,14 @@ impl Drop for Delivery {
 
 /// A piece of a body. It is dropped when it is written, or when nobody wants it.
 #[derive(Debug)]
-pub(super) struct Chunk {
+pub(super) struct Piece {
     bytes: Bytes,
     way: Arc<Way>,
+    /// Of the part that it brings.
+    ticket: Option<Ticket>,
 }
 
-impl Buf for Chunk {
+impl Buf for Piece {
     fn remaining(&self) -> usize {
         self.bytes.remaining()
     }
@@ -235,10 +246,12 @@ impl Buf for Chunk {
     }
 }
 
-impl Drop for Chunk {
+impl Drop for Piece {
     fn drop(&mut self) {
         if self.bytes.has_remaining() {
             self.way.cut.store(true, Ordering::Relaxed);
+        } else if let Some(ticket) = self.ticket.take() {
+            self.way.flushes.push(ticket);
         }
         self.way.flushes.wake();
     }

@@ -3,9 +3,10 @@
 use super::body::{Envelope, Source};
 use super::connection::{self, Connection};
 use super::delivery::{Delivery, Ticket};
-use super::gate::Pass;
+use super::gate::{Pass, Stream};
 use super::handicap::{Handicap, Handicapped};
-use super::{content, hop, tunnel};
+use super::stream::{Kind, Outgoing, Parted};
+use super::{content, hop, tunnel, websocket};
 use crate::desk::AbortKind;
 use crate::flow::{Content, Fault, FaultStage, Outcome, Request, Response, Target};
 use crate::journal::Event;
@@ -79,10 +80,21 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
         && let Some((to, client)) = client_upgrade
     {
         let upstream = hyper::upgrade::on(carrier(&mut response.extensions));
-        shared.tasks.spawn(tunnel::upgraded(Arc::clone(shared), client, upstream));
+        if to.as_bytes().eq_ignore_ascii_case(b"websocket") {
+            let (stream, reset) = (stream(&ticket, &request, &response), Arc::clone(&connection.reset));
+            shared.tasks.spawn(websocket::relay(Arc::clone(shared), stream, client, upstream, reset));
+        } else {
+            shared.tasks.spawn(tunnel::upgraded(Arc::clone(shared), client, upstream));
+        }
         hop::keep_upgrade(&mut response.head.headers, to);
     }
-    Ok(connection.deliver(ticket, response, is_head))
+    let parts = Kind::of(&shared.gate, &request.head, &response.head);
+    let parts = parts.map(|kind| (kind, stream(&ticket, &request, &response)));
+    Ok(connection.deliver(ticket, response, is_head, parts))
+}
+
+fn stream(ticket: &Ticket, request: &Envelope<Request>, response: &Envelope<Response>) -> Stream {
+    Stream { flow: ticket.flow(), request: request.head.record(), response: response.head.record() }
 }
 
 /// What a full Chromium asks each site for by itself; no flag turns it off.
@@ -168,7 +180,13 @@ fn refuse(connection: &Connection, why: &str) -> Answer {
 
 impl Connection {
     /// The flow's answer, whose body ends the flow when it has been handed to the socket.
-    fn deliver(&self, ticket: Ticket, mut response: Envelope<Response>, is_head: bool) -> Answer {
+    fn deliver(
+        &self,
+        ticket: Ticket,
+        mut response: Envelope<Response>,
+        is_head: bool,
+        parts: Option<(Kind, Stream)>,
+    ) -> Answer {
         let has_body = !is_head && !hop::never_has_body(response.head.status);
         if has_body && let Some(fault) = response.mismatch() {
             return self.fail(ticket, fault, is_head);
@@ -176,7 +194,17 @@ impl Connection {
         if !has_body {
             response.body = Source::default();
         }
-        let body = response.take_body();
+        let body = match parts.filter(|_| has_body) {
+            None => Outgoing::Whole(response.take_body()),
+            Some((kind, stream)) => {
+                if kind == Kind::Events {
+                    hop::remove(&mut response.head.headers, &[header::CONTENT_LENGTH]);
+                }
+                let is_http1 = stream.request.version != Version::HTTP_2;
+                let reset = is_http1.then(|| Arc::clone(&self.reset));
+                Parted::new(kind, response.take_body(), &self.shared.gate, stream, reset).into_body()
+            }
+        };
         let Envelope { mut head, extensions, .. } = response;
         if self.shared.revalidates.load(Ordering::Relaxed) {
             content::revalidate(&mut head.headers);
@@ -211,7 +239,7 @@ impl Connection {
 
     fn own_answer(&self, status: StatusCode, text: &str, kind: Option<&'static str>) -> Answer {
         let whole = Source::whole(Bytes::copy_from_slice(text.as_bytes()));
-        let body = Handicapped::new(whole, Handicap::default());
+        let body = Outgoing::Whole(Handicapped::new(whole, Handicap::default()));
         let mut answer = hyper::Response::new(Delivery::new(body, None, Arc::clone(&self.flushes)));
         *answer.status_mut() = status;
         if let Some(kind) = kind {
@@ -229,7 +257,7 @@ impl Connection {
         let body = Source::whole(vec![b' '; size].into());
         let mut answer = Envelope::new(Response::made(StatusCode::OK, ""), body);
         answer.handicap.cut_after = Some(after);
-        Ok(self.deliver(ticket, answer, false))
+        Ok(self.deliver(ticket, answer, false, None))
     }
 
     /// Ends a flow without an answer, or with one that is none.
@@ -256,7 +284,7 @@ impl Connection {
             AbortKind::Reset | AbortKind::Truncate(_) => h2::Reason::INTERNAL_ERROR,
             AbortKind::Malformed => h2::Reason::PROTOCOL_ERROR,
             AbortKind::Goaway => h2::Reason::REFUSED_STREAM,
-            AbortKind::Close | AbortKind::Stall => h2::Reason::CANCEL,
+            AbortKind::Close | AbortKind::Stall | AbortKind::Discard => h2::Reason::CANCEL,
         })))
     }
 }

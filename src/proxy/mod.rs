@@ -15,13 +15,15 @@ mod listener;
 mod pins;
 mod sniff;
 mod socket;
+mod stream;
 mod streams;
 mod tls;
 mod tunnel;
 mod upstream;
+mod websocket;
 
 pub(crate) use credential::Credential;
-pub(crate) use gate::{Applied, End, Gate, Heads, HeldParts, Verdict};
+pub(crate) use gate::{Applied, End, Gate, Heads, HeldParts, Seen, Verdict};
 pub(crate) use listener::{Listen, Proxy};
 pub use upstream::Upstream;
 pub(crate) use upstream::Upstreams;

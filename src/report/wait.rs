@@ -55,13 +55,15 @@ pub(crate) fn still_waited_for(scene: &Scene<'_>, flow: FlowId, waited: Duration
 /// What passed, what came nearest, what came too early, and what is parked.
 fn near(mut failure: Failure, scene: &Scene<'_>, rule: &Rule) -> Failure {
     let (earlier, since): (Vec<_>, Vec<_>) =
-        scene.journal.exchanges().into_iter().partition(|exchange| exchange.began < rule.since);
+        candidates(scene, rule).into_iter().partition(|exchange| exchange.began < rule.since);
     let too_early: Vec<_> = earlier.iter().filter(|exchange| matched(rule, exchange)).collect();
     let (gone, since): (Vec<_>, Vec<_>) = since.into_iter().partition(|exchange| matched(rule, exchange));
     failure = match nearest(rule, &since) {
-        Some((exchange, why)) => failure
-            .section(format!("{} since then; the nearest miss:", flows(since.len())), vec![exchange.to_string(), why]),
-        None => failure.section("no other flow passed since then", vec![]),
+        Some((exchange, why)) => failure.section(
+            format!("{} since then; the nearest miss:", passed(rule, since.len())),
+            vec![exchange.to_string(), why],
+        ),
+        None => failure.section(format!("no other {} passed since then", noun(rule)), vec![]),
     };
     if !gone.is_empty() {
         let lines = gone.iter().map(|exchange| {
@@ -90,23 +92,29 @@ fn near(mut failure: Failure, scene: &Scene<'_>, rule: &Rule) -> Failure {
     parked_now(failure, scene)
 }
 
+/// What a rule could have caught.
+fn candidates(scene: &Scene<'_>, rule: &Rule) -> Vec<Exchange> {
+    if rule.stage.is_part() { scene.journal.parts() } else { scene.journal.exchanges() }
+}
+
+fn view<'a>(rule: &Rule, exchange: &'a Exchange) -> View<'a> {
+    let part = exchange.part.as_deref();
+    View { part, ..View::of(&exchange.request, exchange.response.as_deref(), rule.stage) }
+}
+
 fn matched(rule: &Rule, exchange: &Exchange) -> bool {
-    rule.matches(&exchange.request, exchange.response.as_deref()) == crate::filter::Truth::Yes
+    rule.filter.matches(&view(rule, exchange)) == crate::filter::Truth::Yes
 }
 
 fn nearest<'a>(rule: &Rule, exchanges: &'a [Exchange]) -> Option<(&'a Exchange, String)> {
-    let explained = exchanges.iter().map(|exchange| {
-        let response = exchange.response.as_deref();
-        let view = View::of(&exchange.request, response, rule.stage);
-        (exchange, rule.filter.explain(&view))
-    });
+    let explained = exchanges.iter().map(|exchange| (exchange, rule.filter.explain(&view(rule, exchange))));
     let nearest = explained.max_by(|(_, a), (_, b)| a.nearness().cmp(&b.nearness()))?;
     Some((nearest.0, nearest.1.to_string()))
 }
 
 /// A rule that met no flow, and the flow that came nearest, in one line.
 pub(super) fn near_miss(scene: &Scene<'_>, rule: &Rule) -> String {
-    let exchanges: Vec<_> = scene.journal.exchanges().into_iter().filter(|e| e.began >= rule.since).collect();
+    let exchanges: Vec<_> = candidates(scene, rule).into_iter().filter(|e| e.began >= rule.since).collect();
     let nearest = nearest(rule, &exchanges);
     let miss = nearest.map(|(exchange, why)| format!("; nearest: {exchange}: {why}")).unwrap_or_default();
     format!("{rule} of {}{miss}", rule.place)
@@ -138,6 +146,11 @@ pub(super) fn some(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> 
     lines.take(ENOUGH).chain(note).collect()
 }
 
-fn flows(count: usize) -> String {
-    if count == 1 { "1 other flow passed".to_owned() } else { format!("{count} other flows passed") }
+fn passed(rule: &Rule, count: usize) -> String {
+    let noun = noun(rule);
+    if count == 1 { format!("1 other {noun} passed") } else { format!("{count} other {noun}s passed") }
+}
+
+fn noun(rule: &Rule) -> String {
+    if rule.stage.is_part() { rule.stage.to_string() } else { "flow".to_owned() }
 }

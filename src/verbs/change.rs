@@ -3,7 +3,7 @@
 use super::{Rule, Verbs};
 use crate::desk::{Action, AnyEdit, Editable};
 use crate::filter::Filter;
-use crate::flow::{Request, Stage, Target, is_secret};
+use crate::flow::{Request, Target, Whole, is_secret};
 use crate::report::misuse;
 use http::{HeaderName, HeaderValue, Uri, header};
 use std::pin::Pin;
@@ -155,7 +155,7 @@ fn redirected(to: &str, asked: &str) -> Option<String> {
 
 /// Something with headers.
 #[doc(hidden)]
-pub trait Headed: Stage {
+pub trait Headed: Whole {
     #[doc(hidden)]
     fn headers(&mut self) -> &mut http::HeaderMap;
 }

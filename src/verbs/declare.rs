@@ -1,9 +1,9 @@
 //! The verbs without the macros: each is what the macro of its name expands to.
 
 use super::{Court, Hold, IntoAnswer, Rule, Watch};
-use crate::desk::{self, AbortKind, Action, Delay, Local, Profile, RuleSpec};
+use crate::desk::{self, AbortKind, Action, Delay, Editable, Local, Profile, RuleSpec};
 use crate::filter::Filter;
-use crate::flow::{Place, Stage, StageName};
+use crate::flow::{Place, Stage, StageName, Whole};
 use crate::report::misuse;
 use std::sync::Arc;
 
@@ -22,6 +22,10 @@ tokio::task_local! {
 impl Verbs {
     pub(crate) fn new(court: Court) -> Self {
         Self(court)
+    }
+
+    pub(super) fn court(&self) -> &Court {
+        &self.0
     }
 
     /// Those of the running test.
@@ -52,7 +56,7 @@ impl Verbs {
 
     /// Remembers each flow that matches. See [`watch!`](crate::watch).
     #[track_caller]
-    pub fn watch<S: Stage>(&self, filter: Filter) -> Watch {
+    pub fn watch<S: Stage>(&self, filter: Filter) -> Watch<S> {
         Watch::new(Arc::clone(&self.0.gate), self.declare(S::NAME, filter, Action::Watch))
     }
 
@@ -65,19 +69,25 @@ impl Verbs {
 
     /// Lets bodies pass slowly: so many bytes a second, or a [`Profile`]. See [`throttle!`](crate::throttle).
     #[track_caller]
-    pub fn throttle<S: Stage>(&self, filter: Filter, profile: impl Into<Profile>) -> Rule {
+    pub fn throttle<S: Whole>(&self, filter: Filter, profile: impl Into<Profile>) -> Rule {
         self.rule(S::NAME, filter, Action::Throttle(profile.into()))
     }
 
     /// Cuts off. See [`abort!`](crate::abort).
+    ///
+    /// # Panics
+    /// When this way of cutting off does not fit the stage: a part of a stream can be discarded, and all others cannot.
     #[track_caller]
     pub fn abort<S: Stage>(&self, filter: Filter, kind: AbortKind) -> Rule {
+        if let Err(why) = kind.fits(S::NAME) {
+            misuse(&format!("abort! {why}"));
+        }
         self.rule(S::NAME, filter, Action::Abort(kind))
     }
 
     /// Answers in the upstream's place. See [`respond!`](crate::respond).
     #[track_caller]
-    pub fn respond<S: Stage>(&self, filter: Filter, answer: impl IntoAnswer) -> Rule {
+    pub fn respond<S: Whole>(&self, filter: Filter, answer: impl IntoAnswer) -> Rule {
         self.rule(S::NAME, filter, Action::Respond(Arc::new(answer.into_answer())))
     }
 
@@ -100,7 +110,7 @@ impl Verbs {
     /// # Panics
     /// When the pattern is no regex. The macro checks a literal when the test is compiled.
     #[track_caller]
-    pub fn rewrite<S: Stage>(&self, filter: Filter, pattern: &str, with: impl Into<String>) -> Rule {
+    pub fn rewrite<S: Editable>(&self, filter: Filter, pattern: &str, with: impl Into<String>) -> Rule {
         let pattern = match regex::Regex::new(pattern) {
             Ok(pattern) => pattern,
             Err(error) => misuse(&format!("rewrite! needs a regex: {error}")),
@@ -115,13 +125,28 @@ impl Verbs {
 
     #[track_caller]
     fn declare(&self, stage: StageName, filter: Filter, action: Action) -> Arc<desk::Rule> {
-        if filter.stage() > stage {
-            misuse(&format!(
-                "`{filter}` asks for the response, which the request does not have: write `response: {filter}`"
-            ));
+        if let Err(why) = can_be_asked(&filter, stage) {
+            misuse(&why);
         }
         let since = self.0.journal.now();
         self.0.register(RuleSpec { stage, filter, action, place: Place::here(), since, name: None })
+    }
+}
+
+/// Why a filter cannot be asked at a stage, if so.
+fn can_be_asked(filter: &Filter, stage: StageName) -> Result<(), String> {
+    let wants = filter.stage();
+    match wants {
+        StageName::Response if stage == StageName::Request => Err(format!(
+            "`{filter}` asks for the response, which the request does not have: write `response: {filter}`"
+        )),
+        part if part.is_part() && part != stage => {
+            Err(format!("`{filter}` asks for a part of the stage {part}: write `{part}: {filter}`"))
+        }
+        _ if stage.is_part() && filter.wants_whole_answer() => Err(format!(
+            "`{filter}` asks for the whole answer, which is not there at the stage {stage}: `body` alone means the part"
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Court, Delivery, Ends, IntoAnswer, scene};
 use crate::desk::AbortKind;
-use crate::flow::{Content, FlowId, Outcome, Place, Request, Response, Stage};
+use crate::flow::{Content, FlowId, Outcome, Place, Request, Response, Stage, Whole};
 use crate::proxy::{End, Heads, HeldParts, Verdict};
 use crate::report::{Failure, still_waited_for, unfinished};
 use bytes::Bytes;
@@ -14,9 +14,9 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 #[must_use = "a held flow that is dropped is released"]
 pub struct Held<S: Stage> {
-    court: Court,
-    parts: HeldParts,
-    edited: bool,
+    pub(super) court: Court,
+    pub(super) parts: HeldParts,
+    pub(super) edited: bool,
     decided: bool,
     patience: Duration,
     stage: PhantomData<S>,
@@ -57,14 +57,7 @@ impl<S: Stage> Held<S> {
         self.decide("to be released after another", Place::here(), move |heads| Verdict::ReleaseAfter(end, heads))
     }
 
-    /// Answers in the upstream's place: a status, `(status, body)`, or any [`http::Response`].
-    #[track_caller]
-    pub fn respond(self, answer: impl IntoAnswer) -> Delivery {
-        let answer = Box::new(answer.into_answer());
-        self.decide("answered by the test", Place::here(), |_| Verdict::Respond(answer))
-    }
-
-    /// Cuts the flow off.
+    /// Cuts the flow off; at the stage of a part, the whole stream.
     #[track_caller]
     pub fn abort(self, kind: AbortKind) -> Delivery {
         self.decide("aborted", Place::here(), |_| Verdict::Abort(kind))
@@ -119,7 +112,12 @@ impl<S: Stage> Held<S> {
         Failure::bare(format!("{} {what}: {why}", self.flow())).at(place)
     }
 
-    fn decide(mut self, says: &'static str, place: Place, verdict: impl FnOnce(Heads) -> Verdict) -> Delivery {
+    pub(super) fn decide(
+        mut self,
+        says: &'static str,
+        place: Place,
+        verdict: impl FnOnce(Heads) -> Verdict,
+    ) -> Delivery {
         let verdict = verdict(self.heads());
         self.decided = true;
         self.court.decide(self.flow(), says, Some(place), verdict);
@@ -128,10 +126,21 @@ impl<S: Stage> Held<S> {
 
     fn heads(&self) -> Heads {
         let edited = |heads: Heads| if self.edited { heads } else { Heads::default() };
-        match &self.parts.response {
-            Some(response) => edited(Heads { request: None, response: Some(Box::new(response.clone())) }),
-            None => edited(Heads { request: Some(Box::new(self.parts.request.clone())), response: None }),
-        }
+        let HeldParts { request, response, part, .. } = &self.parts;
+        edited(match (part, response) {
+            (Some(part), _) => Heads { part: Some(part.clone()), ..Heads::default() },
+            (None, Some(response)) => Heads { response: Some(Box::new(response.clone())), ..Heads::default() },
+            (None, None) => Heads { request: Some(Box::new(request.clone())), ..Heads::default() },
+        })
+    }
+}
+
+impl<S: Whole> Held<S> {
+    /// Answers in the upstream's place: a status, `(status, body)`, or any [`http::Response`].
+    #[track_caller]
+    pub fn respond(self, answer: impl IntoAnswer) -> Delivery {
+        let answer = Box::new(answer.into_answer());
+        self.decide("answered by the test", Place::here(), |_| Verdict::Respond(answer))
     }
 }
 

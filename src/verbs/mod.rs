@@ -8,6 +8,7 @@ mod declare;
 mod delivery;
 mod held;
 mod hold;
+mod parts;
 mod rule;
 mod watch;
 
@@ -19,6 +20,7 @@ pub use declare::Verbs;
 pub use delivery::{Delivery, Ends};
 pub use held::Held;
 pub use hold::Hold;
+pub use parts::IntoPart;
 pub use rule::Rule;
 pub use watch::Watch;
 

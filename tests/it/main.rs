@@ -16,5 +16,7 @@ mod order;
 mod pace;
 mod programs;
 mod replaced;
+mod sockets;
+mod streams;
 mod trouble;
 mod verbs;

@@ -6,6 +6,7 @@ pub mod origin;
 pub mod races;
 pub mod raw;
 pub mod site;
+pub mod streams;
 
 /// The text of the failure of a test body, as its author would read it.
 pub fn failure_of(test: impl FnOnce() + std::panic::UnwindSafe) -> String {

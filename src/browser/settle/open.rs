@@ -31,7 +31,7 @@ pub(super) struct Ignored {
 /// Everything that has yet to happen, if the documents wait for this, the frames are on their way to these URLs, and these
 /// flows are live.
 pub(super) fn open(documents: &Documents, navigating: &[String], live: &Live, ignored: &Ignored) -> Vec<Open> {
-    let under_way = live.flows().filter(|flow| flow.parked.is_none() && !flow.is_endless() && !ignored.flow(flow));
+    let under_way = live.flows().filter(|flow| flow.parked().is_none() && !flow.is_endless() && !ignored.flow(flow));
     let mut open: Vec<_> = under_way.map(|flow| Open::UnderWay(line(flow))).collect();
     let gets_there = |url: &&String| !live.is_barren(url) && !live.flows().any(|flow| is_of(flow, url));
     open.extend(navigating.iter().filter(gets_there).map(|url| Open::Navigates(url.clone())));
@@ -96,7 +96,7 @@ fn is_explained<'a>(
 
 /// Whether a document has been read as far as it can be while flows are held.
 fn is_read(document: &Document, live: &Live, ignored: &Ignored) -> bool {
-    let mut stops = live.flows().filter(|flow| flow.parked.is_some() || flow.is_endless() || ignored.flow(flow));
+    let mut stops = live.flows().filter(|flow| flow.parked().is_some() || flow.is_endless() || ignored.flow(flow));
     let mut held = |kinds: &[&str]| stops.any(|flow| kinds.contains(&flow.destination()));
     match &*document.ready {
         "complete" => true,

@@ -55,7 +55,7 @@ fn exhausted<'a>(open: &Open, live: &'a Live) -> Option<(String, Vec<&'a LiveFlo
 
 fn lines(held: &[&LiveFlow]) -> Vec<String> {
     let line = |flow: &&LiveFlow| {
-        let by = flow.parked.as_ref().map(|(rule, place)| format!(", by {rule} of {place}"));
+        let by = flow.parked().map(|(rule, place)| format!(", by {rule} of {place}"));
         format!("{} {}{}", flow.id, flow.request.url(), by.unwrap_or_default())
     };
     held.iter().map(line).collect()

@@ -3,7 +3,7 @@
 use super::{Gate, unpin};
 use crate::desk::{AbortKind, Action, Rule, RuleSet};
 use crate::filter::Truth;
-use crate::flow::{Fault, Request, Response};
+use crate::flow::{Fault, Request, Response, StageName};
 use crate::proxy::body::Envelope;
 use crate::proxy::content;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ impl Gate {
             message.read().await.map_err(|fault| fault.of(&rule.text, rule.place))?;
             truth = rule.matches(&message.head, None);
         }
-        Ok(self.counted(truth, rule, |n| rule.matches_as(n, &message.head, None)))
+        Ok(self.counted(truth, rule, |n| rule.matches_as(n, &message.head, None, None)))
     }
 
     /// Whether a rule wants an answer.
@@ -31,11 +31,11 @@ impl Gate {
             message.read().await.map_err(|fault| fault.of(&rule.text, rule.place))?;
             truth = rule.matches(request, Some(&message.head));
         }
-        Ok(self.counted(truth, rule, |n| rule.matches_as(n, request, Some(&message.head))))
+        Ok(self.counted(truth, rule, |n| rule.matches_as(n, request, Some(&message.head), None)))
     }
 
     /// Where all but the count is known, the flow is one more.
-    fn counted(&self, truth: Truth, rule: &Rule, matches_as: impl FnOnce(u64) -> Truth) -> bool {
+    pub(super) fn counted(&self, truth: Truth, rule: &Rule, matches_as: impl FnOnce(u64) -> Truth) -> bool {
         match truth {
             Truth::Unknown(need) if need.is_count() => {
                 let n = self.lock().desk.occurrence(rule.id);
@@ -67,7 +67,11 @@ pub(super) async fn prepare(rules: &RuleSet, message: &mut Envelope<Request>) ->
     if unpin::may_pin(rules, &message.head) {
         content::ask_for_whole_body(&mut message.head.headers);
     }
-    let rules: Vec<_> = rules.for_response(&message.head).collect();
+    let mut of_parts = rules.at(StageName::Event, &message.head).chain(rules.at(StageName::Chunk, &message.head));
+    if of_parts.any(|rule| rule.matches(&message.head, None) != Truth::No) {
+        content::ask_uncoded(&mut message.head.headers);
+    }
+    let rules: Vec<_> = rules.at(StageName::Response, &message.head).collect();
     for rule in rules {
         let truth = rule.matches(&message.head, None);
         if truth == Truth::No {

@@ -6,14 +6,16 @@ mod apply;
 mod ask;
 mod park;
 mod parked;
+mod parts;
 mod unpin;
 mod walk;
 
 pub(crate) use parked::{Heads, HeldParts, Order, Verdict};
+pub(super) use parts::{Stream, Way};
 pub(super) use walk::Pass;
 
 use crate::desk::{Desk, Finding, Parked, Rule, RuleSpec};
-use crate::flow::{Fault, FlowId, Outcome, Place, RuleId};
+use crate::flow::{Fault, FlowId, Outcome, Part, Place, RuleId, StageName};
 use crate::journal::{Event, Journal};
 use crate::proxy::body::LIMIT;
 use bytes::Bytes;
@@ -45,9 +47,11 @@ struct State {
     waiting: BTreeMap<FlowId, Waiting>,
     /// What `advance` has sent on and wants back with its response.
     advancing: BTreeMap<FlowId, (RuleId, Place, oneshot::Sender<HeldParts>)>,
-    /// Which watches saw a flow that is still under way, and what each has seen to its end.
-    watching: BTreeMap<FlowId, Vec<RuleId>>,
-    watched: BTreeMap<RuleId, VecDeque<FlowId>>,
+    /// Which watches saw a flow that is still under way, or a part of one, and what each has seen to its end.
+    watching: BTreeMap<FlowId, Vec<(RuleId, Option<Part>)>>,
+    watched: BTreeMap<RuleId, VecDeque<Seen>>,
+    /// Streams into which the test can put parts of its own.
+    streams: BTreeMap<FlowId, Vec<(StageName, mpsc::UnboundedSender<Part>)>>,
     /// What rules that change bodies did last.
     applied: BTreeMap<RuleId, Applied>,
     /// Those who want to know how a flow ended.
@@ -63,6 +67,9 @@ pub(crate) struct Applied {
     pub(crate) upstream: Option<Bytes>,
     pub(crate) served: Bytes,
 }
+
+/// A flow that a watch has seen to its end, and the part, if it looks at those.
+pub(crate) type Seen = (FlowId, Option<Part>);
 
 /// A parked flow: how to tell it the verdict, and what the test gets to see of it.
 #[derive(Debug)]
@@ -157,8 +164,8 @@ impl Gate {
         queued.len()
     }
 
-    /// The next flow that a watch has seen to its end.
-    pub(crate) fn take_watched(&self, rule: RuleId) -> Option<FlowId> {
+    /// The next flow or part that a watch has seen to its end.
+    pub(crate) fn take_watched(&self, rule: RuleId) -> Option<Seen> {
         self.lock().watched.get_mut(&rule)?.pop_front()
     }
 
@@ -223,8 +230,8 @@ impl Gate {
         state.desk.leave(flow);
         state.waiting.remove(&flow);
         state.advancing.remove(&flow);
-        for rule in state.watching.remove(&flow).unwrap_or_default() {
-            state.watched.entry(rule).or_default().push_back(flow);
+        for (rule, part) in state.watching.remove(&flow).unwrap_or_default() {
+            state.watched.entry(rule).or_default().push_back((flow, part));
         }
         if let Some(end) = state.ends.remove(&flow) {
             end.send_replace(Some(outcome));

@@ -2,16 +2,18 @@
 
 use super::apply::made;
 use super::walk::Next;
-use super::{End, Gate, Heads, HeldParts, Order, State, Verdict, Waiting};
+use super::{End, Gate, Heads, HeldParts, Order, State, Verdict, Waiting, Way};
 use crate::desk::{Action, Claim, Rule};
-use crate::flow::{FlowId, Request, Response, StageName};
+use crate::flow::{FlowId, Part, Request, Response, StageName};
 use crate::journal::Event;
 use crate::proxy::body::{Envelope, Head};
 use crate::proxy::delivery::Ticket;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
-type Orders = mpsc::UnboundedReceiver<Order>;
+const AFTER_THE_OTHER: &str = "released, since the other has ended";
+
+pub(super) type Orders = mpsc::UnboundedReceiver<Order>;
 
 /// What became of a flow that matched a rule.
 pub(super) enum Claimed {
@@ -37,6 +39,7 @@ impl Gate {
             }
             Verdict::Respond(response) => return Next::Answer(made(&response)),
             Verdict::Abort(kind) => return Next::Abort(kind),
+            Verdict::Discard => {}
         }
         Next::Rule
     }
@@ -73,6 +76,7 @@ impl Gate {
         orders: &mut Orders,
     ) -> Next {
         match self.verdict(ticket.flow(), message, orders, false).await {
+            Verdict::Discard => Next::Rule,
             Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) | Verdict::Advance(heads, ..) => {
                 if let Some(response) = heads.response {
                     message.head = *response;
@@ -120,11 +124,7 @@ impl Gate {
                     } else {
                         ended.await;
                     }
-                    self.journal.write(Event::Decided {
-                        flow,
-                        verdict: "released, since the other has ended",
-                        place: None,
-                    });
+                    self.journal.write(Event::Decided { flow, verdict: AFTER_THE_OTHER, place: None });
                     return Verdict::Release(heads);
                 }
                 Some(Order::Verdict(verdict)) => return verdict,
@@ -134,13 +134,30 @@ impl Gate {
         }
     }
 
+    /// The same for a part, which has nothing to read; and whether the test itself lets it go.
+    pub(super) async fn verdict_on_part(&self, part: FlowId, orders: &mut Orders) -> (Verdict, Way) {
+        loop {
+            match orders.recv().await {
+                // It was read when it came.
+                Some(Order::Read(_)) => {}
+                Some(Order::Verdict(Verdict::ReleaseAfter(other, heads))) => {
+                    self.ended(other).await;
+                    self.journal.write(Event::Decided { flow: part, verdict: AFTER_THE_OTHER, place: None });
+                    return (Verdict::Release(heads), Way::Ahead);
+                }
+                Some(Order::Verdict(verdict)) => return (verdict, Way::Ahead),
+                None => return (Verdict::Release(Heads::default()), Way::On),
+            }
+        }
+    }
+
     /// Counts a match, and does under one lock what the whole test may see at once.
     pub(super) fn claim(
         &self,
         rule: &Arc<Rule>,
         ticket: &Ticket,
-        request: &Request,
-        response: Option<&Response>,
+        (request, response): (&Request, Option<&Response>),
+        part: Option<&Part>,
     ) -> Claimed {
         let mut state = self.lock();
         let (flow, place, text) = (ticket.flow(), rule.place, Arc::clone(&rule.text));
@@ -149,13 +166,14 @@ impl Gate {
             Claim::Act(hit) => {
                 self.journal.write(Event::Ruled { flow, rule: text, place });
                 if matches!(rule.action, Action::Watch) {
-                    state.watching.entry(flow).or_default().push(rule.id);
+                    state.watching.entry(flow).or_default().push((rule.id, part.cloned()));
                 }
                 Claimed::Acts(hit)
             }
             Claim::Park => {
                 self.journal.write(Event::Parked { flow, stage: rule.stage, rule: text, place });
-                let (parts, sender, orders) = Self::waiting(&mut state, ticket, request, response);
+                let (mut parts, sender, orders) = Self::waiting(&mut state, ticket, request, response);
+                parts.part = part.cloned();
                 state.waiting.insert(flow, Waiting { orders: sender, parts: Some(parts) });
                 Claimed::Parked(orders)
             }
@@ -190,7 +208,7 @@ impl Gate {
         let (sender, orders) = mpsc::unbounded_channel();
         let flow = ticket.flow();
         let end = state.ends.entry(flow).or_insert_with(|| watch::Sender::new(None)).subscribe();
-        (HeldParts { flow, request: request.clone(), response: response.cloned(), end }, sender, orders)
+        (HeldParts { flow, request: request.clone(), response: response.cloned(), part: None, end }, sender, orders)
     }
 }
 

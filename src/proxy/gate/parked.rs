@@ -2,7 +2,7 @@
 
 use super::End;
 use crate::desk::AbortKind;
-use crate::flow::{Fault, FlowId, Place, Request, Response};
+use crate::flow::{Fault, FlowId, Part, Place, Request, Response};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -13,6 +13,8 @@ pub(crate) struct HeldParts {
     pub(crate) request: Request,
     /// There at the response stage.
     pub(crate) response: Option<Response>,
+    /// There at the stages of parts.
+    pub(crate) part: Option<Part>,
     pub(crate) end: End,
 }
 
@@ -36,13 +38,16 @@ pub(crate) enum Verdict {
     Advance(Heads, Place, oneshot::Sender<HeldParts>),
     /// Be answered with this.
     Respond(Box<Response>),
+    /// Never arrive: of a part, whose stream goes on.
+    Discard,
     /// Be cut off.
     Abort(AbortKind),
 }
 
-/// The head that the test has edited, if it did.
+/// What the test has edited, if it did.
 #[derive(Debug, Default)]
 pub(crate) struct Heads {
     pub(crate) request: Option<Box<Request>>,
     pub(crate) response: Option<Box<Response>>,
+    pub(crate) part: Option<Part>,
 }

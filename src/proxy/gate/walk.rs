@@ -5,7 +5,7 @@ use super::ask::{local_file, prepare, still_asked};
 use super::park::Claimed;
 use super::{Applied, Gate, unpin};
 use crate::desk::{AbortKind, Action, Edit, Rule};
-use crate::flow::{Fault, Request, Response, Target};
+use crate::flow::{Fault, Request, Response, StageName, Target};
 use crate::proxy::body::Envelope;
 use crate::proxy::content;
 use crate::proxy::delivery::Ticket;
@@ -46,6 +46,10 @@ impl Gate {
     ) -> Result<Pass, Fault> {
         let arrival = Instant::now();
         let rules = self.lock().desk.rules();
+        // Rules may come while it streams.
+        if message.head.header("accept").is_some_and(|kinds| kinds.contains("text/event-stream")) {
+            content::ask_uncoded(&mut message.head.headers);
+        }
         // Nothing to walk past, and nothing to wait for meanwhile.
         if rules.is_empty() {
             return Ok(Pass::On);
@@ -54,7 +58,7 @@ impl Gate {
         let mut last = None;
         'walk: loop {
             let before = last;
-            for rule in rules.for_request(&message.head).filter(|rule| Some(rule.id) > before) {
+            for rule in rules.at(StageName::Request, &message.head).filter(|rule| Some(rule.id) > before) {
                 last = Some(rule.id);
                 if !still_asked(rule, !matches!(pass, Pass::On)) || !self.wants_request(rule, message).await? {
                     continue;
@@ -91,7 +95,7 @@ impl Gate {
         message: &mut Envelope<Request>,
         arrival: Instant,
     ) -> Result<Next, Fault> {
-        let hit = match self.claim(rule, ticket, &message.head, None) {
+        let hit = match self.claim(rule, ticket, (&message.head, None), None) {
             Claimed::Passed => return Ok(Next::Rule),
             Claimed::Parked(mut orders) => return Ok(self.wait_at_request(rule, ticket, message, &mut orders).await),
             Claimed::Acts(hit) => hit,
@@ -116,7 +120,7 @@ impl Gate {
             Action::Edit { edit: Edit::Request(change), of_body, .. } => {
                 edit(message, &**change, *of_body).await.map_err(told)?;
             }
-            Action::Edit { edit: Edit::Response(_), .. } => {}
+            Action::Edit { .. } => {}
         }
         Ok(Next::Rule)
     }
@@ -136,7 +140,7 @@ impl Gate {
             Next::Abort(kind) => return Ok(Some(kind)),
         }
         let (mut cut, mut answered, mut changed) = (None, false, false);
-        for rule in rules.for_response(request) {
+        for rule in rules.at(StageName::Response, request) {
             let too_late = answered && matches!(rule.action, Action::Respond(_));
             if too_late || !still_asked(rule, cut.is_some()) || !self.wants_response(rule, request, message).await? {
                 continue;
@@ -145,7 +149,7 @@ impl Gate {
             if file.is_none() && matches!(rule.action, Action::Replace(_)) {
                 continue;
             }
-            let next = match self.claim(rule, ticket, request, Some(&message.head)) {
+            let next = match self.claim(rule, ticket, (request, Some(&message.head)), None) {
                 Claimed::Passed => continue,
                 Claimed::Parked(mut orders) => self.wait_at_response(ticket, message, &mut orders).await,
                 Claimed::Acts(hit) => {
@@ -197,7 +201,7 @@ impl Gate {
                     content::forbid_caching(&mut message.head.headers);
                 }
             }
-            Action::Edit { edit: Edit::Request(_), .. } => {}
+            Action::Edit { .. } => {}
         }
         if rule.action.changes_body() {
             let served = message.head.body().cloned().unwrap_or_default();

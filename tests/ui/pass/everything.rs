@@ -33,6 +33,15 @@ async fn main(mitm: Mitm, mut _client: Client) -> Result<(), Box<dyn std::error:
     rewrite!(content_type ~ "html", "the" => "teh").times(3);
     rewrite!(request: path == "/x", pattern => "b");
     replace!(path == "/x", file!());
+    hold!(message: message ~ "x" && direction == "to_client" && opcode != "binary").optional().remove();
+    hold!(event: event == "tick" && data contains "x" && id == "7" && path == "/events").optional().remove();
+    hold!(chunk: offset >= 1024 && chunk ~ "x" && size < 10).optional().remove();
+    let _ = (watch!(message: body ~ "x"), watch!(event: json("/a") == "x"), watch!(chunk: status == 200));
+    delay!(event: data == "x", 300ms).remove();
+    abort!(message: message == "x", discard).remove();
+    abort!(chunk: offset == 3, reset).remove();
+    rewrite!(message: message ~ "x", "x" => "y").remove();
+    edit!(event: data == "x", async |event| event.set_data("y")).remove();
     mitm.hold::<Request>(filter!(path == "/x")).optional().remove();
     Ok(())
 }

@@ -1,0 +1,145 @@
+//! What stands behind the filter of a verb.
+
+use crate::ast::Stage;
+use crate::{fields, verb::comma};
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::parse::ParseStream;
+use syn::spanned::Spanned;
+use syn::{Error, Expr, Ident, Lit, LitInt, Result, Token, braced, parenthesized, token};
+
+/// Nothing.
+pub(crate) fn none(_: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
+    Ok(quote!())
+}
+
+/// How long: `300ms`, or `200ms..400ms`.
+pub(crate) fn delay(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
+    comma(input, "how long: `300ms`, or `200ms..400ms`")?;
+    let from = duration(input)?;
+    if input.peek(Token![..]) {
+        // A range of times has no end that matters: both spellings mean the same.
+        if input.peek(Token![..=]) {
+            input.parse::<Token![..=]>()?;
+        } else {
+            input.parse::<Token![..]>()?;
+        }
+        let to = duration(input)?;
+        return Ok(quote!(#from..#to));
+    }
+    Ok(from)
+}
+
+/// How slow: a rate, or a profile.
+pub(crate) fn pace(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
+    comma(input, "how slow: `50_000` bytes a second, or `Profile::SLOW_3G`")?;
+    if input.peek(LitInt) {
+        let rate: LitInt = input.parse()?;
+        let number: u64 = match rate.suffix() {
+            "" | "u64" => rate.base10_parse()?,
+            _ => return Err(Error::new(rate.span(), "a rate is a number of bytes a second, without a unit")),
+        };
+        if number == 0 {
+            return Err(Error::new(rate.span(), "nothing would ever pass; `abort!(.., stall)` does that"));
+        }
+        return Ok(quote!(#number));
+    }
+    let profile: Expr = input.parse()?;
+    Ok(quote!(#profile))
+}
+
+const CUTS: [&str; 7] = ["reset", "close", "stall", "truncate", "malformed", "goaway", "discard"];
+
+/// How to cut off, as far as that makes sense at the stage.
+pub(crate) fn cut(input: ParseStream<'_>, stage: Stage) -> Result<TokenStream> {
+    let there_are = match stage {
+        Stage::Request | Stage::Response => "`reset`, `close`, `stall`, `truncate(1024)`, `malformed` or `goaway`",
+        Stage::Message | Stage::Event => "`reset`, `close`, `stall` or `discard`",
+        Stage::Chunk => "`reset`, `close` or `stall`",
+    };
+    comma(input, format_args!("how: {there_are}"))?;
+    if input.peek(token::Brace) {
+        let inner;
+        braced!(inner in input);
+        let kind: Expr = inner.parse()?;
+        return Ok(quote!(#kind));
+    }
+    let kind: Ident = input.parse()?;
+    let variant = match kind.to_string().as_str() {
+        "reset" => quote!(Reset),
+        "close" => quote!(Close),
+        "stall" => quote!(Stall),
+        "discard" if matches!(stage, Stage::Message | Stage::Event) => quote!(Discard),
+        "truncate" if !input.peek(token::Paren) && !stage.is_part() => {
+            return Err(Error::new(kind.span(), "after how many bytes? `truncate(1024)`"));
+        }
+        "truncate" if !stage.is_part() => {
+            let inner;
+            parenthesized!(inner in input);
+            let after: Expr = inner.parse()?;
+            quote!(Truncate(#after))
+        }
+        "malformed" if !stage.is_part() => quote!(Malformed),
+        "goaway" if !stage.is_part() => quote!(Goaway),
+        known if CUTS.contains(&known) => {
+            let message =
+                format!("nothing is cut off by `{known}` at the stage `{}`; there are {there_are}", stage.word());
+            return Err(Error::new(kind.span(), message));
+        }
+        other => {
+            let advice = match fields::nearest(other, CUTS.into_iter()) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("there are {there_are}"),
+            };
+            return Err(Error::new(kind.span(), format!("`{other}` is no way to abort; {advice}")));
+        }
+    };
+    Ok(quote!(::holdup::AbortKind::#variant))
+}
+
+/// What to answer.
+pub(crate) fn answer(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
+    comma(input, "the answer: `503`, or `(200, \"body\")`")?;
+    let answer: Expr = input.parse()?;
+    Ok(status_typed(&answer))
+}
+
+/// `300ms`, `2s`, or any expression that is a `Duration`.
+fn duration(input: ParseStream<'_>) -> Result<TokenStream> {
+    if input.peek(LitInt) {
+        let literal: LitInt = input.parse()?;
+        let number: u64 = literal.base10_parse()?;
+        let span = literal.span();
+        return match literal.suffix() {
+            "ms" => Ok(quote_spanned!(span=> ::core::time::Duration::from_millis(#number))),
+            "s" => Ok(quote_spanned!(span=> ::core::time::Duration::from_secs(#number))),
+            _ => Err(Error::new(span, "a time needs its unit: `300ms` or `2s`")),
+        };
+    }
+    let expr: Expr = if input.peek(token::Brace) {
+        let inner;
+        braced!(inner in input);
+        inner.parse()?
+    } else {
+        input.parse()?
+    };
+    Ok(quote!(#expr))
+}
+
+/// Says of a status literal that it is a `u16`, so that inference need not guess.
+fn status_typed(answer: &Expr) -> TokenStream {
+    match answer {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Int(number) if number.suffix().is_empty() => {
+                let typed = LitInt::new(&format!("{}u16", number.base10_digits()), number.span());
+                quote!(#typed)
+            }
+            _ => quote!(#answer),
+        },
+        Expr::Tuple(tuple) if tuple.elems.len() == 2 => {
+            let (status, body) = (status_typed(&tuple.elems[0]), &tuple.elems[1]);
+            quote_spanned!(tuple.span()=> (#status, #body))
+        }
+        _ => quote!(#answer),
+    }
+}

@@ -1,0 +1,172 @@
+//! A part of a stream walks past the rules of its stage.
+
+use super::apply::delay;
+use super::park::Claimed;
+use super::{Gate, Verdict};
+use crate::desk::{AbortKind, Action, Edit, Rule};
+use crate::filter::Truth;
+use crate::flow::{FlowId, Part, Request, Response, StageName};
+use crate::journal::Event;
+use crate::proxy::delivery::Ticket;
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// How a part leaves the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::proxy) enum Way {
+    /// On, behind those that came before it.
+    On,
+    /// On at once: the test has released it.
+    Ahead,
+    /// It never arrives.
+    Discarded,
+    /// The whole stream is cut off.
+    Cut(AbortKind),
+}
+
+/// What a part is a part of.
+#[derive(Clone, Debug)]
+pub(in crate::proxy) struct Stream {
+    pub(in crate::proxy) flow: FlowId,
+    pub(in crate::proxy) request: Arc<Request>,
+    pub(in crate::proxy) response: Arc<Response>,
+}
+
+impl Gate {
+    /// Whether a rule of this moment may want parts of a stream.
+    pub(in crate::proxy) fn may_want(&self, stage: StageName, request: &Request, response: &Response) -> bool {
+        let rules = self.lock().desk.rules();
+        let mut rules = rules.at(stage, request);
+        rules.any(|rule| rule.matches(request, Some(response)) != Truth::No)
+    }
+
+    /// Where the rules of this moment want a body to be cut.
+    pub(in crate::proxy) fn cuts(&self, stream: &Stream) -> Vec<u64> {
+        let rules = self.lock().desk.rules();
+        let mut cuts = Vec::new();
+        rules.at(StageName::Chunk, &stream.request).for_each(|rule| rule.filter.cuts(&mut cuts));
+        cuts
+    }
+
+    /// Tells the test's parts for a stream where to go: what [`inject`](Self::inject) sends.
+    pub(in crate::proxy) fn open(&self, flow: FlowId, stage: StageName) -> mpsc::UnboundedReceiver<Part> {
+        let (sender, parts) = mpsc::unbounded_channel();
+        self.lock().streams.entry(flow).or_default().push((stage, sender));
+        parts
+    }
+
+    /// Puts a part of the test's own into a stream; tells whether it is open.
+    pub(crate) fn inject(&self, flow: FlowId, part: &Part) -> bool {
+        let mut state = self.lock();
+        let Some(open) = state.streams.get_mut(&flow) else { return false };
+        open.retain(|(_, stream)| !stream.is_closed());
+        // Each end of a socket takes what goes its way.
+        let fitting = open.iter().filter(|(stage, _)| *stage == part.stage());
+        fitting.filter(|(_, stream)| stream.send(part.clone()).is_ok()).count() > 0
+    }
+
+    /// Walks a part past the rules of its stage.
+    pub(in crate::proxy) async fn part(&self, ticket: &Ticket, stream: &Stream, part: &mut Part) -> Way {
+        let arrival = Instant::now();
+        let rules = self.lock().desk.rules();
+        let mut way = Way::On;
+        for rule in rules.at(part.stage(), &stream.request) {
+            let is_over = matches!(way, Way::Discarded | Way::Cut(_));
+            if !super::ask::still_asked(rule, is_over) || !self.wants_part(rule, stream, part) {
+                continue;
+            }
+            match self.act_on_part(rule, ticket, stream, part, arrival).await {
+                Way::On => {}
+                other => way = other,
+            }
+        }
+        way
+    }
+
+    fn wants_part(&self, rule: &Rule, stream: &Stream, part: &Part) -> bool {
+        let Stream { request, response, .. } = stream;
+        let truth = rule.matches_part(request, response, part);
+        self.counted(truth, rule, |n| rule.matches_as(n, request, Some(response), Some(part)))
+    }
+
+    async fn act_on_part(
+        &self,
+        rule: &Arc<Rule>,
+        ticket: &Ticket,
+        stream: &Stream,
+        part: &mut Part,
+        arrival: Instant,
+    ) -> Way {
+        let hit = match self.claim(rule, ticket, (&stream.request, Some(&stream.response)), Some(part)) {
+            Claimed::Passed => return Way::On,
+            Claimed::Parked(mut orders) => {
+                return match self.verdict_on_part(ticket.flow(), &mut orders).await {
+                    (Verdict::Release(heads), way) => {
+                        if let Some(edited) = heads.part {
+                            *part = edited;
+                        }
+                        // A body has one order.
+                        if matches!(part, Part::Chunk(_)) { Way::On } else { way }
+                    }
+                    (Verdict::Discard, _) => Way::Discarded,
+                    (Verdict::Abort(kind), _) => self.cut_at(ticket.flow(), kind).await,
+                    _ => Way::On,
+                };
+            }
+            Claimed::Acts(hit) => hit,
+        };
+        match &rule.action {
+            Action::Delay(by) => delay(arrival, by.draw(self.seed, rule.id, hit)).await,
+            Action::Abort(kind) => return self.cut_at(ticket.flow(), *kind).await,
+            Action::Rewrite { pattern, with } => rewrite(part, pattern, with),
+            Action::Edit { edit: change, .. } => {
+                let changing = AssertUnwindSafe(edit(change, part.clone())).catch_unwind();
+                match changing.await {
+                    Ok(changed) => *part = changed,
+                    Err(_) => self.journal.write(Event::Trouble { fault: panicked(rule) }),
+                }
+            }
+            _ => {}
+        }
+        Way::On
+    }
+
+    async fn cut_at(&self, part: FlowId, kind: AbortKind) -> Way {
+        match kind {
+            AbortKind::Discard => return Way::Discarded,
+            AbortKind::Stall => {
+                self.journal.write(Event::Stalled { flow: part });
+                self.test_ended().await;
+            }
+            _ => {}
+        }
+        Way::Cut(kind)
+    }
+}
+
+fn panicked(rule: &Rule) -> crate::flow::Fault {
+    let what = "the code of edit! panicked; the part went on as it was";
+    crate::flow::Fault::new(crate::flow::FaultStage::Rule, what).of(&rule.text, rule.place)
+}
+
+fn rewrite(part: &mut Part, pattern: &regex::Regex, with: &str) {
+    match part {
+        Part::Message(message) if message.opcode == crate::flow::Opcode::Text => {
+            let changed = pattern.replace_all(&message.text(), with).into_owned();
+            message.set_text(changed);
+        }
+        Part::Event(event) => event.data = pattern.replace_all(&event.data, with).into_owned(),
+        Part::Message(_) | Part::Chunk(_) => {}
+    }
+}
+
+async fn edit(edit: &Edit, part: Part) -> Part {
+    match (edit, part) {
+        (Edit::Message(change), Part::Message(message)) => Part::Message(change(message).await),
+        (Edit::Event(change), Part::Event(event)) => Part::Event(change(event).await),
+        (_, part) => part,
+    }
+}

@@ -1,0 +1,155 @@
+//! The parts of one direction of a stream: each walks past the rules, and goes on behind those that came before it.
+
+use crate::flow::{Fault, FlowId, Outcome, Part};
+use crate::journal::Event;
+use crate::proxy::delivery::Ticket;
+use crate::proxy::gate::{Gate, Stream, Way};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+/// How much may wait behind a parked part until no more is read.
+const ROOM: usize = 16 * 1024 * 1024;
+
+/// A part that leaves the gate; or what is no part (a comment, a closing frame), and only keeps its place.
+pub(in crate::proxy) struct Passed<W> {
+    pub(in crate::proxy) way: Way,
+    /// As it came.
+    pub(in crate::proxy) wire: W,
+    /// What it has become, if a rule or the test has changed it.
+    pub(in crate::proxy) changed: Option<Part>,
+    pub(in crate::proxy) ticket: Option<Ticket>,
+    size: usize,
+}
+
+type Walking<W> = Pin<Box<dyn Future<Output = (u64, Passed<W>)> + Send>>;
+
+/// Parts on their way through the gate, in their order. One that the test releases overtakes those that are still parked.
+pub(in crate::proxy) struct Lane<W> {
+    gate: Arc<Gate>,
+    stream: Arc<Stream>,
+    numbers: Arc<AtomicU64>,
+    walking: FuturesUnordered<Walking<W>>,
+    /// Those that wait for one before them, or are still under way, by their place.
+    places: BTreeMap<u64, Option<Passed<W>>>,
+    ahead: VecDeque<(u64, Passed<W>)>,
+    next: u64,
+    size: usize,
+    /// Why parts that do not arrive are lost, if not since the client has gone.
+    lost: Arc<OnceLock<Fault>>,
+}
+
+impl<W: Send + 'static> Lane<W> {
+    /// `numbers` are shared by the directions of a stream.
+    pub(in crate::proxy) fn new(gate: &Arc<Gate>, stream: &Arc<Stream>, numbers: &Arc<AtomicU64>) -> Self {
+        Self {
+            gate: Arc::clone(gate),
+            stream: Arc::clone(stream),
+            numbers: Arc::clone(numbers),
+            walking: FuturesUnordered::new(),
+            places: BTreeMap::new(),
+            ahead: VecDeque::new(),
+            next: 0,
+            size: 0,
+            lost: Arc::default(),
+        }
+    }
+
+    /// A new part's name and the right to end it. The journal has it from now on.
+    pub(in crate::proxy) fn ticket(&self, part: &Part) -> Ticket {
+        let flow: FlowId = self.stream.flow.part(self.numbers.fetch_add(1, Ordering::Relaxed) + 1);
+        self.gate.journal.write(Event::Part { flow, part: Arc::new(part.clone()) });
+        Ticket::of_part(flow, Arc::clone(&self.gate), Arc::clone(&self.lost))
+    }
+
+    /// Sends a part on its way.
+    pub(in crate::proxy) fn push(&mut self, mut part: Part, wire: W) {
+        let (ticket, size) = (self.ticket(&part), part.content().len());
+        let (gate, stream, place) = (Arc::clone(&self.gate), Arc::clone(&self.stream), self.place(size));
+        self.places.insert(place, None);
+        self.walking.push(Box::pin(async move {
+            let came = part.clone();
+            let way = gate.part(&ticket, &stream, &mut part).await;
+            let changed = (part != came).then_some(part);
+            (place, Passed { way, wire, changed, ticket: Some(ticket), size })
+        }));
+    }
+
+    /// Puts what is no part behind what came before it.
+    pub(in crate::proxy) fn push_as_it_is(&mut self, wire: W) {
+        let place = self.place(0);
+        self.places.insert(place, Some(Passed { way: Way::On, wire, changed: None, ticket: None, size: 0 }));
+    }
+
+    fn place(&mut self, size: usize) -> u64 {
+        self.next += 1;
+        self.size += size;
+        self.next
+    }
+
+    /// Whether nothing is on its way.
+    pub(in crate::proxy) fn is_empty(&self) -> bool {
+        self.places.is_empty() && self.ahead.is_empty()
+    }
+
+    /// Whether more may come.
+    pub(in crate::proxy) fn has_room(&self) -> bool {
+        self.size <= ROOM
+    }
+
+    /// Nobody waits for these any more: at the client's end, or at the upstream's if a fault says so.
+    pub(in crate::proxy) fn give_up(&mut self, fault: Option<Fault>) {
+        if let Some(fault) = fault {
+            let _ = self.lost.set(fault);
+        }
+        self.walking.clear();
+        self.ahead.clear();
+        // What is no part still goes.
+        self.places.retain(|_, passed| passed.as_ref().is_some_and(|passed| passed.ticket.is_none()));
+        self.size = 0;
+    }
+
+    /// The next part that leaves. Waits for ever when there is none.
+    pub(in crate::proxy) async fn next(&mut self) -> Passed<W> {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Passed<W>> {
+        while let Poll::Ready(Some((place, passed))) = self.walking.poll_next_unpin(cx) {
+            if passed.way == Way::On {
+                self.places.insert(place, Some(passed));
+            } else {
+                // In the order in which the test has decided.
+                self.places.remove(&place);
+                self.ahead.push_back((place, passed));
+            }
+        }
+        let Some(passed) = self.take_next() else { return Poll::Pending };
+        self.size = self.size.saturating_sub(passed.size);
+        Poll::Ready(passed)
+    }
+}
+
+impl<W> Lane<W> {
+    /// What was let go early, but not past what was ready before it.
+    fn take_next(&mut self) -> Option<Passed<W>> {
+        let ahead = self.ahead.front().map_or(u64::MAX, |(place, _)| *place);
+        match self.places.first_entry() {
+            Some(first) if first.get().is_some() && *first.key() < ahead => first.remove(),
+            _ => self.ahead.pop_front().map(|(_, passed)| passed),
+        }
+    }
+}
+
+impl<W> Passed<W> {
+    /// Ends a part that does not arrive.
+    pub(in crate::proxy) fn abort(self) {
+        if let Some(ticket) = self.ticket {
+            ticket.end(Outcome::Aborted);
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! An answer's body as a stream of parts that rules can act on: server-sent events, or chunks.
+
+mod events;
+mod lane;
+
+pub(super) use lane::{Lane, Passed};
+
+use super::delivery::Ticket;
+use super::gate::{Gate, Stream, Way};
+use super::handicap::{Broken, Handicapped};
+use super::socket::Switch;
+use crate::desk::AbortKind;
+use crate::flow::{Chunk, Fault, FaultStage, Part, Request, Response, StageName};
+use crate::journal::Event;
+use bytes::Bytes;
+use events::Parser;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use tokio::sync::mpsc;
+
+/// The longest block of an event stream that is looked at.
+const LONGEST: usize = 16 * 1024 * 1024;
+
+/// A frame of a body, with the right to end the part that it brings.
+pub(super) type Sent = (Frame<Bytes>, Option<Ticket>);
+
+/// A body as it goes to the browser.
+pub(super) enum Outgoing {
+    /// As it comes.
+    Whole(Handicapped),
+    /// Part by part.
+    Parts(Pin<Box<dyn futures_util::Stream<Item = Result<Sent, Broken>> + Send>>),
+}
+
+impl Outgoing {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Sent, Broken>>> {
+        match self {
+            Self::Whole(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map(|frame| (frame, None))))
+            }
+            Self::Parts(parts) => parts.as_mut().poll_next(cx),
+        }
+    }
+
+    pub(super) fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(body) if body.is_end_stream())
+    }
+
+    pub(super) fn is_cut_at_its_end(&self) -> bool {
+        matches!(self, Self::Whole(body) if body.is_cut_at_its_end())
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Parts(_) => SizeHint::new(),
+        }
+    }
+}
+
+/// What the parts of a body are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Events,
+    Chunks,
+}
+
+impl Kind {
+    /// What rules can look at in an answer that is about to go out; none if its body passes as it is.
+    pub(super) fn of(gate: &Gate, request: &Request, response: &Response) -> Option<Self> {
+        let headers = response.headers();
+        if gate.may_want(StageName::Chunk, request, response) {
+            return Some(Self::Chunks);
+        }
+        let is_event_stream = is_of_type(headers, "text/event-stream");
+        if is_event_stream && headers.contains_key(http::header::CONTENT_ENCODING) {
+            let what = format!("{}: an event stream that is coded passes unread", request.url());
+            gate.journal.write(Event::Trouble { fault: Fault::new(FaultStage::Exchange, what) });
+            return None;
+        }
+        // Rules may come later.
+        is_event_stream.then_some(Self::Events)
+    }
+}
+
+fn is_of_type(headers: &HeaderMap, kind: &str) -> bool {
+    headers
+        .get(http::header::CONTENT_TYPE)
+        .and_then(|said| said.to_str().ok())
+        .is_some_and(|said| said.starts_with(kind))
+}
+
+/// A body that is taken apart, and the gate that its parts pass.
+pub(super) struct Parted {
+    source: Handicapped,
+    /// Set when the source has come to its end, with what broke it off.
+    ended: Option<Option<Broken>>,
+    lane: Lane<Frame<Bytes>>,
+    gate: Arc<Gate>,
+    stream: Arc<Stream>,
+    cutter: Cutter,
+    injected: Option<mpsc::UnboundedReceiver<Part>>,
+    /// Of the connection, where that is HTTP/1.
+    reset: Option<Switch>,
+}
+
+enum Cutter {
+    Events(Parser),
+    Chunks { offset: u64, by_lines: bool },
+}
+
+impl Parted {
+    pub(super) fn new(
+        kind: Kind,
+        source: Handicapped,
+        gate: &Arc<Gate>,
+        stream: Stream,
+        reset: Option<Switch>,
+    ) -> Self {
+        let headers = stream.response.headers();
+        let by_lines = ["application/x-ndjson", "application/jsonl", "application/x-jsonlines"];
+        let cutter = match kind {
+            Kind::Events => Cutter::Events(Parser::default()),
+            Kind::Chunks => {
+                Cutter::Chunks { offset: 0, by_lines: by_lines.iter().any(|kind| is_of_type(headers, kind)) }
+            }
+        };
+        let injected = (kind == Kind::Events).then(|| gate.open(stream.flow, StageName::Event));
+        let stream = Arc::new(stream);
+        let lane = Lane::new(gate, &stream, &Arc::default());
+        Self { source, ended: None, lane, gate: Arc::clone(gate), stream, cutter, injected, reset }
+    }
+
+    pub(super) fn into_body(self) -> Outgoing {
+        let next = |mut this: Self| async move { this.next().await.map(|sent| (sent, this)) };
+        Outgoing::Parts(Box::pin(futures_util::stream::unfold(self, next)))
+    }
+
+    async fn next(&mut self) -> Option<Result<Sent, Broken>> {
+        loop {
+            if self.ended.is_some() && self.lane.is_empty() {
+                return self.end();
+            }
+            tokio::select! {
+                biased;
+                passed = self.lane.next() => if let Some(sent) = self.leave(passed) {
+                    return Some(sent);
+                },
+                Some(part) = injected(&mut self.injected) => {
+                    let ticket = self.lane.ticket(&part);
+                    return wire(&part).map(|wire| Ok((Frame::data(wire), Some(ticket))));
+                }
+                frame = self.source.frame(), if self.ended.is_none() && self.lane.has_room() => {
+                    self.take(frame);
+                    if let Some(tail) = self.tail_that_nobody_wants() {
+                        return Some(Ok((Frame::data(tail), None)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, frame: Option<Result<Frame<Bytes>, Broken>>) {
+        match frame.map(|frame| frame.map(Frame::into_data)) {
+            None => self.ended = Some(None),
+            Some(Err(broken)) => self.ended = Some(Some(broken)),
+            Some(Ok(Ok(data))) => self.cut(data),
+            Some(Ok(Err(trailers))) => self.lane.push_as_it_is(trailers),
+        }
+    }
+
+    /// Takes the parts out of what has come.
+    fn cut(&mut self, data: Bytes) {
+        match &mut self.cutter {
+            Cutter::Events(parser) => {
+                for block in parser.push(&data) {
+                    let raw = Frame::data(block.raw);
+                    match block.event {
+                        Some(event) if !block.is_rest => self.lane.push(Part::Event(event), raw),
+                        _ => self.lane.push_as_it_is(raw),
+                    }
+                }
+            }
+            Cutter::Chunks { offset, by_lines } => {
+                let cuts = self.gate.cuts(&self.stream);
+                let mut rest = data;
+                while !rest.is_empty() {
+                    let bytes = rest.split_to(next_cut(*offset, &rest, &cuts, *by_lines));
+                    let part = Part::Chunk(Chunk { offset: *offset, bytes: bytes.clone() });
+                    *offset += bytes.len() as u64;
+                    self.lane.push(part, Frame::data(bytes));
+                }
+            }
+        }
+    }
+
+    /// What has come of an event goes on at once, if no rule may want it.
+    fn tail_that_nobody_wants(&mut self) -> Option<Bytes> {
+        let Cutter::Events(parser) = &mut self.cutter else { return None };
+        let is_free = self.lane.is_empty()
+            && (parser.size() > LONGEST
+                || !self.gate.may_want(StageName::Event, &self.stream.request, &self.stream.response));
+        let tail = if is_free { parser.take_tail() } else { Bytes::new() };
+        (!tail.is_empty()).then_some(tail)
+    }
+
+    fn leave(&mut self, passed: Passed<Frame<Bytes>>) -> Option<Result<Sent, Broken>> {
+        match passed.way {
+            Way::On | Way::Ahead => {
+                let changed = passed.changed.as_ref().and_then(wire).map(Frame::data);
+                Some(Ok((changed.unwrap_or(passed.wire), passed.ticket)))
+            }
+            Way::Discarded => {
+                passed.abort();
+                None
+            }
+            Way::Cut(kind) => {
+                passed.abort();
+                if kind == AbortKind::Reset
+                    && let Some(reset) = &self.reset
+                {
+                    reset.store(true, Ordering::Relaxed);
+                }
+                let reason = if kind == AbortKind::Reset { h2::Reason::INTERNAL_ERROR } else { h2::Reason::CANCEL };
+                Some(Err(Broken::Cut(reason.into())))
+            }
+        }
+    }
+
+    /// An event that was begun and not ended, then what broke the stream off.
+    fn end(&mut self) -> Option<Result<Sent, Broken>> {
+        if let Cutter::Events(parser) = &mut self.cutter {
+            let tail = parser.take_tail();
+            if !tail.is_empty() {
+                return Some(Ok((Frame::data(tail), None)));
+            }
+        }
+        self.ended.as_mut().and_then(Option::take).map(Err)
+    }
+}
+
+/// As it is sent: an event that was changed or made.
+fn wire(part: &Part) -> Option<Bytes> {
+    match part {
+        Part::Event(event) => Some(event.wire()),
+        Part::Message(_) | Part::Chunk(_) => None,
+    }
+}
+
+/// Waits for ever where nothing can be injected.
+async fn injected(parts: &mut Option<mpsc::UnboundedReceiver<Part>>) -> Option<Part> {
+    match parts {
+        Some(parts) => parts.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How much of what has come is the next chunk: up to a line's end, and to where a rule wants it to be cut.
+fn next_cut(offset: u64, data: &[u8], cuts: &[u64], by_lines: bool) -> usize {
+    let line = data.iter().position(|byte| by_lines && *byte == b'\n').map(|at| at + 1);
+    let within = cuts.iter().filter_map(|cut| usize::try_from(cut.checked_sub(offset)?).ok());
+    within.filter(|cut| *cut > 0).chain(line).chain([data.len()]).min().unwrap_or(data.len()).min(data.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_cut;
+
+    #[test]
+    fn chunks_end_where_a_rule_or_a_line_says() {
+        assert_eq!(next_cut(0, b"abcdef", &[], false), 6);
+        assert_eq!(next_cut(0, b"abcdef", &[4, 2, 0], false), 2);
+        assert_eq!(next_cut(2, b"cdef", &[4, 2, 0], false), 2);
+        assert_eq!(next_cut(4, b"ef", &[4, 2, 99], false), 2);
+        assert_eq!(next_cut(0, b"a\nb\n", &[], true), 2);
+    }
+}

@@ -1,0 +1,259 @@
+//! One direction of a WebSocket.
+
+use super::assembly::{Assembled, Assembly, Unreadable};
+use super::frame::{self, CLOSE, Frame};
+use super::{End, Ends};
+use crate::flow::{Direction, Fault, FaultStage, Message, Opcode, Outcome, Part, StageName};
+use crate::journal::Event;
+use crate::proxy::gate::{Gate, Stream, Way};
+use crate::proxy::stream::{Lane, Passed};
+use bytes::{Bytes, BytesMut};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, watch};
+
+/// A message's frames as they came.
+pub(super) struct Wire {
+    frames: Vec<Bytes>,
+    /// Of a message that was compressed: what it brings, inflated.
+    inflated: Option<(Opcode, Bytes)>,
+}
+
+/// One direction.
+pub(super) struct Half {
+    direction: Direction,
+    gate: Arc<Gate>,
+    stream: Arc<Stream>,
+    ends: Ends,
+    buffer: BytesMut,
+    assembly: Assembly,
+    lane: Lane<Wire>,
+    injected: mpsc::UnboundedReceiver<Part>,
+    /// The message that is under way passes frame by frame.
+    live: bool,
+    /// What cannot be read passes as it is, from here on.
+    unread: bool,
+    /// A compressed message was changed, or left out: later ones would refer to what the other end does not have.
+    diverged: bool,
+}
+
+impl Half {
+    pub(super) fn new(
+        direction: Direction,
+        gate: &Arc<Gate>,
+        stream: &Arc<Stream>,
+        numbers: &Arc<AtomicU64>,
+        ends: &Ends,
+        inflates: bool,
+    ) -> Self {
+        Self {
+            direction,
+            gate: Arc::clone(gate),
+            stream: Arc::clone(stream),
+            ends: ends.clone(),
+            buffer: BytesMut::new(),
+            assembly: Assembly::new(direction, inflates, gate.body_limit()),
+            lane: Lane::new(gate, stream, numbers),
+            injected: gate.open(stream.flow, StageName::Message),
+            live: false,
+            unread: false,
+            diverged: false,
+        }
+    }
+
+    /// Carries this direction to its end.
+    pub(super) async fn run(
+        mut self,
+        mut from: impl AsyncRead + Unpin,
+        mut to: impl AsyncWrite + Unpin,
+    ) -> io::Result<End> {
+        let (mut ended, mut given_up) = (false, false);
+        let mut other = self.other_end().subscribe();
+        loop {
+            if ended && self.lane.is_empty() {
+                to.shutdown().await?;
+                return Ok(End::Over);
+            }
+            tokio::select! {
+                biased;
+                () = gone(&mut other), if !given_up => {
+                    given_up = true;
+                    self.lane.give_up(self.loss());
+                }
+                passed = self.lane.next() => {
+                    if let Way::Cut(kind) = passed.way {
+                        passed.abort();
+                        return Ok(End::Cut(kind));
+                    }
+                    self.leave(passed, &mut to).await?;
+                }
+                // Not between the frames of a message.
+                Some(part) = self.injected.recv(), if !(self.live && self.assembly.is_open()) => self.inject(&part, &mut to).await?,
+                read = from.read_buf(&mut self.buffer), if !ended && self.lane.has_room() => {
+                    ended = !read.is_ok_and(|size| size > 0);
+                    if ended {
+                        self.own_end().send_replace(true);
+                    }
+                    self.take(given_up, &mut to).await?;
+                }
+            }
+        }
+    }
+
+    /// Whether what comes from here has come to its end.
+    fn own_end(&self) -> &watch::Sender<bool> {
+        match self.direction {
+            Direction::ToServer => &self.ends.client,
+            Direction::ToClient => &self.ends.upstream,
+        }
+    }
+
+    /// Whether the end to which this goes is gone.
+    fn other_end(&self) -> &watch::Sender<bool> {
+        match self.direction {
+            Direction::ToServer => &self.ends.upstream,
+            Direction::ToClient => &self.ends.client,
+        }
+    }
+
+    /// Why messages of this direction are lost, if not since the client has gone.
+    fn loss(&self) -> Option<Fault> {
+        let is_of_upstream = self.direction == Direction::ToServer;
+        is_of_upstream.then(|| Fault::new(FaultStage::Exchange, "the upstream has closed the WebSocket"))
+    }
+
+    /// Takes the frames that have come.
+    async fn take(&mut self, given_up: bool, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        while !self.unread {
+            let frame = match Frame::take(&mut self.buffer, self.gate.body_limit()) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return to.flush().await,
+                Err(frame::TooLong) => {
+                    self.pass_unread("a frame is too long");
+                    break;
+                }
+            };
+            if frame.is_control() {
+                self.control(&frame, to).await?;
+            } else {
+                self.data(&frame, given_up, to).await?;
+            }
+        }
+        let rest = self.buffer.split().freeze();
+        if !rest.is_empty() {
+            self.pass(rest, to).await?;
+        }
+        to.flush().await
+    }
+
+    /// Pings and pongs pass what is parked; a close waits behind it.
+    async fn control(&mut self, frame: &Frame, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        if frame.opcode() != CLOSE {
+            return to.write_all(&frame.raw).await;
+        }
+        if self.direction == Direction::ToServer {
+            self.own_end().send_replace(true);
+        }
+        self.pass(frame.raw.clone(), to).await
+    }
+
+    async fn data(&mut self, frame: &Frame, given_up: bool, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        if !self.assembly.is_open() {
+            let Stream { request, response, .. } = &*self.stream;
+            let is_wanted = !given_up && self.gate.may_want(StageName::Message, request, response);
+            self.live = !is_wanted && !self.diverged && self.lane.is_empty();
+        }
+        if self.live {
+            to.write_all(&frame.raw).await?;
+        }
+        match self.assembly.push(frame) {
+            Ok(None) => {}
+            Ok(Some(Assembled { message, .. })) if self.live => {
+                let ticket = self.lane.ticket(&Part::Message(message));
+                to.flush().await?;
+                ticket.end(Outcome::Delivered);
+            }
+            Ok(Some(Assembled { message, frames, compressed })) => {
+                let inflated = compressed.then(|| (message.opcode, message.payload.clone()));
+                self.lane.push(Part::Message(message), Wire { frames, inflated });
+            }
+            Err((frames, why)) => {
+                self.pass_unread(why);
+                if !self.live {
+                    self.lane.push_as_it_is(Wire { frames, inflated: None });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes what is no message, behind what came before it.
+    async fn pass(&mut self, raw: Bytes, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        if self.lane.is_empty() {
+            return to.write_all(&raw).await;
+        }
+        self.lane.push_as_it_is(Wire { frames: vec![raw], inflated: None });
+        Ok(())
+    }
+
+    fn pass_unread(&mut self, why: Unreadable) {
+        self.unread = true;
+        let (flow, direction) = (self.stream.flow, self.direction.as_str());
+        let what = format!("the messages {direction} of {flow} pass unread from here on: {why}");
+        self.gate.journal.write(Event::Trouble { fault: Fault::new(FaultStage::Exchange, what) });
+    }
+
+    /// Sends what has left the gate.
+    async fn leave(&mut self, passed: Passed<Wire>, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        let Passed { way, wire, changed, .. } = &passed;
+        // The other end inflates all messages in the order in which they were deflated.
+        self.diverged |= wire.inflated.is_some() && (*way != Way::On || changed.is_some());
+        if *way == Way::Discarded {
+            passed.abort();
+            return Ok(());
+        }
+        match (changed, &wire.inflated) {
+            (Some(Part::Message(message)), _) => to.write_all(&self.frame(message.opcode, &message.payload)).await?,
+            (_, Some((opcode, payload))) if self.diverged => to.write_all(&self.frame(*opcode, payload)).await?,
+            _ => {
+                for frame in &wire.frames {
+                    to.write_all(frame).await?;
+                }
+            }
+        }
+        to.flush().await?;
+        if let Some(ticket) = passed.ticket {
+            ticket.end(Outcome::Delivered);
+        }
+        Ok(())
+    }
+
+    /// Sends a message of the test's own.
+    async fn inject(&mut self, part: &Part, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        let Part::Message(Message { direction, opcode, payload }) = part else { return Ok(()) };
+        if *direction != self.direction {
+            return Ok(());
+        }
+        let ticket = self.lane.ticket(part);
+        to.write_all(&self.frame(*opcode, payload)).await?;
+        to.flush().await?;
+        ticket.end(Outcome::Delivered);
+        Ok(())
+    }
+
+    /// What a client sends is masked, with something that nobody can foresee.
+    fn frame(&self, opcode: Opcode, payload: &[u8]) -> Bytes {
+        let mut mask = [0; 4];
+        let is_masked = self.direction == Direction::ToServer && SystemRandom::new().fill(&mut mask).is_ok();
+        frame::write(opcode, payload, is_masked.then_some(mask))
+    }
+}
+
+/// Resolves when an end is gone.
+async fn gone(end: &mut watch::Receiver<bool>) {
+    // A sender that is gone means that the socket is.
+    let _ = end.wait_for(|gone| *gone).await;
+}

@@ -1,0 +1,95 @@
+//! Parts of streams in the hands of the test: WebSocket messages, server-sent events, chunks.
+
+use super::{Delivery, Held, Verbs};
+use crate::flow::{Chunk, FlowId, Message, Part, Place, ServerEvent, Stage};
+use crate::proxy::Verdict;
+use crate::report::Failure;
+
+/// A part that can be put into a stream: a [`Message`] or a [`ServerEvent`].
+pub trait IntoPart: Stage {
+    #[doc(hidden)]
+    fn into_part(self) -> Part;
+}
+
+impl IntoPart for Message {
+    fn into_part(self) -> Part {
+        Part::Message(self)
+    }
+}
+
+impl IntoPart for ServerEvent {
+    fn into_part(self) -> Part {
+        Part::Event(self)
+    }
+}
+
+impl Verbs {
+    /// Puts a message or an event of the test's own into an open stream: it goes out at once, before what is parked. `flow` is
+    /// that of the WebSocket's request or of the event stream; `watch!(websocket).next().await?.id` gives it.
+    ///
+    /// # Errors
+    /// When there is no such stream, or it has ended.
+    #[track_caller]
+    pub fn inject(&self, flow: FlowId, part: impl IntoPart) -> Result<(), Failure> {
+        let place = Place::here();
+        let part = part.into_part();
+        if self.court().inject(flow.whole(), &part) {
+            return Ok(());
+        }
+        let what = format!("{} has no open stream for this {}", flow.whole(), part.stage());
+        Err(Failure::bare(what)
+            .at(place)
+            .help("a WebSocket is open from its 101 to its close, an event stream to its end"))
+    }
+}
+
+impl<S: IntoPart> Held<S> {
+    /// The part never arrives; its stream goes on.
+    #[track_caller]
+    pub fn discard(self) -> Delivery {
+        self.decide("discarded", Place::here(), |_| Verdict::Discard)
+    }
+
+    /// Puts a message or an event of the test's own into the same stream. It goes out at once, before what is parked.
+    ///
+    /// # Errors
+    /// When the stream has ended.
+    #[track_caller]
+    pub fn inject(&self, part: impl IntoPart) -> Result<(), Failure> {
+        Verbs::new(self.court.clone()).inject(self.flow(), part)
+    }
+}
+
+macro_rules! held_part {
+    ($what:ident, $variant:ident, $name:ident, $says:literal) => {
+        impl Held<$what> {
+            #[doc = $says]
+            #[must_use]
+            pub fn $name(&self) -> &$what {
+                match &self.parts.part {
+                    Some(Part::$variant(part)) => part,
+                    other => unreachable!("what is parked at this stage is a part of it, not {other:?}"),
+                }
+            }
+        }
+    };
+}
+held_part!(Message, Message, message, "The message, with the edits made so far.");
+held_part!(ServerEvent, Event, event, "The event, with the edits made so far.");
+held_part!(Chunk, Chunk, chunk, "The piece of the body that is parked. What follows it waits behind it.");
+
+macro_rules! edited_part {
+    ($what:ident, $variant:ident) => {
+        impl Held<$what> {
+            /// Changes it before it goes on.
+            pub fn edit(&mut self, change: impl FnOnce(&mut $what)) {
+                if let Some(Part::$variant(part)) = &mut self.parts.part {
+                    change(part);
+                    self.edited = true;
+                }
+            }
+        }
+    };
+}
+edited_part!(Message, Message);
+edited_part!(ServerEvent, Event);

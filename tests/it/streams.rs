@@ -1,0 +1,149 @@
+//! Server-sent events and chunks: each can be held, and nothing waits that no rule asked for.
+
+use crate::support::streams::{Speaker, Streams};
+use bytes::Bytes;
+use holdup::prelude::*;
+use holdup::{Outcome, ServerEvent};
+
+/// An open stream: the answer at the client, and the server's end.
+async fn open(client: &Client, origin: &Streams, path: &str) -> (reqwest::Response, Speaker) {
+    let asked = client.get(format!("http://origin.test{path}")).header("accept", "text/event-stream").send();
+    let (answer, speaker) = tokio::join!(asked, origin.body());
+    (answer.unwrap(), speaker)
+}
+
+/// Reads as much as is expected, and compares.
+async fn hears(answer: &mut reqwest::Response, expected: &str) {
+    let mut text = Vec::new();
+    while text.len() < expected.len() {
+        match answer.chunk().await.unwrap() {
+            Some(chunk) => text.extend_from_slice(&chunk),
+            None => break,
+        }
+    }
+    assert_eq!(String::from_utf8(text).unwrap(), expected);
+}
+
+#[mitm_test]
+async fn events_pass_as_they_come(client: Client, mitm: Mitm, origin: Streams) -> TestResult {
+    let (mut answer, server) = open(&client, &origin, "/events").await;
+    // Not even the end of an event is waited for.
+    for part in ["data: o", "ne\n\n", ": a comment\n", "\n", "retry: 10\n\ndata: two\nid: 7\n\n"] {
+        server.say(part);
+        hears(&mut answer, part).await;
+    }
+    assert_eq!(server.request.headers.get("accept-encoding"), None);
+    drop(server);
+    assert_eq!(answer.chunk().await?, None);
+    assert!(mitm.exchanges()[0].outcome.is_none() || mitm.exchanges()[0].outcome == Some(Outcome::Delivered));
+    Ok(())
+}
+
+#[mitm_test]
+async fn each_event_is_held_edited_discarded_alone(client: Client, origin: Streams) -> TestResult {
+    let hold = hold!(event: event == "tick" || id == "7");
+    rewrite!(event: data contains "the", "the" => "teh");
+    abort!(event: data == "never", discard);
+    let (mut answer, server) = open(&client, &origin, "/events").await;
+    server.say("data: free\n\n");
+    hears(&mut answer, "data: free\n\n").await;
+    server.say("event: tick\ndata: 1\n\nid: 7\ndata: 2\n\nevent: tick\ndata: 3\n\ndata: never\n\ndata: the end\n\n");
+    let (mut one, two, three) = (hold.next().await?, hold.next().await?, hold.next().await?);
+    assert_eq!((one.event().data(), two.event().id(), three.event().event()), ("1", Some("7"), "tick"));
+    three.inject(ServerEvent::new("injected").of_type("tock"))?;
+    hears(&mut answer, "event: tock\ndata: injected\n\n").await;
+    assert_eq!(two.release().await?, Outcome::Delivered);
+    hears(&mut answer, "id: 7\ndata: 2\n\n").await;
+    one.edit(|event| event.set_data("one\nmore"));
+    one.release().await?;
+    hears(&mut answer, "event: tick\ndata: one\ndata: more\n\n").await;
+    assert_eq!(three.discard().await?, Outcome::Aborted);
+    hears(&mut answer, "data: teh end\n\n").await;
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_hold_that_is_declared_later_catches_the_next_event(client: Client, origin: Streams) -> TestResult {
+    let (mut answer, server) = open(&client, &origin, "/events").await;
+    server.say("data: before\n\n");
+    hears(&mut answer, "data: before\n\n").await;
+    let hold = hold!(event: data ~ "");
+    server.say("data: after\n\n");
+    let held = hold.next().await?;
+    // The end of the stream waits behind it.
+    drop(server);
+    held.release().await?;
+    assert_eq!(answer.text().await?, "data: after\n\n");
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_client_that_leaves_gives_up_its_events(client: Client, origin: Streams) -> TestResult {
+    let hold = hold!(event: data == "held");
+    let (answer, server) = open(&client, &origin, "/events").await;
+    server.say("data: held\n\n");
+    let held = hold.next().await?;
+    drop(answer);
+    held.cancelled().await?;
+    server.unheard().await;
+    Ok(())
+}
+
+#[mitm_test]
+async fn the_head_passes_and_the_body_is_parked(client: Client, origin: Streams) -> TestResult {
+    let hold = hold!(chunk: path == "/page" && offset == 0);
+    let (answer, server) = open(&client, &origin, "/page?text/html").await;
+    assert_eq!(answer.status(), 200);
+    server.say("<p>all of it");
+    let held = hold.next().await?;
+    assert_eq!((held.chunk().offset(), held.chunk().bytes()), (0, &Bytes::from("<p>all of it")));
+    drop(server);
+    assert_eq!(held.release().await?, Outcome::Delivered);
+    assert_eq!(answer.text().await?, "<p>all of it");
+    Ok(())
+}
+
+#[mitm_test]
+async fn so_many_bytes_pass_then_the_rest_is_parked(client: Client, origin: Streams) -> TestResult {
+    let hold = hold!(chunk: path == "/page" && offset == 5);
+    let (mut answer, server) = open(&client, &origin, "/page?text/html").await;
+    server.say("<p>half and half");
+    hears(&mut answer, "<p>ha").await;
+    let rest = hold.next().await?;
+    server.say(", and the end");
+    drop(server);
+    rest.release().await?;
+    assert_eq!(answer.text().await?, "lf and half, and the end");
+    Ok(())
+}
+
+#[mitm_test]
+async fn lines_of_json_are_parked_one_by_one(client: Client, origin: Streams) -> TestResult {
+    let hold = hold!(chunk: json("/id") ~ "^[23]$");
+    let (mut answer, server) = open(&client, &origin, "/rows?application/x-ndjson").await;
+    server.say("{\"id\": 1}\n{\"id\": 2}\n{\"id\": 3}\n{\"id\": 4}\n");
+    hears(&mut answer, "{\"id\": 1}\n").await;
+    let (two, three) = (hold.next().await?, hold.next().await?);
+    assert_eq!(three.chunk().offset(), 20);
+    // What is let go early keeps its place: a body has one order.
+    let third = three.release();
+    two.release().await?;
+    third.await?;
+    hears(&mut answer, "{\"id\": 2}\n{\"id\": 3}\n{\"id\": 4}\n").await;
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_stream_is_cut_off_by_an_event_or_a_chunk(client: Client, origin: Streams) -> TestResult {
+    abort!(event: data == "bomb", reset);
+    abort!(chunk: path == "/page" && offset == 2, close);
+    let (mut answer, server) = open(&client, &origin, "/events").await;
+    server.say("data: ok\n\ndata: bomb\n\ndata: never\n\n");
+    hears(&mut answer, "data: ok\n\n").await;
+    assert!(answer.chunk().await.is_err());
+    let (mut answer, server) = open(&client, &origin, "/page?text/html").await;
+    server.say("abcd");
+    hears(&mut answer, "ab").await;
+    assert!(answer.chunk().await.is_err());
+    Ok(())
+}
