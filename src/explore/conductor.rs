@@ -1,6 +1,6 @@
 //! One execution: waits until the page is quiet, lets happen what the plan picks, and so on.
 
-use super::pool::Pool;
+use super::pool::{Holds, Pool};
 use super::scope::Scope;
 use crate::browser::{Kind, Turn};
 use crate::desk::{Action, RuleSpec};
@@ -8,6 +8,7 @@ use crate::flow::{Place, RuleId, StageName};
 use crate::report::Failure;
 use crate::schedule::{Event, Plan, Player, Trace};
 use crate::verbs::{Court, Hold};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -33,6 +34,8 @@ pub(crate) struct Conducted {
     pub(crate) actions: Vec<String>,
     /// Why the order is not all that was meant, if so.
     pub(crate) doubts: Vec<String>,
+    /// What came back by itself again and again, and was held at last.
+    pub(crate) loops: BTreeSet<String>,
     /// What the pages looked like in the end.
     pub(crate) looks: Option<u64>,
     /// The user has gone back beyond the first page, where no test can look at anything.
@@ -46,15 +49,21 @@ impl Conductor {
             let since = court.journal.now();
             court.register(RuleSpec { stage, filter, action: Action::Hold, place, since, name: Some("the explorer") })
         };
-        let (requests, responses) =
+        let (requests, answers) =
             (hold(StageName::Request, scope.requests()), hold(StageName::Response, scope.answers()));
-        let rules = [requests.id, responses.id];
-        let (requests, responses) = (Hold::new(court.clone(), requests), Hold::new(court.clone(), responses));
+        let (messages, events) = (hold(StageName::Message, scope.messages()), hold(StageName::Event, scope.events()));
+        let rules = [requests.id, answers.id, messages.id, events.id];
+        let holds = Holds {
+            requests: Hold::new(court.clone(), requests),
+            answers: Hold::new(court.clone(), answers),
+            messages: Hold::new(court.clone(), messages),
+            events: Hold::new(court.clone(), events),
+        };
         let turns = court.audience.turns().conduct();
         let (stop, stopped) = watch::channel(());
         let (court, ignored) = (court.clone(), scope.ignored.clone());
         let conducting = runtime.spawn(async move {
-            let pool = Pool::new(scope, requests, responses, place);
+            let pool = Pool::new(scope, holds, place);
             let conduct = Conduct {
                 court,
                 rules,
@@ -85,7 +94,7 @@ impl Conductor {
 struct Conduct {
     court: Court,
     /// Those that hold for it, and their line.
-    rules: [RuleId; 2],
+    rules: [RuleId; 4],
     place: Place,
     pool: Pool,
     ignored: Vec<crate::filter::Filter>,
@@ -130,10 +139,11 @@ impl Conduct {
             }
             None => (None, false),
         };
+        let loops = self.pool.loops();
         // What is still parked goes on, and nothing is held any more.
         self.rules.into_iter().for_each(|rule| self.court.remove(rule));
         self.pool.close().await;
-        Conducted { trace: self.player.trace, actions: self.actions, doubts: self.doubts, looks, left }
+        Conducted { trace: self.player.trace, actions: self.actions, doubts: self.doubts, loops, looks, left }
     }
 
     /// Gives a command its turn, when that has come.
@@ -188,7 +198,10 @@ impl Conduct {
             return Stepped::Idle;
         }
         let event = enabled[self.player.pick(&enabled)].clone();
-        let Some(parked) = self.pool.take(&event) else { return Stepped::Acts };
+        let Some(parked) = self.pool.take(&event) else {
+            self.pool.acted();
+            return Stepped::Acts;
+        };
         self.quiet = false;
         parked.release(self.place);
         Stepped::Delivered

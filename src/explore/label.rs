@@ -10,7 +10,29 @@ const VOLATILE: [&str; 8] = ["_", "t", "ts", "nonce", "rand", "rnd", "timestamp"
 
 /// The name of a request, without the number of its occurrence; `app` is the host of the page that the test opened first.
 pub(super) fn label(request: &Request, app: Option<&str>) -> String {
-    let mut label = format!("{} ", request.method());
+    let mut label = format!("{} {}", request.method(), place(request, app));
+    match (operation_of(request), request.body().filter(|body| !body.is_empty())) {
+        (Some(operation), _) => label += &format!(" {operation}"),
+        (None, Some(body)) => {
+            let mut hasher = DefaultHasher::new();
+            body.hash(&mut hasher);
+            label += &format!(" ~{:04x}", hasher.finish() & 0xffff);
+        }
+        (None, None) => {}
+    }
+    label
+}
+
+/// The name of a part of a stream: `MESSAGE /socket`, `EVENT /stream tick` (of its type).
+pub(super) fn label_of_part(what: &str, request: &Request, app: Option<&str>, kind: Option<&str>) -> String {
+    // A name has no spaces inside.
+    let kind = kind.map(|kind| format!(" {}", kind.replace(char::is_whitespace, "_"))).unwrap_or_default();
+    format!("{what} {}{kind}", place(request, app))
+}
+
+/// Host, path, and the parameters that mean something.
+fn place(request: &Request, app: Option<&str>) -> String {
+    let mut label = String::new();
     if app != Some(request.target.host.as_str()) {
         label += &format!("//{}", request.target.host);
     }
@@ -23,15 +45,6 @@ pub(super) fn label(request: &Request, app: Option<&str>) -> String {
     pairs.sort();
     if !pairs.is_empty() {
         label += &format!("?{}", pairs.join("&"));
-    }
-    match (operation_of(request), request.body().filter(|body| !body.is_empty())) {
-        (Some(operation), _) => label += &format!(" {operation}"),
-        (None, Some(body)) => {
-            let mut hasher = DefaultHasher::new();
-            body.hash(&mut hasher);
-            label += &format!(" ~{:04x}", hasher.finish() & 0xffff);
-        }
-        (None, None) => {}
     }
     label
 }
@@ -55,6 +68,8 @@ mod tests {
         let mut post = Request::get("https://app.test/save").expect("a URL");
         post.method = http::Method::POST;
         post.content = crate::flow::Content::Read("a=1".into());
+        let stream = Request::get("https://app.test/events?t=1").expect("a URL");
+        assert_eq!(label_of_part("EVENT", &stream, Some("app.test"), Some("tick")), "EVENT /events tick");
         let one = label(&post, Some("app.test"));
         assert!(one.starts_with("POST /save ~") && !one.contains(char::is_control), "{one}");
         post.content = crate::flow::Content::Read("a=2".into());

@@ -1,11 +1,11 @@
 //! The flows that an execution holds and has not let go.
 
-use super::label::label;
+use super::label::{label, label_of_part};
 use super::scope::Scope;
-use crate::flow::{FlowId, Place, Request, Response};
+use crate::flow::{FlowId, Message, Place, Request, Response, ServerEvent, Stage};
 use crate::schedule::Event;
 use crate::verbs::{Held, Hold};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -14,42 +14,56 @@ use tokio::task::JoinSet;
 /// A collector waits for as long as the execution lasts.
 const FOR_EVER: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// What comes again after it was let go so many times, without the user having acted, would come for ever. (A call that is
+/// repeated with a new token comes twice.)
+const LOOP: usize = 3;
+
 /// A flow that is held, whole.
 #[derive(Debug)]
 pub(super) enum Parked {
     Request(Held<Request>),
     Response(Held<Response>),
+    Message(Held<Message>),
+    Event(Held<ServerEvent>),
+}
+
+/// What holds for the explorer.
+pub(super) struct Holds {
+    pub(super) requests: Hold<Request>,
+    pub(super) answers: Hold<Response>,
+    pub(super) messages: Hold<Message>,
+    pub(super) events: Hold<ServerEvent>,
+}
+
+/// The same of whatever is held.
+macro_rules! of {
+    ($parked:expr, $held:ident => $what:expr) => {
+        match $parked {
+            Parked::Request($held) => $what,
+            Parked::Response($held) => $what,
+            Parked::Message($held) => $what,
+            Parked::Event($held) => $what,
+        }
+    };
 }
 
 impl Parked {
     fn flow(&self) -> FlowId {
-        match self {
-            Self::Request(held) => held.flow(),
-            Self::Response(held) => held.flow(),
-        }
+        of!(self, held => held.flow())
     }
 
     fn request(&self) -> &Request {
-        match self {
-            Self::Request(held) => held.request(),
-            Self::Response(held) => held.request(),
-        }
+        of!(self, held => held.request())
     }
 
     fn is_gone(&self) -> bool {
-        match self {
-            Self::Request(held) => held.is_cancelled(),
-            Self::Response(held) => held.is_cancelled(),
-        }
+        of!(self, held => held.is_cancelled())
     }
 
     /// Lets it go. When the pages are quiet again, they have dealt with it.
     pub(super) fn release(self, place: Place) {
-        match self {
-            // It comes back with its answer.
-            Self::Request(held) => drop(held.release_at(place)),
-            Self::Response(held) => drop(held.release_at(place)),
-        }
+        // A request comes back with its answer.
+        of!(self, held => drop(held.release_at(place)));
     }
 }
 
@@ -66,6 +80,10 @@ pub(super) struct Pool {
     scope: Scope,
     arrivals: Arc<Arrivals>,
     named: Vec<(Event, Parked)>,
+    /// What comes back by itself as often as it is let go: it stays.
+    loops: Vec<(String, Parked)>,
+    /// How often each name was let go since the user has acted.
+    since_action: BTreeMap<String, usize>,
     labels: BTreeMap<FlowId, String>,
     counts: BTreeMap<String, usize>,
     app: Option<String>,
@@ -73,13 +91,17 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(scope: Scope, requests: Hold<Request>, responses: Hold<Response>, place: Place) -> Self {
+    pub(super) fn new(scope: Scope, holds: Holds, place: Place) -> Self {
         let arrivals = Arc::<Arrivals>::default();
         let mut collecting = JoinSet::new();
+        let Holds { requests, answers, messages, events } = holds;
         collecting.spawn(collect_requests(requests.optional().within(FOR_EVER), Arc::clone(&arrivals), place));
-        collecting.spawn(collect_responses(responses.optional().within(FOR_EVER), Arc::clone(&arrivals), place));
+        collecting.spawn(collect_responses(answers.optional().within(FOR_EVER), Arc::clone(&arrivals), place));
+        collecting.spawn(collect_parts(messages, Parked::Message, Arc::clone(&arrivals), place));
+        collecting.spawn(collect_parts(events, Parked::Event, Arc::clone(&arrivals), place));
         let (labels, counts) = (BTreeMap::new(), BTreeMap::new());
-        Self { scope, arrivals, named: vec![], labels, counts, app: None, collecting }
+        let (named, loops, since_action) = (vec![], vec![], BTreeMap::new());
+        Self { scope, arrivals, named, loops, since_action, labels, counts, app: None, collecting }
     }
 
     /// The host of the page that was opened first.
@@ -90,12 +112,17 @@ impl Pool {
     /// The flows that are here.
     pub(super) fn flows(&self) -> Vec<FlowId> {
         let arrived = self.arrivals.parked.lock().unwrap_or_else(PoisonError::into_inner);
-        arrived.iter().map(Parked::flow).chain(self.named.iter().map(|(_, parked)| parked.flow())).collect()
+        arrived.iter().map(Parked::flow).chain(self.known()).collect()
     }
 
     /// The flows that have a name.
     pub(super) fn named(&self) -> Vec<FlowId> {
-        self.named.iter().map(|(_, parked)| parked.flow()).collect()
+        self.known().collect()
+    }
+
+    fn known(&self) -> impl Iterator<Item = FlowId> {
+        let looping = self.loops.iter().map(|(_, parked)| parked.flow());
+        self.named.iter().map(|(_, parked)| parked.flow()).chain(looping)
     }
 
     /// Lets everything go.
@@ -116,24 +143,40 @@ impl Pool {
         new.sort_by_cached_key(|parked| {
             let url = parked.request().url();
             let place = asked.iter().find(|(_, asked)| *asked == url).map_or(usize::MAX, |(place, _)| *place);
-            (place, label(parked.request(), self.app.as_deref()), parked.flow())
+            (place, self.base(parked), parked.flow())
         });
         for parked in new {
+            let base = self.base(&parked);
+            if self.since_action.get(&base).is_some_and(|times| *times >= LOOP) {
+                self.loops.push((base, parked));
+                continue;
+            }
             let label = self.label(&parked);
             let event = match parked {
                 Parked::Request(_) => Event::Send(label),
-                Parked::Response(_) => Event::Deliver(label),
+                _ => Event::Deliver(label),
             };
             self.named.push((event, parked));
         }
         self.named.retain(|(_, parked)| !parked.is_gone());
+        self.loops.retain(|(_, parked)| !parked.is_gone());
+    }
+
+    /// The name without its number.
+    fn base(&self, parked: &Parked) -> String {
+        let (request, app) = (parked.request(), self.app.as_deref());
+        match parked {
+            Parked::Request(_) | Parked::Response(_) => label(request, app),
+            Parked::Message(_) => label_of_part("MESSAGE", request, app, None),
+            Parked::Event(held) => label_of_part("EVENT", request, app, Some(held.event().event())),
+        }
     }
 
     fn label(&mut self, parked: &Parked) -> String {
         if let Some(known) = self.labels.get(&parked.flow()) {
             return known.clone();
         }
-        let base = label(parked.request(), self.app.as_deref());
+        let base = self.base(parked);
         let count = self.counts.entry(base.clone()).or_default();
         *count += 1;
         let label = format!("{base}#{count}");
@@ -151,7 +194,21 @@ impl Pool {
 
     pub(super) fn take(&mut self, event: &Event) -> Option<Parked> {
         let at = self.named.iter().position(|(named, _)| named == event)?;
-        Some(self.named.remove(at).1)
+        let parked = self.named.remove(at).1;
+        if !matches!(parked, Parked::Request(_)) {
+            *self.since_action.entry(self.base(&parked)).or_default() += 1;
+        }
+        Some(parked)
+    }
+
+    /// The user has acted: what comes now comes for that.
+    pub(super) fn acted(&mut self) {
+        self.since_action.clear();
+    }
+
+    /// What comes back by itself.
+    pub(super) fn loops(&self) -> BTreeSet<String> {
+        self.loops.iter().map(|(base, _)| base.clone()).collect()
     }
 }
 
@@ -167,6 +224,13 @@ async fn collect_requests(hold: Hold<Request>, arrivals: Arc<Arrivals>, place: P
             }
         });
         while reading.try_join_next().is_some() {}
+    }
+}
+
+async fn collect_parts<S: Stage>(hold: Hold<S>, parked: fn(Held<S>) -> Parked, arrivals: Arc<Arrivals>, place: Place) {
+    let hold = hold.optional().within(FOR_EVER);
+    while let Ok(held) = hold.next_at(place).await {
+        arrivals.push(parked(held));
     }
 }
 

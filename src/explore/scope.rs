@@ -51,6 +51,21 @@ impl Scope {
         Filter::All(vec![self.answers(), Filter::Any(effects)])
     }
 
+    /// The messages of WebSockets that are ordered: those that a page gets.
+    pub(crate) fn messages(&self) -> Filter {
+        let to_page = term(Field::Direction, Op::Equals, "to_client");
+        Filter::All(std::iter::once(to_page).chain(self.not_ignored()).collect())
+    }
+
+    /// The server-sent events that are ordered.
+    pub(crate) fn events(&self) -> Filter {
+        Filter::All(self.not_ignored().collect())
+    }
+
+    fn not_ignored(&self) -> impl Iterator<Item = Filter> {
+        self.ignored.iter().cloned().map(|filter| Filter::Not(Box::new(filter)))
+    }
+
     pub(super) fn is_serial(&self, request: &Request) -> bool {
         let view = View::of(request, None, StageName::Request);
         self.serial.iter().any(|filter| filter.matches(&view) == Truth::Yes)

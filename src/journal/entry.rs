@@ -35,6 +35,10 @@ pub(crate) enum Event {
     Answered { flow: FlowId, response: Arc<Response> },
     /// A part of a flow's stream has come.
     Part { flow: FlowId, part: Arc<Part> },
+    /// A rule or the test has changed a part: so it goes on.
+    Changed { flow: FlowId, part: Arc<Part> },
+    /// A WebSocket has come to its end.
+    Closed { flow: FlowId },
     /// The flow has ended.
     Ended { flow: FlowId, outcome: Outcome },
     /// Trouble on a connection that belongs to no flow.
@@ -59,6 +63,8 @@ impl fmt::Display for Event {
             Self::Sent { flow } => write!(f, "{flow} sent to the upstream"),
             Self::Answered { flow, response } => write!(f, "{flow} answered {}", response.status().as_u16()),
             Self::Part { flow, part } => write!(f, "{flow} {part}"),
+            Self::Changed { flow, part } => write!(f, "{flow} became {part}"),
+            Self::Closed { flow } => write!(f, "{flow} closed"),
             Self::Ended { flow, outcome } => write!(f, "{flow} {outcome}"),
             Self::Trouble { fault } => write!(f, "{fault}"),
             Self::Command { id, says } => write!(f, "browser: {says} (command {id})"),

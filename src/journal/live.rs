@@ -1,5 +1,6 @@
 //! What is under way right now, as the log tells it.
 
+use super::streams::Streams;
 use super::{Entry, Event, Journal};
 use crate::flow::{FlowId, Outcome, Place, Request, Response};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,6 +22,8 @@ pub(crate) struct Live {
     askers: BTreeMap<String, String>,
     /// What workers run: their own documents never hear of it.
     of_workers: BTreeSet<String>,
+    /// What was delivered of streams that are open.
+    streams: Streams,
     /// The scripts that were delivered since somebody last took this list.
     scripts: Vec<String>,
 }
@@ -103,12 +106,23 @@ impl Live {
         self.redirected.get(&flow).map_or(url, String::as_str)
     }
 
+    /// What was delivered of streams that are open.
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
     /// The scripts that were delivered since the last call.
     pub(crate) fn take_scripts(&mut self) -> Vec<String> {
         std::mem::take(&mut self.scripts)
     }
 
     fn apply(&mut self, Entry { event, .. }: &Entry) -> bool {
+        if let Event::Answered { flow, response } = event
+            && let Some(live) = self.flows.get(&flow.whole())
+        {
+            self.streams.answered(*flow, &live.request, response);
+        }
+        self.streams.follow(event);
         match event {
             Event::Began { flow, request } => self.begin(*flow, request),
             Event::Parked { flow, rule, place, .. } => {
@@ -136,7 +150,7 @@ impl Live {
                 self.change(*flow, |live| live.response = Some(Arc::clone(response)));
             }
             Event::Ended { flow, outcome } => self.end(*flow, outcome),
-            Event::Part { .. } => {}
+            Event::Part { .. } | Event::Changed { .. } | Event::Closed { .. } => {}
             Event::Sent { .. } | Event::Trouble { .. } => return false,
             Event::Command { .. } | Event::Commanded { .. } => return false,
         }

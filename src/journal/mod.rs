@@ -3,9 +3,11 @@
 mod entry;
 mod live;
 mod query;
+mod streams;
 
 pub(crate) use entry::{Entry, Event};
 pub(crate) use live::{Live, LiveFlow};
+pub(crate) use streams::Tally;
 
 use crate::flow::FlowId;
 use std::collections::VecDeque;

@@ -60,6 +60,8 @@ fn hold_of(event: &Event, among: &[Event]) -> Option<String> {
     let nth = if nth == "1" && alike == 0 { String::new() } else { format!(" && occurrence == {nth}") };
     Some(match event {
         Event::Send(_) => format!("hold!({filter}{nth})"),
+        _ if label.starts_with("MESSAGE ") => format!("hold!(message: {filter}{nth})"),
+        _ if label.starts_with("EVENT ") => format!("hold!(event: {filter}{nth})"),
         _ => format!("hold!(response: {filter}{nth})"),
     })
 }
@@ -71,7 +73,12 @@ fn filter_of(label: &str) -> (String, &str) {
     let (method, place) = (parts.next().unwrap_or("GET"), parts.next().unwrap_or("/"));
     // A body's own mark tells nothing to a filter.
     let operation = parts.next().filter(|part| !part.starts_with('~'));
-    let mut filter = format!("method == {method}");
+    let mut filter = match (method, operation) {
+        ("MESSAGE", _) => "direction == \"to_client\"".to_owned(),
+        ("EVENT", Some(kind)) => format!("event == {kind:?}"),
+        (method, _) => format!("method == {method}"),
+    };
+    let operation = operation.filter(|_| method != "EVENT");
     let mut path = place;
     if let Some((host, rest)) = place.strip_prefix("//").map(|rest| rest.split_at(rest.find('/').unwrap_or(rest.len())))
     {
@@ -120,6 +127,11 @@ mod tests {
                 "POST //api.test/save ~12ab#2",
                 r#"hold!(response: method == POST && host == "api.test" && path == "/save" && occurrence == 2)"#,
             ),
+            (
+                "MESSAGE /socket#2",
+                r#"hold!(message: direction == "to_client" && path == "/socket" && occurrence == 2)"#,
+            ),
+            ("EVENT /stream tick#1", r#"hold!(event: event == "tick" && path == "/stream")"#),
             ("POST /graphql Cart#1", r#"hold!(response: method == POST && path == "/graphql" && operation == "Cart")"#),
         ] {
             let event = Event::Deliver(label.to_owned());

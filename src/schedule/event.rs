@@ -40,6 +40,8 @@ impl Event {
         match self {
             Self::Act(n) => format!("the user's action {n}"),
             Self::Send(label) => format!("the request {label}"),
+            Self::Deliver(label) if label.starts_with("MESSAGE ") => format!("the WebSocket's {label}"),
+            Self::Deliver(label) if label.starts_with("EVENT ") => format!("the server-sent {label}"),
             Self::Deliver(label) => format!("the answer to {label}"),
         }
     }

@@ -242,8 +242,10 @@ impl Pages {
     pub(crate) async fn processed(&self, flow: FlowId, patience: Duration, place: Place) -> Result<(), Failure> {
         let Some(exchange) = self.journal.exchange(flow) else { return Ok(()) };
         let url = exchange.request.url();
-        let settling =
-            self.settle(Asking::Still, |documents, live| open::undealt(documents, live, live.asked(flow, &url)));
+        let settling = self.settle(Asking::Still, |documents, live| {
+            open::undealt(documents, live, live.asked(flow, &url))
+                || open::unheard(documents, live, &Ignored::default()).any(|unheard| unheard == url)
+        });
         let what = format!("the page had not dealt with {flow}");
         self.within(patience, place, &what, &Ignored::default(), settling).await
     }

@@ -3,7 +3,7 @@
 use super::page::{Document, Documents, Wait};
 use crate::filter::{Filter, Truth, View};
 use crate::flow::StageName;
-use crate::journal::{Live, LiveFlow};
+use crate::journal::{Live, LiveFlow, Tally};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -14,6 +14,8 @@ pub(super) enum Open {
     UnderWay(String),
     /// A document waits for something that the proxy does not hold.
     Waits(Wait, String),
+    /// Messages or events were delivered that no page has heard yet.
+    Unheard(String),
     /// A frame is on its way to another document.
     Navigates(String),
     /// A document is still being read, and nothing that is held explains it.
@@ -35,6 +37,7 @@ pub(super) fn open(documents: &Documents, navigating: &[String], live: &Live, ig
     let mut open: Vec<_> = under_way.map(|flow| Open::UnderWay(line(flow))).collect();
     let gets_there = |url: &&String| !live.is_barren(url) && !live.flows().any(|flow| is_of(flow, url));
     open.extend(navigating.iter().filter(gets_there).map(|url| Open::Navigates(url.clone())));
+    open.extend(unheard(documents, live, ignored).map(Open::Unheard));
     let mut held: BTreeMap<&str, usize> = BTreeMap::new();
     live.parked().for_each(|flow| *held.entry(&flow.asked).or_default() += 1);
     for document in documents.values() {
@@ -45,6 +48,25 @@ pub(super) fn open(documents: &Documents, navigating: &[String], live: &Live, ig
         }
     }
     open
+}
+
+/// The URLs of streams of which more was delivered than the pages have heard. Where not all who listen can be asked (a worker,
+/// a page that is about to go), nobody knows.
+pub(super) fn unheard(documents: &Documents, live: &Live, ignored: &Ignored) -> impl Iterator<Item = String> {
+    let mut heard: BTreeMap<&str, Vec<&Tally>> = BTreeMap::new();
+    let streams = documents.values().flat_map(|document| &document.streams);
+    streams.filter(|stream| !ignored.url(&stream.url)).for_each(|stream| {
+        heard.entry(&stream.url).or_default().push(&stream.heard);
+    });
+    let lacks = |(url, heard): (&str, Vec<&Tally>)| {
+        let delivered: Vec<_> = live.streams().of(url).collect();
+        let count = |tallies: &[&Tally], kind| tallies.iter().filter_map(|tally| tally.get(kind)).sum::<u64>();
+        let counted = |kind: &&String| heard.iter().all(|heard| heard.contains_key(*kind));
+        let mut kinds = heard[0].keys().filter(counted);
+        let lacks = delivered.len() == heard.len() && kinds.any(|kind| count(&heard, kind) < count(&delivered, kind));
+        lacks.then(|| url.to_owned())
+    };
+    heard.into_iter().filter_map(lacks).collect::<Vec<_>>().into_iter()
 }
 
 /// What a document has not dealt with of one URL: asked for more often than it is on its way.
@@ -140,6 +162,7 @@ impl fmt::Display for Open {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnderWay(flow) => write!(f, "{flow}, under way and not held"),
+            Self::Unheard(url) => write!(f, "what was delivered of {url}, and the page has not heard"),
             Self::Navigates(url) => write!(f, "the navigation to {url}"),
             Self::Reads(ready) => write!(f, "the document, which is still `{ready}`"),
             Self::Waits(Wait { kind, url, place }, flow) => {

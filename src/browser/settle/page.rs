@@ -1,6 +1,7 @@
 //! The browser's side of the question: what each document waits for, as its `settle.js` counts.
 
 use crate::browser::bidi::{Bidi, BidiError, NAVIGATIONS, as_on_the_wire};
+use crate::journal::Tally;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,17 @@ pub(super) struct Document {
     /// `loading`, `interactive` or `complete`.
     pub(super) ready: String,
     pub(super) waits: Vec<Wait>,
+    /// WebSockets and event streams.
+    pub(super) streams: Vec<Stream>,
+}
+
+/// A stream that a document listens to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stream {
+    /// As the proxy sees it.
+    pub(super) url: String,
+    /// How many events of each type it has heard; of those that it can count.
+    pub(super) heard: Tally,
 }
 
 /// Something that a document waits for.
@@ -192,7 +204,17 @@ fn read(answer: &Value) -> Option<Document> {
         turn: said["turn"].as_u64()?,
         ready: text(&said["ready"]),
         waits: waits.collect(),
+        streams: said["streams"].as_array().into_iter().flatten().filter_map(stream).collect(),
     })
+}
+
+/// A stream that is open.
+fn stream(said: &Value) -> Option<Stream> {
+    let url = as_on_the_wire(said[0].as_str()?);
+    // `ws:` is `http:` on the wire.
+    let url = url.strip_prefix("ws").map_or_else(|| url.clone(), |rest| format!("http{rest}"));
+    let heard = said[2].as_object()?.iter().filter_map(|(kind, count)| Some((kind.clone(), count.as_u64()?)));
+    (said[1].as_u64() == Some(1)).then(|| Stream { url, heard: heard.collect() })
 }
 
 #[cfg(test)]

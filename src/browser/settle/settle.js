@@ -81,11 +81,24 @@
   clock('requestIdleCallback', 'cancelIdleCallback', 'requestIdleCallback', new Map(), timed);
   clock('requestAnimationFrame', 'cancelAnimationFrame', 'requestAnimationFrame', new Map(), by => frames += by);
   wrap(MessagePort.prototype, 'postMessage', { apply(f, self, args) { moved(); return apply(f, self, args); } });
+  // How many events of each type a stream that is open has brought; of types that the page began to listen to in time.
+  const streams = new Map(), count = (it, type) => {
+    const heard = streams.get(it)?.heard;
+    if (!heard || type in heard || /^(open|error|close)$/.test(type)) return;
+    heard[type] = 0;
+    if (it.readyState) heard[type] = -1;
+    else hear(it, [type], () => { heard[type]++; moved(); });
+  };
+  if (window.EventSource) {
+    defineProperty(EventSource.prototype, 'addEventListener', { value: addEventListener, writable: true, configurable: true });
+    wrap(EventSource.prototype, 'addEventListener', { apply(f, self, args) { count(self, `${args[0]}`); return apply(f, self, args); } });
+  }
   for (const name of ['WebSocket', 'EventSource', 'Worker', 'SharedWorker']) {
     const prototype = window[name]?.prototype, url = prototype && getOwnPropertyDescriptor(prototype, 'url')?.get;
     if (!prototype) continue;
     wrap(window, name, { construct(f, args, target) {
       const it = construct(f, args, target), done = url ? wait(name, apply(url, it, [])) : void workers++;
+      if (url) streams.set(it, { url: apply(url, it, []), heard: {} }), count(it, 'message');
       hear(it.port ?? it, ['open', 'error', 'close', 'message'], () => { done && done(); moved(); });
       return it;
     } });
@@ -177,9 +190,11 @@
     for (const it of document.images)
       if (!it.complete && it.loading != 'lazy' && !ends.has(it)) all.push(['img', it.currentSrc || it.src]);
     scripts.forEach(url => loaded(url, 0) || all.push(['import', url]));
+    streams.forEach((_, it) => it.readyState > 1 && streams.delete(it));
+    const open = [...streams].map(([it, { url, heard }]) => `[${quote(url)}, ${it.readyState}, {${Object.keys(heard).map(type => `${quote(type)}: ${heard[type]}`)}}]`);
     // By hand: pages have been seen that change how arrays become JSON.
     const waits = all.map(it => `[${it.map(part => part ? quote(part) : 'null')}]`);
-    return `{"turn": ${turn}, "workers": ${workers}, "ready": ${quote(reopened ? 'complete' : readyState)}, "pending": [${waits}]}`;
+    return `{"turn": ${turn}, "workers": ${workers}, "ready": ${quote(reopened ? 'complete' : readyState)}, "streams": [${open}], "pending": [${waits}]}`;
   };
   // Resolves once nothing has moved for three tasks, and not before something has since `seen`. Until then it waits for
   // clocks: for all of them ('quiet'), not for frames ('undrawn'), for none ('still'); 'now' waits for nothing.

@@ -75,6 +75,9 @@ impl<W: Send + 'static> Lane<W> {
             let came = part.clone();
             let way = gate.part(&ticket, &stream, &mut part).await;
             let changed = (part != came).then_some(part);
+            if let Some(part) = changed.clone().map(Arc::new) {
+                gate.journal.write(Event::Changed { flow: ticket.flow(), part });
+            }
             (place, Passed { way, wire, changed, ticket: Some(ticket), size })
         }));
     }

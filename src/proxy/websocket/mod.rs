@@ -9,6 +9,7 @@ use super::gate::Stream;
 use super::socket::Switch;
 use crate::desk::AbortKind;
 use crate::flow::Direction;
+use crate::journal::Event;
 use half::Half;
 use http::HeaderMap;
 use hyper::upgrade::OnUpgrade;
@@ -57,6 +58,7 @@ pub(super) async fn relay(shared: Arc<Shared>, stream: Stream, client: OnUpgrade
         end = down => end,
         () = stopping.wait() => return,
     };
+    shared.journal.write(Event::Closed { flow: stream.flow });
     if let Ok(End::Cut(AbortKind::Reset)) = end {
         reset.store(true, Ordering::Relaxed);
     }
