@@ -139,13 +139,16 @@ pub(crate) struct Rule {
     pub(crate) since: Duration,
     /// As it is written, with the values of its braces filled in.
     pub(crate) text: Arc<str>,
+    /// Whether its filter asks which occurrence a flow is.
+    pub(crate) counts: bool,
 }
 
 impl Rule {
     pub(super) fn new(id: RuleId, spec: RuleSpec) -> Self {
         let text = spec.name.map_or_else(|| spec.to_string(), str::to_owned).into();
         let RuleSpec { stage, filter, action, place, since, .. } = spec;
-        Self { id, stage, filter, action, place, since, text }
+        let counts = filter.counts();
+        Self { id, stage, filter, action, place, since, text, counts }
     }
 
     /// What it says of a flow, as far as the flow is known.

@@ -170,6 +170,16 @@ impl Filter {
         }
     }
 
+    /// Whether it asks which occurrence a flow is.
+    pub(crate) fn counts(&self) -> bool {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().any(Self::counts),
+            Self::Not(inner) => inner.counts(),
+            Self::Term(term) => term.field == Field::Occurrence,
+            Self::Flag(_) => false,
+        }
+    }
+
     /// Where a body is to be cut, for a rule at the stage `chunk`: the numbers that `offset` is compared with.
     pub(crate) fn cuts(&self, into: &mut Vec<u64>) {
         match self {

@@ -7,3 +7,5 @@ mod support;
 
 mod orders;
 mod races;
+#[path = "../zoo/mod.rs"]
+mod zoo;

@@ -258,3 +258,17 @@ async fn a_spawned_task_says_whose_verbs_it_means(mitm: Mitm, client: Client, _o
     assert!(text.contains("mitm.scope"), "{text}");
     Ok(())
 }
+
+#[mitm_test]
+async fn occurrences_are_counted_at_arrival_not_after_other_holds(client: Client) -> TestResult {
+    respond!(host == "shop.test", 204);
+    let first = hold!(response: path == "/x" && occurrence == 1);
+    let second = hold!(response: path == "/x" && occurrence == 2);
+    let one = get(&client, "https://shop.test/x");
+    let held = first.next().await?;
+    let two = get(&client, "https://shop.test/x");
+    second.next().await?.release().await?;
+    held.release().await?;
+    assert_eq!((one.await??.0, two.await??.0), (204, 204));
+    Ok(())
+}

@@ -8,12 +8,18 @@ use std::process::{Command, Stdio};
 pub(crate) fn everything() -> Result<(), String> {
     browser()?;
     one("curl", &["curl"], || runs("curl", &["--version"]))?;
+    node()?;
     one("Firefox", &["firefox-esr"], || find::firefox().is_ok())?;
     if find::geckodriver().is_err() {
         eprintln!("installing geckodriver with cargo");
         runs("cargo", &["install", "geckodriver", "--version", "0.37.1", "--locked"]);
     }
     find::geckodriver().map(drop)
+}
+
+/// Makes sure that Node.js and npm are there.
+pub(crate) fn node() -> Result<(), String> {
+    one("Node.js", &["nodejs", "npm"], || runs("node", &["--version"]) && runs("npm", &["--version"]))
 }
 
 /// Makes sure that Chromium and chromedriver are there.
@@ -71,6 +77,8 @@ fn brew(packages: &[&str]) -> bool {
         let cask = match *package {
             "chromium-driver" => "chromedriver",
             "firefox-esr" => "firefox",
+            // No cask, and it brings npm.
+            "nodejs" | "npm" | "curl" => return runs("brew", &["install", "node", "curl"]),
             other => other,
         };
         runs("brew", &["install", "--cask", cask])

@@ -5,19 +5,22 @@
 #[path = "../../src/browser/find.rs"]
 mod find;
 mod install;
+mod zoo;
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const USAGE: &str = "usage: cargo xtask demo    shows a race, lost on purpose in a real browser
-       cargo xtask test    checks everything: format, lints, tests, documentation";
+       cargo xtask test    checks everything: format, lints, tests, documentation
+       cargo xtask zoo     only fetches the libraries of tests/zoo; `test` does that too";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["demo"] => install::browser().and_then(|()| demo()),
-        ["test"] => install::everything().and_then(|()| test()),
+        ["test"] => install::everything().and_then(|()| zoo::fetch(&root())).and_then(|()| test()),
+        ["zoo"] => install::node().and_then(|()| zoo::fetch(&root())),
         _ => Err(USAGE.to_owned()),
     };
     match done {

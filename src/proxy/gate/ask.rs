@@ -3,26 +3,37 @@
 use super::{Gate, unpin};
 use crate::desk::{AbortKind, Action, Rule, RuleSet};
 use crate::filter::Truth;
-use crate::flow::{Fault, Request, Response, StageName};
+use crate::flow::{Fault, Request, Response, RuleId, StageName};
 use crate::proxy::body::Envelope;
 use crate::proxy::content;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Which occurrence something is, for the rules that ask.
+pub(super) type Counts = BTreeMap<RuleId, u64>;
 
 impl Gate {
     /// Whether a rule wants a request.
-    pub(super) async fn wants_request(&self, rule: &Rule, message: &mut Envelope<Request>) -> Result<bool, Fault> {
+    pub(super) async fn wants_request(
+        &self,
+        rule: &Rule,
+        counts: &Counts,
+        message: &mut Envelope<Request>,
+    ) -> Result<bool, Fault> {
         let mut truth = rule.matches(&message.head, None);
         if matches!(truth, Truth::Unknown(need) if need.request_body) {
             message.read().await.map_err(|fault| fault.of(&rule.text, rule.place))?;
             truth = rule.matches(&message.head, None);
         }
-        Ok(self.counted(truth, rule, |n| rule.matches_as(n, &message.head, None, None)))
+        Ok(self.counted(truth, rule, counts, |n| rule.matches_as(n, &message.head, None, None)))
     }
 
     /// Whether a rule wants an answer.
     pub(super) async fn wants_response(
         &self,
         rule: &Rule,
+        counts: &Counts,
         request: &Request,
         message: &mut Envelope<Response>,
     ) -> Result<bool, Fault> {
@@ -31,14 +42,32 @@ impl Gate {
             message.read().await.map_err(|fault| fault.of(&rule.text, rule.place))?;
             truth = rule.matches(request, Some(&message.head));
         }
-        Ok(self.counted(truth, rule, |n| rule.matches_as(n, request, Some(&message.head), None)))
+        Ok(self.counted(truth, rule, counts, |n| rule.matches_as(n, request, Some(&message.head), None)))
     }
 
-    /// Where all but the count is known, the flow is one more.
-    pub(super) fn counted(&self, truth: Truth, rule: &Rule, matches_as: impl FnOnce(u64) -> Truth) -> bool {
+    /// Counts something for every rule that asks which occurrence it is, when it arrives at their stage: one rule may park it
+    /// for long, and the next ones have come all the same.
+    pub(super) fn count<'a>(
+        &self,
+        rules: impl Iterator<Item = &'a Arc<Rule>>,
+        truth: impl Fn(&Rule) -> Truth,
+    ) -> Counts {
+        let asks = |rule: &Rule| rule.counts && matches!(truth(rule), Truth::Unknown(need) if need.is_count());
+        rules.filter(|rule| asks(rule)).map(|rule| (rule.id, self.lock().desk.occurrence(rule.id))).collect()
+    }
+
+    /// Where all but the count is known, it is one more. What an earlier rule has made to match is counted here.
+    pub(super) fn counted(
+        &self,
+        truth: Truth,
+        rule: &Rule,
+        counts: &Counts,
+        matches_as: impl FnOnce(u64) -> Truth,
+    ) -> bool {
         match truth {
             Truth::Unknown(need) if need.is_count() => {
-                let n = self.lock().desk.occurrence(rule.id);
+                let counted = counts.get(&rule.id).copied();
+                let n = counted.unwrap_or_else(|| self.lock().desk.occurrence(rule.id));
                 matches_as(n) == Truth::Yes
             }
             truth => truth == Truth::Yes,

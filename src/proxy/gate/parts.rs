@@ -1,6 +1,7 @@
 //! A part of a stream walks past the rules of its stage.
 
 use super::apply::delay;
+use super::ask::{Counts, still_asked};
 use super::park::Claimed;
 use super::{Gate, Verdict};
 use crate::desk::{AbortKind, Action, Edit, Rule};
@@ -72,10 +73,13 @@ impl Gate {
     pub(in crate::proxy) async fn part(&self, ticket: &Ticket, stream: &Stream, part: &mut Part) -> Way {
         let arrival = Instant::now();
         let rules = self.lock().desk.rules();
+        let (request, response) = (&stream.request, &stream.response);
+        let of_stage = rules.at(part.stage(), request);
+        let counts = self.count(of_stage, |rule| rule.matches_part(request, response, part));
         let mut way = Way::On;
         for rule in rules.at(part.stage(), &stream.request) {
             let is_over = matches!(way, Way::Discarded | Way::Cut(_));
-            if !super::ask::still_asked(rule, is_over) || !self.wants_part(rule, stream, part) {
+            if !still_asked(rule, is_over) || !self.wants_part(rule, &counts, stream, part) {
                 continue;
             }
             match self.act_on_part(rule, ticket, stream, part, arrival).await {
@@ -86,10 +90,10 @@ impl Gate {
         way
     }
 
-    fn wants_part(&self, rule: &Rule, stream: &Stream, part: &Part) -> bool {
+    fn wants_part(&self, rule: &Rule, counts: &Counts, stream: &Stream, part: &Part) -> bool {
         let Stream { request, response, .. } = stream;
         let truth = rule.matches_part(request, response, part);
-        self.counted(truth, rule, |n| rule.matches_as(n, request, Some(response), Some(part)))
+        self.counted(truth, rule, counts, |n| rule.matches_as(n, request, Some(response), Some(part)))
     }
 
     async fn act_on_part(

@@ -54,13 +54,15 @@ impl Gate {
         if rules.is_empty() {
             return Ok(Pass::On);
         }
+        let of_stage = rules.at(StageName::Request, &message.head);
+        let counts = self.count(of_stage, |rule| rule.matches(&message.head, None));
         let mut pass = Pass::On;
         let mut last = None;
         'walk: loop {
             let before = last;
             for rule in rules.at(StageName::Request, &message.head).filter(|rule| Some(rule.id) > before) {
                 last = Some(rule.id);
-                if !still_asked(rule, !matches!(pass, Pass::On)) || !self.wants_request(rule, message).await? {
+                if !still_asked(rule, !matches!(pass, Pass::On)) || !self.wants_request(rule, &counts, message).await? {
                     continue;
                 }
                 let place = place(&message.head);
@@ -139,10 +141,13 @@ impl Gate {
             Next::Answer(answer) => message.become_answer(*answer),
             Next::Abort(kind) => return Ok(Some(kind)),
         }
+        let of_stage = rules.at(StageName::Response, request);
+        let counts = self.count(of_stage, |rule| rule.matches(request, Some(&message.head)));
         let (mut cut, mut answered, mut changed) = (None, false, false);
         for rule in rules.at(StageName::Response, request) {
             let too_late = answered && matches!(rule.action, Action::Respond(_));
-            if too_late || !still_asked(rule, cut.is_some()) || !self.wants_response(rule, request, message).await? {
+            let is_asked = !too_late && still_asked(rule, cut.is_some());
+            if !is_asked || !self.wants_response(rule, &counts, request, message).await? {
                 continue;
             }
             let file = local_file(rule, request, &message.head).await;
