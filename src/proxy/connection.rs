@@ -6,6 +6,7 @@ use super::socket::{Flushing, Socket, Switch};
 use super::streams::{self, Streams};
 use super::{Shared, http, tls, tunnel};
 use crate::flow::{Fault, FaultStage, Target};
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
@@ -40,41 +41,65 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         return shared.trouble(Fault::from_error(FaultStage::Client, "TCP_NODELAY", &error));
     }
-    let socket = Socket::new(stream);
-    let connection = Connection::new(&shared, None, socket.line());
-    connection.http1(socket).await;
+    let mut socket = Socket::new(stream);
+    let Some(spoken) = sniffed(&shared, &mut socket, Bytes::new()).await else { return };
+    let host = shared.address.ip().to_string();
+    match spoken {
+        // A proxy over TLS carries many plain requests at once, on HTTP/2.
+        Spoken::Tls => serve_tls(shared, socket, &host, |_| None).await,
+        Spoken::Http2 => Connection::new(&shared, None, socket.line()).http2(socket).await,
+        Spoken::Http1 | Spoken::Unknown => Connection::new(&shared, None, socket.line()).http1(socket).await,
+    }
+}
+
+/// What a client speaks first; none if it says nothing before it leaves, or the test ends.
+async fn sniffed(shared: &Shared, socket: &mut Socket, already: Bytes) -> Option<Spoken> {
+    // Browsers open connections ahead of need, and drop them unused.
+    let mut stopping = shared.tasks.stopping();
+    let sniffed = tokio::select! {
+        sniffed = sniff(socket, already) => sniffed,
+        () = stopping.wait() => return None,
+    };
+    let (spoken, seen) = sniffed.ok()??;
+    socket.unread(seen);
+    Some(spoken)
 }
 
 /// Serves what comes through a CONNECT.
 pub(super) async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, target: Target) {
-    let Ok(parts) = upgraded.downcast::<TokioIo<Flushing<Socket>>>() else {
-        return shared.trouble(Fault::new(FaultStage::Internal, "CONNECT on a connection that is not the proxy's own"));
+    let (mut socket, already) = match upgraded.downcast::<TokioIo<Flushing<Socket>>>() {
+        Ok(parts) => (parts.io.into_inner().into_inner(), parts.read_buf),
+        // Inside TLS, or a stream of HTTP/2.
+        Err(upgraded) => (Socket::inside(TokioIo::new(upgraded)), Bytes::new()),
     };
-    let mut socket = parts.io.into_inner().into_inner();
-    // Browsers open connections ahead of need, and drop them unused.
-    let mut stopping = shared.tasks.stopping();
-    let sniffed = tokio::select! {
-        sniffed = sniff(&mut socket, parts.read_buf) => sniffed,
-        () = stopping.wait() => return,
-    };
-    let Ok(Some((spoken, seen))) = sniffed else { return };
-    socket.unread(seen);
+    let Some(spoken) = sniffed(&shared, &mut socket, already).await else { return };
     match spoken {
-        Spoken::Tls => serve_tls(shared, socket, target).await,
+        Spoken::Tls => {
+            let Target { host, port, .. } = target;
+            serve_tls(shared, socket, &host, |name| {
+                Some(Target { tls: true, host: name.unwrap_or_else(|| host.clone()), port })
+            })
+            .await;
+        }
         Spoken::Http1 => Connection::new(&shared, Some(plain(target)), socket.line()).http1(socket).await,
         Spoken::Http2 => Connection::new(&shared, Some(plain(target)), socket.line()).http2(socket).await,
         Spoken::Unknown => tunnel::opaque(&shared, socket, &target).await,
     }
 }
 
-async fn serve_tls(shared: Arc<Shared>, socket: Socket, target: Target) {
+/// `origin` tells where requests go, by the name that the client asks for.
+async fn serve_tls(
+    shared: Arc<Shared>,
+    socket: Socket,
+    host: &str,
+    origin: impl FnOnce(Option<String>) -> Option<Target>,
+) {
     let line = socket.line();
-    let accepted = match tls::accept(&shared, socket, &target.host).await {
+    let accepted = match tls::accept(&shared, socket, host).await {
         Ok(accepted) => accepted,
         Err(fault) => return shared.trouble(fault),
     };
-    let host = accepted.server_name.unwrap_or(target.host);
-    let connection = Connection::new(&shared, Some(Target { tls: true, host, port: target.port }), line);
+    let connection = Connection::new(&shared, origin(accepted.server_name), line);
     if accepted.http2 {
         connection.http2(accepted.stream).await;
     } else {

@@ -16,21 +16,59 @@ pub(super) type Switch = Arc<AtomicBool>;
 /// An accepted connection.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Line,
     /// Ends with RST instead of FIN.
     reset: Switch,
     /// What was read before this layer took over.
     prefix: bytes::Bytes,
 }
 
+/// What carries it.
+enum Line {
+    Tcp(TcpStream),
+    /// What a client has connected inside another connection.
+    Inside(Pin<Box<dyn Io>>),
+}
+
+trait Io: AsyncRead + AsyncWrite + Send {}
+impl<S: AsyncRead + AsyncWrite + Send> Io for S {}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Tcp(_) => "Line::Tcp(..)",
+            Self::Inside(_) => "Line::Inside(..)",
+        })
+    }
+}
+
+/// The same of either line.
+macro_rules! poll {
+    ($socket:expr, $method:ident $(, $argument:expr)*) => {
+        match &mut $socket.stream {
+            Line::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Line::Inside(stream) => stream.as_mut().$method($($argument),*),
+        }
+    };
+}
+
 impl Socket {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, reset: Switch::default(), prefix: bytes::Bytes::new() }
+        Self { stream: Line::Tcp(stream), reset: Switch::default(), prefix: bytes::Bytes::new() }
+    }
+
+    /// One inside another connection. It ends without a reset: that would be the other's.
+    pub(super) fn inside(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
+        Self { stream: Line::Inside(Box::pin(stream)), reset: Switch::default(), prefix: bytes::Bytes::new() }
     }
 
     /// What its flows need of it: how to reset it, and who is at the other end.
     pub(super) fn line(&self) -> (Switch, Option<SocketAddr>) {
-        (Arc::clone(&self.reset), self.stream.peer_addr().ok())
+        let peer = match &self.stream {
+            Line::Tcp(stream) => stream.peer_addr().ok(),
+            Line::Inside(_) => None,
+        };
+        (Arc::clone(&self.reset), peer)
     }
 
     /// Gives back bytes that were read already.
@@ -42,9 +80,11 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.reset.load(Ordering::Relaxed) {
+        if let Line::Tcp(stream) = &self.stream
+            && self.reset.load(Ordering::Relaxed)
+        {
             // Fails only on a socket that is gone anyway.
-            let _ = self.stream.set_zero_linger();
+            let _ = stream.set_zero_linger();
         }
     }
 }
@@ -52,7 +92,7 @@ impl Drop for Socket {
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.prefix.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
+            return poll!(self, poll_read, cx, buf);
         }
         let take = self.prefix.len().min(buf.remaining());
         buf.put_slice(&self.prefix.split_to(take));
@@ -62,18 +102,18 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        poll!(self, poll_write, cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        poll!(self, poll_flush, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.reset.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        poll!(self, poll_shutdown, cx)
     }
 
     fn poll_write_vectored(
@@ -81,11 +121,14 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        poll!(self, poll_write_vectored, cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        match &self.stream {
+            Line::Tcp(stream) => stream.is_write_vectored(),
+            Line::Inside(stream) => stream.is_write_vectored(),
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::{Court, Held, PATIENCE, scene};
 use crate::desk;
-use crate::flow::{Place, Stage};
+use crate::filter::Truth;
+use crate::flow::{Place, Request, Stage};
 use crate::report::{Failure, caught_although_none_expected, expired};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -117,10 +118,19 @@ impl<S: Stage> Hold<S> {
     }
 
     async fn wait(&self, place: Place) -> Result<Held<S>, Failure> {
-        match tokio::time::timeout(self.patience, self.parked(place)).await {
-            Ok(held) => Ok(held),
-            Err(_) => Err(expired(&scene(&self.court), &self.rule, self.patience, place)),
+        let expired = |waited| expired(&scene(&self.court), &self.rule, waited, place);
+        let began = self.court.journal.now();
+        tokio::select! {
+            held = tokio::time::timeout(self.patience, self.parked(place)) => held.map_err(|_| expired(self.patience)),
+            // What it waits for will not come.
+            limit = self.court.audience.limited(|url| self.may_catch(url)) => {
+                Err(limit.tell(expired(self.court.journal.now().saturating_sub(began))))
+            }
         }
+    }
+
+    fn may_catch(&self, url: &str) -> bool {
+        Request::get(url).is_some_and(|request| self.rule.matches(&request, None) != Truth::No)
     }
 
     async fn parked(&self, place: Place) -> Held<S> {

@@ -37,7 +37,8 @@ fn network_arguments(proxy: SocketAddr, spki: &str, shell: bool) -> Vec<String> 
     // past the proxy: no flag turns them off.
     let bypass = if shell { "<-loopback>" } else { "<-loopback>;*.invalid" };
     let mut arguments = vec![
-        format!("--proxy-server=http://{proxy}"),
+        // Plain HTTP by way of TLS and HTTP/2: without, no more than six flows of one host could be held.
+        format!("--proxy-server=http=https://{proxy};https=http://{proxy}"),
         format!("--proxy-bypass-list={bypass}"),
         format!("--ignore-certificate-errors-spki-list={spki}"),
         // No name is resolved but through the proxy: what would leak fails.

@@ -1,6 +1,6 @@
 //! The sessions that use one proxy: whoever gets an answer must deal with it.
 
-use super::Pages;
+use super::{Limit, Pages};
 use crate::browser::turns::Turns;
 use crate::flow::{FlowId, Place};
 use crate::report::Failure;
@@ -27,6 +27,16 @@ impl Audience {
     /// Those that are open.
     pub(crate) fn pages(&self) -> Vec<Arc<Pages>> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Resolves when a page waits for a call that its browser keeps back, since it has come to a limit.
+    pub(crate) async fn limited(&self, is_wanted: impl Fn(&str) -> bool + Send + Sync) -> Limit {
+        let pages = self.pages();
+        let asked: Vec<_> = pages.iter().map(|pages| Box::pin(pages.limited(&is_wanted))).collect();
+        if asked.is_empty() {
+            return std::future::pending().await;
+        }
+        futures_util::future::select_all(asked).await.0
     }
 
     /// Resolves once no page has yet to deal with the answer of this flow.

@@ -4,12 +4,14 @@
 //! [`Live`] flows; [`open`] compares the two. The rule is that of the measurements in `ARCHITECTURE.md`, "Settled".
 
 mod audience;
+mod limit;
 mod open;
 mod page;
 mod settled;
 mod told;
 
 pub(crate) use audience::Audience;
+pub(crate) use limit::Limit;
 pub use settled::Settled;
 
 use super::bidi::{Bidi, BidiError, as_on_the_wire};
@@ -258,13 +260,39 @@ impl Pages {
         ignored: &Ignored,
         settling: impl Future<Output = Result<(), Unsettled>>,
     ) -> Result<(), Failure> {
-        let failure = match tokio::time::timeout(patience, settling).await {
+        let settling = tokio::time::timeout(patience, settling);
+        let ended = tokio::select! {
+            ended = settling => ended,
+            limit = self.limited(|_| true) => return Err(limit.tell(Failure::bare(what)).at(place)),
+        };
+        let failure = match ended {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(Unsettled::Blocked)) => told::blocked(&self.known.lock().await.live),
             Ok(Err(Unsettled::Bidi(error))) => Failure::bare(format!("{what}: {error}")),
             Err(_) => self.expired(what, patience, ignored).await,
         };
         Err(failure.at(place))
+    }
+
+    /// Resolves when the page waits for a call that the browser keeps back, since it has come to a limit of its own: that is
+    /// clear a moment after the page has asked.
+    pub(crate) async fn limited(&self, is_wanted: impl Fn(&str) -> bool + Send) -> Limit {
+        let mut before = None;
+        loop {
+            // A call may be on its way to the proxy, or its answer on the way to the page: what is seen once is not sure.
+            let wait = if before.is_none() { limit::FIRST } else { limit::AGAIN };
+            drop(tokio::time::timeout(wait, std::future::pending::<()>()).await);
+            let none = BTreeSet::new();
+            let asking = page::documents(&self.bidi, &none, &[], Asking::Now);
+            let Ok(Ok(Some(documents))) = tokio::time::timeout(ANSWER, asking).await else { continue };
+            let mut live = Live::default();
+            live.follow(&self.journal);
+            let limit = limit::limit(&documents, &live, &is_wanted);
+            match limit {
+                Some(limit) if before.as_ref() == Some(&limit) => return limit,
+                limit => before = limit,
+            }
+        }
     }
 
     async fn expired(&self, what: &str, patience: Duration, ignored: &Ignored) -> Failure {
@@ -277,7 +305,7 @@ impl Pages {
         let headline = format!("{what} within {patience:?}");
         match tokio::time::timeout(ANSWER, asking).await {
             Ok(Ok(Some(documents))) => {
-                told::still_open(&headline, &open::open(&documents, &self.navigating(), live, ignored), live)
+                told::still_open(&headline, &open::open(&documents, &self.navigating(), live, ignored))
             }
             _ => told::mute(&headline),
         }

@@ -1,0 +1,57 @@
+//! What browsers limit: either it is out of the way, or it is named.
+
+use crate::support::site::Site;
+use holdup::prelude::*;
+
+/// A page that asks for `/call?1`, `/call?2`, .. so many times.
+fn page(calls: usize) -> String {
+    format!("<script>for (let n = 1; n <= {calls}; n++) fetch('/call?' + n)</script>")
+}
+
+#[mitm_test]
+async fn twenty_calls_of_one_plain_host_are_held_at_once(browser: Browser, site: Site) -> TestResult {
+    site.page("/", &page(20));
+    let calls = hold!(path == "/call");
+    browser.goto("http://site.test/").await?;
+    let held = calls.take(20).await?;
+    browser.settled().await?;
+    for call in held {
+        call.release().await?;
+    }
+    Ok(())
+}
+
+#[mitm_test]
+async fn two_equal_gets_are_held_at_once(browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<script>for (let n = 0; n < 2; n++) fetch('/same')</script>");
+    let calls = hold!(path == "/same");
+    browser.goto("https://site.test/").await?;
+    for call in calls.take(2).await? {
+        call.release().await?;
+    }
+    Ok(())
+}
+
+/// Chromium asks a plain host by HTTP/2 to the proxy; Firefox opens as many connections as it was told to.
+#[mitm_test]
+async fn the_limit_of_firefox_is_named(browser: Browser, site: Site) -> TestResult {
+    if browser.kind() != BrowserKind::Firefox {
+        return Ok(());
+    }
+    site.page("/", &page(260));
+    let calls = hold!(path == "/call");
+    let last = hold!(path == "/one-more").optional();
+    browser.goto("http://site.test/").await?;
+    let held = calls.take(200).await?;
+    browser.eval("void fetch('/one-more')").await?;
+    let failure = last.next().await.unwrap_err().to_string();
+    let told = browser.settled().await.unwrap_err().to_string();
+    drop(held);
+    calls.remove();
+    for text in [failure, told] {
+        for part in ["opens no more connections to site.test", "/one-more", "hold!(path == \"/call\")", "limits.rs"] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+    }
+    Ok(())
+}
