@@ -99,6 +99,7 @@ impl Browser {
         let handle = handle.map_err(|_| BrowserError::Session("a window without a handle".to_owned()))?;
         self.client.switch_to_window(handle).await.map_err(BrowserError::command("switch to the new window"))?;
         self.relay.serve(journal, turns);
+        self.runtime.spawn(pages.prepare());
         Ok(Self { pages: Arc::new(pages), user: Some(user), ..self.clone() })
     }
 

@@ -134,7 +134,7 @@ impl Conduct {
         }
         let (looks, left) = match self.court.audience.pages().first() {
             Some(pages) => {
-                let looking = async { (pages.fingerprint().await, pages.has_left().await) };
+                let looking = async { tokio::join!(pages.fingerprint(), pages.has_left()) };
                 tokio::time::timeout(PATIENCE, looking).await.unwrap_or_default()
             }
             None => (None, false),
@@ -209,6 +209,8 @@ impl Conduct {
 
     /// Waits until nothing is open but what is held here, whole.
     async fn become_quiet(&mut self) {
+        // A window in which nothing was opened yet.
+        self.quiet |= !self.court.journal.has_flows();
         while !self.quiet || self.has_news() {
             let mut asked = Vec::new();
             for pages in self.court.audience.pages() {

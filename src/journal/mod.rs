@@ -50,6 +50,11 @@ impl Journal {
         FlowId::new(self.flows.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Whether any request has come yet.
+    pub(crate) fn has_flows(&self) -> bool {
+        self.flows.load(Ordering::Relaxed) > 1
+    }
+
     /// Appends an entry. The order of calls is the order of the log.
     pub(crate) fn write(&self, event: Event) {
         let mut log = self.lock();

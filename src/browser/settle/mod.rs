@@ -9,6 +9,7 @@ mod open;
 mod page;
 mod settled;
 mod told;
+mod windows;
 
 pub(crate) use audience::Audience;
 pub(crate) use limit::Limit;
@@ -28,6 +29,7 @@ use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
+use windows::{Window, Windows};
 
 /// A document that does not answer for this long, while its successor is held, will not before that is let go.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -42,8 +44,9 @@ pub(crate) struct Pages {
     turns: Turns,
     /// What the test never waits for.
     ignored: Arc<std::sync::Mutex<Vec<Filter>>>,
-    /// The one that the session began with.
+    /// The one that the session, or the test in it, began with.
     window: String,
+    windows: Arc<Windows>,
     known: Mutex<Known>,
 }
 
@@ -79,17 +82,25 @@ impl Pages {
     /// Has every document of the session count what it waits for.
     pub(super) async fn watch(bidi: Bidi, journal: Arc<Journal>, turns: Turns) -> Result<Self, BidiError> {
         let window = page::install(&bidi).await?;
-        Ok(Self::over(Arc::new(bidi), window, journal, turns))
+        Ok(Self::over(Arc::new(bidi), window, Arc::default(), journal, turns))
     }
 
-    fn over(bidi: Arc<Bidi>, window: String, journal: Arc<Journal>, turns: Turns) -> Self {
-        Self { bidi, journal, turns, window, ignored: Arc::default(), known: Mutex::default() }
+    fn over(bidi: Arc<Bidi>, window: String, windows: Arc<Windows>, journal: Arc<Journal>, turns: Turns) -> Self {
+        Self { bidi, journal, turns, window, windows, ignored: Arc::default(), known: Mutex::default() }
     }
 
     /// The same for another test, in a window that shares nothing with those before. Gives also what it lives in.
     pub(super) async fn anew(&self, journal: Arc<Journal>, turns: Turns) -> Result<(Self, String), BidiError> {
-        let (user, window) = page::new_user(&self.bidi).await?;
-        Ok((Self::over(Arc::clone(&self.bidi), window, journal, turns), user))
+        self.windows.leave(&self.window);
+        let Window { user, handle } = self.windows.take(&self.bidi).await?;
+        let (bidi, windows) = (Arc::clone(&self.bidi), Arc::clone(&self.windows));
+        Ok((Self::over(bidi, handle, windows, journal, turns), user))
+    }
+
+    /// Opens the window of the next test, while this one runs.
+    pub(super) fn prepare(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (bidi, windows) = (Arc::clone(&self.bidi), Arc::clone(&self.windows));
+        async move { windows.prepare(&bidi).await }
     }
 
     /// Closes the windows of a test, with all that they have stored.
@@ -120,7 +131,7 @@ impl Pages {
 
     /// What the pages look like, as one number: their elements, and what stands in their fields.
     pub(crate) async fn fingerprint(&self) -> Option<u64> {
-        page::fingerprint(&self.bidi).await.ok()
+        page::fingerprint(&self.bidi, &self.windows.without_test()).await.ok()
     }
 
     /// Resolves once nothing is open but what is held. Gives the URLs that the pages wait for, each with its place in the order in
@@ -209,7 +220,8 @@ impl Pages {
         // Nobody will: it was for a worker, for another browser, or for a frame that has gone.
         known.scripts.retain(|(_, delivered)| now - *delivered < LOADED);
         let scripts: Vec<_> = known.scripts.iter().map(|(script, _)| script.clone()).collect();
-        let leaving = self.leaving(&known.live);
+        let mut leaving = self.leaving(&known.live);
+        leaving.append(&mut self.windows.without_test());
         let documents = page::documents(&self.bidi, &leaving, &scripts, asking);
         let documents = if known.live.parked().any(|flow| flow.destination() == "document") {
             tokio::time::timeout(ANSWER, documents).await.map_err(|_| Unsettled::Blocked)??
@@ -282,8 +294,8 @@ impl Pages {
             // A call may be on its way to the proxy, or its answer on the way to the page: what is seen once is not sure.
             let wait = if before.is_none() { limit::FIRST } else { limit::AGAIN };
             drop(tokio::time::timeout(wait, std::future::pending::<()>()).await);
-            let none = BTreeSet::new();
-            let asking = page::documents(&self.bidi, &none, &[], Asking::Now);
+            let others = self.windows.without_test();
+            let asking = page::documents(&self.bidi, &others, &[], Asking::Now);
             let Ok(Ok(Some(documents))) = tokio::time::timeout(ANSWER, asking).await else { continue };
             let mut live = Live::default();
             live.follow(&self.journal);

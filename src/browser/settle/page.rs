@@ -1,5 +1,6 @@
 //! The browser's side of the question: what each document waits for, as its `settle.js` counts.
 
+use super::windows::Window;
 use crate::browser::bidi::{Bidi, BidiError, NAVIGATIONS, as_on_the_wire};
 use crate::journal::Tally;
 use futures_util::future::join_all;
@@ -74,24 +75,28 @@ pub(super) async fn install(bidi: &Bidi) -> Result<String, BidiError> {
     Ok(tree["contexts"][0]["context"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Opens a window that shares neither cookies nor caches with any other. Gives who uses it, and the window.
-pub(super) async fn new_user(bidi: &Bidi) -> Result<(String, String), BidiError> {
+/// Opens a window that shares neither cookies nor caches with any other.
+pub(super) async fn new_user(bidi: &Bidi) -> Result<Window, BidiError> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let user = text(&bidi.command("browser.createUserContext", &json!({})).await?["userContext"]);
-    let window = json!({ "type": "tab", "userContext": user });
-    let window = text(&bidi.command("browsingContext.create", &window).await?["context"]);
-    // One in the background is slow to take keys.
-    bidi.command("browsingContext.activate", &json!({ "context": window })).await?;
-    Ok((user, window))
+    let window = json!({ "type": "tab", "userContext": user, "background": true });
+    let handle = text(&bidi.command("browsingContext.create", &window).await?["context"]);
+    Ok(Window { user, handle })
+}
+
+/// Brings a window to the front.
+pub(super) async fn activate(bidi: &Bidi, window: &str) -> Result<(), BidiError> {
+    bidi.command("browsingContext.activate", &json!({ "context": window })).await.map(drop)
 }
 
 /// What all documents look like, as one number.
-pub(super) async fn fingerprint(bidi: &Bidi) -> Result<u64, BidiError> {
+pub(super) async fn fingerprint(bidi: &Bidi, but: &BTreeSet<String>) -> Result<u64, BidiError> {
     const LOOKS: &str = "JSON.stringify([document.documentElement.outerHTML, location.href, \
         ...[...document.querySelectorAll('input, textarea, select')].map(field => [field.value, field.checked])])";
     let realms = bidi.command("script.getRealms", &json!({ "type": "window" })).await?;
     let realms = realms["realms"].as_array().cloned().unwrap_or_default();
-    let asked = realms.iter().map(|realm| evaluate(bidi, &json!({ "realm": realm["realm"] }), LOOKS));
+    let realms = realms.iter().filter(|realm| realm["context"].as_str().is_none_or(|frame| !but.contains(frame)));
+    let asked = realms.map(|realm| evaluate(bidi, &json!({ "realm": realm["realm"] }), LOOKS));
     let mut hasher = DefaultHasher::new();
     for looks in join_all(asked).await {
         looks?["result"]["value"].as_str().hash(&mut hasher);
