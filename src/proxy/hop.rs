@@ -63,6 +63,16 @@ pub(super) fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
+/// Why two servers could understand a request in two ways, if so.
+pub(super) fn ambiguity(headers: &HeaderMap) -> Option<&'static str> {
+    if headers.get_all(header::HOST).into_iter().nth(1).is_some() {
+        return Some("a request has one host");
+    }
+    // A coding would be undone by the one end and not by the other: it is between two only.
+    let is_coded = tokens(headers, &header::TRANSFER_ENCODING).iter().any(|coding| coding != "chunked");
+    is_coded.then_some("a request's body comes in chunks, and in no other transfer coding")
+}
+
 /// Whether an answer with this status never has a body, whatever its head says.
 pub(super) fn never_has_body(status: StatusCode) -> bool {
     status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED

@@ -117,14 +117,14 @@ enum Destination {
 }
 
 fn destination(connection: &Connection, request: &hyper::Request<Incoming>) -> Destination {
+    if let Some(why) = hop::ambiguity(request.headers()) {
+        return Destination::Nowhere(why.to_owned());
+    }
     let uri = request.uri();
     match &connection.origin {
         Some(origin) => Destination::Flow(origin.clone()),
-        None if request.method() == Method::CONNECT => match uri.authority() {
-            Some(authority) => {
-                let port = authority.port_u16().unwrap_or(443);
-                Destination::Tunnel(Target::new(true, authority.host(), port))
-            }
+        None if request.method() == Method::CONNECT => match Target::of_tunnel(uri) {
+            Some(target) => Destination::Tunnel(target),
             None => Destination::Nowhere("CONNECT without host:port".to_owned()),
         },
         None => Target::of(uri).map_or_else(|| Destination::Nowhere(not_a_server(connection)), Destination::Flow),
@@ -140,7 +140,8 @@ fn not_a_server(connection: &Connection) -> String {
 fn name(request: hyper::Request<Incoming>, target: Target, client: Option<SocketAddr>) -> Envelope<Request> {
     let (parts, body) = request.into_parts();
     let path_and_query = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
-    let mut headers = if parts.version == Version::HTTP_2 {
+    // A URL that is whole names the host, whatever else does (RFC 9112, section 3.2.2).
+    let mut headers = if parts.version == Version::HTTP_2 || parts.uri.authority().is_some() {
         host_first(&parts.headers, &parts.uri, &target)
     } else {
         hop::end_to_end(&parts.headers)
@@ -155,7 +156,8 @@ fn name(request: hyper::Request<Incoming>, target: Target, client: Option<Socket
 
 /// HTTP/2 has no `host`; upstreams that speak HTTP/1 want it, and want it first.
 fn host_first(headers: &HeaderMap, uri: &http::Uri, target: &Target) -> HeaderMap {
-    let host = uri.authority().map_or_else(|| target.authority(), ToString::to_string);
+    let said = uri.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default().to_owned());
+    let host = said.unwrap_or_else(|| target.authority());
     let mut on = HeaderMap::with_capacity(headers.len() + 1);
     if let Ok(host) = HeaderValue::try_from(host) {
         on.insert(header::HOST, host);

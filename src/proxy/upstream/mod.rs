@@ -14,7 +14,7 @@ use crate::flow::{Content, Fault, FaultStage, Request, Response, Target};
 use connector::{Connector, Protocols, Used};
 use hosts::Hosts;
 use http::header::{self, HeaderValue};
-use http::{Uri, Version};
+use http::{StatusCode, Uri, Version};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::net::SocketAddr;
@@ -121,9 +121,17 @@ impl Upstreams {
             used.mark();
         }
         let (parts, body) = response.into_parts();
+        if parts.status == StatusCode::SWITCHING_PROTOCOLS && upgrade.is_none() {
+            let what = "the upstream changes the protocol, and nobody has asked for that";
+            return Err(Fault::new(FaultStage::Exchange, what));
+        }
         let mut headers = hop::end_to_end(&parts.headers);
         // It would lead the browser past the proxy.
         hop::remove(&mut headers, &[header::ALT_SVC]);
+        if parts.headers.contains_key(header::TRANSFER_ENCODING) {
+            // The chunks tell the length (RFC 9112, section 6.3).
+            hop::remove(&mut headers, &[header::CONTENT_LENGTH]);
+        }
         let (status, version, content) = (parts.status, parts.version, Content::Streaming);
         let head = Response { status, version, headers, content, elapsed: Some(sent.elapsed()) };
         let mut response = Envelope::new(head, Source::stream(body));
