@@ -7,6 +7,7 @@ mod support;
 
 mod basics;
 mod changes;
+mod clients;
 mod conformance;
 mod cuts;
 mod failures;

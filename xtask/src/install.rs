@@ -42,6 +42,24 @@ pub(crate) fn grid(root: &Path) -> bool {
     runs("java", &["-version"]) && (folder.join("node_modules").exists() || fetch())
 }
 
+/// Whether the clients of `tests/it/clients.rs` are there, or can be fetched.
+pub(crate) fn clients(root: &Path) -> bool {
+    let folder = root.join("target/clients");
+    let (npm, venv) = (folder.join("node_modules"), folder.join("venv"));
+    let at = |path: &Path| path.display().to_string();
+    let packages = ["undici@6", "ws@8", "https-proxy-agent@7"];
+    let has_node = npm.exists()
+        || (std::fs::create_dir_all(&folder).is_ok()
+            && runs("npm", &[&["i", "--no-audit", "--no-fund", "--prefix", &at(&folder)][..], &packages].concat()));
+    let is_made = || venv.join("bin/pip").exists() || runs("python3", &["-m", "venv", &at(&venv)]);
+    let libraries = ["install", "-q", "requests==2.32.5", "httpx[http2]==0.28.1"];
+    let has_python = venv.join("done").exists()
+        || ((is_made() || (apt(&["python3-venv"]) && is_made()))
+            && runs(&at(&venv.join("bin/pip")), &libraries)
+            && std::fs::write(venv.join("done"), "").is_ok());
+    has_node && has_python
+}
+
 fn one(what: &str, packages: &[&str], is_there: impl Fn() -> bool) -> Result<(), String> {
     if is_there() {
         return Ok(());

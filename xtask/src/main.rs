@@ -45,6 +45,11 @@ fn test() -> Result<(), String> {
     for browser in ["chromium", "firefox"] {
         cargo(&["test", "--test", "browser"], &[("HOLDUP_BROWSER", browser)])?;
     }
+    if install::clients(&root()) {
+        cargo(&["test", "--test", "it", "--", "--ignored", "clients::"], &[])?;
+    } else {
+        eprintln!("skipped: the clients of tests/it/clients.rs could not be fetched");
+    }
     if install::grid(&root()) {
         cargo(&["test", "--test", "browser", "--", "--ignored", "remote::"], &[])?;
     }
