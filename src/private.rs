@@ -3,7 +3,7 @@
 pub use crate::browser::BrowserKind;
 pub use crate::desk::AnyEdit;
 pub use crate::filter::{Field, Filter, Flag, Op, Side};
-pub use crate::fixture::{Exploring, TestOutcome, TestSpec, run, set_up};
+pub use crate::fixture::{Exploring, TestOutcome, TestSpec, run, set_up, tasks};
 pub use crate::flow::Place;
 pub use crate::verbs::Verbs;
 

@@ -1,0 +1,91 @@
+//! Ten thousand flows that were given up, and nothing is left of them. In a process of its own: it counts what the whole process
+//! has.
+
+use crate::support::origin::Origin;
+use crate::support::raw;
+use holdup::Stage;
+use holdup::prelude::*;
+use tokio::io::AsyncWriteExt;
+
+/// Flows that are parked at once.
+const AT_ONCE: usize = 100;
+/// What the journal keeps of a flow that has ended, at most.
+const KEPT: usize = 6;
+
+/// What flows could leave behind.
+#[derive(Debug)]
+struct Left {
+    tasks: usize,
+    descriptors: usize,
+    kilobytes: usize,
+}
+
+fn left() -> Left {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    Left { tasks: holdup::__private::tasks(), descriptors, kilobytes: pages * 4 }
+}
+
+/// Asks for something so often that a hold parks enough, and leaves.
+async fn leave<S: Stage>(client: &Client, mitm: &Mitm, h1: bool, path: &str, hold: Hold<S>) -> TestResult {
+    let (mut sockets, mut calls) = (Vec::new(), tokio::task::JoinSet::new());
+    for _ in 0..AT_ONCE {
+        if h1 {
+            let mut socket = raw::connect(mitm).await;
+            let head = format!("GET http://origin.test{path} HTTP/1.1\r\nhost: origin.test\r\n\r\n");
+            socket.write_all(head.as_bytes()).await?;
+            sockets.push(socket);
+        } else {
+            let call = client.get(format!("https://origin.test{path}")).send();
+            calls.spawn(async move { call.await.unwrap().bytes().await });
+        }
+    }
+    let held = hold.take(AT_ONCE).await?;
+    drop(sockets);
+    calls.shutdown().await;
+    for held in &held {
+        held.cancelled().await?;
+    }
+    hold.remove();
+    Ok(())
+}
+
+/// On HTTP/1 and HTTP/2, at the request, at the answer, and in the middle of its body.
+async fn leave_in_every_way(client: &Client, mitm: &Mitm, times: usize) -> TestResult {
+    for _ in 0..times {
+        for h1 in [true, false] {
+            leave(client, mitm, h1, "/text", hold!(path == "/text")).await?;
+            leave(client, mitm, h1, "/text", hold!(response: path == "/text")).await?;
+            leave(client, mitm, h1, "/bytes?1000", hold!(chunk: path == "/bytes" && offset == 10)).await?;
+        }
+    }
+    Ok(())
+}
+
+#[mitm_test(timeout = "300s")]
+#[ignore = "counts what the whole process has: run by the test below, in a process of its own"]
+async fn in_a_process_of_its_own(client: Client, mitm: Mitm, _origin: Origin) -> TestResult {
+    leave_in_every_way(&client, &mitm, 2).await?;
+    let before = left();
+    leave_in_every_way(&client, &mitm, 17).await?;
+    // Connections of clients that have left end when the proxy hears of it.
+    while holdup::__private::tasks() > before.tasks || left().descriptors > before.descriptors {
+        tokio::task::yield_now().await;
+    }
+    let after = left();
+    println!("{before:?}\n{after:?}");
+    let flows = 17 * 6 * AT_ONCE;
+    assert!(after.kilobytes < before.kilobytes + flows * KEPT, "{flows} flows: {before:?} {after:?}");
+    assert!(mitm.exchanges().iter().all(|exchange| exchange.outcome == Some(Outcome::ClientGone)));
+    Ok(())
+}
+
+#[test]
+fn ten_thousand_flows_that_were_given_up_leave_nothing() {
+    let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+    let output = test.args(["--exact", "leaks::in_a_process_of_its_own", "--ignored", "--nocapture"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    println!("{text}");
+}
