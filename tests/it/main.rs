@@ -13,6 +13,7 @@ mod cuts;
 mod failures;
 mod giving_up;
 mod holding;
+mod http2;
 mod leaks;
 mod many;
 mod order;
