@@ -74,7 +74,6 @@ async fn in_a_process_of_its_own(client: Client, mitm: Mitm, _origin: Origin) ->
         tokio::task::yield_now().await;
     }
     let after = left();
-    println!("{before:?}\n{after:?}");
     let flows = 17 * 6 * AT_ONCE;
     assert!(after.kilobytes < before.kilobytes + flows * KEPT, "{flows} flows: {before:?} {after:?}");
     assert!(mitm.exchanges().iter().all(|exchange| exchange.outcome == Some(Outcome::ClientGone)));
@@ -87,5 +86,4 @@ fn ten_thousand_flows_that_were_given_up_leave_nothing() {
     let output = test.args(["--exact", "leaks::in_a_process_of_its_own", "--ignored", "--nocapture"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    println!("{text}");
 }

@@ -32,8 +32,8 @@ impl Upstream {
     /// A server that speaks TLS. Its certificate must be for the name that it stands in for; see
     /// [`Mitm::trust_upstream`](crate::Mitm::trust_upstream).
     #[must_use]
-    pub fn tls(address: SocketAddr) -> Self {
-        Self { address, tls: true }
+    pub fn tls(address: impl Into<SocketAddr>) -> Self {
+        Self { address: address.into(), tls: true }
     }
 }
 
