@@ -13,7 +13,7 @@ use tokio_rustls::rustls::ClientConfig;
 /// ```
 /// use holdup::Upstream;
 /// let plain: Upstream = "127.0.0.1:3000".parse::<std::net::SocketAddr>().unwrap().into();
-/// let tls = Upstream::tls("127.0.0.1:3443".parse().unwrap());
+/// let tls = Upstream::tls(([127, 0, 0, 1], 3443));
 /// assert_ne!(plain, tls);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
