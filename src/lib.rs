@@ -166,7 +166,6 @@ pub use holdup_macros::filter;
 /// the upstream has answered. Gives a [`Hold`].
 ///
 /// It is in force when the macro returns. Flows that arrived before are not caught, but named if a wait fails.
-///
 /// Parts of streams are parked alike: `hold!(message: F)` a WebSocket message, `hold!(event: F)` a server-sent event,
 /// `hold!(chunk: F)` a piece of an answer's body. What comes behind a parked part waits, so that the order is kept, unless the
 /// test says otherwise: a message or an event that is released goes at once, past those that are still parked. Pings and
@@ -188,8 +187,8 @@ pub use holdup_macros::filter;
 /// ```
 pub use holdup_macros::hold;
 
-/// Sees matching flows pass and parks none: `watch!(F)`. Gives a [`Watch`], whose `next().await?` is the [`Exchange`]; of
-/// `watch!(message: F)` and its kin it is the part. `watch!(websocket)` gives a WebSocket's exchange as soon as it is open.
+/// Sees matching flows pass and parks none: `watch!(F)`. Gives a [`Watch`], whose `next().await?` is the [`Exchange`], or at
+/// `message:` and its kin the part. `watch!(websocket)` gives a WebSocket's exchange as soon as it is open.
 ///
 /// ```
 /// # use holdup::prelude::*;
@@ -338,11 +337,8 @@ pub use holdup_macros::edit;
 pub mod prelude {
     pub use crate::{
         AbortKind, Browser, BrowserKind, Client, Delivery, Exchange, Failure, Fixture, Held, Hold, Mitm, Outcome,
-        Profile, Request, Response, Rule, Setup, TestResult, Upstream, Watch,
-    };
-    pub use crate::{
-        abort, delay, dir, edit, file, filter, hold, json, mitm_test, redirect, replace, respond, rewrite, throttle,
-        watch,
+        Profile, Request, Response, Rule, Setup, TestResult, Upstream, Watch, abort, delay, dir, edit, file, filter,
+        hold, json, mitm_test, redirect, replace, respond, rewrite, throttle, watch,
     };
 }
 
