@@ -182,3 +182,16 @@ async fn a_failure_tells_which_message_came_nearest(mitm: Mitm, origin: Streams)
 fn ms(n: u64) -> std::time::Duration {
     std::time::Duration::from_millis(n)
 }
+
+#[mitm_test]
+async fn a_ping_passes_only_what_is_parked(mitm: Mitm, origin: Streams) -> TestResult {
+    let looks = watch!(message: message == "one");
+    let (mut client, mut server) = origin.pair(&mitm).await;
+    client.feed(Message::text("one")).await?;
+    client.feed(Message::Ping("two".into())).await?;
+    client.flush().await?;
+    assert_eq!(hear(&mut server).await, "one");
+    assert_eq!(server.next().await.unwrap()?, Message::Ping("two".into()));
+    assert_eq!(looks.next().await?.text(), "one");
+    Ok(())
+}

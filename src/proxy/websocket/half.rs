@@ -3,11 +3,13 @@
 use super::assembly::{Assembled, Assembly, Unreadable};
 use super::frame::{self, CLOSE, Frame};
 use super::{End, Ends};
+use crate::desk::AbortKind;
 use crate::flow::{Direction, Fault, FaultStage, Message, Opcode, Outcome, Part, StageName};
 use crate::journal::Event;
 use crate::proxy::gate::{Gate, Stream, Way};
 use crate::proxy::stream::{Lane, Passed};
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::io;
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub(super) struct Half {
     live: bool,
     /// What cannot be read passes as it is, from here on.
     unread: bool,
+    /// A rule, or the test, cuts the socket off.
+    cut: Option<AbortKind>,
     /// A compressed message was changed, or left out: later ones would refer to what the other end does not have.
     diverged: bool,
 }
@@ -60,6 +64,7 @@ impl Half {
             injected: gate.open(stream.flow, StageName::Message),
             live: false,
             unread: false,
+            cut: None,
             diverged: false,
         }
     }
@@ -73,6 +78,9 @@ impl Half {
         let (mut ended, mut given_up) = (false, false);
         let mut other = self.other_end().subscribe();
         loop {
+            if let Some(kind) = self.cut {
+                return Ok(End::Cut(kind));
+            }
             if ended && self.lane.is_empty() {
                 to.shutdown().await?;
                 return Ok(End::Over);
@@ -83,13 +91,7 @@ impl Half {
                     given_up = true;
                     self.lane.give_up(self.loss());
                 }
-                passed = self.lane.next() => {
-                    if let Way::Cut(kind) = passed.way {
-                        passed.abort();
-                        return Ok(End::Cut(kind));
-                    }
-                    self.leave(passed, &mut to).await?;
-                }
+                passed = self.lane.next() => self.leave(passed, &mut to).await?,
                 // Not between the frames of a message.
                 Some(part) = self.injected.recv(), if !(self.live && self.assembly.is_open()) => self.inject(&part, &mut to).await?,
                 read = from.read_buf(&mut self.buffer), if !ended && self.lane.has_room() => {
@@ -127,7 +129,7 @@ impl Half {
 
     /// Takes the frames that have come.
     async fn take(&mut self, given_up: bool, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        while !self.unread {
+        while !self.unread && self.cut.is_none() {
             let frame = match Frame::take(&mut self.buffer, self.gate.body_limit()) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return to.flush().await,
@@ -149,8 +151,11 @@ impl Half {
         to.flush().await
     }
 
-    /// Pings and pongs pass what is parked; a close waits behind it.
+    /// Pings and pongs pass what is parked, and nothing else; a close waits behind all.
     async fn control(&mut self, frame: &Frame, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        while let Some(ready) = self.lane.next().now_or_never() {
+            self.leave(ready, to).await?;
+        }
         if frame.opcode() != CLOSE {
             return to.write_all(&frame.raw).await;
         }
@@ -211,9 +216,17 @@ impl Half {
         let Passed { way, wire, changed, .. } = &passed;
         // The other end inflates all messages in the order in which they were deflated.
         self.diverged |= wire.inflated.is_some() && (*way != Way::On || changed.is_some());
-        if *way == Way::Discarded {
-            passed.abort();
-            return Ok(());
+        match way {
+            Way::On | Way::Ahead => {}
+            Way::Discarded => {
+                passed.abort();
+                return Ok(());
+            }
+            Way::Cut(kind) => {
+                self.cut = Some(*kind);
+                passed.abort();
+                return Ok(());
+            }
         }
         match (changed, &wire.inflated) {
             (Some(Part::Message(message)), _) => to.write_all(&self.frame(message.opcode, &message.payload)).await?,
