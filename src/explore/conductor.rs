@@ -231,7 +231,11 @@ impl Conduct {
                 return;
             }
             // Some are parked, and their bodies still come.
-            drop(tokio::time::timeout(PATIENCE, self.pool.changed()).await);
+            if tokio::time::timeout(PATIENCE, self.pool.changed()).await.is_err() {
+                self.doubt(&Failure::bare("an answer that is held does not come to its end"));
+                self.quiet = true;
+                return;
+            }
         }
     }
 

@@ -147,7 +147,7 @@ impl Pool {
         });
         for parked in new {
             let base = self.base(&parked);
-            if self.since_action.get(&base).is_some_and(|times| *times >= LOOP) {
+            if self.since_action.get(&self.again(&parked)).is_some_and(|times| *times >= LOOP) {
                 self.loops.push((base, parked));
                 continue;
             }
@@ -160,6 +160,16 @@ impl Pool {
         }
         self.named.retain(|(_, parked)| !parked.is_gone());
         self.loops.retain(|(_, parked)| !parked.is_gone());
+    }
+
+    /// What makes it the same as one before: of a part, its content too, for a stream tells one thing after another.
+    fn again(&self, parked: &Parked) -> String {
+        let base = self.base(parked);
+        match parked {
+            Parked::Request(_) | Parked::Response(_) => base,
+            Parked::Message(held) => format!("{base} {}", held.message().text()),
+            Parked::Event(held) => format!("{base} {}", held.event().data()),
+        }
     }
 
     /// The name without its number.
@@ -196,7 +206,7 @@ impl Pool {
         let at = self.named.iter().position(|(named, _)| named == event)?;
         let parked = self.named.remove(at).1;
         if !matches!(parked, Parked::Request(_)) {
-            *self.since_action.entry(self.base(&parked)).or_default() += 1;
+            *self.since_action.entry(self.again(&parked)).or_default() += 1;
         }
         Some(parked)
     }
@@ -214,7 +224,7 @@ impl Pool {
 
 async fn collect_requests(hold: Hold<Request>, arrivals: Arc<Arrivals>, place: Place) {
     let mut reading = JoinSet::new();
-    while let Ok(mut held) = hold.next_at(place).await {
+    while let Some(mut held) = hold.next_at(place).await {
         let arrivals = Arc::clone(&arrivals);
         reading.spawn(async move {
             // A name needs it. A body that cannot be read goes on as it is.
@@ -229,14 +239,14 @@ async fn collect_requests(hold: Hold<Request>, arrivals: Arc<Arrivals>, place: P
 
 async fn collect_parts<S: Stage>(hold: Hold<S>, parked: fn(Held<S>) -> Parked, arrivals: Arc<Arrivals>, place: Place) {
     let hold = hold.optional().within(FOR_EVER);
-    while let Ok(held) = hold.next_at(place).await {
+    while let Some(held) = hold.next_at(place).await {
         arrivals.push(parked(held));
     }
 }
 
 async fn collect_responses(hold: Hold<Response>, arrivals: Arc<Arrivals>, place: Place) {
     let mut reading = JoinSet::new();
-    while let Ok(held) = hold.next_at(place).await {
+    while let Some(held) = hold.next_at(place).await {
         let arrivals = Arc::clone(&arrivals);
         reading.spawn(async move {
             let is_step_of_another = held.response().status().is_redirection();

@@ -4,6 +4,7 @@ use super::StageName;
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// Which way a WebSocket message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -227,6 +228,20 @@ impl Part {
 
     pub(crate) fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.content())
+    }
+
+    /// What the journal keeps of it: the beginning of what is long.
+    pub(crate) fn record(&self) -> Arc<Self> {
+        const LONG: usize = 64 * 1024;
+        let start = |bytes: &Bytes| Bytes::copy_from_slice(&bytes[..bytes.len().min(LONG)]);
+        Arc::new(match self {
+            Self::Message(message) => Self::Message(Message { payload: start(&message.payload), ..*message }),
+            Self::Event(event) if event.data.len() > LONG => {
+                Self::Event(ServerEvent { data: event.data.chars().take(LONG).collect(), ..event.clone() })
+            }
+            Self::Event(event) => Self::Event(event.clone()),
+            Self::Chunk(chunk) => Self::Chunk(Chunk { offset: chunk.offset, bytes: start(&chunk.bytes) }),
+        })
     }
 }
 

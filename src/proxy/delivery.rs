@@ -18,8 +18,8 @@ pub(super) struct Ticket {
     flow: FlowId,
     gate: Arc<Gate>,
     ended: bool,
-    /// Why it is lost when it is dropped unused, if not since the client has gone.
-    lost: Option<Arc<OnceLock<Fault>>>,
+    /// How it ends when it is dropped unused, if not since the client has gone.
+    lost: Option<Arc<OnceLock<Outcome>>>,
 }
 
 impl Ticket {
@@ -28,7 +28,7 @@ impl Ticket {
     }
 
     /// The right to end a part of a stream.
-    pub(super) fn of_part(flow: FlowId, gate: Arc<Gate>, lost: Arc<OnceLock<Fault>>) -> Self {
+    pub(super) fn of_part(flow: FlowId, gate: Arc<Gate>, lost: Arc<OnceLock<Outcome>>) -> Self {
         Self { flow, gate, ended: false, lost: Some(lost) }
     }
 
@@ -52,8 +52,8 @@ impl Drop for Ticket {
         let outcome = if std::thread::panicking() {
             Outcome::Failed(Fault::new(FaultStage::Internal, "the proxy panicked; this is a bug of Holdup"))
         } else {
-            let fault = self.lost.as_ref().and_then(|lost| lost.get());
-            fault.map_or(Outcome::ClientGone, |fault| Outcome::Failed(fault.clone()))
+            let lost = self.lost.as_ref().and_then(|lost| lost.get());
+            lost.cloned().unwrap_or(Outcome::ClientGone)
         };
         self.end_now(outcome);
     }

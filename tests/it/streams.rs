@@ -1,5 +1,6 @@
 //! Server-sent events and chunks: each can be held, and nothing waits that no rule asked for.
 
+use crate::support::raw;
 use crate::support::streams::{Speaker, Streams};
 use bytes::Bytes;
 use holdup::prelude::*;
@@ -145,5 +146,33 @@ async fn a_stream_is_cut_off_by_an_event_or_a_chunk(client: Client, origin: Stre
     server.say("abcd");
     hears(&mut answer, "ab").await;
     assert!(answer.chunk().await.is_err());
+    Ok(())
+}
+
+#[mitm_test]
+async fn an_answer_with_a_length_is_delivered_chunk_by_chunk(mitm: Mitm) -> TestResult {
+    respond!(host == "made.test", (200, "abcdef"));
+    let hold = hold!(chunk: host == "made.test" && offset == 2);
+    let mut socket = raw::connect(&mitm).await;
+    let ask = b"GET http://made.test/ HTTP/1.1\r\nhost: made.test\r\n\r\n";
+    assert!(raw::ask(&mut socket, ask, "ab").await.contains("content-length: 6"));
+    assert_eq!(hold.next().await?.release().await?, Outcome::Delivered);
+    assert_eq!(raw::read_until(&mut socket, "cdef").await, "cdef");
+    let flows = watch!(path == "/next");
+    raw::ask(&mut socket, b"GET http://made.test/next HTTP/1.1\r\nhost: made.test\r\n\r\n", "ab").await;
+    hold.next().await?.release().await?;
+    assert_eq!(flows.next().await?.outcome, Some(Outcome::Delivered));
+    Ok(())
+}
+
+#[mitm_test]
+async fn an_event_of_the_test_does_not_land_in_another(client: Client, mitm: Mitm, origin: Streams) -> TestResult {
+    let (mut answer, server) = open(&client, &origin, "/events").await;
+    server.say("data: a");
+    hears(&mut answer, "data: a").await;
+    let flow = mitm.exchanges()[0].id;
+    mitm.inject(flow, ServerEvent::new("x"))?;
+    server.say("b\n\n");
+    hears(&mut answer, "b\n\ndata: x\n\n").await;
     Ok(())
 }

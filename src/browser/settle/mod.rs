@@ -148,7 +148,8 @@ impl Pages {
         let settling = self.settle(Asking::Quiet, |documents, live| {
             !open::open(documents, &self.navigating(), live, &ignored).is_empty()
         });
-        self.within(patience, place, "the page did not settle", &ignored, settling).await?;
+        let is_wanted = |url: &str| !ignored.url(url);
+        self.within(patience, place, "the page did not settle", &ignored, is_wanted, settling).await?;
         let known = self.known.lock().await;
         let waits = known.documents.values().flat_map(|document| document.waits.iter().enumerate());
         Ok(waits.filter(|(_, wait)| !wait.url.is_empty()).map(|(at, wait)| (at, wait.url.clone())).collect())
@@ -261,7 +262,8 @@ impl Pages {
                 || open::unheard(documents, live, &Ignored::default()).any(|unheard| unheard == url)
         });
         let what = format!("the page had not dealt with {flow}");
-        self.within(patience, place, &what, &Ignored::default(), settling).await
+        let is_wanted = |asked: &str| asked == url;
+        self.within(patience, place, &what, &Ignored::default(), is_wanted, settling).await
     }
 
     async fn within(
@@ -270,12 +272,13 @@ impl Pages {
         place: Place,
         what: &str,
         ignored: &Ignored,
+        is_wanted: impl Fn(&str) -> bool + Send,
         settling: impl Future<Output = Result<(), Unsettled>>,
     ) -> Result<(), Failure> {
         let settling = tokio::time::timeout(patience, settling);
         let ended = tokio::select! {
             ended = settling => ended,
-            limit = self.limited(|_| true) => return Err(limit.tell(Failure::bare(what)).at(place)),
+            limit = self.limited(is_wanted) => return Err(limit.tell(Failure::bare(what)).at(place)),
         };
         let failure = match ended {
             Ok(Ok(())) => return Ok(()),

@@ -150,7 +150,7 @@ impl Ignored {
         self.filters.iter().any(|filter| filter.matches(&view) == Truth::Yes)
     }
 
-    fn url(&self, url: &str) -> bool {
+    pub(super) fn url(&self, url: &str) -> bool {
         crate::flow::Request::get(url).is_some_and(|request| {
             let view = View::of(&request, None, StageName::Request);
             self.filters.iter().any(|filter| filter.matches(&view) == Truth::Yes)

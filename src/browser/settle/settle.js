@@ -89,6 +89,13 @@
     if (it.readyState) heard[type] = -1;
     else hear(it, [type], () => { heard[type]++; moved(); });
   };
+  // One that connects again is another stream.
+  const listen = (it, url) => {
+    const heard = {};
+    streams.set(it, { url, heard });
+    count(it, 'message');
+    hear(it, ['open'], () => Object.keys(heard).forEach(type => heard[type] = Math.min(heard[type], 0)));
+  };
   if (window.EventSource) {
     defineProperty(EventSource.prototype, 'addEventListener', { value: addEventListener, writable: true, configurable: true });
     wrap(EventSource.prototype, 'addEventListener', { apply(f, self, args) { count(self, `${args[0]}`); return apply(f, self, args); } });
@@ -98,7 +105,7 @@
     if (!prototype) continue;
     wrap(window, name, { construct(f, args, target) {
       const it = construct(f, args, target), done = url ? wait(name, apply(url, it, [])) : void workers++;
-      if (url) streams.set(it, { url: apply(url, it, []), heard: {} }), count(it, 'message');
+      if (url) listen(it, apply(url, it, []));
       hear(it.port ?? it, ['open', 'error', 'close', 'message'], () => { done && done(); moved(); });
       return it;
     } });

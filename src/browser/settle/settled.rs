@@ -72,7 +72,8 @@ impl IntoFuture for Settled {
             let settling = pages.settle(asking, |documents, live| {
                 !open::open(documents, &pages.navigating(), live, &ignored).is_empty()
             });
-            pages.within(patience, place, "the page did not settle", &ignored, settling).await
+            let is_wanted = |url: &str| !ignored.url(url);
+            pages.within(patience, place, "the page did not settle", &ignored, is_wanted, settling).await
         })
     }
 }

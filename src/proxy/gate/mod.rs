@@ -15,7 +15,7 @@ pub(super) use parts::{Stream, Way};
 pub(super) use walk::Pass;
 
 use crate::desk::{Desk, Finding, Parked, Rule, RuleSpec};
-use crate::flow::{Fault, FlowId, Outcome, Part, Place, RuleId, StageName};
+use crate::flow::{Direction, Fault, FlowId, Outcome, Part, Place, RuleId, StageName};
 use crate::journal::{Event, Journal};
 use crate::proxy::body::LIMIT;
 use bytes::Bytes;
@@ -51,7 +51,7 @@ struct State {
     watching: BTreeMap<FlowId, Vec<(RuleId, Option<Part>)>>,
     watched: BTreeMap<RuleId, VecDeque<Seen>>,
     /// Streams into which the test can put parts of its own.
-    streams: BTreeMap<FlowId, Vec<(StageName, mpsc::UnboundedSender<Part>)>>,
+    streams: BTreeMap<FlowId, Vec<Inlet>>,
     /// What rules that change bodies did last.
     applied: BTreeMap<RuleId, Applied>,
     /// Those who want to know how a flow ended.
@@ -70,6 +70,15 @@ pub(crate) struct Applied {
 
 /// A flow that a watch has seen to its end, and the part, if it looks at those.
 pub(crate) type Seen = (FlowId, Option<Part>);
+
+/// Where the test's own parts go into a stream.
+#[derive(Debug)]
+struct Inlet {
+    stage: StageName,
+    /// Of a WebSocket.
+    direction: Option<Direction>,
+    parts: mpsc::UnboundedSender<Part>,
+}
 
 /// A parked flow: how to tell it the verdict, and what the test gets to see of it.
 #[derive(Debug)]
@@ -230,6 +239,7 @@ impl Gate {
         state.desk.leave(flow);
         state.waiting.remove(&flow);
         state.advancing.remove(&flow);
+        state.close_inlets(flow, StageName::Event);
         for (rule, part) in state.watching.remove(&flow).unwrap_or_default() {
             state.watched.entry(rule).or_default().push_back((flow, part));
         }

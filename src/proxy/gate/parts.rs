@@ -3,10 +3,10 @@
 use super::apply::delay;
 use super::ask::{Counts, still_asked};
 use super::park::Claimed;
-use super::{Gate, Verdict};
+use super::{Gate, Inlet, State, Verdict};
 use crate::desk::{AbortKind, Action, Edit, Rule};
 use crate::filter::Truth;
-use crate::flow::{FlowId, Part, Request, Response, StageName};
+use crate::flow::{Direction, FlowId, Part, Request, Response, StageName};
 use crate::journal::Event;
 use crate::proxy::delivery::Ticket;
 use futures_util::FutureExt;
@@ -53,20 +53,34 @@ impl Gate {
     }
 
     /// Tells the test's parts for a stream where to go: what [`inject`](Self::inject) sends.
-    pub(in crate::proxy) fn open(&self, flow: FlowId, stage: StageName) -> mpsc::UnboundedReceiver<Part> {
-        let (sender, parts) = mpsc::unbounded_channel();
-        self.lock().streams.entry(flow).or_default().push((stage, sender));
-        parts
+    pub(in crate::proxy) fn open(
+        &self,
+        flow: FlowId,
+        stage: StageName,
+        direction: Option<Direction>,
+    ) -> mpsc::UnboundedReceiver<Part> {
+        let (parts, receiver) = mpsc::unbounded_channel();
+        self.lock().streams.entry(flow).or_default().push(Inlet { stage, direction, parts });
+        receiver
+    }
+
+    /// A WebSocket has come to its end.
+    pub(in crate::proxy) fn closed(&self, flow: FlowId) {
+        let mut state = self.lock();
+        state.close_inlets(flow, StageName::Message);
+        self.journal.write(Event::Closed { flow });
     }
 
     /// Puts a part of the test's own into a stream; tells whether it is open.
     pub(crate) fn inject(&self, flow: FlowId, part: &Part) -> bool {
         let mut state = self.lock();
-        let Some(open) = state.streams.get_mut(&flow) else { return false };
-        open.retain(|(_, stream)| !stream.is_closed());
-        // Each end of a socket takes what goes its way.
-        let fitting = open.iter().filter(|(stage, _)| *stage == part.stage());
-        fitting.filter(|(_, stream)| stream.send(part.clone()).is_ok()).count() > 0
+        let direction = match part {
+            Part::Message(message) => Some(message.direction),
+            Part::Event(_) | Part::Chunk(_) => None,
+        };
+        let mut inlets = state.streams.get_mut(&flow).into_iter().flatten();
+        let fitting = inlets.find(|inlet| inlet.stage == part.stage() && inlet.direction == direction);
+        fitting.is_some_and(|inlet| inlet.parts.send(part.clone()).is_ok())
     }
 
     /// Walks a part past the rules of its stage.
@@ -148,6 +162,17 @@ impl Gate {
             _ => {}
         }
         Way::Cut(kind)
+    }
+}
+
+impl State {
+    pub(super) fn close_inlets(&mut self, flow: FlowId, stage: StageName) {
+        if let Some(inlets) = self.streams.get_mut(&flow) {
+            inlets.retain(|inlet| inlet.stage != stage);
+            if inlets.is_empty() {
+                self.streams.remove(&flow);
+            }
+        }
     }
 }
 

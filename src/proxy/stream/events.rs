@@ -21,6 +21,8 @@ pub(super) struct Parser {
     /// How much of it belongs to lines that were read, and how much was passed on.
     read: usize,
     passed: usize,
+    /// The block is longer than anybody looks at.
+    forgotten: bool,
     /// The last line ended in CR: an LF right behind it is of the same end.
     after_cr: bool,
     event: Option<String>,
@@ -47,9 +49,24 @@ impl Parser {
 
     /// What has come of a block that has not ended. It will not come again.
     pub(super) fn take_tail(&mut self) -> Bytes {
+        // The end of the line before: no part of a block.
+        if self.buffer[..] == *b"\n" && self.read == 1 {
+            return Bytes::new();
+        }
         let tail = Bytes::copy_from_slice(&self.buffer[self.passed..]);
         self.passed = self.buffer.len();
         tail
+    }
+
+    /// Whether a part of a block has gone out, and its end has not.
+    pub(super) fn is_inside(&self) -> bool {
+        self.passed > 0 || self.forgotten
+    }
+
+    /// Keeps nothing of a block that is too long: the rest of it passes too.
+    pub(super) fn forget(&mut self) {
+        self.buffer.clear();
+        (self.read, self.passed, self.forgotten) = (0, 0, true);
     }
 
     /// How much is kept.
@@ -104,7 +121,10 @@ impl Parser {
         });
         let passed = std::mem::take(&mut self.passed).min(block.len());
         self.read = 0;
-        Block { raw: block.slice(passed..), event, is_rest: passed > 0 }
+        // Of what was forgotten nobody knows what it was.
+        let is_forgotten = std::mem::take(&mut self.forgotten);
+        let event = event.filter(|_| !is_forgotten);
+        Block { raw: block.slice(passed..), event, is_rest: passed > 0 || is_forgotten }
     }
 }
 

@@ -39,8 +39,8 @@ pub(in crate::proxy) struct Lane<W> {
     ahead: VecDeque<(u64, Passed<W>)>,
     next: u64,
     size: usize,
-    /// Why parts that do not arrive are lost, if not since the client has gone.
-    lost: Arc<OnceLock<Fault>>,
+    /// How parts end that do not arrive, if not since the client has gone.
+    lost: Arc<OnceLock<Outcome>>,
 }
 
 impl<W: Send + 'static> Lane<W> {
@@ -62,7 +62,7 @@ impl<W: Send + 'static> Lane<W> {
     /// A new part's name and the right to end it. The journal has it from now on.
     pub(in crate::proxy) fn ticket(&self, part: &Part) -> Ticket {
         let flow: FlowId = self.stream.flow.part(self.numbers.fetch_add(1, Ordering::Relaxed) + 1);
-        self.gate.journal.write(Event::Part { flow, part: Arc::new(part.clone()) });
+        self.gate.journal.write(Event::Part { flow, part: part.record() });
         Ticket::of_part(flow, Arc::clone(&self.gate), Arc::clone(&self.lost))
     }
 
@@ -75,7 +75,7 @@ impl<W: Send + 'static> Lane<W> {
             let came = part.clone();
             let way = gate.part(&ticket, &stream, &mut part).await;
             let changed = (part != came).then_some(part);
-            if let Some(part) = changed.clone().map(Arc::new) {
+            if let Some(part) = changed.as_ref().map(Part::record) {
                 gate.journal.write(Event::Changed { flow: ticket.flow(), part });
             }
             (place, Passed { way, wire, changed, ticket: Some(ticket), size })
@@ -83,9 +83,21 @@ impl<W: Send + 'static> Lane<W> {
     }
 
     /// Puts what is no part behind what came before it.
-    pub(in crate::proxy) fn push_as_it_is(&mut self, wire: W) {
-        let place = self.place(0);
-        self.places.insert(place, Some(Passed { way: Way::On, wire, changed: None, ticket: None, size: 0 }));
+    pub(in crate::proxy) fn push_as_it_is(&mut self, wire: W, size: usize) {
+        let place = self.place(size);
+        self.places.insert(place, Some(Passed { way: Way::On, wire, changed: None, ticket: None, size }));
+    }
+
+    /// The same for a part that no rule can be asked about any more.
+    pub(in crate::proxy) fn push_unasked(&mut self, part: &Part, wire: W) {
+        let (ticket, size) = (Some(self.ticket(part)), part.content().len());
+        let place = self.place(size);
+        self.places.insert(place, Some(Passed { way: Way::On, wire, changed: None, ticket, size }));
+    }
+
+    /// A rule has cut the stream off: what has not gone yet is lost by that.
+    pub(in crate::proxy) fn cut(&self) {
+        let _ = self.lost.set(Outcome::Aborted);
     }
 
     fn place(&mut self, size: usize) -> u64 {
@@ -107,7 +119,7 @@ impl<W: Send + 'static> Lane<W> {
     /// Nobody waits for these any more: at the client's end, or at the upstream's if a fault says so.
     pub(in crate::proxy) fn give_up(&mut self, fault: Option<Fault>) {
         if let Some(fault) = fault {
-            let _ = self.lost.set(fault);
+            let _ = self.lost.set(Outcome::Failed(fault));
         }
         self.walking.clear();
         self.ahead.clear();

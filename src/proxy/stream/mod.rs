@@ -19,7 +19,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
 
@@ -33,8 +33,8 @@ pub(super) type Sent = (Frame<Bytes>, Option<Ticket>);
 pub(super) enum Outgoing {
     /// As it comes.
     Whole(Handicapped),
-    /// Part by part.
-    Parts(Pin<Box<dyn futures_util::Stream<Item = Result<Sent, Broken>> + Send>>),
+    /// Part by part; and whether the last has been handed on.
+    Parts(Pin<Box<dyn futures_util::Stream<Item = Result<Sent, Broken>> + Send>>, Arc<Last>),
 }
 
 impl Outgoing {
@@ -44,24 +44,37 @@ impl Outgoing {
                 let frame = ready!(Pin::new(body).poll_frame(cx));
                 Poll::Ready(frame.map(|frame| frame.map(|frame| (frame, None))))
             }
-            Self::Parts(parts) => parts.as_mut().poll_next(cx),
+            Self::Parts(parts, _) => parts.as_mut().poll_next(cx),
         }
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(body) if body.is_end_stream())
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Parts(_, last) => last.ended.load(Ordering::Relaxed),
+        }
     }
 
     pub(super) fn is_cut_at_its_end(&self) -> bool {
-        matches!(self, Self::Whole(body) if body.is_cut_at_its_end())
+        match self {
+            Self::Whole(body) => body.is_cut_at_its_end(),
+            Self::Parts(_, last) => last.cut.load(Ordering::Relaxed),
+        }
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(body) => body.size_hint(),
-            Self::Parts(_) => SizeHint::new(),
+            Self::Parts(..) => SizeHint::new(),
         }
     }
+}
+
+/// What is known once the last part was handed on. hyper does not ask further where the length was told.
+#[derive(Debug, Default)]
+pub(super) struct Last {
+    ended: AtomicBool,
+    cut: AtomicBool,
 }
 
 /// What the parts of a body are.
@@ -115,6 +128,13 @@ enum Cutter {
     Chunks { offset: u64, by_lines: bool },
 }
 
+impl Cutter {
+    /// Whether a part of an event has gone out, and its end has not.
+    fn is_inside(&self) -> bool {
+        matches!(self, Self::Events(parser) if parser.is_inside())
+    }
+}
+
 impl Parted {
     pub(super) fn new(
         kind: Kind,
@@ -131,15 +151,24 @@ impl Parted {
                 Cutter::Chunks { offset: 0, by_lines: by_lines.iter().any(|kind| is_of_type(headers, kind)) }
             }
         };
-        let injected = (kind == Kind::Events).then(|| gate.open(stream.flow, StageName::Event));
+        let injected = (kind == Kind::Events).then(|| gate.open(stream.flow, StageName::Event, None));
         let stream = Arc::new(stream);
         let lane = Lane::new(gate, &stream, &Arc::default());
         Self { source, ended: None, lane, gate: Arc::clone(gate), stream, cutter, injected, reset }
     }
 
     pub(super) fn into_body(self) -> Outgoing {
-        let next = |mut this: Self| async move { this.next().await.map(|sent| (sent, this)) };
-        Outgoing::Parts(Box::pin(futures_util::stream::unfold(self, next)))
+        let last = Arc::<Last>::default();
+        let noted = Arc::clone(&last);
+        let next = move |mut this: Self| {
+            let noted = Arc::clone(&noted);
+            async move {
+                let sent = this.next().await?;
+                this.note(&noted);
+                Some((sent, this))
+            }
+        };
+        Outgoing::Parts(Box::pin(futures_util::stream::unfold(self, next)), last)
     }
 
     async fn next(&mut self) -> Option<Result<Sent, Broken>> {
@@ -152,7 +181,8 @@ impl Parted {
                 passed = self.lane.next() => if let Some(sent) = self.leave(passed) {
                     return Some(sent);
                 },
-                Some(part) = injected(&mut self.injected) => {
+                // Not into the middle of an event.
+                Some(part) = injected(&mut self.injected), if !self.cutter.is_inside() => {
                     let ticket = self.lane.ticket(&part);
                     return wire(&part).map(|wire| Ok((Frame::data(wire), Some(ticket))));
                 }
@@ -166,12 +196,19 @@ impl Parted {
         }
     }
 
+    /// Whether there is nothing behind what goes out now.
+    fn note(&self, last: &Last) {
+        let is_last = self.lane.is_empty() && !matches!(&self.cutter, Cutter::Events(parser) if parser.size() > 0);
+        last.ended.store(is_last && self.source.is_end_stream(), Ordering::Relaxed);
+        last.cut.store(is_last && self.source.is_cut_at_its_end(), Ordering::Relaxed);
+    }
+
     fn take(&mut self, frame: Option<Result<Frame<Bytes>, Broken>>) {
         match frame.map(|frame| frame.map(Frame::into_data)) {
             None => self.ended = Some(None),
             Some(Err(broken)) => self.ended = Some(Some(broken)),
             Some(Ok(Ok(data))) => self.cut(data),
-            Some(Ok(Err(trailers))) => self.lane.push_as_it_is(trailers),
+            Some(Ok(Err(trailers))) => self.lane.push_as_it_is(trailers, 0),
         }
     }
 
@@ -180,10 +217,12 @@ impl Parted {
         match &mut self.cutter {
             Cutter::Events(parser) => {
                 for block in parser.push(&data) {
-                    let raw = Frame::data(block.raw);
+                    let (size, raw) = (block.raw.len(), Frame::data(block.raw));
                     match block.event {
                         Some(event) if !block.is_rest => self.lane.push(Part::Event(event), raw),
-                        _ => self.lane.push_as_it_is(raw),
+                        // It was begun when no rule wanted it.
+                        Some(event) => self.lane.push_unasked(&Part::Event(event), raw),
+                        None => self.lane.push_as_it_is(raw, size),
                     }
                 }
             }
@@ -207,6 +246,9 @@ impl Parted {
             && (parser.size() > LONGEST
                 || !self.gate.may_want(StageName::Event, &self.stream.request, &self.stream.response));
         let tail = if is_free { parser.take_tail() } else { Bytes::new() };
+        if parser.size() > LONGEST {
+            parser.forget();
+        }
         (!tail.is_empty()).then_some(tail)
     }
 
@@ -222,6 +264,7 @@ impl Parted {
             }
             Way::Cut(kind) => {
                 passed.abort();
+                self.lane.cut();
                 if kind == AbortKind::Reset
                     && let Some(reset) = &self.reset
                 {

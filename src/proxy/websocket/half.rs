@@ -6,6 +6,7 @@ use super::{End, Ends};
 use crate::desk::AbortKind;
 use crate::flow::{Direction, Fault, FaultStage, Message, Opcode, Outcome, Part, StageName};
 use crate::journal::Event;
+use crate::proxy::delivery::Ticket;
 use crate::proxy::gate::{Gate, Stream, Way};
 use crate::proxy::stream::{Lane, Passed};
 use bytes::{Bytes, BytesMut};
@@ -38,6 +39,8 @@ pub(super) struct Half {
     live: bool,
     /// What cannot be read passes as it is, from here on.
     unread: bool,
+    /// The upstream takes nothing any more; what comes for it is lost.
+    deaf: bool,
     /// A rule, or the test, cuts the socket off.
     cut: Option<AbortKind>,
     /// A compressed message was changed, or left out: later ones would refer to what the other end does not have.
@@ -52,6 +55,7 @@ impl Half {
         numbers: &Arc<AtomicU64>,
         ends: &Ends,
         inflates: bool,
+        injected: mpsc::UnboundedReceiver<Part>,
     ) -> Self {
         Self {
             direction,
@@ -61,9 +65,10 @@ impl Half {
             buffer: BytesMut::new(),
             assembly: Assembly::new(direction, inflates, gate.body_limit()),
             lane: Lane::new(gate, stream, numbers),
-            injected: gate.open(stream.flow, StageName::Message),
+            injected,
             live: false,
             unread: false,
+            deaf: false,
             cut: None,
             diverged: false,
         }
@@ -82,7 +87,8 @@ impl Half {
                 return Ok(End::Cut(kind));
             }
             if ended && self.lane.is_empty() {
-                to.shutdown().await?;
+                // Whoever is gone has closed it.
+                let _ = to.shutdown().await;
                 return Ok(End::Over);
             }
             tokio::select! {
@@ -132,7 +138,7 @@ impl Half {
         while !self.unread && self.cut.is_none() {
             let frame = match Frame::take(&mut self.buffer, self.gate.body_limit()) {
                 Ok(Some(frame)) => frame,
-                Ok(None) => return to.flush().await,
+                Ok(None) => return self.flush(to).await,
                 Err(frame::TooLong) => {
                     self.pass_unread("a frame is too long");
                     break;
@@ -148,7 +154,7 @@ impl Half {
         if !rest.is_empty() {
             self.pass(rest, to).await?;
         }
-        to.flush().await
+        self.flush(to).await
     }
 
     /// Pings and pongs pass what is parked, and nothing else; a close waits behind all.
@@ -157,8 +163,9 @@ impl Half {
             self.leave(ready, to).await?;
         }
         if frame.opcode() != CLOSE {
-            return to.write_all(&frame.raw).await;
+            return self.put(&frame.raw, to).await;
         }
+        self.injected.close();
         if self.direction == Direction::ToServer {
             self.own_end().send_replace(true);
         }
@@ -172,14 +179,14 @@ impl Half {
             self.live = !is_wanted && !self.diverged && self.lane.is_empty();
         }
         if self.live {
-            to.write_all(&frame.raw).await?;
+            self.put(&frame.raw, to).await?;
         }
         match self.assembly.push(frame) {
             Ok(None) => {}
             Ok(Some(Assembled { message, .. })) if self.live => {
                 let ticket = self.lane.ticket(&Part::Message(message));
-                to.flush().await?;
-                ticket.end(Outcome::Delivered);
+                self.flush(to).await?;
+                self.delivered(ticket);
             }
             Ok(Some(Assembled { message, frames, compressed })) => {
                 let inflated = compressed.then(|| (message.opcode, message.payload.clone()));
@@ -188,7 +195,8 @@ impl Half {
             Err((frames, why)) => {
                 self.pass_unread(why);
                 if !self.live {
-                    self.lane.push_as_it_is(Wire { frames, inflated: None });
+                    let size = frames.iter().map(Bytes::len).sum();
+                    self.lane.push_as_it_is(Wire { frames, inflated: None }, size);
                 }
             }
         }
@@ -198,14 +206,17 @@ impl Half {
     /// Passes what is no message, behind what came before it.
     async fn pass(&mut self, raw: Bytes, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         if self.lane.is_empty() {
-            return to.write_all(&raw).await;
+            return self.put(&raw, to).await;
         }
-        self.lane.push_as_it_is(Wire { frames: vec![raw], inflated: None });
+        let size = raw.len();
+        self.lane.push_as_it_is(Wire { frames: vec![raw], inflated: None }, size);
         Ok(())
     }
 
     fn pass_unread(&mut self, why: Unreadable) {
         self.unread = true;
+        // Nobody knows where a frame of the test's own would land.
+        self.injected.close();
         let (flow, direction) = (self.stream.flow, self.direction.as_str());
         let what = format!("the messages {direction} of {flow} pass unread from here on: {why}");
         self.gate.journal.write(Event::Trouble { fault: Fault::new(FaultStage::Exchange, what) });
@@ -224,22 +235,25 @@ impl Half {
             }
             Way::Cut(kind) => {
                 self.cut = Some(*kind);
+                self.lane.cut();
                 passed.abort();
                 return Ok(());
             }
         }
         match (changed, &wire.inflated) {
-            (Some(Part::Message(message)), _) => to.write_all(&self.frame(message.opcode, &message.payload)).await?,
-            (_, Some((opcode, payload))) if self.diverged => to.write_all(&self.frame(*opcode, payload)).await?,
+            (Some(Part::Message(message)), _) => {
+                self.put(&self.frame(message.opcode, &message.payload), to).await?;
+            }
+            (_, Some((opcode, payload))) if self.diverged => self.put(&self.frame(*opcode, payload), to).await?,
             _ => {
                 for frame in &wire.frames {
-                    to.write_all(frame).await?;
+                    self.put(frame, to).await?;
                 }
             }
         }
-        to.flush().await?;
+        self.flush(to).await?;
         if let Some(ticket) = passed.ticket {
-            ticket.end(Outcome::Delivered);
+            self.delivered(ticket);
         }
         Ok(())
     }
@@ -251,10 +265,37 @@ impl Half {
             return Ok(());
         }
         let ticket = self.lane.ticket(part);
-        to.write_all(&self.frame(*opcode, payload)).await?;
-        to.flush().await?;
-        ticket.end(Outcome::Delivered);
+        self.put(&self.frame(*opcode, payload), to).await?;
+        self.flush(to).await?;
+        self.delivered(ticket);
         Ok(())
+    }
+
+    async fn put(&mut self, bytes: &[u8], to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        let written = if self.deaf { Ok(()) } else { to.write_all(bytes).await };
+        self.heard(written)
+    }
+
+    async fn flush(&mut self, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        let flushed = if self.deaf { Ok(()) } else { to.flush().await };
+        self.heard(flushed)
+    }
+
+    /// An upstream that takes nothing any more may have sent what is held for the page: that goes on.
+    fn heard(&mut self, done: io::Result<()>) -> io::Result<()> {
+        if done.is_err() && self.direction == Direction::ToServer {
+            self.deaf = true;
+            self.lane.give_up(self.loss());
+            return Ok(());
+        }
+        done
+    }
+
+    /// Ends a part that was written, unless nobody took it.
+    fn delivered(&self, ticket: Ticket) {
+        if !self.deaf {
+            ticket.end(Outcome::Delivered);
+        }
     }
 
     /// What a client sends is masked, with something that nobody can foresee.

@@ -8,15 +8,16 @@ use super::Shared;
 use super::gate::Stream;
 use super::socket::Switch;
 use crate::desk::AbortKind;
-use crate::flow::Direction;
-use crate::journal::Event;
+use crate::flow::{Direction, Part, StageName};
 use half::Half;
 use http::HeaderMap;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::watch;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, watch};
 
 /// What the two directions tell each other.
 #[derive(Clone, Debug)]
@@ -35,32 +36,60 @@ enum End {
     Cut(AbortKind),
 }
 
-/// Carries messages both ways, once both ends have switched, until the client's end is over or the proxy stops.
-pub(super) async fn relay(shared: Arc<Shared>, stream: Stream, client: OnUpgrade, upstream: OnUpgrade, reset: Switch) {
-    let (Ok(client), Ok(upstream)) = (client.await, upstream.await) else { return };
-    let (from_client, to_client) = tokio::io::split(TokioIo::new(client));
-    let (from_upstream, to_upstream) = tokio::io::split(TokioIo::new(upstream));
+/// Carries messages both ways, once both ends have switched, until the client's end is over or the proxy stops. The test can
+/// put messages of its own into the socket when this returns, before the client hears of its 101.
+pub(super) fn relay(
+    shared: Arc<Shared>,
+    stream: Stream,
+    client: OnUpgrade,
+    upstream: OnUpgrade,
+    reset: Switch,
+) -> impl Future<Output = ()> + Send {
+    let inlet = |direction| shared.gate.open(stream.flow, StageName::Message, Some(direction));
+    let inlets = (inlet(Direction::ToServer), inlet(Direction::ToClient));
+    async move {
+        let flow = stream.flow;
+        if let (Ok(client), Ok(upstream)) = (client.await, upstream.await) {
+            carry(&shared, stream, TokioIo::new(client), TokioIo::new(upstream), inlets, &reset).await;
+        }
+        shared.gate.closed(flow);
+    }
+}
+
+type Inlets = (mpsc::UnboundedReceiver<Part>, mpsc::UnboundedReceiver<Part>);
+
+async fn carry<C, U>(shared: &Shared, stream: Stream, client: C, upstream: U, inlets: Inlets, reset: &Switch)
+where
+    C: AsyncRead + AsyncWrite,
+    U: AsyncRead + AsyncWrite,
+{
+    let (from_client, to_client) = tokio::io::split(client);
+    let (from_upstream, to_upstream) = tokio::io::split(upstream);
     let ends = Ends { client: watch::Sender::new(false), upstream: watch::Sender::new(false) };
     let inflates = is_compressed(stream.response.headers());
     let (stream, numbers) = (Arc::new(stream), Arc::<AtomicU64>::default());
-    let half = |direction| Half::new(direction, &shared.gate, &stream, &numbers, &ends, inflates);
-    let (up, down) = (half(Direction::ToServer), half(Direction::ToClient));
-    let mut stopping = shared.tasks.stopping();
-    let down = async {
-        match down.run(from_upstream, to_client).await {
-            // The client has yet to close its end.
-            Ok(End::Over) => std::future::pending().await,
-            end => end,
+    let half = |direction, inlet| Half::new(direction, &shared.gate, &stream, &numbers, &ends, inflates, inlet);
+    let (up, down) = (half(Direction::ToServer, inlets.0), half(Direction::ToClient, inlets.1));
+    // While both ends are there: a socket that is dropped looks at this.
+    let cut = |end: &io::Result<End>| {
+        if let Ok(End::Cut(kind)) = end {
+            reset.store(*kind == AbortKind::Reset, Ordering::Relaxed);
         }
     };
-    let end = tokio::select! {
-        end = up.run(from_client, to_upstream) => end,
-        end = down => end,
-        () = stopping.wait() => return,
+    let up = async { cut(&up.run(from_client, to_upstream).await) };
+    let down = async {
+        let end = down.run(from_upstream, to_client).await;
+        cut(&end);
+        if !matches!(end, Ok(End::Cut(_))) {
+            // The client has yet to close its end.
+            std::future::pending().await
+        }
     };
-    shared.journal.write(Event::Closed { flow: stream.flow });
-    if let Ok(End::Cut(AbortKind::Reset)) = end {
-        reset.store(true, Ordering::Relaxed);
+    let mut stopping = shared.tasks.stopping();
+    tokio::select! {
+        () = up => {}
+        () = down => {}
+        () = stopping.wait() => {}
     }
 }
 
