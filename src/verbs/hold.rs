@@ -38,8 +38,8 @@ impl<S: Stage> Hold<S> {
     }
 
     /// The same, said at a line of the test by somebody else.
-    pub(crate) fn next_at(&self, place: Place) -> impl Future<Output = Option<Held<S>>> + Send + '_ {
-        async move { tokio::time::timeout(self.patience, self.parked(place)).await.ok() }
+    pub(crate) async fn next_at(&self, place: Place) -> Option<Held<S>> {
+        tokio::time::timeout(self.patience, self.parked(place)).await.ok()
     }
 
     /// Waits for the `n`-th flow from now on (`nth(1)` is [`next`](Self::next)). Those before it are released.

@@ -82,7 +82,7 @@ where
         cut(&end);
         if !matches!(end, Ok(End::Cut(_))) {
             // The client has yet to close its end.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     };
     let mut stopping = shared.tasks.stopping();
