@@ -178,26 +178,27 @@ impl Half {
             let is_wanted = !given_up && self.gate.may_want(StageName::Message, request, response);
             self.live = !is_wanted && !self.diverged && self.lane.is_empty();
         }
-        if self.live {
-            self.put(&frame.raw, to).await?;
-        }
-        match self.assembly.push(frame) {
-            Ok(None) => {}
-            Ok(Some(Assembled { message, .. })) if self.live => {
+        match (self.assembly.push(frame), self.live) {
+            (Ok(None), false) => {}
+            (Ok(None), true) => self.put(&frame.raw, to).await?,
+            (Ok(Some(Assembled { message, .. })), true) => {
+                // The journal has it before its last byte leaves.
                 let ticket = self.lane.ticket(&Part::Message(message));
+                self.put(&frame.raw, to).await?;
                 self.flush(to).await?;
                 self.delivered(ticket);
             }
-            Ok(Some(Assembled { message, frames, compressed })) => {
+            (Ok(Some(Assembled { message, frames, compressed })), false) => {
                 let inflated = compressed.then(|| (message.opcode, message.payload.clone()));
                 self.lane.push(Part::Message(message), Wire { frames, inflated });
             }
-            Err((frames, why)) => {
+            (Err((frames, why)), live) => {
                 self.pass_unread(why);
-                if !self.live {
-                    let size = frames.iter().map(Bytes::len).sum();
-                    self.lane.push_as_it_is(Wire { frames, inflated: None }, size);
+                if live {
+                    return self.put(&frame.raw, to).await;
                 }
+                let size = frames.iter().map(Bytes::len).sum();
+                self.lane.push_as_it_is(Wire { frames, inflated: None }, size);
             }
         }
         Ok(())
