@@ -207,17 +207,3 @@ async fn a_navigation_that_is_held(browser: Browser, site: Site) -> TestResult {
     assert_eq!(browser.eval("return location.pathname").await?, "/next");
     Ok(())
 }
-
-/// Firefox is told to open more connections.
-#[mitm_test(browser = headless_shell)]
-async fn connections_that_are_used_up_are_named(browser: Browser, site: Site) -> TestResult {
-    site.page("/", "<script>for (let i = 0; i < 7; i++) fetch('/call?' + i)</script>");
-    let hold = hold!(path == "/call");
-    browser.goto("http://site.test/").await?;
-    let _held = hold.take(6).await?;
-    let text = browser.settled().within(std::time::Duration::from_millis(500)).await.expect_err("7 > 6").to_string();
-    assert!(text.contains(", asked for at http://site.test/:1:"), "{text}");
-    assert!(text.contains("a browser opens 6 connections to site.test, and all are held by:"), "{text}");
-    assert_eq!(text.matches(", by hold!(path == \"/call\") of tests/browser/settled.rs:").count(), 6, "{text}");
-    Ok(())
-}
