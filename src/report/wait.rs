@@ -69,7 +69,7 @@ fn near(mut failure: Failure, scene: &Scene<'_>, rule: &Rule) -> Failure {
         let lines = gone.iter().map(|exchange| {
             let why = match &exchange.outcome {
                 Some(Outcome::ClientGone) => "the client gave up before it was taken",
-                _ => "it was taken by an earlier wait, or let go",
+                _ => "it was taken by an earlier wait, let go, or answered by an earlier rule",
             };
             format!("{exchange}: {why}")
         });
