@@ -147,11 +147,17 @@ async fn a_form_that_is_sent(browser: Browser, site: Site) -> TestResult {
         .await?;
     site.page("/sent", "<p id=sent>sent</p>");
     let hold = hold!(form("a") == "1");
-    // A click would wait for the navigation.
-    browser.eval("setTimeout(() => document.forms[0].requestSubmit())").await?;
-    let held = hold.next().await?;
-    assert_eq!((held.request().method().as_str(), held.request().header("sec-fetch-mode")), ("POST", Some("navigate")));
-    held.release().await?;
+    let holding = async {
+        let held = hold.next().await?;
+        let request = held.request();
+        assert_eq!((request.method().as_str(), request.header("sec-fetch-mode")), ("POST", Some("navigate")));
+        held.release();
+        TestResult::Ok(())
+    };
+    // The command waits for the navigation.
+    let (sent, held) = tokio::join!(browser.click("#send"), holding);
+    held?;
+    sent?;
     assert_eq!(browser.text("#sent").await?, "sent");
     Ok(())
 }
