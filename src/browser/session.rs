@@ -28,10 +28,6 @@ const START: Duration = Duration::from_secs(30);
 /// How long an element may take to appear.
 const APPEAR: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Where the page is, and its text if it is nothing but text.
-const WHAT_IS_SHOWN: &str =
-    "return [location.href, document.contentType == 'text/plain' ? document.body.innerText.slice(0, 1000) : '']";
-
 /// What a browser is connected with.
 #[derive(Debug)]
 pub(crate) struct Wire {
@@ -191,14 +187,12 @@ impl Browser {
         let navigating = self.pages.navigate(self.relay.window(), url, Until::Loaded);
         let turn = self.relay.turn(&says);
         self.relay.beside(says, turn, navigating).await.map_err(failed)?;
-        self.relay.next_is_our_own();
-        let shown = self.eval(WHAT_IS_SHOWN).await?;
-        let text = shown[1].as_str().unwrap_or_default();
-        if shown[0].as_str().is_some_and(|at| at.starts_with("chrome-error:")) {
+        let (at, text) = self.relay.shown(&self.session).await.map_err(failed)?;
+        if at.starts_with("chrome-error:") {
             return Err(failed("the browser shows its own error page".to_owned()));
         }
         if text.starts_with("holdup could not fetch this") {
-            return Err(failed(text.to_owned()));
+            return Err(failed(text));
         }
         Ok(())
     }

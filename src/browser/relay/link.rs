@@ -1,0 +1,210 @@
+//! What becomes of each command: journalled, handed on when it is its turn, and journalled again.
+
+use crate::browser::command::{self, Elements, Kind};
+use crate::browser::driver::Driver;
+use crate::browser::error::last_words;
+use crate::browser::knot;
+use crate::browser::turns::Turns;
+use crate::journal::{Event, Journal};
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The way to the driver.
+#[derive(Debug)]
+pub(super) struct Link {
+    driver: Arc<Driver>,
+    client: Client<HttpConnector, Full<Bytes>>,
+    /// Of the test that has the session now.
+    journal: Mutex<Arc<Journal>>,
+    turns: Mutex<Turns>,
+    commands: AtomicU64,
+    elements: Mutex<Elements>,
+    /// Where each session that was begun here can be asked beside its commands.
+    sockets: Mutex<BTreeMap<String, String>>,
+    window: Mutex<Option<String>>,
+}
+
+impl Link {
+    pub(super) fn new(driver: Arc<Driver>, journal: Arc<Journal>, turns: Turns) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self {
+            driver,
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            journal: Mutex::new(journal),
+            turns: Mutex::new(turns),
+            commands: AtomicU64::new(1),
+            elements: Mutex::default(),
+            sockets: Mutex::default(),
+            window: Mutex::default(),
+        }
+    }
+
+    /// Serves another test from now on.
+    pub(super) fn serve(&self, journal: Arc<Journal>, turns: Turns) {
+        *lock(&self.journal) = journal;
+        *lock(&self.turns) = turns;
+        lock(&self.elements).clear();
+    }
+
+    /// The window that the test has switched to, if it has.
+    pub(super) fn window(&self) -> Option<String> {
+        lock(&self.window).clone()
+    }
+
+    /// Where a session that was begun here can be asked beside its commands.
+    pub(super) fn socket(&self, session: &str) -> Option<String> {
+        lock(&self.sockets).get(session).cloned()
+    }
+
+    pub(super) fn journal(&self) -> Arc<Journal> {
+        Arc::clone(&lock(&self.journal))
+    }
+
+    pub(super) fn turns(&self) -> Turns {
+        lock(&self.turns).clone()
+    }
+
+    /// Journals that something begins; the number is for its end.
+    pub(super) fn begin(&self, says: String) -> u64 {
+        let id = self.commands.fetch_add(1, Ordering::Relaxed);
+        self.journal().write(Event::Command { id, says });
+        id
+    }
+
+    /// Journals a command, hands it on when it is its turn, and journals its answer.
+    pub(super) async fn command(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let says = command::describe(request.method().as_str(), request.uri().path(), &said, &lock(&self.elements));
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let (journal, id) = (self.journal(), self.begin(says.clone()));
+        let is_post_to = |end: &str| method == "POST" && path.ends_with(end);
+        let response = self.in_turn(request, &says).await;
+        if is_post_to("/element")
+            && let Ok(found) = serde_json::from_slice(response.body())
+        {
+            command::remember(&path, &said, &found, &mut lock(&self.elements));
+        }
+        if response.status().is_success() && is_post_to("/window") {
+            *lock(&self.window) = said["handle"].as_str().map(str::to_owned);
+        }
+        if is_post_to("/session")
+            && let Some((session, socket)) = command::begun(response.body())
+        {
+            lock(&self.sockets).insert(session, socket);
+        }
+        journal.write(Event::Commanded { id, status: response.status().as_u16() });
+        response
+    }
+
+    /// Hands a command on when it is its turn: in a conducted test again, if it came too early, as long as something can
+    /// still happen.
+    async fn in_turn(&self, request: Request<Bytes>, says: &str) -> Response<Bytes> {
+        let turns = self.turns();
+        let kind = command::kind(request.method().as_str(), request.uri().path());
+        let mut turn = turns.ask(kind, says, false).await;
+        loop {
+            let mut response = self.watched(request.clone(), says).await;
+            if !turns.are_conducted() || !is_early(&response) {
+                return response;
+            }
+            // What stands there now is what a user would take.
+            if let Some(request) = self.found_again(&request).await {
+                response = self.watched(request, says).await;
+            }
+            drop(turn);
+            if !is_early(&response) {
+                return response;
+            }
+            turn = turns.ask(kind, says, true).await;
+            if turn.is_none() {
+                return response;
+            }
+        }
+    }
+
+    /// Hands a command on, and sees when it waits in vain.
+    async fn watched(&self, request: Request<Bytes>, says: &str) -> Response<Bytes> {
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let can_wait = command::kind(&method, &path) != Kind::Session && !self.turns().are_conducted();
+        let journal = self.journal();
+        tokio::select! {
+            response = self.send(request) => response.unwrap_or_else(|why| unknown_error(&why)),
+            knot = knot::tied(&journal, says, (&method, &path)), if can_wait => unknown_error(&knot),
+        }
+    }
+
+    /// The same command for what stands now where its element was found.
+    async fn found_again(&self, request: &Request<Bytes>) -> Option<Request<Bytes>> {
+        let path = request.uri().path();
+        let old = command::element_of(path)?;
+        let locator = lock(&self.elements).get(old).filter(|locator| locator.in_whole_page).cloned()?;
+        let session = path.split("/element/").next()?;
+        let said = json!({ "using": locator.using, "value": locator.value }).to_string();
+        let find = Request::post(format!("{session}/element")).body(Bytes::from(said)).ok()?;
+        let found: Value = serde_json::from_slice(self.send(find).await.ok()?.body()).ok()?;
+        let new = command::found(&found)?;
+        lock(&self.elements).insert(new.to_owned(), locator);
+        let mut again = request.clone();
+        *again.uri_mut() = path.replace(old, new).parse().ok()?;
+        Some(again)
+    }
+
+    /// Hands a command on, whosever turn it is.
+    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
+        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let uri = format!("{}{path}", self.driver.url);
+        let (mut parts, body) = request.into_parts();
+        parts.uri = uri.parse().map_err(|error| format!("{uri} is no URL: {error}"))?;
+        // The driver believes only in loopback names, and this is the one it is reached by.
+        parts.headers.remove(header::HOST);
+        let response = self.client.request(Request::from_parts(parts, Full::new(body))).await;
+        let (parts, body) = match response {
+            Ok(response) => response.into_parts(),
+            Err(error) => return Err(self.lost(&error).await),
+        };
+        match body.collect().await {
+            Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
+            Err(error) => Err(self.lost(&error).await),
+        }
+    }
+
+    /// Why the driver does not answer.
+    pub(super) async fn lost(&self, error: &(impl std::fmt::Display + Sync)) -> String {
+        let death = self.driver.expected_death().await;
+        let log = last_words(&self.driver.log());
+        match death {
+            Some(death) => format!("{death}; the next test gets a new one{log}"),
+            None => format!("the driver at {} does not answer: {error}{log}", self.driver.url),
+        }
+    }
+}
+
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change is one assignment.
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a command came before the page was ready for it.
+fn is_early(response: &Response<Bytes>) -> bool {
+    !response.status().is_success()
+        && serde_json::from_slice(response.body()).is_ok_and(|said| command::is_early(&said))
+}
+
+/// An error as a WebDriver client understands it.
+fn unknown_error(message: &str) -> Response<Bytes> {
+    let body = json!({"value": {"error": "unknown error", "message": message, "stacktrace": ""}}).to_string();
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    response
+}
