@@ -16,7 +16,7 @@ pub(super) struct Locator {
 }
 
 /// The key under which WebDriver hands out element ids.
-const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+pub(super) const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A command in words: `click #save` rather than `POST /session/4f../element/f.3/click`.
 pub(super) fn describe(method: &str, path: &str, body: &Value, elements: &Elements) -> String {

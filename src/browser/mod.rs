@@ -6,6 +6,7 @@ mod command;
 mod driver;
 mod error;
 mod find;
+mod gesture;
 mod guardian;
 mod kind;
 mod knot;

@@ -93,9 +93,11 @@ impl Browser {
         self.relay.serve(Arc::clone(&journal), Turns::default());
         let handle = pages.window().to_owned().try_into();
         let handle = handle.map_err(|_| BrowserError::Session("a window without a handle".to_owned()))?;
-        self.client.switch_to_window(handle).await.map_err(BrowserError::command("switch to the new window"))?;
+        // One in the background is slow to take keys.
+        let (activated, switched) = tokio::join!(pages.activate(), self.client.switch_to_window(handle));
+        activated.map_err(failed)?;
+        switched.map_err(BrowserError::command("switch to the new window"))?;
         self.relay.serve(journal, turns);
-        self.runtime.spawn(pages.prepare());
         Ok(Self { pages: Arc::new(pages), user: Some(user), ..self.clone() })
     }
 

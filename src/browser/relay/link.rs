@@ -3,6 +3,7 @@
 use crate::browser::command::{self, Elements, Kind};
 use crate::browser::driver::Driver;
 use crate::browser::error::last_words;
+use crate::browser::gesture::Gesture;
 use crate::browser::knot;
 use crate::browser::turns::Turns;
 use crate::journal::{Event, Journal};
@@ -31,6 +32,15 @@ pub(super) struct Link {
     /// Where each session that was begun here can be asked beside its commands.
     sockets: Mutex<BTreeMap<String, String>>,
     window: Mutex<Option<String>>,
+}
+
+/// What has become of a command that actions can do.
+enum ByActions {
+    Done(Response<Bytes>),
+    /// The page is not so far.
+    NotYet,
+    /// They cannot.
+    Never,
 }
 
 impl Link {
@@ -112,22 +122,18 @@ impl Link {
         let turns = self.turns();
         let kind = command::kind(request.method().as_str(), request.uri().path());
         let mut turn = turns.ask(kind, says, false).await;
+        if !turns.are_conducted() {
+            return self.watched(request, says).await;
+        }
         loop {
-            let mut response = self.watched(request.clone(), says).await;
-            if !turns.are_conducted() || !is_early(&response) {
+            if let Some(response) = self.tried(&request).await {
                 return response;
-            }
-            // What stands there now is what a user would take.
-            if let Some(request) = self.found_again(&request).await {
-                response = self.watched(request, says).await;
             }
             drop(turn);
-            if !is_early(&response) {
-                return response;
-            }
             turn = turns.ask(kind, says, true).await;
             if turn.is_none() {
-                return response;
+                // It has the words for what is wrong.
+                return self.by_driver(&request).await;
             }
         }
     }
@@ -135,11 +141,55 @@ impl Link {
     /// Hands a command on, and sees when it waits in vain.
     async fn watched(&self, request: Request<Bytes>, says: &str) -> Response<Bytes> {
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-        let can_wait = command::kind(&method, &path) != Kind::Session && !self.turns().are_conducted();
+        let can_wait = command::kind(&method, &path) != Kind::Session;
         let journal = self.journal();
         tokio::select! {
-            response = self.send(request) => response.unwrap_or_else(|why| unknown_error(&why)),
+            response = self.sent(request) => response,
             knot = knot::tied(&journal, says, (&method, &path)), if can_wait => unknown_error(&knot),
+        }
+    }
+
+    /// Carries a command out, unless it comes too early.
+    async fn tried(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
+        let response = match self.by_actions(request).await {
+            ByActions::Done(response) => response,
+            ByActions::NotYet => return None,
+            ByActions::Never => self.by_driver(request).await,
+        };
+        (!is_early(&response)).then_some(response)
+    }
+
+    /// Has the driver carry a command out; for what stands there now, which a user would take, if the element has gone.
+    async fn by_driver(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let response = self.sent(request.clone()).await;
+        if !is_early(&response) {
+            return response;
+        }
+        match self.found_again(request).await {
+            Some(again) => self.sent(again).await,
+            None => response,
+        }
+    }
+
+    /// Does what a command says in less time than the driver, if that can be.
+    async fn by_actions(&self, request: &Request<Bytes>) -> ByActions {
+        let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let gesture = Gesture::of(request.method().as_str(), request.uri().path(), &said);
+        let Some(gesture) = gesture else { return ByActions::Never };
+        let post = |command: &str, body: &Value| {
+            let request = Request::post(format!("{}/{command}", gesture.session)).body(Bytes::from(body.to_string()));
+            async move { self.send(request.ok()?).await.ok() }
+        };
+        let looked = post("execute/sync", &gesture.look).await.map(Response::into_body).unwrap_or_default();
+        let looked: Value = serde_json::from_slice(&looked).unwrap_or_default();
+        match &looked["value"] {
+            Value::Bool(false) => ByActions::NotYet,
+            Value::Bool(true) => match post("actions", &gesture.actions).await {
+                Some(response) if response.status().is_success() => ByActions::Done(response),
+                // What has moved meanwhile, the driver looks for itself.
+                _ => ByActions::Never,
+            },
+            _ => ByActions::Never,
         }
     }
 
@@ -157,6 +207,11 @@ impl Link {
         let mut again = request.clone();
         *again.uri_mut() = path.replace(old, new).parse().ok()?;
         Some(again)
+    }
+
+    /// Hands a command on, whosever turn it is; an answer there is in any case.
+    async fn sent(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.send(request).await.unwrap_or_else(|why| unknown_error(&why))
     }
 
     /// Hands a command on, whosever turn it is.

@@ -36,6 +36,9 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// Between the delivery of a script and its entry in the timing of the document that asked for it.
 const LOADED: Duration = Duration::from_millis(250);
 
+/// No document that was there before.
+static NONE: Documents = Documents::new();
+
 /// The pages of one session, and what is known of them.
 #[derive(Debug)]
 pub(crate) struct Pages {
@@ -97,10 +100,9 @@ impl Pages {
         Ok((Self::over(bidi, handle, windows, journal, turns), user))
     }
 
-    /// Opens the window of the next test, while this one runs.
-    pub(super) fn prepare(&self) -> impl Future<Output = ()> + Send + use<> {
-        let (bidi, windows) = (Arc::clone(&self.bidi), Arc::clone(&self.windows));
-        async move { windows.prepare(&bidi).await }
+    /// Brings the first window to the front.
+    pub(super) async fn activate(&self) -> Result<(), BidiError> {
+        self.bidi.command("browsingContext.activate", &json!({ "context": self.window })).await.map(drop)
     }
 
     /// Closes the windows of a test, with all that they have stored.
@@ -150,6 +152,8 @@ impl Pages {
         });
         let is_wanted = |url: &str| !ignored.url(url);
         self.within(patience, place, "the page did not settle", &ignored, is_wanted, settling).await?;
+        // Now that the first page is there: before, it would be kept back.
+        self.windows.prepare(&self.bidi);
         let known = self.known.lock().await;
         let waits = known.documents.values().flat_map(|document| document.waits.iter().enumerate());
         Ok(waits.filter(|(_, wait)| !wait.url.is_empty()).map(|(at, wait)| (at, wait.url.clone())).collect())
@@ -223,7 +227,7 @@ impl Pages {
         let scripts: Vec<_> = known.scripts.iter().map(|(script, _)| script.clone()).collect();
         let mut leaving = self.leaving(&known.live);
         leaving.append(&mut self.windows.without_test());
-        let documents = page::documents(&self.bidi, &leaving, &scripts, asking);
+        let documents = page::documents(&self.bidi, &leaving, &known.documents, &scripts, asking);
         let documents = if known.live.parked().any(|flow| flow.destination() == "document") {
             tokio::time::timeout(ANSWER, documents).await.map_err(|_| Unsettled::Blocked)??
         } else {
@@ -298,7 +302,7 @@ impl Pages {
             let wait = if before.is_none() { limit::FIRST } else { limit::AGAIN };
             drop(tokio::time::timeout(wait, std::future::pending::<()>()).await);
             let others = self.windows.without_test();
-            let asking = page::documents(&self.bidi, &others, &[], Asking::Now);
+            let asking = page::documents(&self.bidi, &others, &NONE, &[], Asking::Now);
             let Ok(Ok(Some(documents))) = tokio::time::timeout(ANSWER, asking).await else { continue };
             let mut live = Live::default();
             live.follow(&self.journal);
@@ -316,7 +320,7 @@ impl Pages {
         let Known { live, scripts, .. } = &*known;
         let scripts: Vec<_> = scripts.iter().map(|(script, _)| script.clone()).collect();
         let leaving = self.leaving(live);
-        let asking = page::documents(&self.bidi, &leaving, &scripts, Asking::Now);
+        let asking = page::documents(&self.bidi, &leaving, &NONE, &scripts, Asking::Now);
         let headline = format!("{what} within {patience:?}");
         match tokio::time::timeout(ANSWER, asking).await {
             Ok(Ok(Some(documents))) => {

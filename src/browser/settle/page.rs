@@ -84,11 +84,6 @@ pub(super) async fn new_user(bidi: &Bidi) -> Result<Window, BidiError> {
     Ok(Window { user, handle })
 }
 
-/// Brings a window to the front.
-pub(super) async fn activate(bidi: &Bidi, window: &str) -> Result<(), BidiError> {
-    bidi.command("browsingContext.activate", &json!({ "context": window })).await.map(drop)
-}
-
 /// What all documents look like, as one number.
 pub(super) async fn fingerprint(bidi: &Bidi, but: &BTreeSet<String>) -> Result<u64, BidiError> {
     const LOOKS: &str = "JSON.stringify([document.documentElement.outerHTML, location.href, \
@@ -108,29 +103,42 @@ pub(super) async fn fingerprint(bidi: &Bidi, but: &BTreeSet<String>) -> Result<u
 pub(super) async fn documents(
     bidi: &Bidi,
     but: &BTreeSet<String>,
+    known: &Documents,
     scripts: &[String],
     asking: Asking,
 ) -> Result<Option<Documents>, BidiError> {
-    // By their realms: Chromium never answers for the frame of a popup that knows its opener.
-    let realms = match bidi.command("script.getRealms", &json!({ "type": "window" })).await {
-        Ok(realms) => realms,
-        // Firefox stumbles over a frame that goes this very moment.
-        Err(BidiError::Refused(_)) => return Ok(None),
-        Err(closed @ BidiError::Closed) => return Err(closed),
+    let ask = |frame: String, realm: String| {
+        let asked = document(bidi, frame, realm.clone(), None, scripts, asking);
+        async move { (realm, asked.await) }
     };
+    // By their realms: Chromium never answers for the frame of a popup that knows its opener.
+    let realms = bidi.command("script.getRealms", &json!({ "type": "window" }));
+    // Those that were there are asked at once: a way there and back is saved if they still are.
+    let likely = known.iter().filter(|(frame, _)| !but.contains(*frame));
+    let likely = join_all(likely.map(|(frame, document)| ask(frame.clone(), document.realm.clone())));
+    let (realms, likely) = match futures_util::future::join(realms, likely).await {
+        (Ok(realms), likely) => (realms, likely),
+        // Firefox stumbles over a frame that goes this very moment.
+        (Err(BidiError::Refused(_)), _) => return Ok(None),
+        (Err(closed @ BidiError::Closed), _) => return Err(closed),
+    };
+    let mut answers: BTreeMap<_, _> = likely.into_iter().collect();
     let realms = realms["realms"].as_array().cloned().unwrap_or_default();
-    let frames = realms
+    let realms: Vec<_> = realms
         .iter()
         .filter(|realm| realm["sandbox"].is_null())
-        .filter_map(|realm| Some((realm["context"].as_str()?.to_owned(), realm["realm"].as_str()?.to_owned())));
-    let frames = frames.filter(|(frame, _)| !but.contains(frame));
-    let answers = join_all(frames.map(|(frame, realm)| document(bidi, frame, realm, None, scripts, asking))).await;
+        .filter_map(|realm| Some((realm["context"].as_str()?.to_owned(), realm["realm"].as_str()?.to_owned())))
+        .filter(|(frame, _)| !but.contains(frame))
+        .collect();
+    let new = realms.iter().filter(|(_, realm)| !answers.contains_key(realm));
+    let new = join_all(new.map(|(frame, realm)| ask(frame.clone(), realm.clone()))).await;
+    answers.extend(new);
     let mut documents = Documents::new();
-    for answer in answers {
-        match answer {
-            Ok(document) => documents.extend(document),
-            Err(BidiError::Refused(_)) => return Ok(None),
-            Err(closed @ BidiError::Closed) => return Err(closed),
+    for (_, realm) in &realms {
+        match answers.remove(realm) {
+            Some(Ok(document)) => documents.extend(document),
+            Some(Err(BidiError::Refused(_))) | None => return Ok(None),
+            Some(Err(closed @ BidiError::Closed)) => return Err(closed),
         }
     }
     Ok(Some(documents))

@@ -4,7 +4,7 @@
 use super::page;
 use crate::browser::bidi::{Bidi, BidiError};
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use tokio::sync::Mutex;
 
 /// A window, and the user context that it lives in.
@@ -19,7 +19,7 @@ pub(super) struct Windows {
     /// Those that are not of the test which runs now.
     idle: std::sync::Mutex<BTreeSet<String>>,
     /// Locked while it is opened.
-    next: Mutex<Option<Window>>,
+    next: Arc<Mutex<Option<Window>>>,
 }
 
 impl Windows {
@@ -31,19 +31,23 @@ impl Windows {
             None => page::new_user(bidi).await?,
         };
         self.idle(|idle| idle.remove(&window.handle));
-        // One in the background is slow to take keys.
-        page::activate(bidi, &window.handle).await?;
         Ok(window)
     }
 
-    /// Opens the next one.
-    pub(super) async fn prepare(&self, bidi: &Bidi) {
-        let mut next = self.next.lock().await;
-        // What does not open now is told when it is needed.
-        if let Ok(window) = page::new_user(bidi).await {
-            self.leave(&window.handle);
-            *next = Some(window);
+    /// Has the next one opened while a test runs, if it is not there.
+    pub(super) fn prepare(self: &Arc<Self>, bidi: &Arc<Bidi>) {
+        let Ok(mut next) = Arc::clone(&self.next).try_lock_owned() else { return };
+        if next.is_some() {
+            return;
         }
+        let (windows, bidi) = (Arc::clone(self), Arc::clone(bidi));
+        tokio::spawn(async move {
+            // What does not open now is told when it is needed.
+            if let Ok(window) = page::new_user(&bidi).await {
+                windows.leave(&window.handle);
+                *next = Some(window);
+            }
+        });
     }
 
     /// No test is in this window.

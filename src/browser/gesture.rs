@@ -1,0 +1,91 @@
+//! Clicks and keys as the actions by which the WebDriver recommendation defines them. chromedriver's own take three times as
+//! long, and an exploration has hundreds. Pure.
+//!
+//! Only what is plain goes this way: it stands in the page itself and not in a frame, and is no part of a list. All else is left to
+//! the driver, and so is what cannot be reached in the end, for it has the words for what is wrong.
+
+use super::command::ELEMENT;
+use serde_json::{Value, json};
+
+/// Brings an element into view; whether a click on its middle gets there, or null if that is not for us to say.
+const CAN_CLICK: &str = "\
+    const [it] = arguments, root = it.getRootNode();
+    if (window != top || /^(option|optgroup|select)$/.test(it.localName) || it.type == 'file') return null;
+    it.scrollIntoView({ behavior: 'instant', block: 'nearest', inline: 'nearest' });
+    const [box] = it.getClientRects();
+    if (!box || !box.width || !box.height) return false;
+    const middle = (from, to, end) => (Math.max(0, from) + Math.min(end, to)) / 2;
+    return it.contains(root.elementFromPoint(middle(box.left, box.right, innerWidth), middle(box.top, box.bottom, innerHeight)));";
+
+/// Gives a field the focus, its caret behind what is there; whether it takes keys, or null if that is not for us to say.
+const TAKES_KEYS: &str = "\
+    const [it] = arguments, root = it.getRootNode(), had = root.activeElement;
+    const has_text = it.localName == 'textarea' || (it.localName == 'input' && /^(text|search|url|tel|password)$/.test(it.type));
+    if (window != top || !has_text || it.readOnly) return null;
+    if (it.disabled || !it.getClientRects().length || getComputedStyle(it).visibility != 'visible') return false;
+    it.scrollIntoView({ behavior: 'instant', block: 'nearest', inline: 'nearest' });
+    if (it != had) {
+      had?.blur();
+      it.focus();
+      it.setSelectionRange(it.value.length, it.value.length);
+    }
+    return (root.activeElement == it && document.hasFocus()) || null;";
+
+/// Keys that are what they are without another being down: Backspace, Tab, Enter, Escape and the arrows.
+const PLAIN_KEYS: [char; 8] =
+    ['\u{E003}', '\u{E004}', '\u{E007}', '\u{E00C}', '\u{E012}', '\u{E013}', '\u{E014}', '\u{E015}'];
+
+/// What a command does to an element.
+#[derive(Debug, PartialEq)]
+pub(super) struct Gesture {
+    /// Path of the session.
+    pub(super) session: String,
+    /// Makes ready, and gives whether the actions will do: false says not yet, and null never.
+    pub(super) look: Value,
+    pub(super) actions: Value,
+}
+
+impl Gesture {
+    /// Of a command, if it is a click or plain keys.
+    pub(super) fn of(method: &str, path: &str, body: &Value) -> Option<Self> {
+        let (session, element) = path.split_once("/element/")?;
+        let (element, what) = element.split_once('/')?;
+        let (script, source) = match (method, what) {
+            ("POST", "click") => (CAN_CLICK, click(element)),
+            ("POST", "value") => (TAKES_KEYS, keys(body["text"].as_str()?)?),
+            _ => return None,
+        };
+        let look = json!({ "script": script, "args": [{ ELEMENT: element }] });
+        Some(Self { session: session.to_owned(), look, actions: json!({ "actions": [source] }) })
+    }
+}
+
+fn click(element: &str) -> Value {
+    let there = json!({ "type": "pointerMove", "duration": 0, "x": 0, "y": 0, "origin": { ELEMENT: element } });
+    let (down, up) = (json!({ "type": "pointerDown", "button": 0 }), json!({ "type": "pointerUp", "button": 0 }));
+    json!({ "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" }, "actions": [there, down, up] })
+}
+
+fn keys(text: &str) -> Option<Value> {
+    let is_plain =
+        |key: char| key.is_ascii_lowercase() || key.is_ascii_digit() || key == ' ' || PLAIN_KEYS.contains(&key);
+    let strokes = text.chars().flat_map(|key| ["keyDown", "keyUp"].map(|what| json!({ "type": what, "value": key })));
+    text.chars().all(is_plain).then(|| json!({ "type": "key", "id": "keys", "actions": strokes.collect::<Vec<_>>() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clicks_and_plain_keys_are_gestures() {
+        let of = |what: &str, body: Value| Gesture::of("POST", &format!("/session/1/element/f.1/{what}"), &body);
+        assert_eq!(of("click", json!({})).expect("a click").session, "/session/1");
+        let keys = of("value", json!({ "text": "ab 1\u{E007}" })).expect("keys");
+        assert_eq!(keys.actions["actions"][0]["actions"].as_array().map(Vec::len), Some(10));
+        // With shift, as a driver types it.
+        assert_eq!(of("value", json!({ "text": "Ab" })), None);
+        assert_eq!(of("clear", json!({})), None);
+        assert_eq!(Gesture::of("POST", "/session/1/element", &json!({})), None);
+    }
+}
