@@ -22,6 +22,6 @@ pub use error::BrowserError;
 pub use kind::BrowserKind;
 pub use session::Browser;
 pub(crate) use session::Wire;
-pub(crate) use settle::Audience;
 pub use settle::Settled;
+pub(crate) use settle::{Asked, Audience};
 pub(crate) use turns::Turn;

@@ -1,5 +1,5 @@
 //! Names of flows that are the same in every execution: `GET /search?q=a`, `POST /graphql Cart`, `POST /save ~12ab` (of the
-//! body). Pure.
+//! body). What another document than the page itself asks for has that behind it: `@/frame.html`, `@w2/popup.html`. Pure.
 
 use crate::filter::operation_of;
 use crate::flow::Request;

@@ -2,6 +2,7 @@
 
 use super::label::{label, label_of_part};
 use super::scope::Scope;
+use crate::browser::Asked;
 use crate::flow::{FlowId, Message, Place, Request, Response, ServerEvent, Stage};
 use crate::schedule::Event;
 use crate::verbs::{Held, Hold};
@@ -84,6 +85,8 @@ pub(super) struct Pool {
     loops: Vec<(String, Parked)>,
     /// How often each name was let go since the user has acted.
     since_action: BTreeMap<String, usize>,
+    /// The documents that have asked.
+    by: BTreeMap<FlowId, String>,
     labels: BTreeMap<FlowId, String>,
     counts: BTreeMap<String, usize>,
     app: Option<String>,
@@ -99,9 +102,9 @@ impl Pool {
         collecting.spawn(collect_responses(answers.optional().within(FOR_EVER), Arc::clone(&arrivals), place));
         collecting.spawn(collect_parts(messages, Parked::Message, Arc::clone(&arrivals), place));
         collecting.spawn(collect_parts(events, Parked::Event, Arc::clone(&arrivals), place));
-        let (labels, counts) = (BTreeMap::new(), BTreeMap::new());
+        let (by, labels, counts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (named, loops, since_action) = (vec![], vec![], BTreeMap::new());
-        Self { scope, arrivals, named, loops, since_action, labels, counts, app: None, collecting }
+        Self { scope, arrivals, named, loops, since_action, by, labels, counts, app: None, collecting }
     }
 
     /// The host of the page that was opened first.
@@ -135,14 +138,16 @@ impl Pool {
         self.arrivals.changed.notified().await;
     }
 
-    /// Names what has arrived, in the order in which the page asked; forgets what nobody waits for any more.
-    /// `asked` has the URLs that the pages wait for, each with its place among those of its document.
-    pub(super) fn name(&mut self, asked: &[(usize, String)]) {
+    /// Names what has arrived, in the order in which the pages asked; forgets what nobody waits for any more.
+    pub(super) fn name(&mut self, asked: &[Asked]) {
         let mut new = std::mem::take(&mut *self.arrivals.parked.lock().unwrap_or_else(PoisonError::into_inner));
-        // Documents have no order of their own: what stands at the same place in two is told by its name.
+        for parked in &new {
+            let by = by(parked.request(), asked);
+            self.by.entry(parked.flow()).or_insert_with(|| by.map(|asked| asked.by.clone()).unwrap_or_default());
+        }
+        // What stands at the same place in two documents of one name is told by its own.
         new.sort_by_cached_key(|parked| {
-            let url = parked.request().url();
-            let place = asked.iter().find(|(_, asked)| *asked == url).map_or(usize::MAX, |(place, _)| *place);
+            let place = by(parked.request(), asked).map_or(usize::MAX, |asked| asked.place);
             (place, self.base(parked), parked.flow())
         });
         for parked in new {
@@ -175,10 +180,14 @@ impl Pool {
     /// The name without its number.
     fn base(&self, parked: &Parked) -> String {
         let (request, app) = (parked.request(), self.app.as_deref());
-        match parked {
+        let label = match parked {
             Parked::Request(_) | Parked::Response(_) => label(request, app),
             Parked::Message(_) => label_of_part("MESSAGE", request, app, None),
             Parked::Event(held) => label_of_part("EVENT", request, app, Some(held.event().event())),
+        };
+        match self.by.get(&parked.flow()).filter(|by| !by.is_empty()) {
+            Some(by) => format!("{label} {by}"),
+            None => label,
         }
     }
 
@@ -220,6 +229,14 @@ impl Pool {
     pub(super) fn loops(&self) -> BTreeSet<String> {
         self.loops.iter().map(|(base, _)| base.clone()).collect()
     }
+}
+
+/// Who has asked for it: of several, the one that it says it comes from.
+fn by<'a>(request: &Request, asked: &'a [Asked]) -> Option<&'a Asked> {
+    let (url, referer) = (request.url(), request.header("referer"));
+    let mut who = asked.iter().filter(|asked| asked.url == url);
+    let first = who.clone().next();
+    who.find(|asked| referer == Some(asked.document.as_str())).or(first)
 }
 
 async fn collect_requests(hold: Hold<Request>, arrivals: Arc<Arrivals>, place: Place) {

@@ -1,6 +1,7 @@
 //! A schedule as code that a test can do with: `hold!` for what is late, and the moments to let it go. Pure.
 
 use crate::schedule::{Constraint, Event, Plan};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// The lines, with comments that say where they go.
@@ -35,6 +36,9 @@ pub(super) fn as_code(plan: &Plan) -> String {
 
 const NAMES: [&str; 6] = ["first", "second", "third", "fourth", "fifth", "sixth"];
 
+/// Which document has asked.
+const REFERRER: &str = "request.header(\"referer\") contains ";
+
 /// The events of constraints, each early one before its late one. A circle is cut where it is met.
 fn in_order(constraints: &[Constraint]) -> Vec<Event> {
     let mut left: Vec<&Event> = constraints.iter().flat_map(|one| [&one.early, &one.late]).collect();
@@ -55,8 +59,14 @@ fn in_order(constraints: &[Constraint]) -> Vec<Event> {
 fn hold_of(event: &Event, among: &[Event]) -> Option<String> {
     let label = event.label()?;
     let (filter, nth) = filter_of(label);
-    let alike =
-        among.iter().filter_map(Event::label).filter(|other| *other != label && filter_of(other).0 == filter).count();
+    let others =
+        || among.iter().filter_map(Event::label).filter(|other| *other != label).map(|other| filter_of(other).0);
+    let alike = others().filter(|other| *other == filter).count();
+    // What another document asks for is let go by its own rule, and must not be kept by this one.
+    let document = format!("{filter} && {REFERRER}");
+    let documents: BTreeSet<_> =
+        others().filter_map(|other| Some(format!(" && !({REFERRER}{})", other.strip_prefix(&document)?))).collect();
+    let filter = filter + &documents.into_iter().collect::<String>();
     let nth = if nth == "1" && alike == 0 { String::new() } else { format!(" && occurrence == {nth}") };
     Some(match event {
         Event::Send(_) => format!("hold!({filter}{nth})"),
@@ -66,13 +76,14 @@ fn hold_of(event: &Event, among: &[Event]) -> Option<String> {
     })
 }
 
-/// The filter for `POST //host/path?a=1 Operation#2`, and the number.
+/// The filter for `POST //host/path?a=1 Operation @/frame.html#2`, and the number.
 fn filter_of(label: &str) -> (String, &str) {
     let (rest, nth) = label.rsplit_once('#').unwrap_or((label, "1"));
     let mut parts = rest.split(' ');
     let (method, place) = (parts.next().unwrap_or("GET"), parts.next().unwrap_or("/"));
     // A body's own mark tells nothing to a filter.
-    let operation = parts.next().filter(|part| !part.starts_with('~'));
+    let operation = parts.clone().next().filter(|part| !part.starts_with(['~', '@']));
+    let by = parts.find_map(|part| part.strip_prefix('@'));
     let mut filter = match (method, operation) {
         ("MESSAGE", _) => "direction == \"to_client\"".to_owned(),
         ("EVENT", Some(kind)) => format!("event == {kind:?}"),
@@ -92,6 +103,10 @@ fn filter_of(label: &str) -> (String, &str) {
     }
     if let Some(operation) = operation {
         let _ = write!(filter, " && operation == {operation:?}");
+    }
+    // Of a document's name, its path is what it says as its referrer.
+    if let Some(at) = by.and_then(|by| by.find('/').map(|slash| &by[slash..])) {
+        let _ = write!(filter, " && {REFERRER}{at:?}");
     }
     (filter, nth)
 }
@@ -132,6 +147,10 @@ mod tests {
                 r#"hold!(message: direction == "to_client" && path == "/socket" && occurrence == 2)"#,
             ),
             ("EVENT /stream tick#1", r#"hold!(event: event == "tick" && path == "/stream")"#),
+            (
+                "GET /say?text=1 @w2/popup.html#1",
+                r#"hold!(response: method == GET && path == "/say" && query("text") == "1" && request.header("referer") contains "/popup.html")"#,
+            ),
             ("POST /graphql Cart#1", r#"hold!(response: method == POST && path == "/graphql" && operation == "Cart")"#),
         ] {
             let event = Event::Deliver(label.to_owned());

@@ -6,6 +6,7 @@
 mod support;
 
 mod orders;
+mod pages;
 mod races;
 #[path = "../zoo/mod.rs"]
 mod zoo;

@@ -3,6 +3,7 @@
 //! The page's side is counted by `settle.js` and asked for by [`page`]; the proxy's side is the journal's
 //! [`Live`] flows; [`open`] compares the two. The rule is that of the measurements in `ARCHITECTURE.md`, "Settled".
 
+mod asked;
 mod audience;
 mod limit;
 mod open;
@@ -11,6 +12,7 @@ mod settled;
 mod told;
 mod windows;
 
+pub(crate) use asked::Asked;
 pub(crate) use audience::Audience;
 pub(crate) use limit::Limit;
 pub use settled::Settled;
@@ -23,7 +25,7 @@ use crate::journal::{Journal, Live};
 use crate::report::Failure;
 use open::Ignored;
 use page::{Asking, Documents};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
@@ -136,14 +138,13 @@ impl Pages {
         page::fingerprint(&self.bidi, &self.windows.without_test()).await.ok()
     }
 
-    /// Resolves once nothing is open but what is held. Gives the URLs that the pages wait for, each with its place in the order in
-    /// which its document asked.
+    /// Resolves once nothing is open but what is held. Gives what the pages wait for.
     pub(crate) async fn quiet(
         &self,
         ignored: &[Filter],
         patience: Duration,
         place: Place,
-    ) -> Result<Vec<(usize, String)>, Failure> {
+    ) -> Result<Vec<Asked>, Failure> {
         let mut filters = self.ignored();
         filters.extend_from_slice(ignored);
         let ignored = Ignored { filters, frames: false, timers: false };
@@ -155,8 +156,15 @@ impl Pages {
         // Now that the first page is there: before, it would be kept back.
         self.windows.prepare(&self.bidi);
         let known = self.known.lock().await;
-        let waits = known.documents.values().flat_map(|document| document.waits.iter().enumerate());
-        Ok(waits.filter(|(_, wait)| !wait.url.is_empty()).map(|(at, wait)| (at, wait.url.clone())).collect())
+        let is_alone = known.documents.keys().all(|frame| *frame == self.window);
+        // Only where there are several does it matter which of them asks.
+        let windows = if is_alone { Value::Null } else { self.tree().await };
+        Ok(asked::asked(&known.documents, &windows, &self.window, &self.windows.without_test()))
+    }
+
+    /// All windows, and the frames in them. None, if the browser does not say.
+    async fn tree(&self) -> Value {
+        self.bidi.command("browsingContext.getTree", &json!({})).await.unwrap_or_default()
     }
 
     /// Opens a URL, in a window that the test has switched to or else in its first.
