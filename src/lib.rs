@@ -89,15 +89,16 @@ pub use serde_json::json;
 /// `HOLDUP_SCHEDULE` and for `schedule = ".."`, and as code with [`hold!`].
 ///
 /// Fixtures are set up anew for each execution: that is where a server's state is reset. The browser's session is shared, in a
-/// window without cookies, storage and caches. WebSocket messages and server-sent events that a page gets are ordered like
-/// answers; messages of one socket may then overtake each other, which no network does, but a server can. Pages, scripts, styles
-/// and images are left alone. What comes back by itself each time it is let go, without the user having acted, is held from the
-/// fourth time on, and named. Two equal runs that differ are reported as that, never as a race.
+/// window without cookies, storage and caches. What another document asks for than the page itself is named with it (`GET /x
+/// @/frame.html#1`, `@w2/popup.html` for a second window). WebSocket messages and server-sent events that a page gets are ordered
+/// like answers; messages of one socket may then overtake each other, which no network does, but a server can. Pages, scripts,
+/// styles and images are left alone. What comes back by itself each time it is let go, without the user having acted, is held
+/// from the fourth time on, and named. Two equal runs that differ are reported as that, never as a race.
 ///
 /// `explore(..)` takes `max = 64`, `time = "20s"`, `depth = 2` (no more than two flows late; 1: one), `full` (every order with one
 /// delay, then with two, and so on), `ignore(F)` (left alone: polls), `effects(F)` (these change the server, whatever their
 /// method), `serial(F)` (answered one after another by their server). `HOLDUP_EXPLORE=off`, `quick` or `full` says so for a whole
-/// run.
+/// run. `HOLDUP_REPEAT=100` runs each test so often that is not explored, as it is or in its schedule's order, and counts failures.
 ///
 /// When the body has ended, on whatever way, its rules are taken back, what is parked is released, fixtures are torn down,
 /// and the proxy is drained. A hold that never caught anything fails the test, and so does a flow that is parked and was never

@@ -1,6 +1,7 @@
 //! One small application with the races that web pages have, each with its correction. What the page does is in `page.html`
 //! of each case; the server is the same for all.
 
+use super::chance;
 use bytes::Bytes;
 use holdup::{Browser, Fixture, Setup, TestResult};
 use http_body_util::Full;
@@ -226,6 +227,7 @@ impl Case {
 /// Does what the user does, and looks.
 pub async fn play(case: &Case, fixed: bool, browser: Browser, app: App) -> TestResult {
     app.serve(&case.page_of(fixed));
+    chance::delays();
     browser.goto("https://app.test/").await?;
     for act in case.acts {
         match act {
@@ -233,6 +235,7 @@ pub async fn play(case: &Case, fixed: bool, browser: Browser, app: App) -> TestR
             Type(css, text) => browser.type_into(css, text).await?,
         }
     }
+    chance::settle(&browser).await;
     let (expression, expected) = case.verdict;
     let seen = browser.eval(&format!("return {expression}")).await?;
     assert_eq!(seen, expected, "{}", case.name);

@@ -1,0 +1,62 @@
+//! A test that is run again and again, as it is or in one order: its failures are counted.
+
+use crate::support::races::{App, SEARCH, play};
+use holdup::prelude::*;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Runs one of the tests below in a process of its own: whether it has passed, and what it has said.
+fn again(test: &str, env: &[(&str, &str)]) -> (bool, String) {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", &format!("again::{test}"), "--nocapture"]).envs(env.iter().copied());
+    let output = child.env_remove("RUST_BACKTRACE").output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// In its natural order it passes.
+#[mitm_test(explore(max = 2))]
+async fn search(browser: Browser, app: App) -> TestResult {
+    play(&SEARCH, false, browser, app).await
+}
+
+/// Every third of its executions fails, if there are so many.
+#[mitm_test]
+async fn third(browser: Browser, app: App) -> TestResult {
+    static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
+    let nth = EXECUTIONS.fetch_add(1, Ordering::Relaxed) + 1;
+    app.serve(
+        "<!doctype html><p id=out></p><script>out.textContent = document.cookie; document.cookie = 'seen=1'</script>",
+    );
+    browser.goto("https://app.test/").await?;
+    assert_eq!(browser.text("#out").await?, "", "no execution sees the cookies of another");
+    assert!(nth % 3 != 0, "the third");
+    Ok(())
+}
+
+#[test]
+fn failures_are_counted() {
+    let (passed, said) = again("third", &[("HOLDUP_REPEAT", "7")]);
+    assert!(!passed && said.contains("third: 2 of 7 executions failed, in "), "{said}");
+    assert!(said.contains("s; execution 3 so:") && said.contains("the third"), "{said}");
+    assert!(!said.contains("sees the cookies"), "{said}");
+    let (passed, said) = again("third", &[("HOLDUP_REPEAT", "2")]);
+    assert!(passed && said.contains("third: 0 of 2 executions failed, in "), "{said}");
+}
+
+#[test]
+fn a_schedule_is_replayed_as_often_as_is_said() {
+    let schedule = "h1;ff;r:GET /say?text=a#1 > r:GET /say?text=ab#1";
+    let (passed, said) = again("search", &[("HOLDUP_REPEAT", "3"), ("HOLDUP_SCHEDULE", schedule)]);
+    assert!(!passed && said.contains("search: 3 of 3 executions failed"), "{said}");
+    assert!(said.contains("left: String(\"a\")"), "{said}");
+    let (passed, said) = again("search", &[("HOLDUP_REPEAT", "3"), ("HOLDUP_SCHEDULE", "h1;ff")]);
+    assert!(passed && said.contains("search: 0 of 3 executions failed"), "{said}");
+}
+
+#[test]
+fn a_number_that_is_none_is_told() {
+    for wrong in ["0", "often", "-1"] {
+        let (passed, said) = again("third", &[("HOLDUP_REPEAT", wrong)]);
+        assert!(!passed && said.contains("HOLDUP_REPEAT is how often each test is to run"), "{said}");
+    }
+}
