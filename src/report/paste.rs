@@ -1,11 +1,11 @@
 //! A schedule as code that a test can do with: `hold!` for what is late, and the moments to let it go. Pure.
 
-use crate::schedule::{Constraint, Event, Plan};
+use crate::schedule::{Constraint, Event, Plan, Trace};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// The lines, with comments that say where they go.
-pub(super) fn as_code(plan: &Plan) -> String {
+/// The lines, with comments that say where they go. `trace` has what else the page asks for.
+pub(super) fn as_code(plan: &Plan, trace: &Trace) -> String {
     if plan.constraints.is_empty() {
         return "// hold every answer, act, and then let them go in their order\n\
                 let all = hold!(response: resource == \"xhr\");\n\
@@ -15,11 +15,12 @@ pub(super) fn as_code(plan: &Plan) -> String {
             .to_owned();
     }
     let order = in_order(&plan.constraints);
+    let labels = labels(trace, &order);
     let (mut before, mut after) = (String::new(), String::new());
     let flows = order.iter().filter(|event| !event.is_action()).count();
     let mut names = NAMES.into_iter().map(str::to_owned).chain((7..).map(|n| format!("nth_{n}")));
     for event in &order {
-        let line = match (hold_of(event, &order), event) {
+        let line = match (hold_of(event, &labels), event) {
             (Some(hold), _) => {
                 let name = names.next().filter(|_| flows > 1).unwrap_or_else(|| "held".to_owned());
                 let _ = writeln!(before, "let {name} = {hold};");
@@ -55,19 +56,32 @@ fn in_order(constraints: &[Constraint]) -> Vec<Event> {
     order
 }
 
-/// The rule for an event. Of several that are asked for alike, each says which.
-fn hold_of(event: &Event, among: &[Event]) -> Option<String> {
+/// The names of all flows, in the order in which they came.
+fn labels<'a>(trace: &'a Trace, more: &'a [Event]) -> Vec<&'a str> {
+    let mut labels = Vec::new();
+    let events = trace.steps.iter().flat_map(|step| &step.enabled).chain(more);
+    for label in events.filter_map(Event::label) {
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
+    labels
+}
+
+/// The rule for an event. Of several that a filter cannot tell apart, it says which.
+fn hold_of(event: &Event, labels: &[&str]) -> Option<String> {
     let label = event.label()?;
-    let (filter, nth) = filter_of(label);
-    let others =
-        || among.iter().filter_map(Event::label).filter(|other| *other != label).map(|other| filter_of(other).0);
-    let alike = others().filter(|other| *other == filter).count();
-    // What another document asks for is let go by its own rule, and must not be kept by this one.
+    let filter = filter_of(label);
+    let alike: Vec<_> = labels.iter().filter(|other| filter_of(other) == filter).collect();
+    let nth = alike.iter().position(|other| **other == label).map_or(1, |before| before + 1);
+    let nth = if alike.len() < 2 { String::new() } else { format!(" && occurrence == {nth}") };
+    // What another document asks for is not kept by this rule.
     let document = format!("{filter} && {REFERRER}");
-    let documents: BTreeSet<_> =
-        others().filter_map(|other| Some(format!(" && !({REFERRER}{})", other.strip_prefix(&document)?))).collect();
+    let documents: BTreeSet<_> = labels
+        .iter()
+        .filter_map(|other| Some(format!(" && !({REFERRER}{})", filter_of(other).strip_prefix(&document)?)))
+        .collect();
     let filter = filter + &documents.into_iter().collect::<String>();
-    let nth = if nth == "1" && alike == 0 { String::new() } else { format!(" && occurrence == {nth}") };
     Some(match event {
         Event::Send(_) => format!("hold!({filter}{nth})"),
         _ if label.starts_with("MESSAGE ") => format!("hold!(message: {filter}{nth})"),
@@ -76,9 +90,9 @@ fn hold_of(event: &Event, among: &[Event]) -> Option<String> {
     })
 }
 
-/// The filter for `POST //host/path?a=1 Operation @/frame.html#2`, and the number.
-fn filter_of(label: &str) -> (String, &str) {
-    let (rest, nth) = label.rsplit_once('#').unwrap_or((label, "1"));
+/// The filter for `POST //host/path?a=1 Operation @/frame.html#2`, without the number.
+fn filter_of(label: &str) -> String {
+    let rest = label.rsplit_once('#').map_or(label, |(rest, _)| rest);
     let mut parts = rest.split(' ');
     let (method, place) = (parts.next().unwrap_or("GET"), parts.next().unwrap_or("/"));
     // A body's own mark tells nothing to a filter.
@@ -108,7 +122,7 @@ fn filter_of(label: &str) -> (String, &str) {
     if let Some(at) = by.and_then(|by| by.find('/').map(|slash| &by[slash..])) {
         let _ = write!(filter, " && {REFERRER}{at:?}");
     }
-    (filter, nth)
+    filter
 }
 
 #[cfg(test)]
@@ -119,7 +133,7 @@ mod tests {
     fn what_waits_stands_behind_what_it_waits_for() {
         let plan: Plan =
             "h1;ff;r:GET /b#1 > r:GET /d#1, r:GET /a#1 > r:GET /c#1, r:GET /c#1 > a2".parse().expect("a schedule");
-        let code = as_code(&plan);
+        let code = as_code(&plan, &Trace::default());
         let holds: Vec<_> = code.lines().filter(|line| line.starts_with("let")).collect();
         assert_eq!(holds.len(), 4, "{code}");
         let goes = |path: &str| {
@@ -140,12 +154,9 @@ mod tests {
             ),
             (
                 "POST //api.test/save ~12ab#2",
-                r#"hold!(response: method == POST && host == "api.test" && path == "/save" && occurrence == 2)"#,
+                r#"hold!(response: method == POST && host == "api.test" && path == "/save")"#,
             ),
-            (
-                "MESSAGE /socket#2",
-                r#"hold!(message: direction == "to_client" && path == "/socket" && occurrence == 2)"#,
-            ),
+            ("MESSAGE /socket#2", r#"hold!(message: direction == "to_client" && path == "/socket")"#),
             ("EVENT /stream tick#1", r#"hold!(event: event == "tick" && path == "/stream")"#),
             (
                 "GET /say?text=1 @w2/popup.html#1",
@@ -154,10 +165,21 @@ mod tests {
             ("POST /graphql Cart#1", r#"hold!(response: method == POST && path == "/graphql" && operation == "Cart")"#),
         ] {
             let event = Event::Deliver(label.to_owned());
-            assert_eq!(hold_of(&event, std::slice::from_ref(&event)).as_deref(), Some(filter));
+            assert_eq!(hold_of(&event, &[label]).as_deref(), Some(filter));
         }
-        let twice = ["POST /count#1", "POST /count#2"].map(|label| Event::Deliver(label.to_owned()));
-        let first = hold_of(&twice[0], &twice).expect("a rule");
-        assert!(first.contains("occurrence == 1"), "{first}");
+    }
+
+    /// By what a filter cannot see (a body, a parameter that is left out of names), or by their number only.
+    #[test]
+    fn what_is_asked_for_alike_is_counted() {
+        let labels = ["POST /save ~12ab#1", "GET /x#1", "POST /save ~34cd#1", "POST /save ~12ab#2", "GET /x @/in#1"];
+        let rule = |label: &str| hold_of(&Event::Send(label.to_owned()), &labels).expect("a rule");
+        assert!(rule(labels[0]).contains("occurrence == 1"));
+        assert!(rule(labels[2]).contains("occurrence == 2"));
+        assert!(rule(labels[3]).contains("occurrence == 3"));
+        assert_eq!(
+            rule(labels[1]),
+            r#"hold!(method == GET && path == "/x" && !(request.header("referer") contains "/in"))"#
+        );
     }
 }

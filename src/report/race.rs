@@ -57,7 +57,7 @@ impl Race<'_> {
             &format!("schedule = {schedule:?} in #[mitm_test(..)], beside what `explore(..)` says there"),
         );
         *text += "  as code, in a test without `explore`:\n";
-        as_code(self.plan).lines().for_each(|code| push(text, "    ", code));
+        as_code(self.plan, self.failing).lines().for_each(|code| push(text, "    ", code));
     }
 
     fn lines(&self, trace: &Trace) -> Vec<String> {

@@ -29,7 +29,7 @@ async fn third(browser: Browser, app: App) -> TestResult {
     );
     browser.goto("https://app.test/").await?;
     assert_eq!(browser.text("#out").await?, "", "no execution sees the cookies of another");
-    assert!(nth % 3 != 0, "the third");
+    assert_ne!(nth % 3, 0, "the third");
     Ok(())
 }
 
