@@ -7,24 +7,34 @@
 use super::command::ELEMENT;
 use serde_json::{Value, json};
 
-/// Brings an element into view; whether a click on its middle gets there, or null if that is not for us to say.
-const CAN_CLICK: &str = "\
-    const [it] = arguments, root = it.getRootNode();
-    if (window != top || /^(option|optgroup|select)$/.test(it.localName) || it.type == 'file') return null;
-    it.scrollIntoView({ behavior: 'instant', block: 'nearest', inline: 'nearest' });
-    const [box] = it.getClientRects();
-    if (!box || !box.width || !box.height) return false;
+/// What the scripts share: the first box of an element, in view; and whether its middle is the element's own.
+const BOX: &str = "\
+    const [it] = arguments, root = it.getRootNode(), { activeElement: had } = root;
+    const inView = () => it.scrollIntoViewIfNeeded
+        ? it.scrollIntoViewIfNeeded(true) : it.scrollIntoView({ behavior: 'instant', block: 'nearest', inline: 'nearest' });
     const middle = (from, to, end) => (Math.max(0, from) + Math.min(end, to)) / 2;
-    return it.contains(root.elementFromPoint(middle(box.left, box.right, innerWidth), middle(box.top, box.bottom, innerHeight)));";
+    const isReached = () => {
+      const [box] = it.getClientRects();
+      const at = box.width && box.height && root.elementFromPoint(
+        middle(box.left, box.right, innerWidth), middle(box.top, box.bottom, innerHeight));
+      return it.contains(at || null);
+    };";
 
-/// Gives a field the focus, its caret behind what is there; whether it takes keys, or null if that is not for us to say.
+/// Whether a click gets there: null if that is for the driver to say. It knows slots, maps, and what is about to move away.
+const CAN_CLICK: &str = "\
+    if (window != top || /^(option|optgroup|select|area)$/.test(it.localName) || it.type == 'file') return null;
+    if (!it.getClientRects().length) return false;
+    inView();
+    return isReached() || null;";
+
+/// Gives a field the focus, its caret behind what is there. Whether it takes keys: null if that is for the driver to say.
 const TAKES_KEYS: &str = "\
-    const [it] = arguments, root = it.getRootNode(), had = root.activeElement;
     const has_text = it.localName == 'textarea' || (it.localName == 'input' && /^(text|search|url|tel|password)$/.test(it.type));
-    if (window != top || !has_text || it.readOnly) return null;
-    if (it.disabled || !it.getClientRects().length || getComputedStyle(it).visibility != 'visible') return false;
-    it.scrollIntoView({ behavior: 'instant', block: 'nearest', inline: 'nearest' });
+    if (window != top || !has_text || it.readOnly || it.disabled) return null;
+    if (!it.getClientRects().length) return false;
+    inView();
     if (it != had) {
+      if (!isReached()) return null;
       had?.blur();
       it.focus();
       it.setSelectionRange(it.value.length, it.value.length);
@@ -55,7 +65,7 @@ impl Gesture {
             ("POST", "value") => (TAKES_KEYS, keys(body["text"].as_str()?)?),
             _ => return None,
         };
-        let look = json!({ "script": script, "args": [{ ELEMENT: element }] });
+        let look = json!({ "script": format!("{BOX}{script}"), "args": [{ ELEMENT: element }] });
         Some(Self { session: session.to_owned(), look, actions: json!({ "actions": [source] }) })
     }
 }

@@ -188,8 +188,8 @@ impl Browser {
         };
         let navigating = self.pages.navigate(self.relay.window(), url, Until::Loaded);
         let turn = self.relay.turn(&says);
-        self.relay.beside(says, turn, navigating).await.map_err(failed)?;
-        let (at, text) = self.relay.shown(&self.session).await.map_err(failed)?;
+        self.relay.beside(says.clone(), turn, navigating).await.map_err(failed)?;
+        let (at, text) = self.relay.shown(&self.session, &says).await.map_err(failed)?;
         if at.starts_with("chrome-error:") {
             return Err(failed("the browser shows its own error page".to_owned()));
         }

@@ -141,14 +141,20 @@ impl Pool {
     /// Names what has arrived, in the order in which the pages asked; forgets what nobody waits for any more.
     pub(super) fn name(&mut self, asked: &[Asked]) {
         let mut new = std::mem::take(&mut *self.arrivals.parked.lock().unwrap_or_else(PoisonError::into_inner));
-        for parked in &new {
-            let by = by(parked.request(), asked);
-            self.by.entry(parked.flow()).or_insert_with(|| by.map(|asked| asked.by.clone()).unwrap_or_default());
+        new.sort_by_key(Parked::flow);
+        for (at, parked) in new.iter().enumerate() {
+            let by = self.by(parked, asked, &new[..at]).map(|asked| asked.by.clone()).unwrap_or_default();
+            // A stream is its document's for as long as it lasts.
+            self.by.entry(parked.flow().whole()).or_insert(by);
         }
-        // What stands at the same place in two documents of one name is told by its own.
+        // What stands at the same place in two documents of one name is told by their URLs, and by its own.
         new.sort_by_cached_key(|parked| {
-            let place = by(parked.request(), asked).map_or(usize::MAX, |asked| asked.place);
-            (place, self.base(parked), parked.flow())
+            let url = parked.request().url();
+            let by = self.by.get(&parked.flow().whole());
+            let place = asked.iter().find(|asked| asked.url == url && Some(&asked.by) == by);
+            let place = place.map_or(usize::MAX, |asked| asked.place);
+            let referer = parked.request().header("referer").map(str::to_owned);
+            (place, self.base(parked), referer, parked.flow())
         });
         for parked in new {
             let base = self.base(&parked);
@@ -165,6 +171,24 @@ impl Pool {
         }
         self.named.retain(|(_, parked)| !parked.is_gone());
         self.loops.retain(|(_, parked)| !parked.is_gone());
+    }
+
+    /// Who has asked for it: of several the one that it says it comes from, or else the first that still lacks one.
+    fn by<'a>(&self, parked: &Parked, asked: &'a [Asked], before: &[Parked]) -> Option<&'a Asked> {
+        let (request, url) = (parked.request(), parked.request().url());
+        let who = || asked.iter().filter(|asked| asked.url == url);
+        // Another host is not told the page.
+        let referer = request
+            .header("referer")
+            .filter(|referer| Request::get(referer).is_some_and(|page| page.target().host == request.target().host));
+        let held = |by: &str| {
+            let here = self.named.iter().map(|(_, parked)| parked).chain(before);
+            let is_its = |parked: &&Parked| self.by.get(&parked.flow().whole()).is_some_and(|its| its == by);
+            here.filter(|parked| parked.request().url() == url).filter(is_its).count()
+        };
+        let lacks = |asked: &&Asked| held(&asked.by) < who().filter(|other| other.by == asked.by).count();
+        let says = who().find(|asked| referer == Some(asked.document.as_str()));
+        says.or_else(|| who().find(lacks)).or_else(|| who().next())
     }
 
     /// What makes it the same as one before: of a part, its content too, for a stream tells one thing after another.
@@ -185,7 +209,7 @@ impl Pool {
             Parked::Message(_) => label_of_part("MESSAGE", request, app, None),
             Parked::Event(held) => label_of_part("EVENT", request, app, Some(held.event().event())),
         };
-        match self.by.get(&parked.flow()).filter(|by| !by.is_empty()) {
+        match self.by.get(&parked.flow().whole()).filter(|by| !by.is_empty()) {
             Some(by) => format!("{label} {by}"),
             None => label,
         }
@@ -229,14 +253,6 @@ impl Pool {
     pub(super) fn loops(&self) -> BTreeSet<String> {
         self.loops.iter().map(|(base, _)| base.clone()).collect()
     }
-}
-
-/// Who has asked for it: of several, the one that it says it comes from.
-fn by<'a>(request: &Request, asked: &'a [Asked]) -> Option<&'a Asked> {
-    let (url, referer) = (request.url(), request.header("referer"));
-    let mut who = asked.iter().filter(|asked| asked.url == url);
-    let first = who.clone().next();
-    who.find(|asked| referer == Some(asked.document.as_str())).or(first)
 }
 
 async fn collect_requests(hold: Hold<Request>, arrivals: Arc<Arrivals>, place: Place) {

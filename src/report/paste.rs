@@ -38,7 +38,7 @@ pub(super) fn as_code(plan: &Plan, trace: &Trace) -> String {
 const NAMES: [&str; 6] = ["first", "second", "third", "fourth", "fifth", "sixth"];
 
 /// Which document has asked.
-const REFERRER: &str = "request.header(\"referer\") contains ";
+const REFERRER: &str = "request.header(\"referer\") ~ ";
 
 /// The events of constraints, each early one before its late one. A circle is cut where it is met.
 fn in_order(constraints: &[Constraint]) -> Vec<Event> {
@@ -104,6 +104,7 @@ fn filter_of(label: &str) -> String {
         (method, _) => format!("method == {method}"),
     };
     let operation = operation.filter(|_| method != "EVENT");
+    let says_referrer = method != "MESSAGE" && !place.starts_with("//");
     let mut path = place;
     if let Some((host, rest)) = place.strip_prefix("//").map(|rest| rest.split_at(rest.find('/').unwrap_or(rest.len())))
     {
@@ -118,9 +119,9 @@ fn filter_of(label: &str) -> String {
     if let Some(operation) = operation {
         let _ = write!(filter, " && operation == {operation:?}");
     }
-    // Of a document's name, its path is what it says as its referrer.
-    if let Some(at) = by.and_then(|by| by.find('/').map(|slash| &by[slash..])) {
-        let _ = write!(filter, " && {REFERRER}{at:?}");
+    // Its path is what a document says as its referrer, to its own host and not for sockets.
+    if let Some(at) = by.and_then(|by| by.find('/').map(|slash| &by[slash..])).filter(|_| says_referrer) {
+        let _ = write!(filter, " && {REFERRER}{:?}", format!("^https?://[^/]+{}([?]|$)", regex::escape(at)));
     }
     filter
 }
@@ -160,7 +161,7 @@ mod tests {
             ("EVENT /stream tick#1", r#"hold!(event: event == "tick" && path == "/stream")"#),
             (
                 "GET /say?text=1 @w2/popup.html#1",
-                r#"hold!(response: method == GET && path == "/say" && query("text") == "1" && request.header("referer") contains "/popup.html")"#,
+                r#"hold!(response: method == GET && path == "/say" && query("text") == "1" && request.header("referer") ~ "^https?://[^/]+/popup\\.html([?]|$)")"#,
             ),
             ("POST /graphql Cart#1", r#"hold!(response: method == POST && path == "/graphql" && operation == "Cart")"#),
         ] {
@@ -179,7 +180,7 @@ mod tests {
         assert!(rule(labels[3]).contains("occurrence == 3"));
         assert_eq!(
             rule(labels[1]),
-            r#"hold!(method == GET && path == "/x" && !(request.header("referer") contains "/in"))"#
+            r#"hold!(method == GET && path == "/x" && !(request.header("referer") ~ "^https?://[^/]+/in([?]|$)"))"#
         );
     }
 }

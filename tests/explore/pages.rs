@@ -22,8 +22,8 @@ fn a_label_says_which_frame_asks() {
     #[mitm_test]
     async fn pasted(browser: Browser, app: App) -> TestResult {
         app.serve(FRAMED);
-        let first = hold!(response: method == GET && path == "/say" && query("text") == "1" && request.header("referer") contains "/frame.html");
-        let second = hold!(response: method == GET && path == "/say" && query("text") == "1" && !(request.header("referer") contains "/frame.html"));
+        let first = hold!(response: method == GET && path == "/say" && query("text") == "1" && request.header("referer") ~ "^https?://[^/]+/frame\\.html([?]|$)");
+        let second = hold!(response: method == GET && path == "/say" && query("text") == "1" && !(request.header("referer") ~ "^https?://[^/]+/frame\\.html([?]|$)"));
         browser.goto("https://app.test/").await?;
         first.next().await?.release().processed().await?;
         second.next().await?.release().processed().await?;
@@ -117,4 +117,55 @@ fn what_never_can_be_clicked_is_told() {
     }
     let text = failure_of(body);
     assert!(text.contains("click #never") && text.contains("not interactable"), "{text}");
+}
+
+/// A click that a driver would do is done before the answer that could help it, wherever the element stands.
+#[test]
+fn a_click_comes_before_an_answer_whatever_stands_over_the_page() {
+    #[mitm_test(explore(time = "300s"), timeout = "120s")]
+    async fn body(browser: Browser, app: App) -> TestResult {
+        app.serve(
+            "<!doctype html><style>header, footer { position: fixed; left: 0; right: 0; height: 45%; background: #ccc }
+            header { top: 0 } footer { bottom: 0 }</style><header>on top</header><footer>below</footer>
+            <div style='height: 2000px'></div><button id=go>go</button> <a id=wrap><div>a block</div></a>
+            <div style='height: 2000px'></div><p id=out></p><script>
+            let loaded = false;
+            go.onclick = () => { out.textContent += loaded ? 'late ' : 'early '; };
+            wrap.onclick = () => { out.textContent += 'wrapped'; };
+            fetch('/say?text=1').then(() => { loaded = true; });</script>",
+        );
+        browser.goto("https://app.test/").await?;
+        browser.click("#go").await?;
+        browser.click("#wrap").await?;
+        assert_eq!(browser.eval("return out.textContent").await?, "late wrapped");
+        Ok(())
+    }
+    let text = failure_of(body);
+    assert!(text.contains("h1;ff;r:GET /say?text=1#1 > a"), "{text}");
+    assert!(text.contains(r#"left: String("early wrapped")"#), "{text}");
+}
+
+/// An element that stays hidden is not waited for when another has taken its place.
+#[test]
+fn a_click_goes_to_what_has_taken_the_place() {
+    #[mitm_test(explore(time = "300s"), timeout = "120s")]
+    async fn body(browser: Browser, app: App) -> TestResult {
+        app.serve(
+            "<!doctype html><div id=all><button class=go hidden>old</button></div><p id=out></p><script>
+            let loaded = 0;
+            const old = document.querySelector('.go');
+            fetch('/say?text=1').then(() => {
+                loaded++;
+                const button = Object.assign(document.createElement('button'), { className: 'go', textContent: 'new' });
+                button.onclick = () => { out.textContent = `new ${loaded}`; };
+                old.before(button);
+            }).then(() => fetch('/say?text=2')).then(() => { loaded++; });</script>",
+        );
+        browser.goto("https://app.test/").await?;
+        browser.click(".go").await?;
+        assert_eq!(browser.text("#out").await?, "new 2");
+        Ok(())
+    }
+    let text = failure_of(body);
+    assert!(text.contains(r#"left: "new 1""#), "{text}");
 }

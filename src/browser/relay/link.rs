@@ -43,6 +43,17 @@ enum ByActions {
     Never,
 }
 
+impl ByActions {
+    /// What has gone or moved meanwhile the driver looks for itself. All else (a dialog that came up) it would say, too.
+    fn failed(response: Response<Bytes>) -> Self {
+        let said: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        match command::is_early(&said) || said["value"]["error"] == "move target out of bounds" {
+            true => Self::Never,
+            false => Self::Done(response),
+        }
+    }
+}
+
 impl Link {
     pub(super) fn new(driver: Arc<Driver>, journal: Arc<Journal>, turns: Turns) -> Self {
         let mut connector = HttpConnector::new();
@@ -139,7 +150,7 @@ impl Link {
     }
 
     /// Hands a command on, and sees when it waits in vain.
-    async fn watched(&self, request: Request<Bytes>, says: &str) -> Response<Bytes> {
+    pub(super) async fn watched(&self, request: Request<Bytes>, says: &str) -> Response<Bytes> {
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let can_wait = command::kind(&method, &path) != Kind::Session;
         let journal = self.journal();
@@ -153,7 +164,8 @@ impl Link {
     async fn tried(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
         let response = match self.by_actions(request).await {
             ByActions::Done(response) => response,
-            ByActions::NotYet => return None,
+            // What stands there now may be so far.
+            ByActions::NotYet => self.sent(self.found_again(request).await?).await,
             ByActions::Never => self.by_driver(request).await,
         };
         (!is_early(&response)).then_some(response)
@@ -180,20 +192,24 @@ impl Link {
             let request = Request::post(format!("{}/{command}", gesture.session)).body(Bytes::from(body.to_string()));
             async move { self.send(request.ok()?).await.ok() }
         };
-        let looked = post("execute/sync", &gesture.look).await.map(Response::into_body).unwrap_or_default();
-        let looked: Value = serde_json::from_slice(&looked).unwrap_or_default();
-        match &looked["value"] {
-            Value::Bool(false) => ByActions::NotYet,
-            Value::Bool(true) => match post("actions", &gesture.actions).await {
-                Some(response) if response.status().is_success() => ByActions::Done(response),
-                // What has moved meanwhile, the driver looks for itself.
-                _ => ByActions::Never,
+        // A driver that does not answer says so again.
+        let Some(looked) = post("execute/sync", &gesture.look).await else { return ByActions::Never };
+        if !looked.status().is_success() {
+            return ByActions::failed(looked);
+        }
+        let looked: Value = serde_json::from_slice(looked.body()).unwrap_or_default();
+        match (&looked["value"], post("actions", &gesture.actions)) {
+            (Value::Bool(false), _) => ByActions::NotYet,
+            (Value::Bool(true), acting) => match acting.await {
+                Some(acted) if acted.status().is_success() => ByActions::Done(acted),
+                Some(failed) => ByActions::failed(failed),
+                None => ByActions::Never,
             },
             _ => ByActions::Never,
         }
     }
 
-    /// The same command for what stands now where its element was found.
+    /// The same command for what stands now where its element was found, if that is another one.
     async fn found_again(&self, request: &Request<Bytes>) -> Option<Request<Bytes>> {
         let path = request.uri().path();
         let old = command::element_of(path)?;
@@ -202,7 +218,7 @@ impl Link {
         let said = json!({ "using": locator.using, "value": locator.value }).to_string();
         let find = Request::post(format!("{session}/element")).body(Bytes::from(said)).ok()?;
         let found: Value = serde_json::from_slice(self.send(find).await.ok()?.body()).ok()?;
-        let new = command::found(&found)?;
+        let new = command::found(&found).filter(|new| *new != old)?;
         lock(&self.elements).insert(new.to_owned(), locator);
         let mut again = request.clone();
         *again.uri_mut() = path.replace(old, new).parse().ok()?;

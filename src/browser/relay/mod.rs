@@ -75,10 +75,16 @@ impl Relay {
     }
 
     /// Where the page of a session is, and its text if it is nothing but text. It is no command of the test.
-    pub(super) async fn shown(&self, session: &str) -> Result<(String, String), String> {
+    /// `says` is the command that it belongs to.
+    pub(super) async fn shown(&self, session: &str, says: &str) -> Result<(String, String), String> {
         let script = json!({ "script": WHAT_IS_SHOWN, "args": [] }).to_string();
         let request = Request::post(format!("/session/{session}/execute/sync")).body(Bytes::from(script));
-        let answer = self.link.send(request.map_err(|error| error.to_string())?).await?;
+        let request = request.map_err(|error| error.to_string())?;
+        // The page may have gone on to one that the test holds.
+        let answer = match self.link.turns().are_conducted() {
+            true => self.link.send(request).await?,
+            false => self.link.watched(request, says).await,
+        };
         let said: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         match (said["value"][0].as_str(), said["value"][1].as_str()) {
             (Some(at), Some(text)) => Ok((at.to_owned(), text.to_owned())),

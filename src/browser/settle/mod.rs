@@ -61,6 +61,8 @@ struct Known {
     /// Delivered, and not yet seen by a document.
     scripts: Vec<(String, Instant)>,
     documents: Documents,
+    /// Windows that the test has, or had, beside its first.
+    others: Vec<String>,
 }
 
 /// How far a navigation is waited for.
@@ -135,7 +137,7 @@ impl Pages {
 
     /// What the pages look like, as one number: their elements, and what stands in their fields.
     pub(crate) async fn fingerprint(&self) -> Option<u64> {
-        page::fingerprint(&self.bidi, &self.windows.without_test()).await.ok()
+        page::fingerprint(&self.bidi, &self.windows.all_without_test().await).await.ok()
     }
 
     /// Resolves once nothing is open but what is held. Gives what the pages wait for.
@@ -155,11 +157,12 @@ impl Pages {
         self.within(patience, place, "the page did not settle", &ignored, is_wanted, settling).await?;
         // Now that the first page is there: before, it would be kept back.
         self.windows.prepare(&self.bidi);
-        let known = self.known.lock().await;
-        let is_alone = known.documents.keys().all(|frame| *frame == self.window);
+        let mut known = self.known.lock().await;
+        let Known { documents, others, .. } = &mut *known;
+        let is_alone = documents.keys().all(|frame| *frame == self.window);
         // Only where there are several does it matter which of them asks.
         let windows = if is_alone { Value::Null } else { self.tree().await };
-        Ok(asked::asked(&known.documents, &windows, &self.window, &self.windows.without_test()))
+        Ok(asked::asked(documents, &windows, &self.window, others))
     }
 
     /// All windows, and the frames in them. None, if the browser does not say.

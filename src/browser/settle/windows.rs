@@ -60,6 +60,12 @@ impl Windows {
         self.idle(|idle| idle.clone())
     }
 
+    /// The same, with one that is being opened.
+    pub(super) async fn all_without_test(&self) -> BTreeSet<String> {
+        drop(self.next.lock().await);
+        self.without_test()
+    }
+
     fn idle<T>(&self, change: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
         // Each change is one insertion or removal.
         change(&mut self.idle.lock().unwrap_or_else(PoisonError::into_inner))
