@@ -30,6 +30,27 @@ fn a_page_whose_script_is_held() {
     );
 }
 
+/// Chromium says nothing of a page that is about to go; Firefox does.
+#[test]
+fn a_page_that_goes_on_to_one_that_is_held() {
+    #[mitm_test(browser = headless_shell)]
+    async fn body(browser: Browser, site: Site) -> TestResult {
+        site.page("/", "<script>onload = () => { location = '/next'; }</script>");
+        let _next = hold!(path == "/next");
+        browser.goto("https://site.test/").await?;
+        browser.text("p").await?;
+        Ok(())
+    }
+    let text = failure_of(body);
+    for part in [
+        "`goto https://site.test/` waits for what this test holds",
+        "#2 https://site.test/next, held by",
+        "browser.start(..)",
+    ] {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+}
+
 #[test]
 fn a_script_that_waits_for_its_call() {
     #[mitm_test]

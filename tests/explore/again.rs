@@ -4,6 +4,7 @@ use crate::support::races::{App, SEARCH, play};
 use holdup::prelude::*;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Runs one of the tests below in a process of its own: whether it has passed, and what it has said.
 fn again(test: &str, env: &[(&str, &str)]) -> (bool, String) {
@@ -31,6 +32,31 @@ async fn third(browser: Browser, app: App) -> TestResult {
     assert_eq!(browser.text("#out").await?, "", "no execution sees the cookies of another");
     assert_ne!(nth % 3, 0, "the third");
     Ok(())
+}
+
+/// Takes longer to be torn down than its time-out lasts.
+struct Slow;
+
+impl Fixture for Slow {
+    async fn set_up(cx: &mut Setup) -> TestResult<Self> {
+        cx.defer(async { tokio::time::sleep(Duration::from_secs(4)).await });
+        Ok(Self)
+    }
+}
+
+#[mitm_test(timeout = "1s")]
+async fn hangs(_slow: Slow) -> TestResult {
+    if std::env::var_os("HOLDUP_REPEAT").is_some() {
+        std::future::pending::<()>().await;
+    }
+    Ok(())
+}
+
+#[test]
+fn those_that_hang_are_counted_too() {
+    let (passed, said) = again("hangs", &[("HOLDUP_REPEAT", "3")]);
+    assert!(!passed && said.contains("hangs: 3 of 3 executions failed"), "{said}");
+    assert!(said.contains("the test did not end within 1s"), "{said}");
 }
 
 #[test]

@@ -134,7 +134,8 @@ impl Link {
         let kind = command::kind(request.method().as_str(), request.uri().path());
         let mut turn = turns.ask(kind, says, false).await;
         if !turns.are_conducted() {
-            return self.watched(request, says).await;
+            let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+            return self.watched(request, says, (&method, &path)).await;
         }
         loop {
             if let Some(response) = self.tried(&request).await {
@@ -149,14 +150,18 @@ impl Link {
         }
     }
 
-    /// Hands a command on, and sees when it waits in vain.
-    pub(super) async fn watched(&self, request: Request<Bytes>, says: &str) -> Response<Bytes> {
-        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-        let can_wait = command::kind(&method, &path) != Kind::Session;
+    /// Hands a command on, and sees when it waits in vain. It is told as what `says` and `method_path` say.
+    pub(super) async fn watched(
+        &self,
+        request: Request<Bytes>,
+        says: &str,
+        method_path: (&str, &str),
+    ) -> Response<Bytes> {
+        let can_wait = command::kind(request.method().as_str(), request.uri().path()) != Kind::Session;
         let journal = self.journal();
         tokio::select! {
             response = self.sent(request) => response,
-            knot = knot::tied(&journal, says, (&method, &path)), if can_wait => unknown_error(&knot),
+            knot = knot::tied(&journal, says, method_path), if can_wait => unknown_error(&knot),
         }
     }
 

@@ -83,7 +83,7 @@ impl Relay {
         // The page may have gone on to one that the test holds.
         let answer = match self.link.turns().are_conducted() {
             true => self.link.send(request).await?,
-            false => self.link.watched(request, says).await,
+            false => self.link.watched(request, says, ("POST", "url")).await,
         };
         let said: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         match (said["value"][0].as_str(), said["value"][1].as_str()) {
