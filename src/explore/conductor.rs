@@ -4,11 +4,14 @@ use super::pool::{Holds, Pool};
 use super::scope::Scope;
 use crate::browser::{Kind, Turn};
 use crate::desk::{Action, RuleSpec};
-use crate::flow::{Place, RuleId, StageName};
+use crate::flow::{FlowId, Place, RuleId, StageName};
+use crate::journal::Live;
 use crate::report::Failure;
 use crate::schedule::{Event, Plan, Player, Trace};
 use crate::verbs::{Court, Hold};
 use std::collections::BTreeSet;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,6 +19,8 @@ use tokio::task::JoinHandle;
 
 /// A page that does not settle in this time is not one that can be explored.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A server that was spoken to by a socket may answer, or may not: nobody can know. One that does is waited for so long.
+const REPLY: Duration = Duration::from_millis(250);
 /// A test that neither acts nor looks for this long waits for something else than a command: for what is held.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -73,6 +78,8 @@ impl Conductor {
                 player: Player::new(plan),
                 actions: vec![],
                 quiet: false,
+                live: Live::default(),
+                unanswered: BTreeSet::new(),
                 doubts: vec![],
             };
             conduct.run(turns, stopped).await
@@ -102,6 +109,9 @@ struct Conduct {
     actions: Vec<String>,
     /// Nothing has happened since the pages were quiet.
     quiet: bool,
+    live: Live,
+    /// Messages to which no answer is expected any more.
+    unanswered: BTreeSet<FlowId>,
     doubts: Vec<String>,
 }
 
@@ -222,6 +232,9 @@ impl Conduct {
             if let Some(host) = self.first_host() {
                 self.pool.set_app(host);
             }
+            if self.has_waited_for_reply().await {
+                continue;
+            }
             let here = self.pool.flows();
             let parked = self.court.parked();
             let mut mine = parked.iter().filter(|(_, rule)| self.rules.contains(&rule.id));
@@ -237,6 +250,28 @@ impl Conduct {
                 return;
             }
         }
+    }
+
+    /// Whether pages had spoken to servers that had not answered yet. They have had the time.
+    async fn has_waited_for_reply(&mut self) -> bool {
+        let (journal, mut had_to_wait) = (Arc::clone(&self.court.journal), false);
+        let replies = async {
+            loop {
+                let mut written = pin!(journal.written());
+                // From here on nothing is missed.
+                written.as_mut().enable();
+                self.live.follow(&journal);
+                if self.live.streams().unanswered().all(|message| self.unanswered.contains(&message)) {
+                    return;
+                }
+                had_to_wait = true;
+                written.await;
+            }
+        };
+        if tokio::time::timeout(REPLY, replies).await.is_err() {
+            self.unanswered.extend(self.live.streams().unanswered());
+        }
+        had_to_wait
     }
 
     /// Whether a flow was parked that has no name yet.

@@ -209,6 +209,11 @@ pub enum Part {
 }
 
 impl Part {
+    /// Whether it is a message that a page sends.
+    pub(crate) fn is_to_server(&self) -> bool {
+        matches!(self, Self::Message(message) if message.direction == Direction::ToServer)
+    }
+
     pub(crate) fn stage(&self) -> StageName {
         match self {
             Self::Message(_) => StageName::Message,

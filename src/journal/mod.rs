@@ -7,7 +7,7 @@ mod streams;
 
 pub(crate) use entry::{Entry, Event};
 pub(crate) use live::{Live, LiveFlow};
-pub(crate) use streams::Tally;
+pub(crate) use streams::{TO_SERVER, Tally};
 
 use crate::flow::FlowId;
 use std::collections::VecDeque;

@@ -4,8 +4,11 @@ use super::Event;
 use crate::flow::{Direction, FlowId, Part, Request, Response};
 use std::collections::BTreeMap;
 
-/// How many events of each type: all messages of a WebSocket are of the type `message`.
+/// How many events of each type: all messages of a WebSocket are of the type `message`, and [`TO_SERVER`] what the page has sent.
 pub(crate) type Tally = BTreeMap<String, u64>;
+
+/// Messages of the other direction.
+pub(crate) const TO_SERVER: &str = "to_server";
 
 /// The WebSockets and event streams that are open.
 #[derive(Debug, Default)]
@@ -20,6 +23,8 @@ struct Open {
     url: String,
     is_socket: bool,
     delivered: Tally,
+    /// The page's last message, if the server has said nothing since.
+    unanswered: Option<FlowId>,
 }
 
 impl Streams {
@@ -28,19 +33,31 @@ impl Streams {
         self.open.values().filter(move |open| open.url == url).map(|open| &open.delivered)
     }
 
+    /// What pages have sent last, where the server has said nothing since.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = FlowId> {
+        self.open.values().filter_map(|open| open.unanswered)
+    }
+
     pub(super) fn answered(&mut self, flow: FlowId, request: &Request, response: &Response) {
         let is_socket = response.status().as_u16() == 101 && request.header("sec-websocket-key").is_some();
         let is_events = response.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
         if is_socket || is_events {
-            let open = Open { url: request.url(), is_socket, delivered: Tally::new() };
+            let open = Open { url: request.url(), is_socket, delivered: Tally::new(), unanswered: None };
             self.open.insert(flow, open);
         }
     }
 
     pub(super) fn follow(&mut self, event: &Event) {
         match event {
+            Event::Part { flow, part } if part.is_to_server() => {
+                if let Some(open) = self.open.get_mut(&flow.whole()) {
+                    *open.delivered.entry(TO_SERVER.to_owned()).or_default() += 1;
+                    open.unanswered = Some(*flow);
+                }
+            }
             Event::Part { flow, part } | Event::Changed { flow, part } => {
                 if let Some(kind) = counted(part) {
+                    self.open.entry(flow.whole()).and_modify(|open| open.unanswered = None);
                     self.coming.insert(*flow, kind);
                 }
             }
@@ -69,5 +86,31 @@ fn counted(part: &Part) -> Option<String> {
         Part::Message(message) => (message.direction == Direction::ToClient).then(|| "message".to_owned()),
         Part::Event(event) => Some(event.event.clone()),
         Part::Chunk(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Message;
+    use http::{HeaderValue, StatusCode};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_socket_that_was_spoken_to_may_answer() {
+        let mut request = Request::get("http://a/socket").expect("a URL");
+        request.headers.insert("sec-websocket-key", HeaderValue::from_static("x"));
+        let response = Response::made(StatusCode::SWITCHING_PROTOCOLS, "");
+        let (mut streams, flow) = (Streams::default(), FlowId::new(1));
+        streams.answered(flow, &request, &response);
+        let part = |number, message| Event::Part { flow: flow.part(number), part: Arc::new(Part::Message(message)) };
+        streams.follow(&part(1, Message::to_server("join")));
+        assert_eq!(streams.unanswered().collect::<Vec<_>>(), [flow.part(1)]);
+        assert_eq!(streams.of("http://a/socket").next().and_then(|tally| tally.get(TO_SERVER)), Some(&1));
+        streams.follow(&part(2, Message::to_client("joined")));
+        assert_eq!(streams.unanswered().count(), 0);
+        streams.follow(&part(3, Message::to_server("leave")));
+        streams.follow(&Event::Closed { flow });
+        assert_eq!(streams.unanswered().count(), 0);
     }
 }

@@ -3,7 +3,7 @@
 use super::page::{Document, Documents, Wait};
 use crate::filter::{Filter, Truth, View};
 use crate::flow::StageName;
-use crate::journal::{Live, LiveFlow, Tally};
+use crate::journal::{Live, LiveFlow, TO_SERVER, Tally};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -16,6 +16,8 @@ pub(super) enum Open {
     Waits(Wait, String),
     /// Messages or events were delivered that no page has heard yet.
     Unheard(String),
+    /// A page has sent messages that have not come to the proxy yet.
+    Unsent(String),
     /// A frame is on its way to another document.
     Navigates(String),
     /// A document is still being read, and nothing that is held explains it.
@@ -38,6 +40,7 @@ pub(super) fn open(documents: &Documents, navigating: &[String], live: &Live, ig
     let gets_there = |url: &&String| !live.is_barren(url) && !live.flows().any(|flow| is_of(flow, url));
     open.extend(navigating.iter().filter(gets_there).map(|url| Open::Navigates(url.clone())));
     open.extend(unheard(documents, live, ignored).map(Open::Unheard));
+    open.extend(unsent(documents, live, ignored).map(Open::Unsent));
     let mut held: BTreeMap<&str, usize> = BTreeMap::new();
     live.parked().for_each(|flow| *held.entry(&flow.asked).or_default() += 1);
     for document in documents.values() {
@@ -50,23 +53,42 @@ pub(super) fn open(documents: &Documents, navigating: &[String], live: &Live, ig
     open
 }
 
-/// The URLs of streams of which more was delivered than the pages have heard. Where not all who listen can be asked (a worker,
-/// a page that is about to go), nobody knows.
+/// The URLs of streams of which more was delivered than the pages have heard.
 pub(super) fn unheard(documents: &Documents, live: &Live, ignored: &Ignored) -> impl Iterator<Item = String> {
-    let mut heard: BTreeMap<&str, Vec<&Tally>> = BTreeMap::new();
+    let lacks = |heard: &[&Tally], delivered: &[&Tally]| {
+        let counted = |kind: &&String| *kind != TO_SERVER && heard.iter().all(|heard| heard.contains_key(*kind));
+        heard[0].keys().filter(counted).any(|kind| count(heard, kind) < count(delivered, kind))
+    };
+    streams(documents, live, ignored, lacks)
+}
+
+/// The URLs of sockets to which pages have sent more than has come.
+fn unsent(documents: &Documents, live: &Live, ignored: &Ignored) -> impl Iterator<Item = String> {
+    streams(documents, live, ignored, |heard, come| count(heard, TO_SERVER) > count(come, TO_SERVER))
+}
+
+fn count(tallies: &[&Tally], kind: &str) -> u64 {
+    tallies.iter().filter_map(|tally| tally.get(kind)).sum()
+}
+
+/// The URLs of streams of which something is lacking: between what the pages count, and what the proxy does. Where not all who
+/// listen can be asked (a worker, a page that is about to go), nobody knows.
+fn streams(
+    documents: &Documents,
+    live: &Live,
+    ignored: &Ignored,
+    lacks: impl Fn(&[&Tally], &[&Tally]) -> bool,
+) -> impl Iterator<Item = String> {
+    let mut counted: BTreeMap<&str, Vec<&Tally>> = BTreeMap::new();
     let streams = documents.values().flat_map(|document| &document.streams);
     streams.filter(|stream| !ignored.url(&stream.url)).for_each(|stream| {
-        heard.entry(&stream.url).or_default().push(&stream.heard);
+        counted.entry(&stream.url).or_default().push(&stream.heard);
     });
-    let lacks = |(url, heard): (&str, Vec<&Tally>)| {
-        let delivered: Vec<_> = live.streams().of(url).collect();
-        let count = |tallies: &[&Tally], kind| tallies.iter().filter_map(|tally| tally.get(kind)).sum::<u64>();
-        let counted = |kind: &&String| heard.iter().all(|heard| heard.contains_key(*kind));
-        let mut kinds = heard[0].keys().filter(counted);
-        let lacks = delivered.len() == heard.len() && kinds.any(|kind| count(&heard, kind) < count(&delivered, kind));
-        lacks.then(|| url.to_owned())
+    let lacking = |(url, heard): (&str, Vec<&Tally>)| {
+        let passed: Vec<_> = live.streams().of(url).collect();
+        (passed.len() == heard.len() && lacks(&heard, &passed)).then(|| url.to_owned())
     };
-    heard.into_iter().filter_map(lacks).collect::<Vec<_>>().into_iter()
+    counted.into_iter().filter_map(lacking).collect::<Vec<_>>().into_iter()
 }
 
 /// What a document has not dealt with of one URL: asked for more often than it is on its way.
@@ -163,6 +185,7 @@ impl fmt::Display for Open {
         match self {
             Self::UnderWay(flow) => write!(f, "{flow}, under way and not held"),
             Self::Unheard(url) => write!(f, "what was delivered of {url}, and the page has not heard"),
+            Self::Unsent(url) => write!(f, "what the page has sent to {url}, and the proxy has not got"),
             Self::Navigates(url) => write!(f, "the navigation to {url}"),
             Self::Reads(ready) => write!(f, "the document, which is still `{ready}`"),
             Self::Waits(Wait { kind, url, place }, flow) => {

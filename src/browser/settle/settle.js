@@ -91,7 +91,7 @@
   };
   // One that connects again is another stream.
   const listen = (it, url) => {
-    const heard = {};
+    const heard = it.send ? { to_server: 0 } : {};
     streams.set(it, { url, heard });
     count(it, 'message');
     hear(it, ['open'], () => Object.keys(heard).forEach(type => heard[type] = Math.min(heard[type], 0)));
@@ -100,6 +100,11 @@
     defineProperty(EventSource.prototype, 'addEventListener', { value: addEventListener, writable: true, configurable: true });
     wrap(EventSource.prototype, 'addEventListener', { apply(f, self, args) { count(self, `${args[0]}`); return apply(f, self, args); } });
   }
+  wrap(window.WebSocket?.prototype, 'send', { apply(f, self, args) {
+    const result = apply(f, self, args), it = streams.get(self);
+    if (it && self.readyState == 1) it.heard.to_server++, moved();
+    return result;
+  } });
   for (const name of ['WebSocket', 'EventSource', 'Worker', 'SharedWorker']) {
     const prototype = window[name]?.prototype, url = prototype && getOwnPropertyDescriptor(prototype, 'url')?.get;
     if (!prototype) continue;
