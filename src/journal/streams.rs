@@ -2,7 +2,7 @@
 
 use super::Event;
 use crate::flow::{Direction, FlowId, Part, Request, Response};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many events of each type: all messages of a WebSocket are of the type `message`, and [`TO_SERVER`] what the page has sent.
 pub(crate) type Tally = BTreeMap<String, u64>;
@@ -16,6 +16,8 @@ pub(crate) struct Streams {
     open: BTreeMap<FlowId, Open>,
     /// Parts that are on their way to the page, by their type.
     coming: BTreeMap<FlowId, String>,
+    /// Those of them that were let go.
+    released: BTreeSet<FlowId>,
 }
 
 #[derive(Debug)]
@@ -31,6 +33,11 @@ impl Streams {
     /// What was delivered of each stream of this URL.
     pub(crate) fn of<'a>(&'a self, url: &'a str) -> impl Iterator<Item = &'a Tally> {
         self.open.values().filter(move |open| open.url == url).map(|open| &open.delivered)
+    }
+
+    /// The URLs of streams of which something was let go that is not delivered yet.
+    pub(crate) fn released(&self) -> impl Iterator<Item = &str> {
+        self.released.iter().filter_map(|part| self.open.get(&part.whole())).map(|open| open.url.as_str())
     }
 
     /// What pages have sent last, where the server has said nothing since.
@@ -61,15 +68,18 @@ impl Streams {
                     self.coming.insert(*flow, kind);
                 }
             }
-            Event::Closed { flow } => drop(self.open.remove(flow)),
+            Event::Parked { flow, .. } | Event::Stalled { flow } => drop(self.released.remove(flow)),
+            Event::Decided { flow, .. } if self.coming.contains_key(flow) => drop(self.released.insert(*flow)),
+            Event::Closed { flow } => self.close(*flow),
             Event::Ended { flow, outcome } if *flow == flow.whole() => {
                 // The flow of a WebSocket ends when that is open.
                 let goes_on = self.open.get(flow).is_some_and(|open| open.is_socket) && outcome.is_delivered();
                 if !goes_on {
-                    self.open.remove(flow);
+                    self.close(*flow);
                 }
             }
             Event::Ended { flow, outcome } => {
+                self.released.remove(flow);
                 let Some(kind) = self.coming.remove(flow) else { return };
                 if let Some(open) = self.open.get_mut(&flow.whole()).filter(|_| outcome.is_delivered()) {
                     *open.delivered.entry(kind).or_default() += 1;
@@ -77,6 +87,13 @@ impl Streams {
             }
             _ => {}
         }
+    }
+
+    /// Nothing more of it gets anywhere.
+    fn close(&mut self, flow: FlowId) {
+        self.open.remove(&flow);
+        self.coming.retain(|part, _| part.whole() != flow);
+        self.released.retain(|part| part.whole() != flow);
     }
 }
 
@@ -92,12 +109,12 @@ fn counted(part: &Part) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::Message;
+    use crate::flow::{Message, Outcome};
     use http::{HeaderValue, StatusCode};
     use std::sync::Arc;
 
     #[test]
-    fn a_socket_that_was_spoken_to_may_answer() {
+    fn what_is_said_on_a_socket_is_followed_to_its_end() {
         let mut request = Request::get("http://a/socket").expect("a URL");
         request.headers.insert("sec-websocket-key", HeaderValue::from_static("x"));
         let response = Response::made(StatusCode::SWITCHING_PROTOCOLS, "");
@@ -109,6 +126,10 @@ mod tests {
         assert_eq!(streams.of("http://a/socket").next().and_then(|tally| tally.get(TO_SERVER)), Some(&1));
         streams.follow(&part(2, Message::to_client("joined")));
         assert_eq!(streams.unanswered().count(), 0);
+        streams.follow(&Event::Decided { flow: flow.part(2), verdict: "released", place: None });
+        assert_eq!(streams.released().collect::<Vec<_>>(), ["http://a/socket"]);
+        streams.follow(&Event::Ended { flow: flow.part(2), outcome: Outcome::Delivered });
+        assert_eq!(streams.released().count(), 0);
         streams.follow(&part(3, Message::to_server("leave")));
         streams.follow(&Event::Closed { flow });
         assert_eq!(streams.unanswered().count(), 0);

@@ -16,6 +16,8 @@ pub(super) enum Open {
     Waits(Wait, String),
     /// Messages or events were delivered that no page has heard yet.
     Unheard(String),
+    /// A message or event was let go and is not delivered yet.
+    Coming(String),
     /// A page has sent messages that have not come to the proxy yet.
     Unsent(String),
     /// A frame is on its way to another document.
@@ -40,6 +42,8 @@ pub(super) fn open(documents: &Documents, navigating: &[String], live: &Live, ig
     let gets_there = |url: &&String| !live.is_barren(url) && !live.flows().any(|flow| is_of(flow, url));
     open.extend(navigating.iter().filter(gets_there).map(|url| Open::Navigates(url.clone())));
     open.extend(unheard(documents, live, ignored).map(Open::Unheard));
+    let coming = live.streams().released().filter(|url| !ignored.url(url));
+    open.extend(coming.map(|url| Open::Coming(url.to_owned())));
     open.extend(unsent(documents, live, ignored).map(Open::Unsent));
     let mut held: BTreeMap<&str, usize> = BTreeMap::new();
     live.parked().for_each(|flow| *held.entry(&flow.asked).or_default() += 1);
@@ -185,6 +189,7 @@ impl fmt::Display for Open {
         match self {
             Self::UnderWay(flow) => write!(f, "{flow}, under way and not held"),
             Self::Unheard(url) => write!(f, "what was delivered of {url}, and the page has not heard"),
+            Self::Coming(url) => write!(f, "what was released of {url}, and is not delivered yet"),
             Self::Unsent(url) => write!(f, "what the page has sent to {url}, and the proxy has not got"),
             Self::Navigates(url) => write!(f, "the navigation to {url}"),
             Self::Reads(ready) => write!(f, "the document, which is still `{ready}`"),
