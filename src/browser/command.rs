@@ -1,5 +1,6 @@
 //! WebDriver commands in words, as the journal shows them. Pure.
 
+use super::inspector::Way;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -106,11 +107,13 @@ pub(super) fn is_early(response: &Value) -> bool {
     response["value"]["error"].as_str().is_some_and(|error| EARLY.contains(&error))
 }
 
-/// A session that has begun, and its `webSocketUrl`.
-pub(super) fn begun(response: &[u8]) -> Option<(String, String)> {
+/// A session that has begun, and how it can be asked beside its commands.
+pub(super) fn begun(response: &[u8]) -> Option<(String, Way)> {
     let said: Value = serde_json::from_slice(response).ok()?;
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    Some((text(&said["value"]["sessionId"])?, text(&said["value"]["capabilities"]["webSocketUrl"])?))
+    let (session, capabilities) = (said["value"]["sessionId"].as_str()?, &said["value"]["capabilities"]);
+    let bidi = capabilities["webSocketUrl"].as_str().map(|url| Way::Bidi(url.to_owned()));
+    let profile = || capabilities["chrome"]["userDataDir"].as_str().map(|profile| Way::DevTools(profile.into()));
+    Some((session.to_owned(), bidi.or_else(profile)?))
 }
 
 fn one_line(script: &str) -> String {

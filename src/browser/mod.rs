@@ -1,6 +1,5 @@
 //! The real browser: found, started, driven through the relay, and gone with the test process.
 
-mod bidi;
 mod capabilities;
 mod command;
 mod driver;
@@ -8,6 +7,7 @@ mod error;
 mod find;
 mod gesture;
 mod guardian;
+mod inspector;
 mod kind;
 mod knot;
 mod relay;
@@ -15,10 +15,10 @@ mod session;
 mod settle;
 mod turns;
 
-pub(crate) use bidi::Login;
 pub(crate) use capabilities::chromium_args;
 pub(crate) use command::Kind;
 pub use error::BrowserError;
+pub(crate) use inspector::Login;
 pub use kind::BrowserKind;
 pub use session::Browser;
 pub(crate) use session::Wire;

@@ -1,13 +1,13 @@
 //! One browser session, and what tests do with it most.
 
 use super::BrowserError;
-use super::bidi::{Bidi, Login};
-use super::capabilities::{self, Launch};
+use super::capabilities::{self, Beside, Launch};
 use super::driver::{self, Driver};
+use super::inspector::{Inspector, Login, Until};
 use super::kind::{self, BrowserKind};
 use super::knot;
 use super::relay::Relay;
-use super::settle::{Pages, Settled, Until};
+use super::settle::{Pages, Settled};
 use super::turns::Turns;
 use crate::ca::CertificateAuthority;
 use crate::filter::Filter;
@@ -28,6 +28,8 @@ const START: Duration = Duration::from_secs(30);
 /// How long an element may take to appear.
 const APPEAR: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+const NO_BIDI: &str = "the driver gives no `webSocketUrl` (WebDriver BiDi), by which a page is asked whether it has settled\n  \
+    help: chromedriver and geckodriver of this year have it";
 /// What a browser is connected with.
 #[derive(Debug)]
 pub(crate) struct Wire {
@@ -58,20 +60,41 @@ pub struct Browser {
 
 impl Browser {
     pub(crate) async fn open(kind: BrowserKind, wire: Wire) -> Result<Self, BrowserError> {
-        let Wire { proxy, login, ca, journal, turns } = wire;
+        // DevTools needs the browser on this machine, and does not log in.
+        let is_here = driver::remote().is_none() && wire.login.is_none();
+        if is_here
+            && kind != BrowserKind::Firefox
+            && let Some(browser) = Self::begin(kind, &wire, Beside::DevTools).await?
+        {
+            return Ok(browser);
+        }
+        // Some packages hide where their browser listens.
+        let browser = Self::begin(kind, &wire, Beside::Bidi).await?;
+        browser.ok_or_else(|| BrowserError::Session(NO_BIDI.to_owned()))
+    }
+
+    /// Begins a session. None if its browser cannot be asked in this way; then it has ended.
+    async fn begin(kind: BrowserKind, wire: &Wire, beside: Beside) -> Result<Option<Self>, BrowserError> {
+        let (journal, turns) = (&wire.journal, &wire.turns);
         // A driver on another machine knows its own browsers.
         let binary =
             if driver::remote().is_some() { None } else { Some(kind.binary().map_err(BrowserError::Missing)?) };
-        let driver = Driver::of(kind.driver(), proxy.ip()).await?;
-        let (spki, is_root, headed) = (ca.spki_sha256(), is_root(), kind::headed());
-        let capabilities = capabilities::of(kind, &Launch { binary: binary.as_deref(), proxy, spki, is_root, headed });
+        let driver = Driver::of(kind.driver(), wire.proxy.ip()).await?;
+        let launch = Launch {
+            binary: binary.as_deref(),
+            proxy: wire.proxy,
+            spki: wire.ca.spki_sha256(),
+            is_root: is_root(),
+            headed: kind::headed(),
+            beside,
+        };
         let failed = |error| BrowserError::Driver(format!("the relay could not be started: {error}"));
-        let relay = Relay::start(Arc::clone(&driver), Arc::clone(&journal), turns.clone()).await.map_err(failed)?;
+        let relay = Relay::start(Arc::clone(&driver), Arc::clone(journal), turns.clone()).await.map_err(failed)?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let url = format!("http://{}", relay.address);
         let mut builder = ClientBuilder::new(connector);
-        let connecting = builder.capabilities(capabilities).connect(&url);
+        let connecting = builder.capabilities(capabilities::of(kind, &launch)).connect(&url);
         // Beside other work on two cores, Firefox has been seen to need more than thirty seconds for its first window.
         let start = if kind == BrowserKind::Firefox { 3 * START } else { START };
         let client = match tokio::time::timeout(start, connecting).await {
@@ -80,9 +103,21 @@ impl Browser {
             Err(_) => return Err(BrowserError::session_timeout(start, kind, binary.as_deref(), &driver.log())),
         };
         let session = client.session_id().await.map_err(BrowserError::command("new session"))?.unwrap_or_default();
-        let pages = Self::watch(&relay, &session, login, journal, turns).await.map_err(BrowserError::Session)?;
+        let Some(inspector) = Self::inspect(&relay, &session, wire).await.map_err(BrowserError::Session)? else {
+            relay.end_session(&session).await;
+            return Ok(None);
+        };
+        let pages = Pages::watch(inspector, Arc::clone(journal), turns.clone()).await;
+        let pages = pages.map_err(|fault| BrowserError::Session(format!("the page cannot be watched: {fault}")))?;
         let (relay, pages) = (Arc::new(relay), Arc::new(pages));
-        Ok(Self { kind, client, relay, session, pages, user: None, runtime: Handle::current() })
+        Ok(Some(Self { kind, client, relay, session, pages, user: None, runtime: Handle::current() }))
+    }
+
+    async fn inspect(relay: &Relay, session: &str, wire: &Wire) -> Result<Option<Inspector>, String> {
+        match relay.way(session) {
+            Some(way) => Inspector::connect(&way, wire.login.clone()).await,
+            None => Ok(None),
+        }
     }
 
     /// The same session for another execution, in a window that shares nothing with those before.
@@ -107,22 +142,6 @@ impl Browser {
             // A session that has ended has forgotten all.
             drop(self.pages.forget(user).await);
         }
-    }
-
-    /// Has each document count what it waits for.
-    async fn watch(
-        relay: &Relay,
-        session: &str,
-        login: Option<Login>,
-        journal: Arc<Journal>,
-        turns: Turns,
-    ) -> Result<Pages, String> {
-        let socket = relay.socket(session).ok_or(
-            "the driver gives no `webSocketUrl` (WebDriver BiDi), by which a page is asked whether it has settled\n  \
-             help: chromedriver and geckodriver of this year have it",
-        )?;
-        let bidi = Bidi::connect(&socket, login).await?;
-        Pages::watch(bidi, journal, turns).await.map_err(|error| format!("the page cannot be watched: {error}"))
     }
 
     /// Which browser it is.

@@ -1,6 +1,6 @@
 //! What a Chromium is started with. Pure: the reasons for each flag are facts about Chromium, seen with version 156.
 
-use super::Launch;
+use super::{Beside, Launch};
 use crate::browser::find::is_headless_shell;
 use crate::ca::CertificateAuthority;
 use serde_json::{Value, json};
@@ -16,6 +16,9 @@ pub(super) fn capabilities(launch: &Launch<'_>) -> Value {
     }
     // The browser ends when the driver does: its pipe closes.
     arguments.push("--remote-debugging-pipe".to_owned());
+    if launch.beside == Beside::DevTools {
+        arguments.push("--remote-debugging-port=0".to_owned());
+    }
     if launch.is_root {
         // Chromium's sandbox refuses to run as root, so nothing is lost.
         arguments.push("--no-sandbox".to_owned());
@@ -70,7 +73,8 @@ mod tests {
     fn arguments(binary: &str, is_root: bool) -> String {
         let proxy = "127.0.0.1:1234".parse().expect("an address");
         let binary = Some(Path::new(binary));
-        capabilities(&Launch { binary, proxy, spki: "x=".to_owned(), is_root, headed: false }).to_string()
+        capabilities(&Launch { binary, proxy, spki: "x=".to_owned(), is_root, headed: false, beside: Beside::Bidi })
+            .to_string()
     }
 
     #[test]

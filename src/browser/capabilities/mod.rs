@@ -10,6 +10,14 @@ use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 
+/// What is spoken on the second connection, for questions beside the test's commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    Bidi,
+    /// By a Chromium on this machine only.
+    DevTools,
+}
+
 /// How a browser is started.
 #[derive(Clone, Debug)]
 pub(super) struct Launch<'a> {
@@ -20,6 +28,7 @@ pub(super) struct Launch<'a> {
     pub(super) spki: String,
     pub(super) is_root: bool,
     pub(super) headed: bool,
+    pub(super) beside: Beside,
 }
 
 /// The W3C capabilities of a session.
@@ -28,7 +37,8 @@ pub(super) fn of(kind: BrowserKind, launch: &Launch<'_>) -> Map<String, Value> {
         BrowserKind::HeadlessShell | BrowserKind::Chromium => chromium::capabilities(launch),
         BrowserKind::Firefox => firefox::capabilities(launch),
     };
-    // The second connection, for questions beside the test's commands.
-    capabilities["webSocketUrl"] = json!(true);
+    if launch.beside == Beside::Bidi {
+        capabilities["webSocketUrl"] = json!(true);
+    }
     capabilities.as_object().cloned().unwrap_or_default()
 }

@@ -4,6 +4,7 @@ use crate::browser::command::{self, Elements, Kind};
 use crate::browser::driver::Driver;
 use crate::browser::error::last_words;
 use crate::browser::gesture::Gesture;
+use crate::browser::inspector::Way;
 use crate::browser::knot;
 use crate::browser::turns::Turns;
 use crate::journal::{Event, Journal};
@@ -29,8 +30,8 @@ pub(super) struct Link {
     turns: Mutex<Turns>,
     commands: AtomicU64,
     elements: Mutex<Elements>,
-    /// Where each session that was begun here can be asked beside its commands.
-    sockets: Mutex<BTreeMap<String, String>>,
+    /// How each session that was begun here can be asked beside its commands.
+    ways: Mutex<BTreeMap<String, Way>>,
     window: Mutex<Option<String>>,
 }
 
@@ -65,7 +66,7 @@ impl Link {
             turns: Mutex::new(turns),
             commands: AtomicU64::new(1),
             elements: Mutex::default(),
-            sockets: Mutex::default(),
+            ways: Mutex::default(),
             window: Mutex::default(),
         }
     }
@@ -82,9 +83,9 @@ impl Link {
         lock(&self.window).clone()
     }
 
-    /// Where a session that was begun here can be asked beside its commands.
-    pub(super) fn socket(&self, session: &str) -> Option<String> {
-        lock(&self.sockets).get(session).cloned()
+    /// How a session that was begun here can be asked beside its commands.
+    pub(super) fn way(&self, session: &str) -> Option<Way> {
+        lock(&self.ways).get(session).cloned()
     }
 
     pub(super) fn journal(&self) -> Arc<Journal> {
@@ -119,9 +120,9 @@ impl Link {
             *lock(&self.window) = said["handle"].as_str().map(str::to_owned);
         }
         if is_post_to("/session")
-            && let Some((session, socket)) = command::begun(response.body())
+            && let Some((session, way)) = command::begun(response.body())
         {
-            lock(&self.sockets).insert(session, socket);
+            lock(&self.ways).insert(session, way);
         }
         journal.write(Event::Commanded { id, status: response.status().as_u16() });
         response

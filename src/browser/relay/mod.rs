@@ -3,9 +3,9 @@
 
 mod link;
 
-use super::bidi::BidiError;
 use super::command::Kind;
 use super::driver::Driver;
+use super::inspector::{Fault, Way};
 use super::knot;
 use super::turns::{Given, Turns};
 use crate::journal::{Event, Journal};
@@ -52,7 +52,7 @@ impl Relay {
         &self,
         says: String,
         turn: impl Future<Output = Option<Given>>,
-        doing: impl Future<Output = Result<T, BidiError>>,
+        doing: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, String> {
         let (link, journal) = (&self.link, self.link.journal());
         let _turn = turn.await;
@@ -60,8 +60,8 @@ impl Relay {
         let done = tokio::select! {
             done = doing => match done {
                 Ok(done) => Ok(done),
-                Err(BidiError::Closed) => Err(link.lost(&BidiError::Closed).await),
-                Err(BidiError::Refused(why)) => Err(why),
+                Err(Fault::Closed) => Err(link.lost(&Fault::Closed).await),
+                Err(Fault::Refused(why)) => Err(why),
             },
             knot = knot::tied(&journal, &says, ("POST", "url")), if !link.turns().are_conducted() => Err(knot),
         };
@@ -102,9 +102,9 @@ impl Relay {
         self.link.window()
     }
 
-    /// Where a session can be asked beside its commands.
-    pub(super) fn socket(&self, session: &str) -> Option<String> {
-        self.link.socket(session)
+    /// How a session can be asked beside its commands.
+    pub(super) fn way(&self, session: &str) -> Option<Way> {
+        self.link.way(session)
     }
 
     /// Ends a session, past whatever command its client is waiting for.

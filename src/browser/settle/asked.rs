@@ -1,8 +1,7 @@
 //! Which document asks for what, by a name of the document that is the same in every execution. Pure.
 
 use super::page::Documents;
-use crate::browser::bidi::as_on_the_wire;
-use serde_json::Value;
+use crate::browser::inspector::{Frame, as_on_the_wire};
 use std::collections::BTreeMap;
 
 /// Something that a document waits for, or a stream that it listens to.
@@ -21,9 +20,9 @@ pub(crate) struct Asked {
 /// A document's name and its URL.
 type Names = BTreeMap<String, (String, String)>;
 
-/// What all documents ask for. `windows` is the answer to `browsingContext.getTree`, `first` the window of the test, and `others`
-/// those that it was seen to have beside that.
-pub(super) fn asked(documents: &Documents, windows: &Value, first: &str, others: &mut Vec<String>) -> Vec<Asked> {
+/// What all documents ask for. `windows` are the test's, `first` the one that it began with, and `others` those that it was seen to
+/// have beside that.
+pub(super) fn asked(documents: &Documents, windows: &[Frame], first: &str, others: &mut Vec<String>) -> Vec<Asked> {
     let names = names(windows, first, others);
     let mut all = Vec::new();
     for (frame, document) in documents {
@@ -43,38 +42,31 @@ pub(super) fn asked(documents: &Documents, windows: &Value, first: &str, others:
     all
 }
 
-fn names(windows: &Value, first: &str, others: &mut Vec<String>) -> Names {
+fn names(windows: &[Frame], first: &str, others: &mut Vec<String>) -> Names {
     let mut names = Names::new();
-    let windows = windows["contexts"].as_array().map_or(&[][..], Vec::as_slice);
-    let user = windows.iter().find(|window| window["context"] == first).map(|window| &window["userContext"]);
-    // One of another user is for the next test.
-    for window in windows.iter().filter(|window| Some(&window["userContext"]) == user) {
-        let id = window["context"].as_str().unwrap_or_default();
-        if id == first {
+    for window in windows {
+        if window.id == first {
             name(window, "", true, &mut names);
             continue;
         }
         // A window keeps its number when one before it is closed.
-        if !others.iter().any(|other| other == id) {
-            others.push(id.to_owned());
+        if !others.contains(&window.id) {
+            others.push(window.id.clone());
         }
-        let at = others.iter().position(|other| other == id).unwrap_or_default();
+        let at = others.iter().position(|other| *other == window.id).unwrap_or_default();
         name(window, &format!("w{}", at + 2), true, &mut names);
     }
     names
 }
 
 /// Names a document, and those in it.
-fn name(document: &Value, window: &str, is_top: bool, names: &mut Names) {
-    let url = document["url"].as_str().unwrap_or_default();
+fn name(document: &Frame, window: &str, is_top: bool, names: &mut Names) {
     let name = match is_top && window.is_empty() {
         true => String::new(),
-        false => format!("@{window}{}", path(url)),
+        false => format!("@{window}{}", path(&document.url)),
     };
-    if let Some(id) = document["context"].as_str() {
-        names.insert(id.to_owned(), (name, as_on_the_wire(url)));
-    }
-    document["children"].as_array().into_iter().flatten().for_each(|child| self::name(child, window, false, names));
+    names.insert(document.id.clone(), (name, as_on_the_wire(&document.url)));
+    document.children.iter().for_each(|child| self::name(child, window, false, names));
 }
 
 /// The path of a page's URL; of another's what it is (`about:srcdoc`, `blob:`), for the rest may differ each time.
@@ -91,7 +83,6 @@ fn path(url: &str) -> String {
 mod tests {
     use super::*;
     use crate::browser::settle::page::{Document, Wait};
-    use serde_json::json;
 
     fn document(urls: &[&str]) -> Document {
         let wait = |url: &&str| Wait { kind: "fetch".to_owned(), url: (*url).to_owned(), place: None };
@@ -114,12 +105,9 @@ mod tests {
             ("d", document(&["https://a/z"])),
         ];
         let documents = documents.into_iter().map(|(frame, document)| (frame.to_owned(), document)).collect();
-        let frame = json!({ "context": "c", "url": "https://a/in.html?1", "children": [
-            { "context": "b", "url": "about:srcdoc", "children": [] }] });
-        let windows = json!({ "contexts": [
-            { "context": "idle", "userContext": "2", "url": "about:blank", "children": [] },
-            { "context": "a", "userContext": "1", "url": "https://a/", "children": [frame] },
-            { "context": "d", "userContext": "1", "url": "https://a/popup#x", "children": null }] });
+        let frame = |id: &str, url: &str, children| Frame { id: id.to_owned(), url: url.to_owned(), children };
+        let inner = frame("c", "https://a/in.html?1", vec![frame("b", "about:srcdoc", vec![])]);
+        let windows = [frame("a", "https://a/", vec![inner]), frame("d", "https://a/popup#x", vec![])];
         let mut others = vec!["closed".to_owned()];
         let asked = asked(&documents, &windows, "a", &mut others);
         let said: Vec<_> = asked.iter().map(|asked| (asked.by.as_str(), asked.url.as_str(), asked.place)).collect();

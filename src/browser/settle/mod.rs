@@ -17,7 +17,7 @@ pub(crate) use audience::Audience;
 pub(crate) use limit::Limit;
 pub use settled::Settled;
 
-use super::bidi::{Bidi, BidiError, as_on_the_wire};
+use super::inspector::{Fault, Inspector, Until, Window, as_on_the_wire};
 use super::turns::Turns;
 use crate::filter::Filter;
 use crate::flow::{FlowId, Place};
@@ -25,13 +25,12 @@ use crate::journal::{Journal, Live};
 use crate::report::Failure;
 use open::Ignored;
 use page::{Asking, Documents};
-use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
-use windows::{Window, Windows};
+use windows::Windows;
 
 /// A document that does not answer for this long, while its successor is held, will not before that is let go.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -44,7 +43,7 @@ static NONE: Documents = Documents::new();
 /// The pages of one session, and what is known of them.
 #[derive(Debug)]
 pub(crate) struct Pages {
-    bidi: Arc<Bidi>,
+    inspector: Arc<Inspector>,
     journal: Arc<Journal>,
     turns: Turns,
     /// What the test never waits for.
@@ -65,53 +64,52 @@ struct Known {
     others: Vec<String>,
 }
 
-/// How far a navigation is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Until {
-    Begun,
-    Loaded,
-}
-
 /// Why a page did not settle.
 enum Unsettled {
     /// Its documents do not answer while a navigation of theirs is held.
     Blocked,
-    Bidi(BidiError),
+    Fault(Fault),
 }
 
-impl From<BidiError> for Unsettled {
-    fn from(error: BidiError) -> Self {
-        Self::Bidi(error)
+impl From<Fault> for Unsettled {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
     }
 }
 
 impl Pages {
     /// Has every document of the session count what it waits for.
-    pub(super) async fn watch(bidi: Bidi, journal: Arc<Journal>, turns: Turns) -> Result<Self, BidiError> {
-        let window = page::install(&bidi).await?;
-        Ok(Self::over(Arc::new(bidi), window, Arc::default(), journal, turns))
+    pub(super) async fn watch(inspector: Inspector, journal: Arc<Journal>, turns: Turns) -> Result<Self, Fault> {
+        let window = inspector.install(page::SETTLE).await?;
+        Ok(Self::over(Arc::new(inspector), window, Arc::default(), journal, turns))
     }
 
-    fn over(bidi: Arc<Bidi>, window: String, windows: Arc<Windows>, journal: Arc<Journal>, turns: Turns) -> Self {
-        Self { bidi, journal, turns, window, windows, ignored: Arc::default(), known: Mutex::default() }
+    fn over(
+        inspector: Arc<Inspector>,
+        window: String,
+        windows: Arc<Windows>,
+        journal: Arc<Journal>,
+        turns: Turns,
+    ) -> Self {
+        Self { inspector, journal, turns, window, windows, ignored: Arc::default(), known: Mutex::default() }
     }
 
     /// The same for another test, in a window that shares nothing with those before. Gives also what it lives in.
-    pub(super) async fn anew(&self, journal: Arc<Journal>, turns: Turns) -> Result<(Self, String), BidiError> {
+    pub(super) async fn anew(&self, journal: Arc<Journal>, turns: Turns) -> Result<(Self, String), Fault> {
         self.windows.leave(&self.window);
-        let Window { user, handle } = self.windows.take(&self.bidi).await?;
-        let (bidi, windows) = (Arc::clone(&self.bidi), Arc::clone(&self.windows));
-        Ok((Self::over(bidi, handle, windows, journal, turns), user))
+        let Window { user, handle } = self.windows.take(&self.inspector).await?;
+        let (inspector, windows) = (Arc::clone(&self.inspector), Arc::clone(&self.windows));
+        Ok((Self::over(inspector, handle, windows, journal, turns), user))
     }
 
     /// Brings the first window to the front.
-    pub(super) async fn activate(&self) -> Result<(), BidiError> {
-        self.bidi.command("browsingContext.activate", &json!({ "context": self.window })).await.map(drop)
+    pub(super) async fn activate(&self) -> Result<(), Fault> {
+        self.inspector.activate(&self.window).await
     }
 
     /// Closes the windows of a test, with all that they have stored.
-    pub(super) async fn forget(&self, user: &str) -> Result<(), BidiError> {
-        self.bidi.command("browser.removeUserContext", &json!({ "userContext": user })).await.map(drop)
+    pub(super) async fn forget(&self, user: &str) -> Result<(), Fault> {
+        self.inspector.forget(user).await
     }
 
     /// The window that the session or the test began with.
@@ -130,14 +128,12 @@ impl Pages {
 
     /// Whether the window that the test began with shows no page of any site: the user has gone back beyond the first.
     pub(crate) async fn has_left(&self) -> bool {
-        let asked = json!({ "root": self.window, "maxDepth": 0 });
-        let tree = self.bidi.command("browsingContext.getTree", &asked).await.unwrap_or_default();
-        tree["contexts"][0]["url"].as_str().is_some_and(|url| url.starts_with("about:"))
+        self.inspector.url_of(&self.window).await.is_ok_and(|url| url.starts_with("about:"))
     }
 
     /// What the pages look like, as one number: their elements, and what stands in their fields.
     pub(crate) async fn fingerprint(&self) -> Option<u64> {
-        page::fingerprint(&self.bidi, &self.windows.all_without_test().await).await.ok()
+        page::fingerprint(&self.inspector, &self.windows.all_without_test().await).await.ok()
     }
 
     /// Resolves once nothing is open but what is held. Gives what the pages wait for.
@@ -156,35 +152,25 @@ impl Pages {
         let is_wanted = |url: &str| !ignored.url(url);
         self.within(patience, place, "the page did not settle", &ignored, is_wanted, settling).await?;
         // Now that the first page is there: before, it would be kept back.
-        self.windows.prepare(&self.bidi);
+        self.windows.prepare(&self.inspector);
         let mut known = self.known.lock().await;
         let Known { documents, others, .. } = &mut *known;
         let is_alone = documents.keys().all(|frame| *frame == self.window);
         // Only where there are several does it matter which of them asks.
-        let windows = if is_alone { Value::Null } else { self.tree().await };
+        let windows = if is_alone { Ok(vec![]) } else { self.inspector.windows_beside(&self.window).await };
+        let windows = windows.unwrap_or_default();
         Ok(asked::asked(documents, &windows, &self.window, others))
     }
 
-    /// All windows, and the frames in them. None, if the browser does not say.
-    async fn tree(&self) -> Value {
-        self.bidi.command("browsingContext.getTree", &json!({})).await.unwrap_or_default()
-    }
-
     /// Opens a URL, in a window that the test has switched to or else in its first.
-    pub(super) async fn navigate(&self, window: Option<String>, url: &str, until: Until) -> Result<(), BidiError> {
-        let window = window.as_ref().unwrap_or(&self.window);
-        let wait = match until {
-            Until::Begun => "none",
-            Until::Loaded => "complete",
-        };
-        let params = json!({ "context": window, "url": url, "wait": wait });
-        self.bidi.command("browsingContext.navigate", &params).await.map(drop)
+    pub(super) async fn navigate(&self, window: Option<String>, url: &str, until: Until) -> Result<(), Fault> {
+        self.inspector.navigate(window.as_ref().unwrap_or(&self.window), url, until).await
     }
 
     /// Resolves once nothing is open but what the test holds. `is_open` says what counts.
     async fn settle(&self, asking: Asking, is_open: impl Fn(&Documents, &Live) -> bool) -> Result<(), Unsettled> {
         let mut known = self.known.lock().await;
-        let (mut before, mut navigating) = (None, self.bidi.navigating());
+        let (mut before, mut navigating) = (None, self.inspector.navigating());
         loop {
             let mut written = pin!(self.journal.written());
             // From here on nothing is missed.
@@ -205,7 +191,7 @@ impl Pages {
                     tokio::select! {
                         () = written => {}
                         _ = navigating.changed() => {}
-                        () = page::moved(&self.bidi, &known.documents) => {}
+                        () = page::moved(&self.inspector, &known.documents) => {}
                     }
                 };
                 if known.scripts.is_empty() {
@@ -221,7 +207,7 @@ impl Pages {
                 }
                 if has_workers {
                     // Some never answer; a session that has ended is told by the next look.
-                    drop(tokio::time::timeout(ANSWER, page::pass_workers(&self.bidi)).await);
+                    drop(tokio::time::timeout(ANSWER, page::pass_workers(&self.inspector)).await);
                 }
             }
             before = Some(known.documents.clone());
@@ -238,7 +224,7 @@ impl Pages {
         let scripts: Vec<_> = known.scripts.iter().map(|(script, _)| script.clone()).collect();
         let mut leaving = self.leaving(&known.live);
         leaving.append(&mut self.windows.without_test());
-        let documents = page::documents(&self.bidi, &leaving, &known.documents, &scripts, asking);
+        let documents = page::documents(&self.inspector, &leaving, &known.documents, &scripts, asking);
         let documents = if known.live.parked().any(|flow| flow.destination() == "document") {
             tokio::time::timeout(ANSWER, documents).await.map_err(|_| Unsettled::Blocked)??
         } else {
@@ -257,14 +243,14 @@ impl Pages {
 
     /// Where frames are on their way to.
     fn navigating(&self) -> Vec<String> {
-        self.bidi.navigating().borrow().values().map(|url| as_on_the_wire(url)).collect()
+        self.inspector.navigating().borrow().values().map(|url| as_on_the_wire(url)).collect()
     }
 
     /// The inner frames that have no document yet, since it is held: Chromium would not answer for them.
     fn leaving(&self, live: &Live) -> BTreeSet<String> {
         let held: BTreeSet<_> =
             live.parked().filter(|flow| flow.destination().ends_with("frame")).map(|flow| &flow.asked).collect();
-        let navigating = self.bidi.navigating().borrow().clone();
+        let navigating = self.inspector.navigating().borrow().clone();
         navigating.into_iter().filter(|(_, url)| held.contains(&as_on_the_wire(url))).map(|(frame, _)| frame).collect()
     }
 
@@ -298,7 +284,7 @@ impl Pages {
         let failure = match ended {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(Unsettled::Blocked)) => told::blocked(&self.known.lock().await.live),
-            Ok(Err(Unsettled::Bidi(error))) => Failure::bare(format!("{what}: {error}")),
+            Ok(Err(Unsettled::Fault(error))) => Failure::bare(format!("{what}: {error}")),
             Err(_) => self.expired(what, patience, ignored).await,
         };
         Err(failure.at(place))
@@ -313,7 +299,7 @@ impl Pages {
             let wait = if before.is_none() { limit::FIRST } else { limit::AGAIN };
             drop(tokio::time::timeout(wait, std::future::pending::<()>()).await);
             let others = self.windows.without_test();
-            let asking = page::documents(&self.bidi, &others, &NONE, &[], Asking::Now);
+            let asking = page::documents(&self.inspector, &others, &NONE, &[], Asking::Now);
             let Ok(Ok(Some(documents))) = tokio::time::timeout(ANSWER, asking).await else { continue };
             let mut live = Live::default();
             live.follow(&self.journal);
@@ -331,7 +317,7 @@ impl Pages {
         let Known { live, scripts, .. } = &*known;
         let scripts: Vec<_> = scripts.iter().map(|(script, _)| script.clone()).collect();
         let leaving = self.leaving(live);
-        let asking = page::documents(&self.bidi, &leaving, &NONE, &scripts, Asking::Now);
+        let asking = page::documents(&self.inspector, &leaving, &NONE, &scripts, Asking::Now);
         let headline = format!("{what} within {patience:?}");
         match tokio::time::timeout(ANSWER, asking).await {
             Ok(Ok(Some(documents))) => {

@@ -1,7 +1,6 @@
 //! The browser's side of the question: what each document waits for, as its `settle.js` counts.
 
-use super::windows::Window;
-use crate::browser::bidi::{Bidi, BidiError, NAVIGATIONS, as_on_the_wire};
+use crate::browser::inspector::{Fault, Inspector, as_on_the_wire};
 use crate::journal::Tally;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -9,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Counts in each document, before any other script of it.
-const SETTLE: &str = include_str!("settle.js");
+pub(super) const SETTLE: &str = include_str!("settle.js");
 /// Lets the tasks pass that a worker has at hand.
 const WORKER: &str = "(async () => { for (let i = 0; i < 4; i++) await new Promise(next => setTimeout(next)) })()";
 
@@ -65,90 +64,62 @@ pub(super) enum Asking {
 /// The documents of a session, by the id of their frame.
 pub(super) type Documents = BTreeMap<String, Document>;
 
-/// Has every document that is made from now on count. Gives the first window.
-pub(super) async fn install(bidi: &Bidi) -> Result<String, BidiError> {
-    // One by one: no browser has them all.
-    let subscribed = NAVIGATIONS.map(|event| bidi.command("session.subscribe", &json!({ "events": [event] })));
-    drop(join_all(subscribed).await);
-    bidi.command("script.addPreloadScript", &json!({ "functionDeclaration": SETTLE })).await?;
-    let tree = bidi.command("browsingContext.getTree", &json!({ "maxDepth": 0 })).await?;
-    Ok(tree["contexts"][0]["context"].as_str().unwrap_or_default().to_owned())
-}
-
-/// Opens a window that shares neither cookies nor caches with any other.
-pub(super) async fn new_user(bidi: &Bidi) -> Result<Window, BidiError> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let user = text(&bidi.command("browser.createUserContext", &json!({})).await?["userContext"]);
-    let window = json!({ "type": "tab", "userContext": user, "background": true });
-    let handle = text(&bidi.command("browsingContext.create", &window).await?["context"]);
-    Ok(Window { user, handle })
-}
-
 /// What all documents look like, as one number.
-pub(super) async fn fingerprint(bidi: &Bidi, but: &BTreeSet<String>) -> Result<u64, BidiError> {
+pub(super) async fn fingerprint(inspector: &Inspector, but: &BTreeSet<String>) -> Result<u64, Fault> {
     const LOOKS: &str = "JSON.stringify([document.documentElement.outerHTML, location.href, \
         ...[...document.querySelectorAll('input, textarea, select')].map(field => [field.value, field.checked])])";
-    let realms = bidi.command("script.getRealms", &json!({ "type": "window" })).await?;
-    let realms = realms["realms"].as_array().cloned().unwrap_or_default();
-    let realms = realms.iter().filter(|realm| realm["context"].as_str().is_none_or(|frame| !but.contains(frame)));
-    let asked = realms.map(|realm| evaluate(bidi, &json!({ "realm": realm["realm"] }), LOOKS));
+    let realms = inspector.realms(std::future::ready(())).await.0?;
+    let realms = realms.iter().filter(|realm| !but.contains(&realm.frame));
+    let asked = realms.map(|realm| inspector.evaluate(&realm.id, LOOKS));
     let mut hasher = DefaultHasher::new();
     for looks in join_all(asked).await {
-        looks?["result"]["value"].as_str().hash(&mut hasher);
+        looks?.hash(&mut hasher);
     }
     Ok(hasher.finish())
 }
 
 /// Asks every document, but for those of some frames. None if one has gone meanwhile; the next question has its successor.
 pub(super) async fn documents(
-    bidi: &Bidi,
+    inspector: &Inspector,
     but: &BTreeSet<String>,
     known: &Documents,
     scripts: &[String],
     asking: Asking,
-) -> Result<Option<Documents>, BidiError> {
-    let ask = |frame: String, realm: String| {
-        let asked = document(bidi, frame, realm.clone(), None, scripts, asking);
-        async move { (realm, asked.await) }
+) -> Result<Option<Documents>, Fault> {
+    let ask = |frame: String, realm: String| async move {
+        let asked = document(inspector, &realm, None, scripts, asking).await;
+        (realm, asked.map(|document| document.map(|document| (frame, document))))
     };
-    // By their realms: Chromium never answers for the frame of a popup that knows its opener.
-    let realms = bidi.command("script.getRealms", &json!({ "type": "window" }));
     // Those that were there are asked at once: a way there and back is saved if they still are.
     let likely = known.iter().filter(|(frame, _)| !but.contains(*frame));
     let likely = join_all(likely.map(|(frame, document)| ask(frame.clone(), document.realm.clone())));
-    let (realms, likely) = match futures_util::future::join(realms, likely).await {
+    let (realms, likely) = match inspector.realms(likely).await {
         (Ok(realms), likely) => (realms, likely),
         // Firefox stumbles over a frame that goes this very moment.
-        (Err(BidiError::Refused(_)), _) => return Ok(None),
-        (Err(closed @ BidiError::Closed), _) => return Err(closed),
+        (Err(Fault::Refused(_)), _) => return Ok(None),
+        (Err(closed @ Fault::Closed), _) => return Err(closed),
     };
     let mut answers: BTreeMap<_, _> = likely.into_iter().collect();
-    let realms = realms["realms"].as_array().cloned().unwrap_or_default();
-    let realms: Vec<_> = realms
-        .iter()
-        .filter(|realm| realm["sandbox"].is_null())
-        .filter_map(|realm| Some((realm["context"].as_str()?.to_owned(), realm["realm"].as_str()?.to_owned())))
-        .filter(|(frame, _)| !but.contains(frame))
-        .collect();
-    let new = realms.iter().filter(|(_, realm)| !answers.contains_key(realm));
-    let new = join_all(new.map(|(frame, realm)| ask(frame.clone(), realm.clone()))).await;
+    let realms: Vec<_> = realms.into_iter().filter(|realm| !but.contains(&realm.frame)).collect();
+    let new = realms.iter().filter(|realm| !answers.contains_key(&realm.id));
+    let new = join_all(new.map(|realm| ask(realm.frame.clone(), realm.id.clone()))).await;
     answers.extend(new);
     let mut documents = Documents::new();
-    for (_, realm) in &realms {
-        match answers.remove(realm) {
+    for realm in &realms {
+        match answers.remove(&realm.id) {
             Some(Ok(document)) => documents.extend(document),
-            Some(Err(BidiError::Refused(_))) | None => return Ok(None),
-            Some(Err(closed @ BidiError::Closed)) => return Err(closed),
+            Some(Err(Fault::Refused(_))) | None => return Ok(None),
+            Some(Err(closed @ Fault::Closed)) => return Err(closed),
         }
     }
     Ok(Some(documents))
 }
 
 /// Resolves when something has moved in one of these documents since they were asked.
-pub(super) async fn moved(bidi: &Bidi, documents: &Documents) {
-    let asked = documents.iter().map(|(frame, known)| {
-        Box::pin(document(bidi, frame.clone(), known.realm.clone(), Some(known.turn), &[], Asking::Still))
-    });
+pub(super) async fn moved(inspector: &Inspector, documents: &Documents) {
+    let asked = documents
+        .values()
+        .map(|known| Box::pin(document(inspector, &known.realm, Some(known.turn), &[], Asking::Still)));
     let asked: Vec<_> = asked.collect();
     if asked.is_empty() {
         return std::future::pending().await;
@@ -157,25 +128,21 @@ pub(super) async fn moved(bidi: &Bidi, documents: &Documents) {
     drop(futures_util::future::select_all(asked).await);
 }
 
-/// Lets every worker do what it has at hand. A browser that shows no workers cannot be asked about them.
-pub(super) async fn pass_workers(bidi: &Bidi) -> Result<(), BidiError> {
-    let realms = bidi.command("script.getRealms", &json!({})).await?;
-    let realms = realms["realms"].as_array().cloned().unwrap_or_default();
-    let workers = realms.iter().filter(|realm| realm["type"].as_str().is_some_and(|kind| kind.ends_with("-worker")));
-    let asked: Vec<_> = workers.map(|worker| evaluate(bidi, &json!({ "realm": worker["realm"] }), WORKER)).collect();
+/// Lets every worker do what it has at hand.
+pub(super) async fn pass_workers(inspector: &Inspector) -> Result<(), Fault> {
+    let workers = inspector.workers().await?;
     // A worker that has ended has nothing at hand.
-    drop(join_all(asked).await);
+    drop(join_all(workers.iter().map(|worker| inspector.evaluate(worker, WORKER))).await);
     Ok(())
 }
 
 async fn document(
-    bidi: &Bidi,
-    frame: String,
-    realm: String,
+    inspector: &Inspector,
+    realm: &str,
     seen: Option<u64>,
     scripts: &[String],
     asking: Asking,
-) -> Result<Option<(String, Document)>, BidiError> {
+) -> Result<Option<Document>, Fault> {
     let how = match asking {
         Asking::Quiet => "quiet",
         Asking::Undrawn => "undrawn",
@@ -183,37 +150,28 @@ async fn document(
         Asking::Now => "now",
     };
     let question = format!("window[Symbol.for('holdup')]?.({}, {}, '{how}')", json!(seen), json!(scripts));
-    let answer = evaluate(bidi, &json!({ "realm": realm }), &question).await?;
-    match (read(&answer), answer["result"]["type"].as_str()) {
-        (Some(document), _) => Ok(Some((frame, document))),
+    let broken = |why: &str| Fault::Refused(format!("a page breaks what counts its waits: {why}"));
+    match inspector.evaluate(realm, &question).await {
+        Ok(Some(said)) => read(realm, &said).map(Some).ok_or_else(|| broken(&said)),
         // A document without a count (the browser's own, for an error) waits for nothing.
-        (None, Some("undefined")) => Ok(None),
+        Ok(None) => Ok(None),
         // One whose page breaks its count may wait for anything.
-        (None, _) => Err(BidiError::Refused(format!("a page breaks what counts its waits: {answer}"))),
+        Err(Fault::Refused(why)) => Err(broken(&why)),
+        Err(closed @ Fault::Closed) => Err(closed),
     }
 }
 
-fn evaluate(
-    bidi: &Bidi,
-    target: &Value,
-    script: &str,
-) -> impl Future<Output = Result<Value, BidiError>> + Send + use<> {
-    let params = json!({ "expression": script, "target": target, "awaitPromise": true });
-    bidi.command("script.evaluate", &params)
-}
-
-fn read(answer: &Value) -> Option<Document> {
-    let said: Value = serde_json::from_str(answer["result"]["value"].as_str()?).ok()?;
+fn read(realm: &str, said: &str) -> Option<Document> {
+    let said: Value = serde_json::from_str(said).ok()?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let waits = said["pending"].as_array()?.iter().map(|wait| Wait {
         kind: text(&wait[0]),
         url: as_on_the_wire(&text(&wait[1])),
         place: wait[2].as_str().map(str::to_owned),
     });
-    let (realm, has_workers) = (text(&answer["realm"]), said["workers"].as_u64().is_some_and(|count| count > 0));
     Some(Document {
-        realm,
-        has_workers,
+        realm: realm.to_owned(),
+        has_workers: said["workers"].as_u64().is_some_and(|count| count > 0),
         turn: said["turn"].as_u64()?,
         ready: text(&said["ready"]),
         waits: waits.collect(),
@@ -238,9 +196,9 @@ mod tests {
     fn an_answer_is_read() {
         let said =
             json!({"turn": 3, "ready": "complete", "pending": [["fetch", "https://a/#b", "https://a/x.js:1:2"]]});
-        let document = read(&json!({"result": {"type": "string", "value": said.to_string()}})).expect("a document");
+        let document = read("r", &said.to_string()).expect("a document");
         assert_eq!(document.turn, 3);
         assert_eq!(document.waits[0].url, "https://a/");
-        assert_eq!(read(&json!({"result": {"type": "undefined"}})), None);
+        assert_eq!(read("r", "what the page says instead"), None);
     }
 }

@@ -1,18 +1,10 @@
 //! The windows of a session that serves one test after another: each test has one that shares nothing with the others, and
 //! the next is opened while a test runs.
 
-use super::page;
-use crate::browser::bidi::{Bidi, BidiError};
+use crate::browser::inspector::{Fault, Inspector, Window};
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::Mutex;
-
-/// A window, and the user context that it lives in.
-#[derive(Clone, Debug)]
-pub(super) struct Window {
-    pub(super) user: String,
-    pub(super) handle: String,
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Windows {
@@ -24,26 +16,26 @@ pub(super) struct Windows {
 
 impl Windows {
     /// A window for a test that begins now.
-    pub(super) async fn take(&self, bidi: &Bidi) -> Result<Window, BidiError> {
+    pub(super) async fn take(&self, inspector: &Inspector) -> Result<Window, Fault> {
         let ready = self.next.lock().await.take();
         let window = match ready {
             Some(window) => window,
-            None => page::new_user(bidi).await?,
+            None => inspector.open().await?,
         };
         self.idle(|idle| idle.remove(&window.handle));
         Ok(window)
     }
 
     /// Has the next one opened while a test runs, if it is not there.
-    pub(super) fn prepare(self: &Arc<Self>, bidi: &Arc<Bidi>) {
+    pub(super) fn prepare(self: &Arc<Self>, inspector: &Arc<Inspector>) {
         let Ok(mut next) = Arc::clone(&self.next).try_lock_owned() else { return };
         if next.is_some() {
             return;
         }
-        let (windows, bidi) = (Arc::clone(self), Arc::clone(bidi));
+        let (windows, inspector) = (Arc::clone(self), Arc::clone(inspector));
         tokio::spawn(async move {
             // What does not open now is told when it is needed.
-            if let Ok(window) = page::new_user(&bidi).await {
+            if let Ok(window) = inspector.open().await {
                 windows.leave(&window.handle);
                 *next = Some(window);
             }

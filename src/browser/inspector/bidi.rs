@@ -1,0 +1,183 @@
+//! WebDriver BiDi: what every driver speaks, wherever it runs.
+
+use super::socket::{self, Socket};
+use super::{Fault, Frame, Navigating, Realm, Until, Window, as_on_the_wire, text};
+use crate::journal::Journal;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+#[derive(Debug)]
+pub(super) struct Bidi {
+    socket: Socket,
+    navigating: watch::Receiver<Navigating>,
+}
+
+/// What the proxy wants to hear from its browser.
+#[derive(Clone, Debug)]
+pub(crate) struct Login {
+    pub(crate) user: &'static str,
+    pub(crate) password: String,
+    /// Tells the proxy's challenges from those of servers.
+    pub(crate) journal: Arc<Journal>,
+}
+
+impl Login {
+    fn answer(&self, request: &Value) -> Value {
+        let url = request["url"].as_str().unwrap_or_default();
+        let url = as_on_the_wire(url);
+        let exchanges = self.journal.exchanges();
+        let last = exchanges.iter().rev().find(|exchange| exchange.request.url() == url);
+        // The browser does not say who asks. A server that does has been heard by the proxy before.
+        let by_server = last.and_then(|last| last.response.as_ref()).is_some_and(|answer| answer.status() == 401);
+        if by_server {
+            return json!({ "request": request["request"], "action": "default" });
+        }
+        let credentials = json!({ "type": "password", "username": self.user, "password": self.password });
+        json!({ "request": request["request"], "action": "provideCredentials", "credentials": credentials })
+    }
+}
+
+/// The events that tell of navigations.
+const NAVIGATIONS: [&str; 8] = [
+    "browsingContext.navigationStarted",
+    "browsingContext.navigationCommitted",
+    "browsingContext.navigationAborted",
+    "browsingContext.navigationFailed",
+    "browsingContext.domContentLoaded",
+    "browsingContext.load",
+    "browsingContext.downloadWillBegin",
+    "browsingContext.contextDestroyed",
+];
+
+/// Somebody asks who is there.
+const CHALLENGE: &str = "network.authRequired";
+
+impl Bidi {
+    /// Connects to what a new session calls its `webSocketUrl`.
+    /// A login is given to the proxy when it asks for one.
+    pub(super) async fn connect(url: &str, login: Option<Login>) -> Result<Self, String> {
+        let (navigations, navigating) = watch::channel(Navigating::new());
+        let (asked, challenges) = mpsc::unbounded_channel();
+        let hear = move |_: &socket::Commands, mut event: Value| {
+            if event["method"] == CHALLENGE {
+                // Without a login nobody listens, and nothing is subscribed to.
+                let _ = asked.send(event["params"].take());
+            } else {
+                navigations.send_if_modified(|navigating| note(navigating, &event));
+            }
+        };
+        let bidi = Self { socket: socket::connect(url, hear).await?, navigating };
+        match login {
+            None => Ok(bidi),
+            Some(login) => bidi.log_in(login, challenges).await.map_err(|error| format!("no login: {error}")),
+        }
+    }
+
+    /// Answers the proxy's challenges, and no others.
+    async fn log_in(mut self, login: Login, mut asked: mpsc::UnboundedReceiver<Value>) -> Result<Self, Fault> {
+        self.command("session.subscribe", &json!({ "events": [CHALLENGE] })).await?;
+        self.command("network.addIntercept", &json!({ "phases": ["authRequired"] })).await?;
+        let commands = self.socket.commands.clone();
+        self.socket.tasks.spawn(async move {
+            while let Some(challenge) = asked.recv().await {
+                drop(commands.send("network.continueWithAuth", &login.answer(&challenge["request"])));
+            }
+        });
+        Ok(self)
+    }
+
+    fn command(&self, method: &str, params: &Value) -> impl Future<Output = Result<Value, Fault>> + Send + use<> {
+        self.socket.commands.send(method, params)
+    }
+
+    pub(super) fn navigating(&self) -> watch::Receiver<Navigating> {
+        self.navigating.clone()
+    }
+
+    pub(super) async fn install(&self, script: &str) -> Result<String, Fault> {
+        // One by one: no browser has them all.
+        let subscribed = NAVIGATIONS.map(|event| self.command("session.subscribe", &json!({ "events": [event] })));
+        drop(join_all(subscribed).await);
+        self.command("script.addPreloadScript", &json!({ "functionDeclaration": script })).await?;
+        let tree = self.command("browsingContext.getTree", &json!({ "maxDepth": 0 })).await?;
+        Ok(text(&tree["contexts"][0]["context"]))
+    }
+
+    pub(super) async fn open(&self) -> Result<Window, Fault> {
+        let user = text(&self.command("browser.createUserContext", &json!({})).await?["userContext"]);
+        let window = json!({ "type": "tab", "userContext": user, "background": true });
+        let handle = text(&self.command("browsingContext.create", &window).await?["context"]);
+        Ok(Window { user, handle })
+    }
+
+    pub(super) async fn forget(&self, user: &str) -> Result<(), Fault> {
+        self.command("browser.removeUserContext", &json!({ "userContext": user })).await.map(drop)
+    }
+
+    pub(super) async fn activate(&self, window: &str) -> Result<(), Fault> {
+        self.command("browsingContext.activate", &json!({ "context": window })).await.map(drop)
+    }
+
+    pub(super) async fn navigate(&self, window: &str, url: &str, until: Until) -> Result<(), Fault> {
+        let wait = match until {
+            Until::Begun => "none",
+            Until::Loaded => "complete",
+        };
+        let params = json!({ "context": window, "url": url, "wait": wait });
+        self.command("browsingContext.navigate", &params).await.map(drop)
+    }
+
+    pub(super) async fn url_of(&self, window: &str) -> Result<String, Fault> {
+        let tree = self.command("browsingContext.getTree", &json!({ "root": window, "maxDepth": 0 })).await?;
+        Ok(text(&tree["contexts"][0]["url"]))
+    }
+
+    pub(super) async fn windows_beside(&self, window: &str) -> Result<Vec<Frame>, Fault> {
+        let tree = self.command("browsingContext.getTree", &json!({})).await?;
+        let windows = tree["contexts"].as_array().map_or(&[][..], Vec::as_slice);
+        let user = windows.iter().find(|known| known["context"] == window).map(|known| &known["userContext"]);
+        Ok(windows.iter().filter(|known| Some(&known["userContext"]) == user).map(frame).collect())
+    }
+
+    pub(super) async fn realms(&self) -> Result<Vec<Realm>, Fault> {
+        // Chromium never answers for the frame of a popup that knows its opener; for its realm it does.
+        let realms = self.command("script.getRealms", &json!({ "type": "window" })).await?;
+        let own = realms["realms"].as_array().into_iter().flatten().filter(|realm| realm["sandbox"].is_null());
+        Ok(own.map(|realm| Realm { frame: text(&realm["context"]), id: text(&realm["realm"]) }).collect())
+    }
+
+    pub(super) async fn workers(&self) -> Result<Vec<String>, Fault> {
+        let realms = self.command("script.getRealms", &json!({})).await?;
+        let realms = realms["realms"].as_array().into_iter().flatten();
+        let workers = realms.filter(|realm| realm["type"].as_str().is_some_and(|kind| kind.ends_with("-worker")));
+        Ok(workers.map(|worker| text(&worker["realm"])).collect())
+    }
+
+    pub(super) async fn evaluate(&self, realm: &str, script: &str) -> Result<Option<String>, Fault> {
+        let params = json!({ "expression": script, "target": { "realm": realm }, "awaitPromise": true });
+        let said = self.command("script.evaluate", &params).await?;
+        match (said["result"]["value"].as_str(), said["result"]["type"].as_str()) {
+            (Some(value), _) => Ok(Some(value.to_owned())),
+            (None, Some("undefined")) => Ok(None),
+            (None, _) => Err(Fault::Refused(said.to_string())),
+        }
+    }
+}
+
+/// Notes what an event tells of navigations; true if it does.
+fn note(navigating: &mut Navigating, event: &Value) -> bool {
+    let (method, params) = (event["method"].as_str().unwrap_or_default(), &event["params"]);
+    let (Some(frame), true) = (params["context"].as_str(), NAVIGATIONS.contains(&method)) else { return false };
+    match params["url"].as_str() {
+        Some(url) if method == NAVIGATIONS[0] => navigating.insert(frame.to_owned(), url.to_owned()),
+        _ => navigating.remove(frame),
+    };
+    true
+}
+
+fn frame(context: &Value) -> Frame {
+    let children = context["children"].as_array().into_iter().flatten().map(frame).collect();
+    Frame { id: text(&context["context"]), url: text(&context["url"]), children }
+}

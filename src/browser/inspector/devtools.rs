@@ -1,0 +1,249 @@
+//! Chrome's DevTools protocol, which a Chromium on this machine speaks itself: chromedriver's BiDi is a page of its own that
+//! translates to this, in half of the processor time of a small test.
+
+use super::socket::{self, Commands, Socket};
+use super::targets::Targets;
+use super::{Fault, Frame, Navigating, Realm, Until, Window, text};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Where the browser writes down its port.
+const PORT: &str = "DevToolsActivePort";
+/// By then a browser that has a session has written it.
+const WRITTEN: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+#[derive(Debug)]
+pub(super) struct DevTools {
+    socket: Socket,
+    targets: watch::Receiver<Targets>,
+    navigating: watch::Receiver<Navigating>,
+    /// Runs first in each document.
+    script: Arc<OnceLock<String>>,
+}
+
+impl DevTools {
+    /// Connects to the browser whose profile is in a folder. None if it cannot be seen from here where it listens.
+    pub(super) async fn connect(profile: &Path) -> Option<Self> {
+        let url = tokio::time::timeout(WRITTEN, address(profile)).await.ok()?;
+        let script = Arc::<OnceLock<String>>::default();
+        let (told, targets) = watch::channel(Targets::default());
+        let (navigations, navigating) = watch::channel(Navigating::new());
+        let first = Arc::clone(&script);
+        let hear = move |commands: &Commands, event: Value| {
+            if event["method"] == "Target.attachedToTarget" {
+                meet(commands, &event["params"], first.get().map_or("", String::as_str));
+            }
+            let changed = told.send_if_modified(|targets| targets.note(&event));
+            if event["method"] == "Target.detachedFromTarget" {
+                commands.give_up(&text(&event["params"]["sessionId"]));
+            }
+            if event["method"] == "Page.javascriptDialogOpening" {
+                answer(commands, &event);
+            }
+            if changed {
+                // Whoever waits for navigations looks again also when a document or a window has come or gone.
+                navigations.send_replace(told.borrow().navigating().clone());
+            }
+        };
+        let socket = socket::connect(&url, hear).await.ok()?;
+        Some(Self { socket, targets, navigating, script })
+    }
+
+    fn command(&self, method: &str, params: &Value) -> impl Future<Output = Result<Value, Fault>> + Send + use<> {
+        self.socket.commands.send(method, params)
+    }
+
+    /// Sends a command for a window.
+    fn to_window(
+        &self,
+        handle: &str,
+        method: &str,
+        params: &Value,
+    ) -> impl Future<Output = Result<Value, Fault>> + Send + use<> {
+        let session = self.targets.borrow().window(handle).map(str::to_owned);
+        let sent = session.map(|session| self.socket.commands.send_to(Some(&session), method, params));
+        async move {
+            match sent {
+                Some(sent) => sent.await,
+                None => Err(Fault::Refused("the window has been closed".to_owned())),
+            }
+        }
+    }
+
+    pub(super) fn navigating(&self) -> watch::Receiver<Navigating> {
+        self.navigating.clone()
+    }
+
+    pub(super) async fn install(&self, script: &str) -> Result<String, Fault> {
+        let _ = self.script.set(format!("({script})()"));
+        self.command("Target.setAutoAttach", &each_is_met()).await?;
+        let first = self.until(|targets| targets.any_window().map(|window| window.id.clone())).await?;
+        // What it was met with has been carried out when this is.
+        self.to_window(&first, "Page.getFrameTree", &json!({})).await?;
+        Ok(first)
+    }
+
+    /// Waits until the events have told something.
+    async fn until<T>(&self, told: impl Fn(&Targets) -> Option<T>) -> Result<T, Fault> {
+        let mut targets = self.targets.clone();
+        loop {
+            if let Some(told) = told(&targets.borrow_and_update()) {
+                return Ok(told);
+            }
+            targets.changed().await.map_err(|_| Fault::Closed)?;
+        }
+    }
+
+    pub(super) async fn open(&self) -> Result<Window, Fault> {
+        let user = self.command("Target.createBrowserContext", &json!({ "disposeOnDetach": true })).await?;
+        let user = text(&user["browserContextId"]);
+        let window = json!({ "url": "about:blank", "browserContextId": user, "background": true });
+        let handle = text(&self.command("Target.createTarget", &window).await?["targetId"]);
+        self.until(|targets| targets.window(&handle).map(drop)).await?;
+        Ok(Window { user, handle })
+    }
+
+    pub(super) async fn forget(&self, user: &str) -> Result<(), Fault> {
+        self.command("Target.disposeBrowserContext", &json!({ "browserContextId": user })).await.map(drop)
+    }
+
+    pub(super) async fn activate(&self, window: &str) -> Result<(), Fault> {
+        self.command("Target.activateTarget", &json!({ "targetId": window })).await.map(drop)
+    }
+
+    pub(super) async fn navigate(&self, window: &str, url: &str, until: Until) -> Result<(), Fault> {
+        let before = self.targets.borrow().next(window).map(str::to_owned);
+        let navigating = self.to_window(window, "Page.navigate", &json!({ "url": url }));
+        if until == Until::Begun {
+            let begun = |targets: &Targets| (targets.next(window) != before.as_deref()).then_some(());
+            return tokio::select! {
+                said = navigating => said.map(drop),
+                begun = self.until(begun) => begun,
+            };
+        }
+        let said = navigating.await?;
+        match (said["errorText"].as_str(), said["loaderId"].as_str()) {
+            (Some(error), _) if !error.is_empty() => Err(Fault::Refused(error.to_owned())),
+            (_, Some(loader)) => self.until(|targets| targets.has_loaded(window, loader).then_some(())).await,
+            // To another place in the same document.
+            (_, None) => Ok(()),
+        }
+    }
+
+    pub(super) async fn url_of(&self, window: &str) -> Result<String, Fault> {
+        let said = self.command("Target.getTargetInfo", &json!({ "targetId": window })).await?;
+        Ok(text(&said["targetInfo"]["url"]))
+    }
+
+    pub(super) async fn windows_beside(&self, window: &str) -> Result<Vec<Frame>, Fault> {
+        let sessions = {
+            let targets = self.targets.borrow();
+            let user = targets.window(window).and_then(|session| targets.session(session)).map(|target| &*target.user);
+            targets.of_user(user.unwrap_or_default())
+        };
+        let trees = sessions
+            .iter()
+            .map(|(session, _)| self.socket.commands.send_to(Some(session), "Page.getFrameTree", &json!({})));
+        let (mut windows, mut inner) = (vec![], BTreeMap::<_, Vec<_>>::new());
+        for ((_, target), tree) in sessions.iter().zip(join_all(trees).await) {
+            let tree = &tree?["frameTree"];
+            if target.is_window() {
+                windows.push(frame(tree));
+            } else {
+                inner.entry(text(&tree["frame"]["parentId"])).or_default().push(frame(tree));
+            }
+        }
+        // Frames of other sites are told apart from what they stand in.
+        windows.iter_mut().for_each(|window| put_in(window, &mut inner));
+        Ok(windows)
+    }
+
+    pub(super) fn realms(&self) -> Vec<Realm> {
+        self.targets.borrow().realms()
+    }
+
+    pub(super) fn workers(&self) -> Vec<String> {
+        self.targets.borrow().workers()
+    }
+
+    pub(super) async fn evaluate(&self, realm: &str, script: &str) -> Result<Option<String>, Fault> {
+        let mut params = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
+        let session = {
+            let targets = self.targets.borrow();
+            match targets.session_of(realm) {
+                Some(session) => {
+                    params["uniqueContextId"] = json!(realm);
+                    session.to_owned()
+                }
+                // A worker has but one, and goes by its session.
+                None if targets.is_session(realm) => realm.to_owned(),
+                None => return Err(Fault::Refused("the document has gone".to_owned())),
+            }
+        };
+        let said = self.socket.commands.send_to(Some(&session), "Runtime.evaluate", &params).await?;
+        match (said["result"]["value"].as_str(), said["result"]["type"].as_str()) {
+            (Some(value), _) if said["exceptionDetails"].is_null() => Ok(Some(value.to_owned())),
+            (None, Some("undefined")) if said["exceptionDetails"].is_null() => Ok(None),
+            _ => Err(Fault::Refused(said.to_string())),
+        }
+    }
+}
+
+/// Where the browser listens, once it has written that down.
+async fn address(profile: &Path) -> String {
+    let mut looking = tokio::time::interval(LOOK_EVERY);
+    loop {
+        let written = std::fs::read_to_string(profile.join(PORT)).unwrap_or_default();
+        // Two lines; before the second is whole, the first is of no use.
+        if let Some((port, path)) = written.split_once('\n')
+            && path.starts_with("/devtools/browser/")
+        {
+            return format!("ws://127.0.0.1:{port}{}", path.trim_end());
+        }
+        looking.tick().await;
+    }
+}
+
+/// Each window, frame or worker waits until it has been met.
+fn each_is_met() -> Value {
+    json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true })
+}
+
+/// Has a new target tell what is asked for here, and run the script first in its documents. It waits for that.
+fn meet(commands: &Commands, params: &Value, script: &str) {
+    let (session, kind) = (text(&params["sessionId"]), text(&params["targetInfo"]["type"]));
+    // Who cannot do one of them can do the others. A target that has gone has nothing to tell.
+    let say = |method: &str, params: Value| drop(commands.send_to(Some(&session), method, &params));
+    if kind == "page" || kind == "iframe" {
+        say("Page.enable", json!({}));
+        say("Page.setLifecycleEventsEnabled", json!({ "enabled": true }));
+        say("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script, "runImmediately": true }));
+        say("Runtime.enable", json!({}));
+    }
+    say("Target.setAutoAttach", each_is_met());
+    say("Runtime.runIfWaitingForDebugger", json!({}));
+}
+
+/// Dismisses a dialog, as the recommendation has it (and lets a page be left).
+fn answer(commands: &Commands, event: &Value) {
+    let accept = event["params"]["type"] == "beforeunload";
+    let session = text(&event["sessionId"]);
+    drop(commands.send_to(Some(&session), "Page.handleJavaScriptDialog", &json!({ "accept": accept })));
+}
+
+fn frame(tree: &Value) -> Frame {
+    let children = tree["childFrames"].as_array().into_iter().flatten().map(frame).collect();
+    Frame { id: text(&tree["frame"]["id"]), url: text(&tree["frame"]["url"]), children }
+}
+
+/// Puts frames where they belong, by the id of what they stand in.
+fn put_in(frame: &mut Frame, inner: &mut BTreeMap<String, Vec<Frame>>) {
+    frame.children.extend(inner.remove(&frame.id).unwrap_or_default());
+    frame.children.iter_mut().for_each(|child| put_in(child, inner));
+}

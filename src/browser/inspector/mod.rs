@@ -1,0 +1,213 @@
+//! A second connection to the browser, on which questions and navigations go beside the commands of the test.
+
+mod bidi;
+mod devtools;
+mod socket;
+mod targets;
+
+pub(crate) use bidi::Login;
+
+use bidi::Bidi;
+use devtools::DevTools;
+use futures_util::future::join;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use tokio::sync::watch;
+
+/// The connection. Dropping it closes it; the session lives on.
+#[derive(Debug)]
+pub(super) struct Inspector(Speaks);
+
+#[derive(Debug)]
+enum Speaks {
+    Bidi(Bidi),
+    DevTools(DevTools),
+}
+
+/// How a session can be asked, as it says itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Its `webSocketUrl`.
+    Bidi(String),
+    /// The profile of its browser.
+    DevTools(PathBuf),
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug)]
+pub(super) enum Fault {
+    /// The connection is closed: the session has ended, or the driver has.
+    Closed,
+    /// The browser refused.
+    Refused(String),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the browser's session has ended"),
+            Self::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+/// The frames that are on their way to another document, and its URL.
+pub(super) type Navigating = BTreeMap<String, String>;
+
+/// How far a navigation is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    Begun,
+    Loaded,
+}
+
+/// A window, and the user context that it lives in.
+#[derive(Clone, Debug)]
+pub(super) struct Window {
+    pub(super) user: String,
+    pub(super) handle: String,
+}
+
+/// Where the scripts of one document run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Realm {
+    pub(super) frame: String,
+    pub(super) id: String,
+}
+
+/// A window or a frame, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) id: String,
+    pub(super) url: String,
+    pub(super) children: Vec<Self>,
+}
+
+impl Inspector {
+    /// A login is given to the proxy when it asks for one. None if the browser cannot be reached in this way.
+    pub(super) async fn connect(way: &Way, login: Option<Login>) -> Result<Option<Self>, String> {
+        match way {
+            Way::Bidi(url) => Bidi::connect(url, login).await.map(|bidi| Some(Self(Speaks::Bidi(bidi)))),
+            Way::DevTools(profile) => Ok(DevTools::connect(profile).await.map(|tools| Self(Speaks::DevTools(tools)))),
+        }
+    }
+
+    /// Has a function run in each document that is made from now on, before any script of it, and tells of navigations from
+    /// now on. Gives the first window.
+    pub(super) async fn install(&self, script: &str) -> Result<String, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.install(script).await,
+            Speaks::DevTools(devtools) => devtools.install(script).await,
+        }
+    }
+
+    /// The navigations under way, as far as the browser has told.
+    pub(super) fn navigating(&self) -> watch::Receiver<Navigating> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.navigating(),
+            Speaks::DevTools(devtools) => devtools.navigating(),
+        }
+    }
+
+    /// Opens a window that shares neither cookies nor caches with any other.
+    pub(super) async fn open(&self) -> Result<Window, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.open().await,
+            Speaks::DevTools(devtools) => devtools.open().await,
+        }
+    }
+
+    /// Closes the windows of a user context, with all that they have stored.
+    pub(super) async fn forget(&self, user: &str) -> Result<(), Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.forget(user).await,
+            Speaks::DevTools(devtools) => devtools.forget(user).await,
+        }
+    }
+
+    /// Brings a window to the front.
+    pub(super) async fn activate(&self, window: &str) -> Result<(), Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.activate(window).await,
+            Speaks::DevTools(devtools) => devtools.activate(window).await,
+        }
+    }
+
+    pub(super) async fn navigate(&self, window: &str, url: &str, until: Until) -> Result<(), Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.navigate(window, url, until).await,
+            Speaks::DevTools(devtools) => devtools.navigate(window, url, until).await,
+        }
+    }
+
+    /// What a window shows.
+    pub(super) async fn url_of(&self, window: &str) -> Result<String, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.url_of(window).await,
+            Speaks::DevTools(devtools) => devtools.url_of(window).await,
+        }
+    }
+
+    /// A window and the others of its user context, with the frames in them.
+    pub(super) async fn windows_beside(&self, window: &str) -> Result<Vec<Frame>, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.windows_beside(window).await,
+            Speaks::DevTools(devtools) => devtools.windows_beside(window).await,
+        }
+    }
+
+    /// Where scripts of documents run, once something else has been asked: beside, where it takes a way of its own.
+    pub(super) async fn realms<T>(&self, asked: impl Future<Output = T>) -> (Result<Vec<Realm>, Fault>, T) {
+        match &self.0 {
+            Speaks::Bidi(bidi) => join(bidi.realms(), asked).await,
+            Speaks::DevTools(devtools) => {
+                let answer = asked.await;
+                (Ok(devtools.realms()), answer)
+            }
+        }
+    }
+
+    /// Where scripts of workers run. A browser that shows none cannot be asked about them.
+    pub(super) async fn workers(&self) -> Result<Vec<String>, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.workers().await,
+            Speaks::DevTools(devtools) => Ok(devtools.workers()),
+        }
+    }
+
+    /// What an expression is, or comes to: a text, or nothing (`undefined`). Anything else is a fault.
+    pub(super) async fn evaluate(&self, realm: &str, script: &str) -> Result<Option<String>, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.evaluate(realm, script).await,
+            Speaks::DevTools(devtools) => devtools.evaluate(realm, script).await,
+        }
+    }
+}
+
+/// A URL as the proxy sees it: no fragment, and sockets are asked for by HTTP.
+pub(super) fn as_on_the_wire(url: &str) -> String {
+    let url = url.split_once('#').map_or(url, |(url, _)| url);
+    match url.strip_prefix("ws") {
+        Some(rest) if rest.starts_with(':') || rest.starts_with("s:") => format!("http{rest}"),
+        _ => url.to_owned(),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_on_the_wire;
+
+    #[test]
+    fn urls_are_compared_as_the_proxy_sees_them() {
+        assert_eq!(as_on_the_wire("wss://a.test/s#x"), "https://a.test/s");
+        assert_eq!(as_on_the_wire("ws://a.test/s"), "http://a.test/s");
+        assert_eq!(as_on_the_wire("wsx://a.test/s"), "wsx://a.test/s");
+        assert_eq!(as_on_the_wire("https://a.test/s?q#x"), "https://a.test/s?q");
+    }
+}

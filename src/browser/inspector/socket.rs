@@ -1,0 +1,154 @@
+//! Commands with numbers, answers that name them, and events: JSON over a WebSocket, as BiDi and DevTools both speak it.
+
+use super::Fault;
+use futures_util::stream::SplitStream;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+/// A connection. Dropping it closes the socket; the browser's session lives on.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) commands: Commands,
+    pub(super) tasks: JoinSet<()>,
+}
+
+/// The way in for commands.
+#[derive(Clone, Debug)]
+pub(super) struct Commands {
+    outgoing: mpsc::UnboundedSender<Message>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    last: u64,
+    /// Nobody is told any more: the socket is closed.
+    closed: bool,
+    answers: BTreeMap<u64, Asker>,
+}
+
+/// Who waits for an answer, and from which of DevTools' sessions.
+#[derive(Debug)]
+struct Asker {
+    session: Option<String>,
+    answer: oneshot::Sender<Result<Value, Fault>>,
+}
+
+/// Connects. `hear` is given each event.
+pub(super) async fn connect(url: &str, hear: impl FnMut(&Commands, Value) + Send + 'static) -> Result<Socket, String> {
+    let failed = |what: &dyn fmt::Display| format!("no connection to {url}: {what}");
+    let address = url::Url::parse(url).map_err(|error| failed(&error))?;
+    let host = address.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let stream = TcpStream::connect((host, address.port_or_known_default().unwrap_or(80))).await;
+    let stream = stream.map_err(|error| failed(&error))?;
+    let _ = stream.set_nodelay(true);
+    let (socket, _) = client_async(url, stream).await.map_err(|error| failed(&error))?;
+    let (mut sink, source) = socket.split();
+    let (outgoing, mut queue) = mpsc::unbounded_channel();
+    let commands = Commands { outgoing, waiting: Arc::default() };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        while let Some(message) = queue.recv().await {
+            if sink.send(message).await.is_err() {
+                return;
+            }
+        }
+    });
+    tasks.spawn(listen(source, commands.clone(), hear));
+    Ok(Socket { commands, tasks })
+}
+
+impl Commands {
+    /// Sends a command; the future is its answer. Commands go out in the order of calls.
+    pub(super) fn send(
+        &self,
+        method: &str,
+        params: &Value,
+    ) -> impl Future<Output = Result<Value, Fault>> + Send + use<> {
+        self.send_to(None, method, params)
+    }
+
+    /// The same, to one of DevTools' sessions.
+    pub(super) fn send_to(
+        &self,
+        session: Option<&str>,
+        method: &str,
+        params: &Value,
+    ) -> impl Future<Output = Result<Value, Fault>> + Send + use<> {
+        let (sender, answer) = oneshot::channel();
+        let mut waiting = self.waiting();
+        waiting.last += 1;
+        let id = waiting.last;
+        if !waiting.closed {
+            waiting.answers.insert(id, Asker { session: session.map(str::to_owned), answer: sender });
+            let mut command = json!({"id": id, "method": method, "params": params});
+            if let Some(session) = session {
+                command["sessionId"] = json!(session);
+            }
+            // A writer that has ended drops with the reader, which answers all who wait.
+            let _ = self.outgoing.send(Message::text(command.to_string()));
+        }
+        drop(waiting);
+        async move { answer.await.unwrap_or(Err(Fault::Closed)) }
+    }
+
+    /// One of DevTools' sessions has ended, which answers nobody.
+    pub(super) fn give_up(&self, session: &str) {
+        let mut waiting = self.waiting();
+        let ended: Vec<_> =
+            waiting.answers.extract_if(.., |_, asker| asker.session.as_deref() == Some(session)).collect();
+        drop(waiting);
+        for (_, asker) in ended {
+            let _ = asker.answer.send(Err(Fault::Refused("its window has closed".to_owned())));
+        }
+    }
+
+    fn answer(&self, id: u64, said: &mut Value) {
+        let error = &said["error"];
+        let answer = match (error["message"].as_str(), error.as_str()) {
+            (Some(devtools), _) => Err(Fault::Refused(devtools.to_owned())),
+            (None, Some(bidi)) => {
+                let message = said["message"].as_str().unwrap_or_default();
+                Err(Fault::Refused(format!("{bidi}: {message}")))
+            }
+            (None, None) => Ok(said["result"].take()),
+        };
+        let asker = self.waiting().answers.remove(&id);
+        // Whoever asked may have given up.
+        let _ = asker.map(|asker| asker.answer.send(answer));
+    }
+
+    fn close(&self) {
+        let mut waiting = self.waiting();
+        waiting.closed = true;
+        waiting.answers.clear();
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // Each change is one insertion or removal.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn listen(
+    mut source: SplitStream<WebSocketStream<TcpStream>>,
+    commands: Commands,
+    mut hear: impl FnMut(&Commands, Value) + Send,
+) {
+    while let Some(Ok(message)) = source.next().await {
+        let Ok(mut said) = serde_json::from_str::<Value>(message.to_text().unwrap_or_default()) else { continue };
+        match said["id"].as_u64() {
+            Some(id) => commands.answer(id, &mut said),
+            None => hear(&commands, said),
+        }
+    }
+    commands.close();
+}

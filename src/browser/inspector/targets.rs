@@ -1,0 +1,282 @@
+//! What DevTools' events tell of a browser's windows, frames and workers. Pure.
+
+use super::{Navigating, Realm, text};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What is there. Windows, frames of other sites and workers are *targets*; each has a session of its own.
+#[derive(Debug, Default)]
+pub(super) struct Targets {
+    sessions: BTreeMap<String, Target>,
+    realms: Vec<Known>,
+    loading: BTreeMap<String, Loading>,
+    navigating: Navigating,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    /// Of a window, also its handle and the id of its outermost frame.
+    pub(super) id: String,
+    pub(super) kind: String,
+    pub(super) user: String,
+}
+
+#[derive(Debug)]
+struct Known {
+    session: String,
+    realm: Realm,
+}
+
+/// The documents that a frame has had.
+#[derive(Debug, Default)]
+struct Loading {
+    /// On its way.
+    next: Option<String>,
+    /// In their order.
+    come: Vec<String>,
+    /// Of the last.
+    is_loaded: bool,
+}
+
+impl Target {
+    pub(super) fn is_window(&self) -> bool {
+        self.kind == "page"
+    }
+
+    pub(super) fn has_documents(&self) -> bool {
+        self.is_window() || self.kind == "iframe"
+    }
+
+    fn is_worker(&self) -> bool {
+        self.kind.ends_with("worker")
+    }
+}
+
+impl Targets {
+    /// Notes what an event tells; true if anything has changed that is asked for here.
+    pub(super) fn note(&mut self, event: &Value) -> bool {
+        let (params, session) = (&event["params"], text(&event["sessionId"]));
+        let frame = text(&params["frameId"]);
+        match event["method"].as_str().unwrap_or_default() {
+            "Target.attachedToTarget" => self.attached(params),
+            "Target.detachedFromTarget" => self.detached(&text(&params["sessionId"])),
+            "Runtime.executionContextCreated" => self.created(session, &params["context"]),
+            "Runtime.executionContextDestroyed" => {
+                self.retain(|known| known.realm.id != params["executionContextUniqueId"])
+            }
+            "Runtime.executionContextsCleared" => self.retain(|known| known.session != session),
+            "Page.frameStartedNavigating" => self.starts(frame, params),
+            // Of a frame in its own process this comes, of one in a new process the other.
+            "Page.frameNavigated" => self.comes(&text(&params["frame"]["id"]), &text(&params["frame"]["loaderId"])),
+            "Page.lifecycleEvent" => self.lives(&frame, &text(&params["loaderId"]), &params["name"]),
+            "Page.frameStoppedLoading" => self.navigating.remove(&frame).is_some(),
+            "Page.frameDetached" if params["reason"] != "swap" => {
+                self.loading.remove(&frame);
+                self.navigating.remove(&frame).is_some()
+            }
+            _ => false,
+        }
+    }
+
+    fn attached(&mut self, params: &Value) -> bool {
+        let info = &params["targetInfo"];
+        let target =
+            Target { id: text(&info["targetId"]), kind: text(&info["type"]), user: text(&info["browserContextId"]) };
+        self.sessions.insert(text(&params["sessionId"]), target);
+        true
+    }
+
+    fn detached(&mut self, session: &str) -> bool {
+        if let Some(target) = self.sessions.remove(session).filter(Target::is_window) {
+            self.loading.remove(&target.id);
+            self.navigating.remove(&target.id);
+        }
+        self.realms.retain(|known| known.session != session);
+        true
+    }
+
+    fn created(&mut self, session: String, context: &Value) -> bool {
+        let (about, realm) = (&context["auxData"], text(&context["uniqueId"]));
+        if about["isDefault"] != true || !about["frameId"].is_string() {
+            return false;
+        }
+        let frame = text(&about["frameId"]);
+        // A frame that is on its way has scripts before it arrives, of the document that it leaves.
+        if self.loading.get(&frame).is_some_and(|loading| loading.next.is_none()) {
+            self.navigating.remove(&frame);
+        }
+        self.realms.push(Known { session, realm: Realm { frame, id: realm } });
+        true
+    }
+
+    fn retain(&mut self, still: impl Fn(&Known) -> bool) -> bool {
+        let before = self.realms.len();
+        self.realms.retain(still);
+        self.realms.len() != before
+    }
+
+    fn starts(&mut self, frame: String, params: &Value) -> bool {
+        if params["navigationType"].as_str().is_some_and(|kind| kind.to_lowercase().ends_with("samedocument")) {
+            return false;
+        }
+        self.loading.entry(frame.clone()).or_default().next = Some(text(&params["loaderId"]));
+        self.navigating.insert(frame, text(&params["url"]));
+        true
+    }
+
+    /// A document takes the place of another.
+    fn comes(&mut self, frame: &str, loader: &str) -> bool {
+        let loading = self.loading.entry(frame.to_owned()).or_default();
+        if loading.come.last().is_some_and(|last| last == loader) {
+            return false;
+        }
+        if loading.next.as_deref() == Some(loader) {
+            loading.next = None;
+        }
+        loading.come.push(loader.to_owned());
+        loading.is_loaded = false;
+        self.realms.retain(|known| known.realm.frame != frame);
+        true
+    }
+
+    fn lives(&mut self, frame: &str, loader: &str, stage: &Value) -> bool {
+        match stage.as_str() {
+            Some("commit") => self.comes(frame, loader),
+            Some("load") => {
+                let loading = self.loading.entry(frame.to_owned()).or_default();
+                let is_last = loading.come.last().is_some_and(|last| last == loader);
+                loading.is_loaded |= is_last;
+                is_last
+            }
+            _ => false,
+        }
+    }
+
+    /// The frames that are on their way to another document, and its URL.
+    pub(super) fn navigating(&self) -> &Navigating {
+        &self.navigating
+    }
+
+    /// The document that is on its way to a frame.
+    pub(super) fn next(&self, frame: &str) -> Option<&str> {
+        self.loading.get(frame)?.next.as_deref()
+    }
+
+    /// Whether a document has come and loaded, or the one that has taken its place.
+    pub(super) fn has_loaded(&self, frame: &str, loader: &str) -> bool {
+        let loading = self.loading.get(frame);
+        loading.is_some_and(|loading| loading.is_loaded && loading.come.iter().any(|come| come == loader))
+    }
+
+    /// Where scripts of documents run.
+    pub(super) fn realms(&self) -> Vec<Realm> {
+        self.realms.iter().map(|known| known.realm.clone()).collect()
+    }
+
+    /// The session in which a realm can be asked.
+    pub(super) fn session_of(&self, realm: &str) -> Option<&str> {
+        self.realms.iter().find(|known| known.realm.id == realm).map(|known| &*known.session)
+    }
+
+    /// The sessions of workers.
+    pub(super) fn workers(&self) -> Vec<String> {
+        let workers = self.sessions.iter().filter(|(_, target)| target.is_worker());
+        workers.map(|(session, _)| session.clone()).collect()
+    }
+
+    pub(super) fn is_session(&self, session: &str) -> bool {
+        self.sessions.contains_key(session)
+    }
+
+    pub(super) fn session(&self, session: &str) -> Option<&Target> {
+        self.sessions.get(session)
+    }
+
+    /// The session of a window.
+    pub(super) fn window(&self, handle: &str) -> Option<&str> {
+        let mut sessions = self.sessions.iter();
+        sessions.find(|(_, target)| target.id == handle && target.is_window()).map(|(session, _)| &**session)
+    }
+
+    /// The first window.
+    pub(super) fn any_window(&self) -> Option<&Target> {
+        self.sessions.values().find(|target| target.is_window())
+    }
+
+    /// The sessions of a user context that have documents.
+    pub(super) fn of_user(&self, user: &str) -> Vec<(String, Target)> {
+        let of_user = |(_, target): &(&String, &Target)| target.user == user && target.has_documents();
+        let sessions = self.sessions.iter().filter(of_user);
+        sessions.map(|(session, target)| (session.clone(), target.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn targets(events: &[(&str, Value)]) -> Targets {
+        let mut targets = Targets::default();
+        for (method, params) in events {
+            targets.note(&json!({ "method": method, "params": params, "sessionId": "s" }));
+        }
+        targets
+    }
+
+    fn window() -> (&'static str, Value) {
+        let info = json!({ "targetId": "f", "type": "page", "browserContextId": "u" });
+        ("Target.attachedToTarget", json!({ "sessionId": "s", "targetInfo": info }))
+    }
+
+    fn starts(loader: &str) -> (&'static str, Value) {
+        let params = json!({ "frameId": "f", "loaderId": loader, "url": "https://a/", "navigationType": "other" });
+        ("Page.frameStartedNavigating", params)
+    }
+
+    fn lives(loader: &str, name: &str) -> (&'static str, Value) {
+        ("Page.lifecycleEvent", json!({ "frameId": "f", "loaderId": loader, "name": name }))
+    }
+
+    fn created(realm: &str) -> (&'static str, Value) {
+        let about = json!({ "frameId": "f", "isDefault": true });
+        ("Runtime.executionContextCreated", json!({ "context": { "uniqueId": realm, "auxData": about } }))
+    }
+
+    #[test]
+    fn a_frame_is_on_its_way_until_its_scripts_can_be_asked() {
+        // As Chromium 156 was seen to tell it; the first realm is of the document that the frame leaves.
+        let events = [window(), starts("l"), created("old"), lives("l", "commit"), created("new"), lives("l", "load")];
+        for (told, on_its_way) in [(2, true), (3, true), (4, true), (5, false)] {
+            assert_eq!(targets(&events[..told]).navigating().len(), usize::from(on_its_way), "after {told}");
+        }
+        let told = targets(&events);
+        assert_eq!(told.realms(), [Realm { frame: "f".to_owned(), id: "new".to_owned() }]);
+        assert_eq!(told.session_of("new"), Some("s"));
+        assert_eq!(told.session_of("old"), None);
+    }
+
+    #[test]
+    fn a_navigation_that_comes_to_nothing_has_ended() {
+        let stopped = ("Page.frameStoppedLoading", json!({ "frameId": "f" }));
+        assert!(targets(&[window(), starts("l"), stopped]).navigating().is_empty());
+    }
+
+    #[test]
+    fn a_document_has_loaded_or_its_successor_has() {
+        let events = [window(), lives("old", "commit"), lives("old", "load"), lives("l", "commit")];
+        assert!(!targets(&events).has_loaded("f", "l"));
+        let redirected = [&events[..], &[lives("next", "commit"), lives("l", "load")]].concat();
+        assert!(!targets(&redirected).has_loaded("f", "l"));
+        assert!(targets(&[&redirected[..], &[lives("next", "load")]].concat()).has_loaded("f", "l"));
+        // It has not come at all.
+        assert!(!targets(&events[..3]).has_loaded("f", "l"));
+    }
+
+    #[test]
+    fn what_is_closed_is_forgotten() {
+        let closed = ("Target.detachedFromTarget", json!({ "sessionId": "s" }));
+        let told = targets(&[window(), starts("l"), created("r"), closed]);
+        assert!(told.realms().is_empty() && told.navigating().is_empty() && told.window("f").is_none());
+    }
+}
