@@ -2,7 +2,7 @@
 //! serves one session.
 
 use super::error::last_words;
-use super::{BrowserError, find, guardian};
+use super::{BrowserError, find, guardian, listening};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
@@ -35,6 +35,8 @@ pub(super) struct Driver {
     pid: Option<u32>,
     death: watch::Receiver<Option<ExitStatus>>,
     log: Log,
+    /// The script through which a Chromium of ours also listens.
+    pub(super) listening: Option<PathBuf>,
     _lifeline: Option<guardian::Lifeline>,
 }
 
@@ -68,7 +70,7 @@ impl Driver {
     /// One that is not ours to start or end.
     fn elsewhere(kind: DriverKind, url: String) -> Self {
         let death = watch::Sender::new(None).subscribe();
-        Self { kind, url, pid: None, death, log: Log::default(), _lifeline: None }
+        Self { kind, url, pid: None, death, log: Log::default(), listening: None, _lifeline: None }
     }
 
     async fn start(kind: DriverKind, proxy: IpAddr) -> Result<Self, BrowserError> {
@@ -96,7 +98,10 @@ impl Driver {
             let what = format!("{} did not say its port within {START:?}", program.display());
             return Err(BrowserError::Driver(what + &last_words(&lines)));
         };
-        Ok(Self { kind, url: format!("http://127.0.0.1:{port}"), pid, death, log, _lifeline: Some(lifeline) })
+        let url = format!("http://127.0.0.1:{port}");
+        // Without it there is another way.
+        let listening = if kind == DriverKind::Chromedriver { listening::script(&folder).ok() } else { None };
+        Ok(Self { kind, url, pid, death, log, listening, _lifeline: Some(lifeline) })
     }
 
     /// How the driver ended, if it has.

@@ -10,6 +10,7 @@ mod guardian;
 mod inspector;
 mod kind;
 mod knot;
+mod listening;
 mod relay;
 mod session;
 mod settle;

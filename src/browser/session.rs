@@ -1,7 +1,7 @@
 //! One browser session, and what tests do with it most.
 
 use super::BrowserError;
-use super::capabilities::{self, Beside, Launch};
+use super::capabilities::{self, Launch};
 use super::driver::{self, Driver};
 use super::inspector::{Inspector, Login, Until};
 use super::kind::{self, BrowserKind};
@@ -19,6 +19,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -60,36 +61,40 @@ pub struct Browser {
 
 impl Browser {
     pub(crate) async fn open(kind: BrowserKind, wire: Wire) -> Result<Self, BrowserError> {
-        // DevTools needs the browser on this machine, and does not log in.
-        let is_here = driver::remote().is_none() && wire.login.is_none();
-        if is_here
-            && kind != BrowserKind::Firefox
-            && let Some(browser) = Self::begin(kind, &wire, Beside::DevTools).await?
+        let driver = Driver::of(kind.driver(), wire.proxy.ip()).await?;
+        // DevTools does not log in.
+        let through = driver.listening.as_deref().filter(|_| wire.login.is_none());
+        if through.is_some()
+            && let Some(browser) = Self::begin(kind, &wire, &driver, through).await?
         {
             return Ok(browser);
         }
-        // Some packages hide where their browser listens.
-        let browser = Self::begin(kind, &wire, Beside::Bidi).await?;
+        // Some machines run no scripts from temporary folders, and some packages hide where their browser listens.
+        let browser = Self::begin(kind, &wire, &driver, None).await?;
         browser.ok_or_else(|| BrowserError::Session(NO_BIDI.to_owned()))
     }
 
     /// Begins a session. None if its browser cannot be asked in this way; then it has ended.
-    async fn begin(kind: BrowserKind, wire: &Wire, beside: Beside) -> Result<Option<Self>, BrowserError> {
+    async fn begin(
+        kind: BrowserKind,
+        wire: &Wire,
+        driver: &Arc<Driver>,
+        through: Option<&Path>,
+    ) -> Result<Option<Self>, BrowserError> {
         let (journal, turns) = (&wire.journal, &wire.turns);
         // A driver on another machine knows its own browsers.
         let binary =
             if driver::remote().is_some() { None } else { Some(kind.binary().map_err(BrowserError::Missing)?) };
-        let driver = Driver::of(kind.driver(), wire.proxy.ip()).await?;
         let launch = Launch {
             binary: binary.as_deref(),
             proxy: wire.proxy,
             spki: wire.ca.spki_sha256(),
             is_root: is_root(),
             headed: kind::headed(),
-            beside,
+            through,
         };
         let failed = |error| BrowserError::Driver(format!("the relay could not be started: {error}"));
-        let relay = Relay::start(Arc::clone(&driver), Arc::clone(journal), turns.clone()).await.map_err(failed)?;
+        let relay = Relay::start(Arc::clone(driver), Arc::clone(journal), turns.clone()).await.map_err(failed)?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let url = format!("http://{}", relay.address);
@@ -99,6 +104,7 @@ impl Browser {
         let start = if kind == BrowserKind::Firefox { 3 * START } else { START };
         let client = match tokio::time::timeout(start, connecting).await {
             Ok(Ok(client)) => client,
+            Ok(Err(_)) if through.is_some() => return Ok(None),
             Ok(Err(error)) => return Err(BrowserError::session(&error, &driver.log())),
             Err(_) => return Err(BrowserError::session_timeout(start, kind, binary.as_deref(), &driver.log())),
         };

@@ -70,6 +70,43 @@ fn a_browser_that_does_not_start() {
     apart.wait_until_gone();
 }
 
+/// As packages that run in a box of their own do.
+const HIDES_ITS_PORT: &str = r#"#!/bin/sh
+for switch do
+  shift
+  [ "$switch" = --remote-debugging-port=0 ] || set -- "$@" "$switch"
+done
+for browser in chromium-headless-shell chrome-headless-shell chromium google-chrome; do
+  command -v "$browser" >/dev/null && exec "$browser" "$@"
+done
+"#;
+
+#[test]
+fn a_browser_that_hides_where_it_listens() {
+    #[mitm_test(browser = headless_shell)]
+    async fn body(browser: Browser, site: Site) -> TestResult {
+        site.page("/", "<p id=it></p><script>fetch('/x').then(() => it.textContent = 'it')</script>");
+        site.page("/x", "x");
+        browser.goto("https://site.test/").await?;
+        browser.settled().await?;
+        assert_eq!(browser.text("#it").await?, "it");
+        println!("it was asked");
+        Ok(())
+    }
+    if apart::is("hides") {
+        return body();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let hiding = folder.path().join("chromium-headless-shell");
+    fs::write(&hiding, HIDES_ITS_PORT).unwrap();
+    fs::set_permissions(&hiding, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut apart =
+        Apart::new("trouble::a_browser_that_hides_where_it_listens", "hides").env("HOLDUP_CHROMIUM", &hiding);
+    let said = apart.output();
+    assert!(said.contains("it was asked") && said.contains("1 passed"), "{said}");
+    apart.wait_until_gone();
+}
+
 #[test]
 fn a_driver_that_dies_in_mid_test_is_named_and_replaced() {
     #[mitm_test]

@@ -1,7 +1,8 @@
 //! What a Chromium is started with. Pure: the reasons for each flag are facts about Chromium, seen with version 156.
 
-use super::{Beside, Launch};
+use super::Launch;
 use crate::browser::find::is_headless_shell;
+use crate::browser::listening;
 use crate::ca::CertificateAuthority;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -16,15 +17,17 @@ pub(super) fn capabilities(launch: &Launch<'_>) -> Value {
     }
     // The browser ends when the driver does: its pipe closes.
     arguments.push("--remote-debugging-pipe".to_owned());
-    if launch.beside == Beside::DevTools {
-        arguments.push("--remote-debugging-port=0".to_owned());
-    }
     if launch.is_root {
         // Chromium's sandbox refuses to run as root, so nothing is lost.
         arguments.push("--no-sandbox".to_owned());
     }
+    let mut binary = launch.binary;
+    if let (Some(browser), Some(through)) = (launch.binary, launch.through) {
+        arguments.push(listening::switch(browser));
+        binary = Some(through);
+    }
     let mut options = json!({ "args": arguments });
-    if let Some(binary) = launch.binary {
+    if let Some(binary) = binary {
         options["binary"] = json!(binary);
     }
     json!({ "browserName": "chrome", "goog:chromeOptions": options })
@@ -73,7 +76,7 @@ mod tests {
     fn arguments(binary: &str, is_root: bool) -> String {
         let proxy = "127.0.0.1:1234".parse().expect("an address");
         let binary = Some(Path::new(binary));
-        capabilities(&Launch { binary, proxy, spki: "x=".to_owned(), is_root, headed: false, beside: Beside::Bidi })
+        capabilities(&Launch { binary, proxy, spki: "x=".to_owned(), is_root, headed: false, through: None })
             .to_string()
     }
 

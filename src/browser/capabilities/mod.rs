@@ -10,14 +10,6 @@ use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// What is spoken on the second connection, for questions beside the test's commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beside {
-    Bidi,
-    /// By a Chromium on this machine only.
-    DevTools,
-}
-
 /// How a browser is started.
 #[derive(Clone, Debug)]
 pub(super) struct Launch<'a> {
@@ -28,7 +20,8 @@ pub(super) struct Launch<'a> {
     pub(super) spki: String,
     pub(super) is_root: bool,
     pub(super) headed: bool,
-    pub(super) beside: Beside,
+    /// The script through which it also listens for DevTools; without one, the driver has to speak BiDi.
+    pub(super) through: Option<&'a Path>,
 }
 
 /// The W3C capabilities of a session.
@@ -37,7 +30,7 @@ pub(super) fn of(kind: BrowserKind, launch: &Launch<'_>) -> Map<String, Value> {
         BrowserKind::HeadlessShell | BrowserKind::Chromium => chromium::capabilities(launch),
         BrowserKind::Firefox => firefox::capabilities(launch),
     };
-    if launch.beside == Beside::Bidi {
+    if launch.through.is_none() {
         capabilities["webSocketUrl"] = json!(true);
     }
     capabilities.as_object().cloned().unwrap_or_default()
