@@ -127,4 +127,6 @@ fn commands_and_flows_stand_in_one_journal() {
     ] {
         rest = rest.split_once(part).unwrap_or_else(|| panic!("no {part:?} (in this order) in:\n{text}")).1;
     }
+    // It is asked in the first way that is tried.
+    assert_eq!(text.matches("new session").count(), 1, "{text}");
 }

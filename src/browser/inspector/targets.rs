@@ -135,7 +135,10 @@ impl Targets {
         }
         loading.come.push(loader.to_owned());
         loading.is_loaded = false;
-        self.realms.retain(|known| known.realm.frame != frame);
+        // Those of the last document have been told to be gone; a window that was just opened keeps its first for the next.
+        if self.realms.iter().any(|known| known.realm.frame == frame) {
+            self.navigating.remove(frame);
+        }
         true
     }
 
@@ -246,14 +249,22 @@ mod tests {
     #[test]
     fn a_frame_is_on_its_way_until_its_scripts_can_be_asked() {
         // As Chromium 156 was seen to tell it; the first realm is of the document that the frame leaves.
-        let events = [window(), starts("l"), created("old"), lives("l", "commit"), created("new"), lives("l", "load")];
-        for (told, on_its_way) in [(2, true), (3, true), (4, true), (5, false)] {
+        let cleared = ("Runtime.executionContextsCleared", json!({}));
+        let events = [window(), starts("l"), created("old"), cleared, lives("l", "commit"), created("new")];
+        for (told, on_its_way) in [(2, true), (3, true), (4, true), (5, true), (6, false)] {
             assert_eq!(targets(&events[..told]).navigating().len(), usize::from(on_its_way), "after {told}");
         }
         let told = targets(&events);
         assert_eq!(told.realms(), [Realm { frame: "f".to_owned(), id: "new".to_owned() }]);
         assert_eq!(told.session_of("new"), Some("s"));
         assert_eq!(told.session_of("old"), None);
+    }
+
+    #[test]
+    fn a_window_that_was_just_opened_keeps_its_realm() {
+        let told = targets(&[window(), created("r"), starts("l"), lives("l", "commit")]);
+        assert!(told.navigating().is_empty());
+        assert_eq!(told.session_of("r"), Some("s"));
     }
 
     #[test]
