@@ -164,6 +164,9 @@ impl Browser {
     /// second and no animation frame is pending, and nothing moves. Then a test can look at what a release has changed,
     /// and at what it has not.
     ///
+    /// A page that asks its user something (`alert`, `confirm`, `prompt`) has settled: it does nothing else until the test
+    /// answers (`accept_alert`, `dismiss_alert`, `send_alert_text` of the [`Client`]). Nobody else answers for it.
+    ///
     /// It looks at every frame and window of the session. Requests that never end are taken out by
     /// [`ignore`](Self::ignore) for the session, or by [`Settled::ignore`] for one wait.
     ///
@@ -214,6 +217,9 @@ impl Browser {
         let navigating = self.pages.navigate(self.relay.window(), url, Until::Loaded);
         let turn = self.relay.turn(&says);
         self.relay.beside(says.clone(), turn, navigating).await.map_err(failed)?;
+        if self.pages.has_dialog() {
+            return Ok(());
+        }
         let (at, text) = self.relay.shown(&self.session, &says).await.map_err(failed)?;
         if at.starts_with("chrome-error:") {
             return Err(failed("the browser shows its own error page".to_owned()));

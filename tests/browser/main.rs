@@ -6,6 +6,7 @@
 mod support;
 
 mod apart;
+mod dialogs;
 mod examples;
 mod facts;
 mod hotfix;

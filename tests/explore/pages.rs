@@ -169,3 +169,21 @@ fn a_click_goes_to_what_has_taken_the_place() {
     let text = failure_of(body);
     assert!(text.contains(r#"left: "new 1""#), "{text}");
 }
+
+/// What a page asks its user is answered in its turn, and what comes meanwhile waits for that.
+#[mitm_test(explore(max = 8, time = "300s"), browsers = all, timeout = "120s")]
+async fn a_dialog_is_answered_in_its_turn(browser: Browser, app: App) -> TestResult {
+    app.serve(
+        "<!doctype html><p id=out></p><button id=ask>ask</button><script>
+        ask.onclick = () => {
+            fetch('/say?text=said').then(answer => answer.text()).then(text => { out.textContent += text; });
+            if (confirm('Sure?')) out.textContent = 'sure, ';
+        };</script>",
+    );
+    browser.goto("https://app.test/").await?;
+    browser.click("#ask").await?;
+    browser.accept_alert().await?;
+    browser.click("#out").await?;
+    assert_eq!(browser.text("#out").await?, "sure, said");
+    Ok(())
+}

@@ -30,6 +30,8 @@ pub(super) fn of(kind: BrowserKind, launch: &Launch<'_>) -> Map<String, Value> {
         BrowserKind::HeadlessShell | BrowserKind::Chromium => chromium::capabilities(launch),
         BrowserKind::Firefox => firefox::capabilities(launch),
     };
+    // What a page asks its user is for the test to answer.
+    capabilities["unhandledPromptBehavior"] = json!({ "default": "ignore", "beforeUnload": "accept" });
     if launch.through.is_none() {
         capabilities["webSocketUrl"] = json!(true);
     }

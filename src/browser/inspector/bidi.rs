@@ -1,7 +1,7 @@
 //! WebDriver BiDi: what every driver speaks, wherever it runs.
 
 use super::socket::{self, Socket};
-use super::{Fault, Frame, Navigating, Realm, Until, Window, as_on_the_wire, text};
+use super::{Fault, Frame, Realm, UnderWay, Until, Window, as_on_the_wire, text};
 use crate::journal::Journal;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 #[derive(Debug)]
 pub(super) struct Bidi {
     socket: Socket,
-    navigating: watch::Receiver<Navigating>,
+    under_way: watch::Receiver<UnderWay>,
 }
 
 /// What the proxy wants to hear from its browser.
@@ -51,6 +51,9 @@ const NAVIGATIONS: [&str; 8] = [
     "browsingContext.contextDestroyed",
 ];
 
+/// The events that tell of dialogs.
+const DIALOGS: [&str; 2] = ["browsingContext.userPromptOpened", "browsingContext.userPromptClosed"];
+
 /// Somebody asks who is there.
 const CHALLENGE: &str = "network.authRequired";
 
@@ -58,17 +61,17 @@ impl Bidi {
     /// Connects to what a new session calls its `webSocketUrl`.
     /// A login is given to the proxy when it asks for one.
     pub(super) async fn connect(url: &str, login: Option<Login>) -> Result<Self, String> {
-        let (navigations, navigating) = watch::channel(Navigating::new());
+        let (told, under_way) = watch::channel(UnderWay::default());
         let (asked, challenges) = mpsc::unbounded_channel();
         let hear = move |_: &socket::Commands, mut event: Value| {
             if event["method"] == CHALLENGE {
                 // Without a login nobody listens, and nothing is subscribed to.
                 let _ = asked.send(event["params"].take());
             } else {
-                navigations.send_if_modified(|navigating| note(navigating, &event));
+                told.send_if_modified(|under_way| note(under_way, &event));
             }
         };
-        let bidi = Self { socket: socket::connect(url, hear).await?, navigating };
+        let bidi = Self { socket: socket::connect(url, hear).await?, under_way };
         match login {
             None => Ok(bidi),
             Some(login) => bidi.log_in(login, challenges).await.map_err(|error| format!("no login: {error}")),
@@ -92,13 +95,14 @@ impl Bidi {
         self.socket.commands.send(method, params)
     }
 
-    pub(super) fn navigating(&self) -> watch::Receiver<Navigating> {
-        self.navigating.clone()
+    pub(super) fn under_way(&self) -> watch::Receiver<UnderWay> {
+        self.under_way.clone()
     }
 
     pub(super) async fn install(&self, script: &str) -> Result<String, Fault> {
         // One by one: no browser has them all.
-        let subscribed = NAVIGATIONS.map(|event| self.command("session.subscribe", &json!({ "events": [event] })));
+        let events = NAVIGATIONS.into_iter().chain(DIALOGS);
+        let subscribed = events.map(|event| self.command("session.subscribe", &json!({ "events": [event] })));
         drop(join_all(subscribed).await);
         self.command("script.addPreloadScript", &json!({ "functionDeclaration": script })).await?;
         let tree = self.command("browsingContext.getTree", &json!({ "maxDepth": 0 })).await?;
@@ -166,14 +170,26 @@ impl Bidi {
     }
 }
 
-/// Notes what an event tells of navigations; true if it does.
-fn note(navigating: &mut Navigating, event: &Value) -> bool {
+/// Notes what an event tells of navigations and dialogs; true if it does.
+fn note(under_way: &mut UnderWay, event: &Value) -> bool {
     let (method, params) = (event["method"].as_str().unwrap_or_default(), &event["params"]);
-    let (Some(frame), true) = (params["context"].as_str(), NAVIGATIONS.contains(&method)) else { return false };
+    let Some(frame) = params["context"].as_str() else { return false };
+    if let Some(at) = DIALOGS.iter().position(|dialog| *dialog == method) {
+        return match at {
+            0 => under_way.dialogs.insert(frame.to_owned()),
+            _ => under_way.dialogs.remove(frame),
+        };
+    }
+    if !NAVIGATIONS.contains(&method) {
+        return false;
+    }
     match params["url"].as_str() {
-        Some(url) if method == NAVIGATIONS[0] => navigating.insert(frame.to_owned(), url.to_owned()),
-        _ => navigating.remove(frame),
+        Some(url) if method == NAVIGATIONS[0] => under_way.navigating.insert(frame.to_owned(), url.to_owned()),
+        _ => under_way.navigating.remove(frame),
     };
+    if method == "browsingContext.contextDestroyed" {
+        under_way.dialogs.remove(frame);
+    }
     true
 }
 

@@ -3,7 +3,7 @@
 
 use super::socket::{self, Commands, Socket};
 use super::targets::Targets;
-use super::{Fault, Frame, Navigating, Realm, Until, Window, text};
+use super::{Fault, Frame, Realm, UnderWay, Until, Window, text};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub(super) struct DevTools {
     socket: Socket,
     targets: watch::Receiver<Targets>,
-    navigating: watch::Receiver<Navigating>,
+    under_way: watch::Receiver<UnderWay>,
     /// Runs first in each document.
     script: Arc<OnceLock<String>>,
 }
@@ -33,7 +33,7 @@ impl DevTools {
         let url = tokio::time::timeout(WRITTEN, address(profile)).await.ok()?;
         let script = Arc::<OnceLock<String>>::default();
         let (told, targets) = watch::channel(Targets::default());
-        let (navigations, navigating) = watch::channel(Navigating::new());
+        let (moves, under_way) = watch::channel(UnderWay::default());
         let first = Arc::clone(&script);
         let hear = move |commands: &Commands, event: Value| {
             if event["method"] == "Target.attachedToTarget" {
@@ -43,16 +43,17 @@ impl DevTools {
             if event["method"] == "Target.detachedFromTarget" {
                 commands.give_up(&text(&event["params"]["sessionId"]));
             }
-            if event["method"] == "Page.javascriptDialogOpening" {
-                answer(commands, &event);
+            if event["method"] == "Page.javascriptDialogOpening" && event["params"]["type"] == "beforeunload" {
+                // As the recommendation has it. Other dialogs are the test's.
+                let session = text(&event["sessionId"]);
+                drop(commands.send_to(Some(&session), "Page.handleJavaScriptDialog", &json!({ "accept": true })));
             }
             if changed {
-                // Whoever waits for navigations looks again also when a document or a window has come or gone.
-                navigations.send_replace(told.borrow().navigating().clone());
+                moves.send_replace(told.borrow().under_way().clone());
             }
         };
         let socket = socket::connect(&url, hear).await.ok()?;
-        Some(Self { socket, targets, navigating, script })
+        Some(Self { socket, targets, under_way, script })
     }
 
     fn command(&self, method: &str, params: &Value) -> impl Future<Output = Result<Value, Fault>> + Send + use<> {
@@ -76,8 +77,8 @@ impl DevTools {
         }
     }
 
-    pub(super) fn navigating(&self) -> watch::Receiver<Navigating> {
-        self.navigating.clone()
+    pub(super) fn under_way(&self) -> watch::Receiver<UnderWay> {
+        self.under_way.clone()
     }
 
     pub(super) async fn install(&self, script: &str) -> Result<String, Fault> {
@@ -228,13 +229,6 @@ fn meet(commands: &Commands, params: &Value, script: &str) {
     }
     say("Target.setAutoAttach", each_is_met());
     say("Runtime.runIfWaitingForDebugger", json!({}));
-}
-
-/// Dismisses a dialog, as the recommendation has it (and lets a page be left).
-fn answer(commands: &Commands, event: &Value) {
-    let accept = event["params"]["type"] == "beforeunload";
-    let session = text(&event["sessionId"]);
-    drop(commands.send_to(Some(&session), "Page.handleJavaScriptDialog", &json!({ "accept": accept })));
 }
 
 fn frame(tree: &Value) -> Frame {

@@ -11,7 +11,7 @@ use bidi::Bidi;
 use devtools::DevTools;
 use futures_util::future::join;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use tokio::sync::watch;
@@ -53,8 +53,14 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The frames that are on their way to another document, and its URL.
-pub(super) type Navigating = BTreeMap<String, String>;
+/// What is under way in the browser, as far as it has told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct UnderWay {
+    /// The frames that are on their way to another document, and its URL.
+    pub(super) navigating: BTreeMap<String, String>,
+    /// The windows that ask their user something (`alert`, `confirm`, `prompt`), and do nothing else meanwhile.
+    pub(super) dialogs: BTreeSet<String>,
+}
 
 /// How far a navigation is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,8 +100,8 @@ impl Inspector {
         }
     }
 
-    /// Has a function run in each document that is made from now on, before any script of it, and tells of navigations from
-    /// now on. Gives the first window.
+    /// Has a function run in each document that is made from now on, before any script of it, and tells of what is under
+    /// way from now on. Gives the first window.
     pub(super) async fn install(&self, script: &str) -> Result<String, Fault> {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.install(script).await,
@@ -103,11 +109,11 @@ impl Inspector {
         }
     }
 
-    /// The navigations under way, as far as the browser has told.
-    pub(super) fn navigating(&self) -> watch::Receiver<Navigating> {
+    /// What is under way. It is told anew also when a document or a window has come or gone.
+    pub(super) fn under_way(&self) -> watch::Receiver<UnderWay> {
         match &self.0 {
-            Speaks::Bidi(bidi) => bidi.navigating(),
-            Speaks::DevTools(devtools) => devtools.navigating(),
+            Speaks::Bidi(bidi) => bidi.under_way(),
+            Speaks::DevTools(devtools) => devtools.under_way(),
         }
     }
 

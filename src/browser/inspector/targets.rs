@@ -1,6 +1,6 @@
 //! What DevTools' events tell of a browser's windows, frames and workers. Pure.
 
-use super::{Navigating, Realm, text};
+use super::{Realm, UnderWay, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ pub(super) struct Targets {
     sessions: BTreeMap<String, Target>,
     realms: Vec<Known>,
     loading: BTreeMap<String, Loading>,
-    navigating: Navigating,
+    under_way: UnderWay,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,10 +69,12 @@ impl Targets {
             // Of a frame in its own process this comes, of one in a new process the other.
             "Page.frameNavigated" => self.comes(&text(&params["frame"]["id"]), &text(&params["frame"]["loaderId"])),
             "Page.lifecycleEvent" => self.lives(&frame, &text(&params["loaderId"]), &params["name"]),
-            "Page.frameStoppedLoading" => self.navigating.remove(&frame).is_some(),
+            "Page.frameStoppedLoading" => self.under_way.navigating.remove(&frame).is_some(),
+            "Page.javascriptDialogOpening" if params["type"] != "beforeunload" => self.asks(&session),
+            "Page.javascriptDialogClosed" => self.has_asked(&session),
             "Page.frameDetached" if params["reason"] != "swap" => {
                 self.loading.remove(&frame);
-                self.navigating.remove(&frame).is_some()
+                self.under_way.navigating.remove(&frame).is_some()
             }
             _ => false,
         }
@@ -89,7 +91,8 @@ impl Targets {
     fn detached(&mut self, session: &str) -> bool {
         if let Some(target) = self.sessions.remove(session).filter(Target::is_window) {
             self.loading.remove(&target.id);
-            self.navigating.remove(&target.id);
+            self.under_way.navigating.remove(&target.id);
+            self.under_way.dialogs.remove(&target.id);
         }
         self.realms.retain(|known| known.session != session);
         true
@@ -103,7 +106,7 @@ impl Targets {
         let frame = text(&about["frameId"]);
         // A frame that is on its way has scripts before it arrives, of the document that it leaves.
         if self.loading.get(&frame).is_some_and(|loading| loading.next.is_none()) {
-            self.navigating.remove(&frame);
+            self.under_way.navigating.remove(&frame);
         }
         self.realms.push(Known { session, realm: Realm { frame, id: realm } });
         true
@@ -120,7 +123,7 @@ impl Targets {
             return false;
         }
         self.loading.entry(frame.clone()).or_default().next = Some(text(&params["loaderId"]));
-        self.navigating.insert(frame, text(&params["url"]));
+        self.under_way.navigating.insert(frame, text(&params["url"]));
         true
     }
 
@@ -137,7 +140,7 @@ impl Targets {
         loading.is_loaded = false;
         // Those of the last document have been told to be gone; a window that was just opened keeps its first for the next.
         if self.realms.iter().any(|known| known.realm.frame == frame) {
-            self.navigating.remove(frame);
+            self.under_way.navigating.remove(frame);
         }
         true
     }
@@ -155,9 +158,17 @@ impl Targets {
         }
     }
 
-    /// The frames that are on their way to another document, and its URL.
-    pub(super) fn navigating(&self) -> &Navigating {
-        &self.navigating
+    fn asks(&mut self, session: &str) -> bool {
+        let Some(target) = self.sessions.get(session) else { return false };
+        self.under_way.dialogs.insert(target.id.clone())
+    }
+
+    fn has_asked(&mut self, session: &str) -> bool {
+        self.sessions.get(session).is_some_and(|target| self.under_way.dialogs.remove(&target.id))
+    }
+
+    pub(super) fn under_way(&self) -> &UnderWay {
+        &self.under_way
     }
 
     /// The document that is on its way to a frame.
@@ -252,7 +263,7 @@ mod tests {
         let cleared = ("Runtime.executionContextsCleared", json!({}));
         let events = [window(), starts("l"), created("old"), cleared, lives("l", "commit"), created("new")];
         for (told, on_its_way) in [(2, true), (3, true), (4, true), (5, true), (6, false)] {
-            assert_eq!(targets(&events[..told]).navigating().len(), usize::from(on_its_way), "after {told}");
+            assert_eq!(targets(&events[..told]).under_way().navigating.len(), usize::from(on_its_way), "after {told}");
         }
         let told = targets(&events);
         assert_eq!(told.realms(), [Realm { frame: "f".to_owned(), id: "new".to_owned() }]);
@@ -263,14 +274,14 @@ mod tests {
     #[test]
     fn a_window_that_was_just_opened_keeps_its_realm() {
         let told = targets(&[window(), created("r"), starts("l"), lives("l", "commit")]);
-        assert!(told.navigating().is_empty());
+        assert!(told.under_way().navigating.is_empty());
         assert_eq!(told.session_of("r"), Some("s"));
     }
 
     #[test]
     fn a_navigation_that_comes_to_nothing_has_ended() {
         let stopped = ("Page.frameStoppedLoading", json!({ "frameId": "f" }));
-        assert!(targets(&[window(), starts("l"), stopped]).navigating().is_empty());
+        assert!(targets(&[window(), starts("l"), stopped]).under_way().navigating.is_empty());
     }
 
     #[test]
@@ -288,6 +299,6 @@ mod tests {
     fn what_is_closed_is_forgotten() {
         let closed = ("Target.detachedFromTarget", json!({ "sessionId": "s" }));
         let told = targets(&[window(), starts("l"), created("r"), closed]);
-        assert!(told.realms().is_empty() && told.navigating().is_empty() && told.window("f").is_none());
+        assert!(told.realms().is_empty() && told.under_way().navigating.is_empty() && told.window("f").is_none());
     }
 }

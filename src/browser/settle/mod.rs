@@ -10,6 +10,7 @@ mod open;
 mod page;
 mod settled;
 mod told;
+mod wait;
 mod windows;
 
 pub(crate) use asked::Asked;
@@ -26,16 +27,16 @@ use crate::report::Failure;
 use open::Ignored;
 use page::{Asking, Documents};
 use std::collections::BTreeSet;
-use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
+use wait::Unsettled;
 use windows::Windows;
 
 /// A document that does not answer for this long, while its successor is held, will not before that is let go.
 const ANSWER: Duration = Duration::from_secs(1);
-/// Between the delivery of a script and its entry in the timing of the document that asked for it.
-const LOADED: Duration = Duration::from_millis(250);
+const ASKS: &str = "the page asks its user something (`alert`, `confirm` or `prompt`)\n  \
+    help: answer it first: `browser.accept_alert()`, `browser.dismiss_alert()`";
 
 /// No document that was there before.
 static NONE: Documents = Documents::new();
@@ -62,19 +63,6 @@ struct Known {
     documents: Documents,
     /// Windows that the test has, or had, beside its first.
     others: Vec<String>,
-}
-
-/// Why a page did not settle.
-enum Unsettled {
-    /// Its documents do not answer while a navigation of theirs is held.
-    Blocked,
-    Fault(Fault),
-}
-
-impl From<Fault> for Unsettled {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
 }
 
 impl Pages {
@@ -133,6 +121,9 @@ impl Pages {
 
     /// What the pages look like, as one number: their elements, and what stands in their fields.
     pub(crate) async fn fingerprint(&self) -> Option<u64> {
+        if self.has_dialog() {
+            return None;
+        }
         page::fingerprint(&self.inspector, &self.windows.all_without_test().await).await.ok()
     }
 
@@ -157,100 +148,42 @@ impl Pages {
         let Known { documents, others, .. } = &mut *known;
         let is_alone = documents.keys().all(|frame| *frame == self.window);
         // Only where there are several does it matter which of them asks.
-        let windows = if is_alone { Ok(vec![]) } else { self.inspector.windows_beside(&self.window).await };
+        let windows =
+            if is_alone || self.has_dialog() { Ok(vec![]) } else { self.inspector.windows_beside(&self.window).await };
         let windows = windows.unwrap_or_default();
         Ok(asked::asked(documents, &windows, &self.window, others))
     }
 
     /// Opens a URL, in a window that the test has switched to or else in its first.
     pub(super) async fn navigate(&self, window: Option<String>, url: &str, until: Until) -> Result<(), Fault> {
-        self.inspector.navigate(window.as_ref().unwrap_or(&self.window), url, until).await
-    }
-
-    /// Resolves once nothing is open but what the test holds. `is_open` says what counts.
-    async fn settle(&self, asking: Asking, is_open: impl Fn(&Documents, &Live) -> bool) -> Result<(), Unsettled> {
-        let mut known = self.known.lock().await;
-        let (mut before, mut navigating) = (None, self.inspector.navigating());
-        loop {
-            let mut written = pin!(self.journal.written());
-            // From here on nothing is missed.
-            written.as_mut().enable();
-            navigating.mark_unchanged();
-            let looked = tokio::select! {
-                looked = self.look(&mut known, asking) => looked?,
-                // What was asked may never be answered, or mean nothing any more.
-                () = &mut written => false,
-                _ = navigating.changed() => false,
-            };
-            if !looked {
-                before = None;
-                continue;
-            }
-            if is_open(&known.documents, &known.live) {
-                let something = async {
-                    tokio::select! {
-                        () = written => {}
-                        _ = navigating.changed() => {}
-                        () = page::moved(&self.inspector, &known.documents) => {}
-                    }
-                };
-                if known.scripts.is_empty() {
-                    something.await;
-                } else {
-                    drop(tokio::time::timeout(LOADED, something).await);
-                }
-            } else {
-                let has_workers = known.documents.values().any(|document| document.has_workers);
-                // One document says all; where several speak to each other, they must say the same twice.
-                if (known.documents.len() == 1 && !has_workers) || before.as_ref() == Some(&known.documents) {
-                    return Ok(());
-                }
-                if has_workers {
-                    // Some never answer; a session that has ended is told by the next look.
-                    drop(tokio::time::timeout(ANSWER, page::pass_workers(&self.inspector)).await);
-                }
-            }
-            before = Some(known.documents.clone());
+        let window = window.as_ref().unwrap_or(&self.window);
+        let mut under_way = self.inspector.under_way();
+        if under_way.borrow_and_update().dialogs.contains(window) {
+            return Err(Fault::Refused(ASKS.to_owned()));
+        }
+        tokio::select! {
+            done = self.inspector.navigate(window, url, until) => done,
+            // It may load on when it is answered.
+            Ok(_) = under_way.wait_for(|told| told.dialogs.contains(window)) => Ok(()),
         }
     }
 
-    /// Asks the documents, and catches up with the flows; false if either changed meanwhile.
-    async fn look(&self, known: &mut Known, asking: Asking) -> Result<bool, Unsettled> {
-        known.live.follow(&self.journal);
-        let now = Instant::now();
-        known.scripts.extend(known.live.take_scripts().into_iter().map(|script| (script, now)));
-        // Nobody will: it was for a worker, for another browser, or for a frame that has gone.
-        known.scripts.retain(|(_, delivered)| now - *delivered < LOADED);
-        let scripts: Vec<_> = known.scripts.iter().map(|(script, _)| script.clone()).collect();
-        let mut leaving = self.leaving(&known.live);
-        leaving.append(&mut self.windows.without_test());
-        let documents = page::documents(&self.inspector, &leaving, &known.documents, &scripts, asking);
-        let documents = if known.live.parked().any(|flow| flow.destination() == "document") {
-            tokio::time::timeout(ANSWER, documents).await.map_err(|_| Unsettled::Blocked)??
-        } else {
-            documents.await?
-        };
-        let Some(documents) = documents else { return Ok(false) };
-        let before = std::mem::replace(&mut known.documents, documents);
-        if realms(&before).eq(realms(&known.documents)) {
-            known.scripts.retain(|(script, _)| open::is_unseen(script, &known.documents));
-        } else {
-            // A document that has gone cannot say what it has loaded.
-            known.scripts.clear();
-        }
-        Ok(!known.live.follow(&self.journal))
+    /// Whether a window of the test asks its user something: until that is answered, it does nothing else.
+    pub(super) fn has_dialog(&self) -> bool {
+        let idle = self.windows.without_test();
+        self.inspector.under_way().borrow().dialogs.iter().any(|window| !idle.contains(window))
     }
 
     /// Where frames are on their way to.
     fn navigating(&self) -> Vec<String> {
-        self.inspector.navigating().borrow().values().map(|url| as_on_the_wire(url)).collect()
+        self.inspector.under_way().borrow().navigating.values().map(|url| as_on_the_wire(url)).collect()
     }
 
     /// The inner frames that have no document yet, since it is held: Chromium would not answer for them.
     fn leaving(&self, live: &Live) -> BTreeSet<String> {
         let held: BTreeSet<_> =
             live.parked().filter(|flow| flow.destination().ends_with("frame")).map(|flow| &flow.asked).collect();
-        let navigating = self.inspector.navigating().borrow().clone();
+        let navigating = self.inspector.under_way().borrow().navigating.clone();
         navigating.into_iter().filter(|(_, url)| held.contains(&as_on_the_wire(url))).map(|(frame, _)| frame).collect()
     }
 
@@ -326,8 +259,4 @@ impl Pages {
             _ => told::mute(&headline),
         }
     }
-}
-
-fn realms(documents: &Documents) -> impl Iterator<Item = &str> {
-    documents.values().map(|document| &*document.realm)
 }

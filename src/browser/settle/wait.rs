@@ -1,0 +1,118 @@
+//! The wait for a settled page: asked again whenever something has happened, until nothing is open.
+
+use super::page::{self, Asking, Documents};
+use super::{ANSWER, Known, NONE, Pages, open};
+use crate::browser::inspector::Fault;
+use crate::journal::Live;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+/// Between the delivery of a script and its entry in the timing of the document that asked for it.
+const LOADED: Duration = Duration::from_millis(250);
+
+/// Why a page did not settle.
+pub(super) enum Unsettled {
+    /// Its documents do not answer while a navigation of theirs is held.
+    Blocked,
+    Fault(Fault),
+}
+
+impl From<Fault> for Unsettled {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Pages {
+    /// Resolves once nothing is open but what the test holds. `is_open` says what counts.
+    pub(super) async fn settle(
+        &self,
+        asking: Asking,
+        is_open: impl Fn(&Documents, &Live) -> bool,
+    ) -> Result<(), Unsettled> {
+        let mut known = self.known.lock().await;
+        let (mut before, mut under_way) = (None, self.inspector.under_way());
+        loop {
+            let mut written = pin!(self.journal.written());
+            // From here on nothing is missed.
+            written.as_mut().enable();
+            under_way.mark_unchanged();
+            let has_dialog = self.has_dialog();
+            let looked = tokio::select! {
+                looked = self.look(&mut known, asking, has_dialog) => looked?,
+                // What was asked may never be answered, or mean nothing any more.
+                () = &mut written => false,
+                told = under_way.changed() => {
+                    told.map_err(|_| Fault::Closed)?;
+                    false
+                }
+            };
+            if !looked {
+                before = None;
+                continue;
+            }
+            // What asks its user does nothing else.
+            let documents = if has_dialog { &NONE } else { &known.documents };
+            if is_open(documents, &known.live) {
+                let something = async {
+                    tokio::select! {
+                        () = written => Ok(()),
+                        told = under_way.changed() => told.map_err(|_| Fault::Closed),
+                        () = page::moved(&self.inspector, documents) => Ok(()),
+                    }
+                };
+                if known.scripts.is_empty() {
+                    something.await?;
+                } else {
+                    tokio::time::timeout(LOADED, something).await.unwrap_or(Ok(()))?;
+                }
+            } else {
+                let has_workers = documents.values().any(|document| document.has_workers);
+                let is_alone = documents.len() == 1 && !has_workers;
+                // One document says all; where several speak to each other, they must say the same twice.
+                if has_dialog || is_alone || before.as_ref() == Some(documents) {
+                    return Ok(());
+                }
+                if has_workers {
+                    // Some never answer; a session that has ended is told by the next look.
+                    drop(tokio::time::timeout(ANSWER, page::pass_workers(&self.inspector)).await);
+                }
+            }
+            before = Some(known.documents.clone());
+        }
+    }
+
+    /// Catches up with the flows, and asks the documents if they can be asked; false if either changed meanwhile.
+    async fn look(&self, known: &mut Known, asking: Asking, has_dialog: bool) -> Result<bool, Unsettled> {
+        known.live.follow(&self.journal);
+        if has_dialog {
+            return Ok(true);
+        }
+        let now = Instant::now();
+        known.scripts.extend(known.live.take_scripts().into_iter().map(|script| (script, now)));
+        // Nobody will: it was for a worker, for another browser, or for a frame that has gone.
+        known.scripts.retain(|(_, delivered)| now - *delivered < LOADED);
+        let scripts: Vec<_> = known.scripts.iter().map(|(script, _)| script.clone()).collect();
+        let mut leaving = self.leaving(&known.live);
+        leaving.append(&mut self.windows.without_test());
+        let documents = page::documents(&self.inspector, &leaving, &known.documents, &scripts, asking);
+        let documents = if known.live.parked().any(|flow| flow.destination() == "document") {
+            tokio::time::timeout(ANSWER, documents).await.map_err(|_| Unsettled::Blocked)??
+        } else {
+            documents.await?
+        };
+        let Some(documents) = documents else { return Ok(false) };
+        let before = std::mem::replace(&mut known.documents, documents);
+        if realms(&before).eq(realms(&known.documents)) {
+            known.scripts.retain(|(script, _)| open::is_unseen(script, &known.documents));
+        } else {
+            // A document that has gone cannot say what it has loaded.
+            known.scripts.clear();
+        }
+        Ok(!known.live.follow(&self.journal))
+    }
+}
+
+fn realms(documents: &Documents) -> impl Iterator<Item = &str> {
+    documents.values().map(|document| &*document.realm)
+}

@@ -1,0 +1,66 @@
+//! `alert`, `confirm` and `prompt`: what a page asks its user, and what the test answers.
+
+use crate::support::site::Site;
+use holdup::prelude::*;
+
+const PAGE: &str = "<p id=out></p><button id=ask>ask</button><script>
+    ask.onclick = () => {
+        out.textContent = confirm('Delete it?') ? 'deleting' : 'kept';
+        if (out.textContent == 'deleting') fetch('/delete', { method: 'POST' }).then(() => { out.textContent = 'deleted'; });
+    };</script>";
+
+#[mitm_test(browsers = all)]
+async fn a_question_waits_for_its_answer(browser: Browser, site: Site) -> TestResult {
+    site.page("/", PAGE);
+    site.page("/delete", "");
+    browser.goto("https://site.test/").await?;
+    browser.click("#ask").await?;
+    // Nothing goes on until the user has answered.
+    browser.settled().await?;
+    assert_eq!(browser.get_alert_text().await?, "Delete it?");
+    let delete = hold!(path == "/delete");
+    browser.accept_alert().await?;
+    let call = delete.next().await?;
+    browser.settled().await?;
+    assert_eq!(browser.text("#out").await?, "deleting");
+    call.release().processed().await?;
+    browser.settled().await?;
+    assert_eq!(browser.text("#out").await?, "deleted");
+    browser.click("#ask").await?;
+    browser.dismiss_alert().await?;
+    browser.wait_text("#out", "kept").await?;
+    Ok(())
+}
+
+#[mitm_test(browsers = all)]
+async fn an_answer_comes_while_the_page_asks(browser: Browser, site: Site) -> TestResult {
+    site.page(
+        "/",
+        "<p id=out></p><button id=ask>ask</button><script>
+        ask.onclick = () => { fetch('/say').then(() => { out.textContent += 'said '; }); alert('Yes?'); out.textContent += 'asked '; };
+        </script>",
+    );
+    site.page("/say", "");
+    browser.goto("https://site.test/").await?;
+    let say = hold!(response: path == "/say");
+    browser.click("#ask").await?;
+    let said = say.next().await?;
+    browser.settled().await?;
+    // It is there, and the page cannot deal with it yet.
+    said.release().await?;
+    browser.settled().await?;
+    browser.accept_alert().await?;
+    browser.settled().await?;
+    assert_eq!(browser.text("#out").await?, "asked said");
+    Ok(())
+}
+
+#[mitm_test(browsers = all)]
+async fn a_page_asks_as_it_loads(browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<p id=out></p><script>out.textContent = prompt('Who?')</script>");
+    browser.goto("https://site.test/").await?;
+    browser.send_alert_text("me").await?;
+    browser.accept_alert().await?;
+    browser.wait_text("#out", "me").await?;
+    Ok(())
+}
