@@ -30,6 +30,8 @@ struct Known {
 /// The documents that a frame has had.
 #[derive(Debug, Default)]
 struct Loading {
+    /// That told of it last.
+    session: String,
     /// On its way.
     next: Option<String>,
     /// In their order.
@@ -65,10 +67,12 @@ impl Targets {
                 self.retain(|known| known.realm.id != params["executionContextUniqueId"])
             }
             "Runtime.executionContextsCleared" => self.retain(|known| known.session != session),
-            "Page.frameStartedNavigating" => self.starts(frame, params),
+            "Page.frameStartedNavigating" => self.starts(session, frame, params),
             // Of a frame in its own process this comes, of one in a new process the other.
-            "Page.frameNavigated" => self.comes(&text(&params["frame"]["id"]), &text(&params["frame"]["loaderId"])),
-            "Page.lifecycleEvent" => self.lives(&frame, &text(&params["loaderId"]), &params["name"]),
+            "Page.frameNavigated" => {
+                self.comes(session, &text(&params["frame"]["id"]), &text(&params["frame"]["loaderId"]))
+            }
+            "Page.lifecycleEvent" => self.lives(session, &frame, &text(&params["loaderId"]), &params["name"]),
             "Page.frameStoppedLoading" => self.under_way.navigating.remove(&frame).is_some(),
             "Page.javascriptDialogOpening" if params["type"] != "beforeunload" => self.asks(&session),
             "Page.javascriptDialogClosed" => self.has_asked(&session),
@@ -89,10 +93,12 @@ impl Targets {
     }
 
     fn detached(&mut self, session: &str) -> bool {
-        if let Some(target) = self.sessions.remove(session).filter(Target::is_window) {
-            self.loading.remove(&target.id);
-            self.under_way.navigating.remove(&target.id);
+        if let Some(target) = self.sessions.remove(session) {
             self.under_way.dialogs.remove(&target.id);
+        }
+        // The frames in it are not told one by one.
+        for (frame, _) in self.loading.extract_if(.., |_, loading| loading.session == session) {
+            self.under_way.navigating.remove(&frame);
         }
         self.realms.retain(|known| known.session != session);
         true
@@ -118,18 +124,20 @@ impl Targets {
         self.realms.len() != before
     }
 
-    fn starts(&mut self, frame: String, params: &Value) -> bool {
+    fn starts(&mut self, session: String, frame: String, params: &Value) -> bool {
         if params["navigationType"].as_str().is_some_and(|kind| kind.to_lowercase().ends_with("samedocument")) {
             return false;
         }
-        self.loading.entry(frame.clone()).or_default().next = Some(text(&params["loaderId"]));
+        let loading = self.loading.entry(frame.clone()).or_default();
+        (loading.session, loading.next) = (session, Some(text(&params["loaderId"])));
         self.under_way.navigating.insert(frame, text(&params["url"]));
         true
     }
 
     /// A document takes the place of another.
-    fn comes(&mut self, frame: &str, loader: &str) -> bool {
+    fn comes(&mut self, session: String, frame: &str, loader: &str) -> bool {
         let loading = self.loading.entry(frame.to_owned()).or_default();
+        loading.session = session;
         if loading.come.last().is_some_and(|last| last == loader) {
             return false;
         }
@@ -145,9 +153,9 @@ impl Targets {
         true
     }
 
-    fn lives(&mut self, frame: &str, loader: &str, stage: &Value) -> bool {
+    fn lives(&mut self, session: String, frame: &str, loader: &str, stage: &Value) -> bool {
         match stage.as_str() {
-            Some("commit") => self.comes(frame, loader),
+            Some("commit") => self.comes(session, frame, loader),
             Some("load") => {
                 let loading = self.loading.entry(frame.to_owned()).or_default();
                 let is_last = loading.come.last().is_some_and(|last| last == loader);
@@ -298,7 +306,9 @@ mod tests {
     #[test]
     fn what_is_closed_is_forgotten() {
         let closed = ("Target.detachedFromTarget", json!({ "sessionId": "s" }));
-        let told = targets(&[window(), starts("l"), created("r"), closed]);
+        let inner = json!({ "frameId": "inner", "loaderId": "i", "url": "https://a/", "navigationType": "other" });
+        let inner = ("Page.frameStartedNavigating", inner);
+        let told = targets(&[window(), starts("l"), inner, created("r"), closed]);
         assert!(told.realms().is_empty() && told.under_way().navigating.is_empty() && told.window("f").is_none());
     }
 }
