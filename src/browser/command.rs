@@ -102,8 +102,13 @@ pub(super) fn element_of(path: &str) -> Option<&str> {
 
 /// Whether a command could not be carried out since the page is not so far yet, or has gone on.
 pub(super) fn is_early(response: &Value) -> bool {
-    const EARLY: [&str; 4] =
-        ["no such element", "stale element reference", "element not interactable", "element click intercepted"];
+    const EARLY: [&str; 5] = [
+        "no such element",
+        "stale element reference",
+        "element not interactable",
+        "element click intercepted",
+        "no such alert",
+    ];
     response["value"]["error"].as_str().is_some_and(|error| EARLY.contains(&error))
 }
 

@@ -6,8 +6,9 @@ use super::{BrowserError, find, guardian, listening};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -36,7 +37,9 @@ pub(super) struct Driver {
     death: watch::Receiver<Option<ExitStatus>>,
     log: Log,
     /// The script through which a Chromium of ours also listens.
-    pub(super) listening: Option<PathBuf>,
+    listening: Option<PathBuf>,
+    /// One has not listened all the same.
+    hides: AtomicBool,
     _lifeline: Option<guardian::Lifeline>,
 }
 
@@ -70,7 +73,16 @@ impl Driver {
     /// One that is not ours to start or end.
     fn elsewhere(kind: DriverKind, url: String) -> Self {
         let death = watch::Sender::new(None).subscribe();
-        Self { kind, url, pid: None, death, log: Log::default(), listening: None, _lifeline: None }
+        Self {
+            kind,
+            url,
+            pid: None,
+            death,
+            log: Log::default(),
+            listening: None,
+            hides: AtomicBool::default(),
+            _lifeline: None,
+        }
     }
 
     async fn start(kind: DriverKind, proxy: IpAddr) -> Result<Self, BrowserError> {
@@ -101,7 +113,17 @@ impl Driver {
         let url = format!("http://127.0.0.1:{port}");
         // Without it there is another way.
         let listening = if kind == DriverKind::Chromedriver { listening::script(&folder).ok() } else { None };
-        Ok(Self { kind, url, pid, death, log, listening, _lifeline: Some(lifeline) })
+        Ok(Self { kind, url, pid, death, log, listening, hides: AtomicBool::default(), _lifeline: Some(lifeline) })
+    }
+
+    /// The script through which a Chromium also listens, if that works here.
+    pub(super) fn listening(&self) -> Option<&Path> {
+        self.listening.as_deref().filter(|_| !self.hides.load(Ordering::Relaxed))
+    }
+
+    /// From now on no browser is started through the script.
+    pub(super) fn hides(&self) {
+        self.hides.store(true, Ordering::Relaxed);
     }
 
     /// How the driver ended, if it has.

@@ -63,11 +63,12 @@ impl Browser {
     pub(crate) async fn open(kind: BrowserKind, wire: Wire) -> Result<Self, BrowserError> {
         let driver = Driver::of(kind.driver(), wire.proxy.ip()).await?;
         // DevTools does not log in.
-        let through = driver.listening.as_deref().filter(|_| wire.login.is_none());
-        if through.is_some()
-            && let Some(browser) = Self::begin(kind, &wire, &driver, through).await?
-        {
-            return Ok(browser);
+        let through = driver.listening().filter(|_| wire.login.is_none());
+        if through.is_some() {
+            match Self::begin(kind, &wire, &driver, through).await? {
+                Some(browser) => return Ok(browser),
+                None => driver.hides(),
+            }
         }
         // Some machines run no scripts from temporary folders, and some packages hide where their browser listens.
         let browser = Self::begin(kind, &wire, &driver, None).await?;
@@ -220,7 +221,12 @@ impl Browser {
         if self.pages.has_dialog() {
             return Ok(());
         }
-        let (at, text) = self.relay.shown(&self.session, &says).await.map_err(failed)?;
+        let shown = self.relay.shown(&self.session, &says).await;
+        // It has loaded, and asks its user something meanwhile.
+        if shown.is_err() && self.pages.sees_dialog().await {
+            return Ok(());
+        }
+        let (at, text) = shown.map_err(failed)?;
         if at.starts_with("chrome-error:") {
             return Err(failed("the browser shows its own error page".to_owned()));
         }

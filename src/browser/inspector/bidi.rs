@@ -175,6 +175,10 @@ fn note(under_way: &mut UnderWay, event: &Value) -> bool {
     let (method, params) = (event["method"].as_str().unwrap_or_default(), &event["params"]);
     let Some(frame) = params["context"].as_str() else { return false };
     if let Some(at) = DIALOGS.iter().position(|dialog| *dialog == method) {
+        // The browser leaves a page as the recommendation has it: nobody is asked.
+        if params["type"] == "beforeunload" {
+            return false;
+        }
         return match at {
             0 => under_way.dialogs.insert(frame.to_owned()),
             _ => under_way.dialogs.remove(frame),

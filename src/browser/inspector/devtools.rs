@@ -2,7 +2,7 @@
 //! translates to this, in half of the processor time of a small test.
 
 use super::socket::{self, Commands, Socket};
-use super::targets::Targets;
+use super::targets::{Target, Targets};
 use super::{Fault, Frame, Realm, UnderWay, Until, Window, text};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -39,10 +39,11 @@ impl DevTools {
             if event["method"] == "Target.attachedToTarget" {
                 meet(commands, &event["params"], first.get().map_or("", String::as_str));
             }
-            let changed = told.send_if_modified(|targets| targets.note(&event));
             if event["method"] == "Target.detachedFromTarget" {
-                commands.give_up(&text(&event["params"]["sessionId"]));
+                let ended = told.borrow().with_inner(&text(&event["params"]["sessionId"]));
+                ended.iter().for_each(|session| commands.give_up(session));
             }
+            let changed = told.send_if_modified(|targets| targets.note(&event));
             if event["method"] == "Page.javascriptDialogOpening" && event["params"]["type"] == "beforeunload" {
                 // As the recommendation has it. Other dialogs are the test's.
                 let session = text(&event["sessionId"]);
@@ -72,7 +73,7 @@ impl DevTools {
         async move {
             match sent {
                 Some(sent) => sent.await,
-                None => Err(Fault::Refused("the window has been closed".to_owned())),
+                None => Err(closed()),
             }
         }
     }
@@ -131,7 +132,13 @@ impl DevTools {
         let said = navigating.await?;
         match (said["errorText"].as_str(), said["loaderId"].as_str()) {
             (Some(error), _) if !error.is_empty() => Err(Fault::Refused(error.to_owned())),
-            (_, Some(loader)) => self.until(|targets| targets.has_loaded(window, loader).then_some(())).await,
+            (_, Some(loader)) => {
+                let loaded = |targets: &Targets| match targets.window(window) {
+                    Some(_) => targets.has_loaded(window, loader).then_some(Ok(())),
+                    None => Some(Err(closed())),
+                };
+                self.until(loaded).await?
+            }
             // To another place in the same document.
             (_, None) => Ok(()),
         }
@@ -146,7 +153,12 @@ impl DevTools {
         let sessions = {
             let targets = self.targets.borrow();
             let user = targets.window(window).and_then(|session| targets.session(session)).map(|target| &*target.user);
-            targets.of_user(user.unwrap_or_default())
+            let mut sessions = targets.of_user(user.unwrap_or_default());
+            // A frame whose next document is held does not answer.
+            let leaves =
+                |target: &Target| !target.is_window() && targets.under_way().navigating.contains_key(&target.id);
+            sessions.retain(|(_, target)| !leaves(target));
+            sessions
         };
         let trees = sessions
             .iter()
@@ -194,6 +206,10 @@ impl DevTools {
             _ => Err(Fault::Refused(said.to_string())),
         }
     }
+}
+
+fn closed() -> Fault {
+    Fault::Refused("the window has been closed".to_owned())
 }
 
 /// Where the browser listens, once it has written that down.

@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 /// A connection. Dropping it closes the socket; the browser's session lives on.
 #[derive(Debug)]
@@ -50,7 +51,10 @@ pub(super) async fn connect(url: &str, hear: impl FnMut(&Commands, Value) + Send
     let stream = TcpStream::connect((host, address.port_or_known_default().unwrap_or(80))).await;
     let stream = stream.map_err(|error| failed(&error))?;
     let _ = stream.set_nodelay(true);
-    let (socket, _) = client_async(url, stream).await.map_err(|error| failed(&error))?;
+    // What a page writes to its console is told whole.
+    let unlimited = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
+    let connecting = client_async_with_config(url, stream, Some(unlimited));
+    let (socket, _) = connecting.await.map_err(|error| failed(&error))?;
     let (mut sink, source) = socket.split();
     let (outgoing, mut queue) = mpsc::unbounded_channel();
     let commands = Commands { outgoing, waiting: Arc::default() };

@@ -17,6 +17,8 @@ pub(super) struct Targets {
 pub(super) struct Target {
     /// Of a window, also its handle and the id of its outermost frame.
     pub(super) id: String,
+    /// The session of what it stands in; of a window, none.
+    within: String,
     pub(super) kind: String,
     pub(super) user: String,
 }
@@ -60,7 +62,7 @@ impl Targets {
         let (params, session) = (&event["params"], text(&event["sessionId"]));
         let frame = text(&params["frameId"]);
         match event["method"].as_str().unwrap_or_default() {
-            "Target.attachedToTarget" => self.attached(params),
+            "Target.attachedToTarget" => self.attached(session, params),
             "Target.detachedFromTarget" => self.detached(&text(&params["sessionId"])),
             "Runtime.executionContextCreated" => self.created(session, &params["context"]),
             "Runtime.executionContextDestroyed" => {
@@ -84,15 +86,33 @@ impl Targets {
         }
     }
 
-    fn attached(&mut self, params: &Value) -> bool {
+    fn attached(&mut self, within: String, params: &Value) -> bool {
         let info = &params["targetInfo"];
-        let target =
-            Target { id: text(&info["targetId"]), kind: text(&info["type"]), user: text(&info["browserContextId"]) };
+        let (id, kind, user) = (text(&info["targetId"]), text(&info["type"]), text(&info["browserContextId"]));
+        let target = Target { id, within, kind, user };
         self.sessions.insert(text(&params["sessionId"]), target);
         true
     }
 
+    /// A session, and those of what stands in it: they end with it, and that is not told.
+    pub(super) fn with_inner(&self, session: &str) -> Vec<String> {
+        let mut all = vec![session.to_owned()];
+        let mut at = 0;
+        while let Some(outer) = all.get(at) {
+            let inner = self.sessions.iter().filter(|(_, target)| target.within == *outer);
+            let inner: Vec<_> = inner.map(|(session, _)| session.clone()).filter(|it| !all.contains(it)).collect();
+            all.extend(inner);
+            at += 1;
+        }
+        all
+    }
+
     fn detached(&mut self, session: &str) -> bool {
+        self.with_inner(session).iter().for_each(|session| self.forget(session));
+        true
+    }
+
+    fn forget(&mut self, session: &str) {
         if let Some(target) = self.sessions.remove(session) {
             self.under_way.dialogs.remove(&target.id);
         }
@@ -101,7 +121,6 @@ impl Targets {
             self.under_way.navigating.remove(&frame);
         }
         self.realms.retain(|known| known.session != session);
-        true
     }
 
     fn created(&mut self, session: String, context: &Value) -> bool {
@@ -301,6 +320,20 @@ mod tests {
         assert!(targets(&[&redirected[..], &[lives("next", "load")]].concat()).has_loaded("f", "l"));
         // It has not come at all.
         assert!(!targets(&events[..3]).has_loaded("f", "l"));
+    }
+
+    #[test]
+    fn what_stands_in_what_is_closed_is_forgotten() {
+        let info = |id| json!({ "targetId": id, "type": "iframe", "browserContextId": "u" });
+        let inner = |session| json!({ "sessionId": session, "targetInfo": info(session) });
+        let mut told = targets(&[("Target.attachedToTarget", inner("outer"))]);
+        told.note(&json!({ "method": "Target.attachedToTarget", "params": inner("inner"), "sessionId": "outer" }));
+        let context = json!({ "uniqueId": "r", "auxData": { "frameId": "i", "isDefault": true } });
+        let created = json!({ "context": context });
+        told.note(&json!({ "method": "Runtime.executionContextCreated", "params": created, "sessionId": "inner" }));
+        assert_eq!(told.with_inner("outer"), ["outer", "inner"]);
+        told.note(&json!({ "method": "Target.detachedFromTarget", "params": { "sessionId": "outer" } }));
+        assert!(told.realms().is_empty() && !told.is_session("inner"));
     }
 
     #[test]

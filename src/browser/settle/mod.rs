@@ -148,9 +148,14 @@ impl Pages {
         let Known { documents, others, .. } = &mut *known;
         let is_alone = documents.keys().all(|frame| *frame == self.window);
         // Only where there are several does it matter which of them asks.
-        let windows =
-            if is_alone || self.has_dialog() { Ok(vec![]) } else { self.inspector.windows_beside(&self.window).await };
-        let windows = windows.unwrap_or_default();
+        let windows = match is_alone || self.has_dialog() {
+            true => vec![],
+            // One whose next document is held does not answer.
+            false => {
+                let asking = tokio::time::timeout(ANSWER, self.inspector.windows_beside(&self.window));
+                asking.await.unwrap_or(Ok(vec![])).unwrap_or_default()
+            }
+        };
         Ok(asked::asked(documents, &windows, &self.window, others))
     }
 
@@ -172,6 +177,14 @@ impl Pages {
     pub(super) fn has_dialog(&self) -> bool {
         let idle = self.windows.without_test();
         self.inspector.under_way().borrow().dialogs.iter().any(|window| !idle.contains(window))
+    }
+
+    /// The same, once it has heard of those that the driver has just answered: that came on another connection.
+    pub(super) async fn sees_dialog(&self) -> bool {
+        if self.has_dialog() {
+            drop(tokio::time::timeout(ANSWER, self.inspector.url_of(&self.window)).await);
+        }
+        self.has_dialog()
     }
 
     /// Where frames are on their way to.

@@ -2,13 +2,18 @@
 
 use super::page::{self, Asking, Documents};
 use super::{ANSWER, Known, NONE, Pages, open};
-use crate::browser::inspector::Fault;
+use crate::browser::inspector::{Fault, UnderWay};
 use crate::journal::Live;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
+use tokio::sync::futures::Notified;
+use tokio::sync::watch;
 
 /// Between the delivery of a script and its entry in the timing of the document that asked for it.
 const LOADED: Duration = Duration::from_millis(250);
+
+/// By then what a page has asked for has come to the proxy. One that asks its user something cannot say what it was.
+const ARRIVED: Duration = Duration::from_millis(250);
 
 /// Why a page did not settle.
 pub(super) enum Unsettled {
@@ -37,9 +42,16 @@ impl Pages {
             // From here on nothing is missed.
             written.as_mut().enable();
             under_way.mark_unchanged();
-            let has_dialog = self.has_dialog();
+            if self.sees_dialog().await {
+                let something = something(written, &mut under_way, std::future::pending());
+                if self.is_still(&mut known, something, &is_open).await? {
+                    return Ok(());
+                }
+                before = None;
+                continue;
+            }
             let looked = tokio::select! {
-                looked = self.look(&mut known, asking, has_dialog) => looked?,
+                looked = self.look(&mut known, asking) => looked?,
                 // What was asked may never be answered, or mean nothing any more.
                 () = &mut written => false,
                 told = under_way.changed() => {
@@ -51,16 +63,9 @@ impl Pages {
                 before = None;
                 continue;
             }
-            // What asks its user does nothing else.
-            let documents = if has_dialog { &NONE } else { &known.documents };
+            let documents = &known.documents;
             if is_open(documents, &known.live) {
-                let something = async {
-                    tokio::select! {
-                        () = written => Ok(()),
-                        told = under_way.changed() => told.map_err(|_| Fault::Closed),
-                        () = page::moved(&self.inspector, documents) => Ok(()),
-                    }
-                };
+                let something = something(written, &mut under_way, page::moved(&self.inspector, documents));
                 if known.scripts.is_empty() {
                     something.await?;
                 } else {
@@ -70,7 +75,7 @@ impl Pages {
                 let has_workers = documents.values().any(|document| document.has_workers);
                 let is_alone = documents.len() == 1 && !has_workers;
                 // One document says all; where several speak to each other, they must say the same twice.
-                if has_dialog || is_alone || before.as_ref() == Some(documents) {
+                if is_alone || before.as_ref() == Some(documents) {
                     return Ok(());
                 }
                 if has_workers {
@@ -82,12 +87,26 @@ impl Pages {
         }
     }
 
-    /// Catches up with the flows, and asks the documents if they can be asked; false if either changed meanwhile.
-    async fn look(&self, known: &mut Known, asking: Asking, has_dialog: bool) -> Result<bool, Unsettled> {
+    /// Whether pages that ask their user something, and do nothing else, wait only for what is held. If not, something has happened.
+    async fn is_still(
+        &self,
+        known: &mut Known,
+        something: impl Future<Output = Result<(), Fault>>,
+        is_open: impl Fn(&Documents, &Live) -> bool,
+    ) -> Result<bool, Fault> {
         known.live.follow(&self.journal);
-        if has_dialog {
-            return Ok(true);
+        if is_open(&NONE, &known.live) {
+            return something.await.map(|()| false);
         }
+        match tokio::time::timeout(ARRIVED, something).await {
+            Ok(happened) => happened.map(|()| false),
+            Err(_) => Ok(true),
+        }
+    }
+
+    /// Catches up with the flows, and asks the documents if they can be asked; false if either changed meanwhile.
+    async fn look(&self, known: &mut Known, asking: Asking) -> Result<bool, Unsettled> {
+        known.live.follow(&self.journal);
         let now = Instant::now();
         known.scripts.extend(known.live.take_scripts().into_iter().map(|script| (script, now)));
         // Nobody will: it was for a worker, for another browser, or for a frame that has gone.
@@ -110,6 +129,19 @@ impl Pages {
             known.scripts.clear();
         }
         Ok(!known.live.follow(&self.journal))
+    }
+}
+
+/// Resolves when a flow, a window or a document has moved.
+async fn something(
+    written: Pin<&mut Notified<'_>>,
+    under_way: &mut watch::Receiver<UnderWay>,
+    moved: impl Future<Output = ()>,
+) -> Result<(), Fault> {
+    tokio::select! {
+        () = written => Ok(()),
+        told = under_way.changed() => told.map_err(|_| Fault::Closed),
+        () = moved => Ok(()),
     }
 }
 
