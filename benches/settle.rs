@@ -29,9 +29,10 @@ async fn main(browser: Browser, site: Site) -> TestResult {
     let is_wanted = |name: &&str| wanted.is_empty() || wanted.split(',').any(|each| each == *name);
     let handlers: Vec<_> = HANDLERS.into_iter().filter(|(name, _)| is_wanted(name)).collect();
     site.page("/", &page());
+    site.page("/api.js", "export default 1");
     browser.goto("https://site.test/").await?;
     throttle(&browser).await?;
-    let hold = hold!(path == "/api");
+    let hold = hold!(path == "/api" || path == "/api.js");
     let mut all: BTreeMap<&str, Figures> = BTreeMap::new();
     for trial in 0..trials {
         let (name, _) = handlers[trial % handlers.len()];

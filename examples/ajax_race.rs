@@ -62,7 +62,7 @@ async fn save_and_leave(browser: &Browser, page: &str, saves: &Hold<holdup::Requ
     Ok(cart)
 }
 
-#[mitm_test]
+#[mitm_test(timeout = "180s")]
 async fn main(browser: Browser, _shop: Shop) -> TestResult {
     let saves = hold!(method == POST && path == "/ajax/something"); // in force before the first request
     let (mut lost, mut clean) = (0, 0);

@@ -1,5 +1,6 @@
 //! One execution: waits until the page is quiet, lets happen what the plan picks, and so on.
 
+use super::loads::Loads;
 use super::pool::{Holds, Pool};
 use super::scope::Scope;
 use crate::browser::{Kind, Turn};
@@ -68,12 +69,14 @@ impl Conductor {
         let (stop, stopped) = watch::channel(());
         let (court, ignored) = (court.clone(), scope.ignored.clone());
         let conducting = runtime.spawn(async move {
-            let pool = Pool::new(scope, holds, place);
+            let loads = Arc::new(Loads::new(Arc::clone(&court.journal)));
+            let pool = Pool::new(scope, holds, Arc::clone(&loads), place);
             let conduct = Conduct {
                 court,
                 rules,
                 place,
                 pool,
+                loads,
                 ignored,
                 player: Player::new(plan),
                 actions: vec![],
@@ -104,6 +107,7 @@ struct Conduct {
     rules: [RuleId; 4],
     place: Place,
     pool: Pool,
+    loads: Arc<Loads>,
     ignored: Vec<crate::filter::Filter>,
     player: Player,
     actions: Vec<String>,
@@ -240,6 +244,7 @@ impl Conduct {
             let mut mine = parked.iter().filter(|(_, rule)| self.rules.contains(&rule.id));
             if mine.all(|(parked, _)| here.contains(&parked.flow)) {
                 self.pool.name(&asked);
+                self.loads.end();
                 self.quiet = true;
                 return;
             }
@@ -282,8 +287,7 @@ impl Conduct {
 
     fn first_host(&self) -> Option<String> {
         let exchanges = self.court.journal.exchanges();
-        let mut navigations =
-            exchanges.iter().filter(|exchange| exchange.request.header("sec-fetch-mode") == Some("navigate"));
+        let mut navigations = exchanges.iter().filter(|exchange| exchange.request.is_navigation());
         navigations.next().map(|exchange| exchange.request.target().host.clone())
     }
 

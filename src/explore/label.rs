@@ -6,7 +6,7 @@ use crate::flow::Request;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Parameters that differ each time, and mean nothing.
-const VOLATILE: [&str; 8] = ["_", "t", "ts", "nonce", "rand", "rnd", "timestamp", "cb"];
+const VOLATILE: [&str; 9] = ["_", "t", "ts", "nonce", "rand", "rnd", "timestamp", "cb", "callback"];
 
 /// The name of a request, without the number of its occurrence; `app` is the host of the page that the test opened first.
 pub(super) fn label(request: &Request, app: Option<&str>) -> String {

@@ -5,6 +5,7 @@
 
 mod conductor;
 mod label;
+mod loads;
 mod pool;
 mod scope;
 

@@ -1,6 +1,7 @@
 //! The flows that an execution holds and has not let go.
 
 use super::label::{label, label_of_part};
+use super::loads::Loads;
 use super::scope::Scope;
 use crate::browser::Asked;
 use crate::flow::{FlowId, Message, Place, Request, Response, ServerEvent, Stage};
@@ -94,12 +95,12 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(scope: Scope, holds: Holds, place: Place) -> Self {
+    pub(super) fn new(scope: Scope, holds: Holds, loads: Arc<Loads>, place: Place) -> Self {
         let arrivals = Arc::<Arrivals>::default();
         let mut collecting = JoinSet::new();
         let Holds { requests, answers, messages, events } = holds;
         collecting.spawn(collect_requests(requests.optional().within(FOR_EVER), Arc::clone(&arrivals), place));
-        collecting.spawn(collect_responses(answers.optional().within(FOR_EVER), Arc::clone(&arrivals), place));
+        collecting.spawn(collect_responses(answers.optional().within(FOR_EVER), Arc::clone(&arrivals), loads, place));
         collecting.spawn(collect_parts(messages, Parked::Message, Arc::clone(&arrivals), place));
         collecting.spawn(collect_parts(events, Parked::Event, Arc::clone(&arrivals), place));
         let (by, labels, counts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
@@ -133,7 +134,7 @@ impl Pool {
         self.collecting.shutdown().await;
     }
 
-    /// Resolves when another has come.
+    /// Resolves when another has come, or was let pass.
     pub(super) async fn changed(&self) {
         self.arrivals.changed.notified().await;
     }
@@ -264,6 +265,8 @@ async fn collect_requests(hold: Hold<Request>, arrivals: Arc<Arrivals>, place: P
             if let Ok(body) = held.body().await {
                 held.note_body(body);
                 arrivals.push(Parked::Request(held));
+            } else {
+                arrivals.pass(held);
             }
         });
         while reading.try_join_next().is_some() {}
@@ -277,15 +280,17 @@ async fn collect_parts<S: Stage>(hold: Hold<S>, parked: fn(Held<S>) -> Parked, a
     }
 }
 
-async fn collect_responses(hold: Hold<Response>, arrivals: Arc<Arrivals>, place: Place) {
+async fn collect_responses(hold: Hold<Response>, arrivals: Arc<Arrivals>, loads: Arc<Loads>, place: Place) {
     let mut reading = JoinSet::new();
     while let Some(held) = hold.next_at(place).await {
         let arrivals = Arc::clone(&arrivals);
+        let is_step_of_another = held.response().status().is_redirection() || loads.include(held.request());
         reading.spawn(async move {
-            let is_step_of_another = held.response().status().is_redirection();
             // Held are whole answers; what has no end goes on as it is.
             if !is_step_of_another && held.body().await.is_ok() {
                 arrivals.push(Parked::Response(held));
+            } else {
+                arrivals.pass(held);
             }
         });
         while reading.try_join_next().is_some() {}
@@ -295,6 +300,12 @@ async fn collect_responses(hold: Hold<Response>, arrivals: Arc<Arrivals>, place:
 impl Arrivals {
     fn push(&self, parked: Parked) {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner).push(parked);
+        self.changed.notify_one();
+    }
+
+    /// What is not ordered goes on: a dropped flow is let go.
+    fn pass<S: Stage>(&self, held: Held<S>) {
+        drop(held);
         self.changed.notify_one();
     }
 }

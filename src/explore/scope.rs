@@ -14,8 +14,8 @@ pub(crate) struct Scope {
     pub(crate) serial: Vec<Filter>,
 }
 
-/// What the browser loads a page with. It is part of the navigation that asked for it.
-const OF_PAGES: &str = "^(document|iframe|frame|script|style|image|font|audio|video|track|manifest|object|embed|worker|sharedworker|serviceworker)$";
+/// What the browser loads a page with. It is part of the navigation that asked for it. (Of scripts, [`super::loads`] knows.)
+const OF_PAGES: &str = "^(document|iframe|frame|style|image|font|audio|video|track|manifest|object|embed|worker|sharedworker|serviceworker)$";
 /// The same on plain HTTP, where browsers do not say what they want something for.
 const LOOKS_LIKE_A_PART: &str = r"\.(m?js|css|png|jpe?g|gif|svg|ico|webp|woff2?)$";
 
@@ -94,7 +94,8 @@ mod tests {
         let answers = Scope::default().answers();
         for (url, headers, ordered) in [
             ("https://a/x", &[("sec-fetch-dest", "empty")][..], true),
-            ("https://a/x", &[("sec-fetch-dest", "script")], false),
+            ("https://a/x.js", &[("sec-fetch-dest", "script")], true),
+            ("https://a/x.css", &[("sec-fetch-dest", "style")], false),
             ("https://a/x", &[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")], false),
             ("https://a/x", &[("sec-fetch-dest", "empty"), ("accept", "text/event-stream")], false),
             ("http://a/x.js", &[("accept", "*/*")], false),

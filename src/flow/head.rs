@@ -91,6 +91,11 @@ impl Request {
         Some(Self { method, target, path_and_query, version, headers, content, client: None })
     }
 
+    /// Whether a browser asks for a page, or for one in a frame.
+    pub(crate) fn is_navigation(&self) -> bool {
+        self.header("sec-fetch-mode") == Some("navigate")
+    }
+
     /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {

@@ -26,6 +26,8 @@ pub(crate) struct Live {
     streams: Streams,
     /// The scripts that were delivered since somebody last took this list.
     scripts: Vec<String>,
+    /// How many pages were asked for.
+    navigations: usize,
 }
 
 /// A flow that is under way.
@@ -111,6 +113,16 @@ impl Live {
         &self.streams
     }
 
+    /// How many pages, and pages in frames, were asked for.
+    pub(crate) fn navigations(&self) -> usize {
+        self.navigations
+    }
+
+    /// Whether a worker runs it.
+    pub(crate) fn is_of_worker(&self, script: &str) -> bool {
+        self.of_workers.contains(script)
+    }
+
     /// The scripts that were delivered since the last call.
     pub(crate) fn take_scripts(&mut self) -> Vec<String> {
         std::mem::take(&mut self.scripts)
@@ -165,6 +177,7 @@ impl Live {
             self.redirected.insert(id, asked.clone());
         }
         self.barren.remove(&asked);
+        self.navigations += usize::from(request.is_navigation());
         let asker = request.header("referer").unwrap_or_default();
         let destination = request.header("sec-fetch-dest").unwrap_or_default();
         let is_workers =
@@ -199,7 +212,7 @@ impl Live {
             }
             Some(response) if !shows_nothing(response) => {
                 match flow.destination() {
-                    "script" if !self.of_workers.contains(&flow.asked) => self.scripts.push(flow.asked),
+                    "script" if !self.is_of_worker(&flow.asked) => self.scripts.push(flow.asked),
                     // Another page: it asks for its own.
                     "document" => self.scripts.clear(),
                     _ => {}

@@ -11,7 +11,8 @@ const OUT: &str =
 #[mitm_test]
 async fn whatever_the_answer_starts_has_happened(browser: Browser, site: Site) -> TestResult {
     site.page("/", &page());
-    let hold = hold!(path == "/api");
+    site.page("/api.js", "export default 1");
+    let hold = hold!(path == "/api" || path == "/api.js");
     browser.goto("https://site.test/").await?;
     for (name, _) in HANDLERS {
         browser.eval(&format!("window.run('{name}')")).await?;

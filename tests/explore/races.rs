@@ -45,4 +45,6 @@ races! {
     four: FOUR, shrinks to 4;
     dashboard: DASHBOARD, shrinks to 1;
     views: VIEWS, shrinks to 1;
+    token: TOKEN, shrinks to 1;
+    jsonp: JSONP, shrinks to 1;
 }

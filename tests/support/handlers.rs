@@ -1,7 +1,7 @@
 //! The ways in which a page deals with an answer. Each asks for `/api`, and shows a `!` when it has dealt with it.
 
 /// Name, and what a click does.
-pub const HANDLERS: [(&str, &str); 16] = [
+pub const HANDLERS: [(&str, &str); 18] = [
     ("fetch", "fetch(api).then(r => r.text()).then(show)"),
     ("xhr", "let x = new XMLHttpRequest(); x.onload = show; x.open('GET', api); x.send()"),
     (
@@ -30,6 +30,11 @@ pub const HANDLERS: [(&str, &str); 16] = [
         "let f = document.createElement('iframe'); f.onload = () => { f.remove(); show() }; f.src = api; document.body.append(f)",
     ),
     ("import", "import(api).catch(() => {}).then(show)"),
+    ("module", "import(api.replace('?', '.js?')).then(show)"),
+    (
+        "modules",
+        "import('data:text/javascript,import \"' + new URL(api.replace('?', '.js?'), location) + '\"').then(show)",
+    ),
     (
         "interval",
         "fetch(api).then(r => r.text()).then(() => { let n = setInterval(() => { clearInterval(n); show() }, 20) })",
@@ -44,7 +49,7 @@ pub const HANDLERS: [(&str, &str); 16] = [
     ),
 ];
 
-/// A page that has them all: `run(name)` asks for another URL each time.
+/// A page that has them all, and needs a module `/api.js`: `run(name)` asks for another URL each time.
 pub fn page() -> String {
     let ways: String = HANDLERS.iter().map(|(name, does)| format!("'{name}': () => {{ {does} }},\n")).collect();
     format!(

@@ -218,6 +218,42 @@ pub const VIEWS: Case = Case {
     verdict: (OUT, "welcome"),
 };
 
+/// Two calls whose token has run out: each asks for a new one, and that is given once.
+pub const TOKEN: Case = Case {
+    name: "token",
+    page: "<button id=one>one</button><button id=two>two</button><p id=out></p><script>
+        let token = 0, refreshing;
+        const refresh = async () => {
+            const answer = await fetch('/refresh?token=' + token, { method: 'POST' });
+            if (answer.ok) token = await answer.text(); else out.textContent = 'signed out';
+        };
+        one.onclick = two.onclick = async () => {
+            let answer = await fetch('/private?token=' + token);
+            if (answer.status === 401) {
+                await (fixed ? refreshing ??= refresh() : refresh());
+                answer = await fetch('/private?token=' + token);
+            }
+            if (out.textContent !== 'signed out') out.textContent = await answer.text();
+        };</script>",
+    acts: &[Click("#one"), Click("#two")],
+    verdict: (OUT, "welcome"),
+};
+
+/// Scripts that come later are answers, too: here by JSONP.
+pub const JSONP: Case = Case {
+    name: "jsonp",
+    page: "<input id=q><p id=out></p><script>
+        let last = 0;
+        q.oninput = () => {
+            const mine = ++last, script = document.createElement('script');
+            window['answer' + mine] = text => { if (!fixed || mine === last) out.textContent = text; };
+            script.src = `/script?says=answer${mine}('${q.value}')`;
+            document.head.append(script);
+        }</script>",
+    acts: &[Type("#q", "a"), Type("#q", "b")],
+    verdict: (OUT, "ab"),
+};
+
 impl Case {
     pub fn page_of(&self, fixed: bool) -> String {
         format!("<!doctype html><script>const fixed = {fixed}</script>{}", self.page)
@@ -248,6 +284,8 @@ struct State {
     page: String,
     count: usize,
     deleted: bool,
+    /// The number of the token that is good for a new one.
+    token: usize,
 }
 
 pub struct App(Arc<Mutex<State>>);
@@ -281,7 +319,16 @@ impl Fixture for App {
 
 fn answer(request: &Request<hyper::body::Incoming>, state: &mut State) -> http::Result<Response<Full<Bytes>>> {
     let query = request.uri().query().unwrap_or_default();
-    let (kind, text) = match (request.method().as_str(), request.uri().path()) {
+    let path = request.uri().path();
+    let refused = match path {
+        "/private" => query == "token=0",
+        "/refresh" => query != format!("token={}", state.token),
+        _ => false,
+    };
+    if refused {
+        return Response::builder().status(401).body(Full::default());
+    }
+    let (kind, text) = match (request.method().as_str(), path) {
         (_, "/say") => ("text/plain", query.trim_start_matches("text=").to_owned()),
         ("POST", "/count") => {
             state.count += 1;
@@ -290,6 +337,15 @@ fn answer(request: &Request<hyper::body::Incoming>, state: &mut State) -> http::
         ("DELETE", "/item") => {
             state.deleted = true;
             ("text/plain", String::new())
+        }
+        (_, "/private") => ("text/plain", "welcome".to_owned()),
+        (_, "/refresh") => {
+            state.token += 1;
+            ("text/plain", state.token.to_string())
+        }
+        (_, "/script") => {
+            let says = percent_encoding::percent_decode_str(query.trim_start_matches("says="));
+            ("text/javascript", says.decode_utf8_lossy().into_owned())
         }
         (_, "/items") => ("text/plain", if state.deleted { "none" } else { "one item" }.to_owned()),
         _ => ("text/html; charset=utf-8", state.page.clone()),

@@ -219,6 +219,8 @@
     for (let still = 0, last; still < 3 && live && how != 'now'; last = turn) {
       while (turn == seen || runs(how)) await new Promise(next => wakers.push(next));
       await hop();
+      // A module runs a task after its entry.
+      note(observer.takeRecords());
       still = turn == last ? still + 1 : 0;
     }
     return list(scripts);
