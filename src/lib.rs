@@ -92,8 +92,8 @@ pub use serde_json::json;
 /// window without cookies, storage and caches. What another document asks for than the page itself is named with it (`GET /x
 /// @/frame.html#1`, `@w2/popup.html` for a second window). WebSocket messages and server-sent events that a page gets are ordered
 /// like answers; messages of one socket may then overtake each other, which no network does, but a server can. Pages,
-/// styles, images, and the scripts that come with a page are left alone. What comes back by itself each time it is let go, without the user having acted, is held
-/// from the fourth time on, and named. Two equal runs that differ are reported as that, never as a race.
+/// styles, images, and the scripts that come with a page are left alone. What comes back by itself each time it is let go,
+/// without the user having acted, is held from the fourth time on, and named. Two equal runs that differ are reported as that, never as a race.
 ///
 /// `explore(..)` takes `max = 64`, `time = "20s"`, `depth = 2` (no more than two flows late; 1: one), `full` (every order with one
 /// delay, then with two, and so on), `ignore(F)` (left alone: polls), `effects(F)` (these change the server, whatever their

@@ -122,7 +122,7 @@ impl Driver {
     }
 
     /// From now on no browser is started through the script.
-    pub(super) fn hides(&self) {
+    pub(super) fn note_hidden(&self) {
         self.hides.store(true, Ordering::Relaxed);
     }
 

@@ -67,7 +67,7 @@ impl Browser {
         if through.is_some() {
             match Self::begin(kind, &wire, &driver, through).await? {
                 Some(browser) => return Ok(browser),
-                None => driver.hides(),
+                None => driver.note_hidden(),
             }
         }
         // Some machines run no scripts from temporary folders, and some packages hide where their browser listens.
