@@ -1,6 +1,7 @@
 //! A test that is run again and again, as it is or in one order: its failures are counted.
 
-use crate::support::races::{App, SEARCH, play};
+use crate::support::app::App;
+use crate::support::races::{SEARCH, play};
 use holdup::prelude::*;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};

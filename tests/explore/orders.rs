@@ -1,7 +1,8 @@
 //! Schedules that are replayed and pinned, and what is no race.
 
+use crate::support::app::App;
 use crate::support::failure_of;
-use crate::support::races::{App, CONFIG, SEARCH, play};
+use crate::support::races::{CONFIG, SEARCH, play};
 use holdup::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Mutex;

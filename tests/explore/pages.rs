@@ -1,7 +1,7 @@
 //! What executions do to a page, and what they see of it: several documents, and all that a user's hands can do.
 
+use crate::support::app::App;
 use crate::support::failure_of;
-use crate::support::races::App;
 use holdup::prelude::*;
 
 /// A page and one in it, which ask for the same.

@@ -1,7 +1,8 @@
 //! Every race of [`crate::support::races`]: found in the broken page, and not in its correction.
 
+use crate::support::app::App;
 use crate::support::failure_of;
-use crate::support::races::{self, App, play};
+use crate::support::races::{self, play};
 use holdup::prelude::*;
 
 macro_rules! races {
@@ -47,4 +48,5 @@ races! {
     views: VIEWS, shrinks to 1;
     token: TOKEN, shrinks to 1;
     jsonp: JSONP, shrinks to 1;
+    chunk: CHUNK, shrinks to 1;
 }

@@ -1,6 +1,7 @@
 //! Shared by the test binaries: a real HTTP server to stand behind the proxy, and raw clients.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
+pub mod app;
 pub mod chance;
 pub mod handlers;
 pub mod origin;

@@ -1,13 +1,8 @@
-//! One small application with the races that web pages have, each with its correction. What the page does is in `page.html`
-//! of each case; the server is the same for all.
+//! Races that web pages have, each with its correction: a table. The server of all is in `app.rs`.
 
+use super::app::App;
 use super::chance;
-use bytes::Bytes;
-use holdup::{Browser, Fixture, Setup, TestResult};
-use http_body_util::Full;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use std::sync::{Arc, Mutex};
+use holdup::{Browser, TestResult};
 
 /// What a user does.
 pub enum Act {
@@ -254,6 +249,21 @@ pub const JSONP: Case = Case {
     verdict: (OUT, "ab"),
 };
 
+/// A part of the page that is loaded when it is wanted.
+pub const CHUNK: Case = Case {
+    name: "chunk",
+    page: "<button id=one>one</button><button id=two>two</button><p id=out></p><script>
+        let current;
+        const open = name => async () => {
+            current = name;
+            const { text } = await import(`/script?says=export const text = '${name}'`);
+            if (!fixed || current === name) out.textContent = text;
+        };
+        one.onclick = open('one'); two.onclick = open('two');</script>",
+    acts: &[Click("#one"), Click("#two")],
+    verdict: (OUT, "two"),
+};
+
 impl Case {
     pub fn page_of(&self, fixed: bool) -> String {
         format!("<!doctype html><script>const fixed = {fixed}</script>{}", self.page)
@@ -276,79 +286,4 @@ pub async fn play(case: &Case, fixed: bool, browser: Browser, app: App) -> TestR
     let seen = browser.eval(&format!("return {expression}")).await?;
     assert_eq!(seen, expected, "{}", case.name);
     Ok(())
-}
-
-/// The server: new for each execution.
-#[derive(Default)]
-struct State {
-    page: String,
-    count: usize,
-    deleted: bool,
-    /// The number of the token that is good for a new one.
-    token: usize,
-}
-
-pub struct App(Arc<Mutex<State>>);
-
-impl App {
-    pub fn serve(&self, page: &str) {
-        self.0.lock().unwrap().page = page.to_owned();
-    }
-}
-
-impl Fixture for App {
-    async fn set_up(cx: &mut Setup) -> TestResult<Self> {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        cx.mitm().host("app.test", listener.local_addr()?);
-        let state = Arc::<Mutex<State>>::default();
-        let served = Arc::clone(&state);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let served = Arc::clone(&served);
-                let service = hyper::service::service_fn(move |request: Request<_>| {
-                    let answer = answer(&request, &mut served.lock().unwrap());
-                    async { answer }
-                });
-                let connection = hyper::server::conn::http1::Builder::new();
-                tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
-            }
-        });
-        Ok(Self(state))
-    }
-}
-
-fn answer(request: &Request<hyper::body::Incoming>, state: &mut State) -> http::Result<Response<Full<Bytes>>> {
-    let query = request.uri().query().unwrap_or_default();
-    let path = request.uri().path();
-    let refused = match path {
-        "/private" => query == "token=0",
-        "/refresh" => query != format!("token={}", state.token),
-        _ => false,
-    };
-    if refused {
-        return Response::builder().status(401).body(Full::default());
-    }
-    let (kind, text) = match (request.method().as_str(), path) {
-        (_, "/say") => ("text/plain", query.trim_start_matches("text=").to_owned()),
-        ("POST", "/count") => {
-            state.count += 1;
-            ("text/plain", state.count.to_string())
-        }
-        ("DELETE", "/item") => {
-            state.deleted = true;
-            ("text/plain", String::new())
-        }
-        (_, "/private") => ("text/plain", "welcome".to_owned()),
-        (_, "/refresh") => {
-            state.token += 1;
-            ("text/plain", state.token.to_string())
-        }
-        (_, "/script") => {
-            let says = percent_encoding::percent_decode_str(query.trim_start_matches("says="));
-            ("text/javascript", says.decode_utf8_lossy().into_owned())
-        }
-        (_, "/items") => ("text/plain", if state.deleted { "none" } else { "one item" }.to_owned()),
-        _ => ("text/html; charset=utf-8", state.page.clone()),
-    };
-    Response::builder().header("content-type", kind).body(Full::from(text))
 }

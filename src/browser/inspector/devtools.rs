@@ -3,7 +3,7 @@
 
 use super::socket::{self, Commands, Socket};
 use super::targets::{Target, Targets};
-use super::{Fault, Frame, Realm, UnderWay, Until, Window, text};
+use super::{Calls, Fault, Frame, Realm, UnderWay, Until, Window, text};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -23,6 +23,7 @@ pub(super) struct DevTools {
     socket: Socket,
     targets: watch::Receiver<Targets>,
     under_way: watch::Receiver<UnderWay>,
+    calls: watch::Receiver<Calls>,
     /// Runs first in each document.
     script: Arc<OnceLock<String>>,
 }
@@ -34,6 +35,7 @@ impl DevTools {
         let script = Arc::<OnceLock<String>>::default();
         let (told, targets) = watch::channel(Targets::default());
         let (moves, under_way) = watch::channel(UnderWay::default());
+        let (asks, calls) = watch::channel(Calls::default());
         let first = Arc::clone(&script);
         let hear = move |commands: &Commands, event: Value| {
             if event["method"] == "Target.attachedToTarget" {
@@ -42,7 +44,9 @@ impl DevTools {
             if event["method"] == "Target.detachedFromTarget" {
                 let ended = told.borrow().with_inner(&text(&event["params"]["sessionId"]));
                 ended.iter().for_each(|session| commands.give_up(session));
+                asks.send_if_modified(|calls| calls.forget(&ended));
             }
+            asks.send_if_modified(|calls| calls.note(&event));
             let changed = told.send_if_modified(|targets| targets.note(&event));
             if event["method"] == "Page.javascriptDialogOpening" && event["params"]["type"] == "beforeunload" {
                 // As the recommendation has it. Other dialogs are the test's.
@@ -54,7 +58,7 @@ impl DevTools {
             }
         };
         let socket = socket::connect(&url, hear).await.ok()?;
-        Some(Self { socket, targets, under_way, script })
+        Some(Self { socket, targets, under_way, calls, script })
     }
 
     fn command(&self, method: &str, params: &Value) -> impl Future<Output = Result<Value, Fault>> + Send + use<> {
@@ -80,6 +84,10 @@ impl DevTools {
 
     pub(super) fn under_way(&self) -> watch::Receiver<UnderWay> {
         self.under_way.clone()
+    }
+
+    pub(super) fn calls(&self) -> watch::Receiver<Calls> {
+        self.calls.clone()
     }
 
     pub(super) async fn install(&self, script: &str) -> Result<String, Fault> {
@@ -242,6 +250,8 @@ fn meet(commands: &Commands, params: &Value, script: &str) {
         say("Page.setLifecycleEventsEnabled", json!({ "enabled": true }));
         say("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script, "runImmediately": true }));
         say("Runtime.enable", json!({}));
+        // What is fetched is never asked for, only that it is.
+        say("Network.enable", json!({ "maxTotalBufferSize": 0, "maxResourceBufferSize": 0 }));
     }
     say("Target.setAutoAttach", each_is_met());
     say("Runtime.runIfWaitingForDebugger", json!({}));

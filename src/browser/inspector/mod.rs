@@ -1,11 +1,13 @@
 //! A second connection to the browser, on which questions and navigations go beside the commands of the test.
 
 mod bidi;
+mod calls;
 mod devtools;
 mod socket;
 mod targets;
 
 pub(crate) use bidi::Login;
+pub(super) use calls::Calls;
 
 use bidi::Bidi;
 use devtools::DevTools;
@@ -114,6 +116,14 @@ impl Inspector {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.under_way(),
             Speaks::DevTools(devtools) => devtools.under_way(),
+        }
+    }
+
+    /// What documents have asked for of themselves. By BiDi that is not told.
+    pub(super) fn calls(&self) -> Option<watch::Receiver<Calls>> {
+        match &self.0 {
+            Speaks::Bidi(_) => None,
+            Speaks::DevTools(devtools) => Some(devtools.calls()),
         }
     }
 

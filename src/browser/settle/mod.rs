@@ -24,7 +24,7 @@ use crate::filter::Filter;
 use crate::flow::{FlowId, Place};
 use crate::journal::{Journal, Live};
 use crate::report::Failure;
-use open::Ignored;
+use open::{Beside, Ignored};
 use page::{Asking, Documents};
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
@@ -138,7 +138,7 @@ impl Pages {
         filters.extend_from_slice(ignored);
         let ignored = Ignored { filters, frames: false, timers: false };
         let settling = self.settle(Asking::Quiet, |documents, live| {
-            !open::open(documents, &self.navigating(), live, &ignored).is_empty()
+            !open::open(documents, &self.beside(documents), live, &ignored).is_empty()
         });
         let is_wanted = |url: &str| !ignored.url(url);
         self.within(patience, place, "the page did not settle", &ignored, is_wanted, settling).await?;
@@ -187,9 +187,15 @@ impl Pages {
         self.has_dialog()
     }
 
-    /// Where frames are on their way to.
-    fn navigating(&self) -> Vec<String> {
-        self.inspector.under_way().borrow().navigating.values().map(|url| as_on_the_wire(url)).collect()
+    /// What the browser tells beside these documents.
+    fn beside(&self, documents: &Documents) -> Beside {
+        let navigating =
+            self.inspector.under_way().borrow().navigating.values().map(|url| as_on_the_wire(url)).collect();
+        let asked = self.inspector.calls().map_or_else(Vec::new, |calls| {
+            let calls = calls.borrow();
+            documents.keys().flat_map(|frame| calls.of(frame)).map(str::to_owned).collect()
+        });
+        Beside { navigating, asked }
     }
 
     /// The inner frames that have no document yet, since it is held: Chromium would not answer for them.
@@ -267,7 +273,7 @@ impl Pages {
         let headline = format!("{what} within {patience:?}");
         match tokio::time::timeout(ANSWER, asking).await {
             Ok(Ok(Some(documents))) => {
-                told::still_open(&headline, &open::open(&documents, &self.navigating(), live, ignored))
+                told::still_open(&headline, &open::open(&documents, &self.beside(&documents), live, ignored))
             }
             _ => told::mute(&headline),
         }

@@ -22,6 +22,8 @@ pub(super) enum Open {
     Unsent(String),
     /// A frame is on its way to another document.
     Navigates(String),
+    /// A document has asked for a part of itself that is not held.
+    Asked(String),
     /// A document is still being read, and nothing that is held explains it.
     Reads(String),
 }
@@ -34,13 +36,21 @@ pub(super) struct Ignored {
     pub(super) timers: bool,
 }
 
-/// Everything that has yet to happen, if the documents wait for this, the frames are on their way to these URLs, and these
-/// flows are live.
-pub(super) fn open(documents: &Documents, navigating: &[String], live: &Live, ignored: &Ignored) -> Vec<Open> {
+/// What the browser tells beside its documents: URLs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Beside {
+    /// Where frames are on their way to.
+    pub(super) navigating: Vec<String>,
+    /// What documents have asked for of themselves.
+    pub(super) asked: Vec<String>,
+}
+
+/// Everything that has yet to happen, if the documents wait for this, the browser tells that, and these flows are live.
+pub(super) fn open(documents: &Documents, beside: &Beside, live: &Live, ignored: &Ignored) -> Vec<Open> {
     let under_way = live.flows().filter(|flow| flow.parked().is_none() && !flow.is_endless() && !ignored.flow(flow));
     let mut open: Vec<_> = under_way.map(|flow| Open::UnderWay(line(flow))).collect();
     let gets_there = |url: &&String| !live.is_barren(url) && !live.flows().any(|flow| is_of(flow, url));
-    open.extend(navigating.iter().filter(gets_there).map(|url| Open::Navigates(url.clone())));
+    open.extend(beside.navigating.iter().filter(gets_there).map(|url| Open::Navigates(url.clone())));
     open.extend(unheard(documents, live, ignored).map(Open::Unheard));
     let coming = live.streams().released().filter(|url| !ignored.url(url));
     open.extend(coming.map(|url| Open::Coming(url.to_owned())));
@@ -53,6 +63,10 @@ pub(super) fn open(documents: &Documents, navigating: &[String], live: &Live, ig
         if open.is_empty() && !is_read(document, live, ignored) {
             open.push(Open::Reads(document.ready.clone()));
         }
+    }
+    if open.is_empty() {
+        let is_open = |url: &&String| !live.flows().any(|flow| is_of(flow, url)) && !ignored.url(url);
+        open.extend(beside.asked.iter().filter(is_open).map(|url| Open::Asked(url.clone())));
     }
     open
 }
@@ -191,6 +205,7 @@ impl fmt::Display for Open {
             Self::Unheard(url) => write!(f, "what was delivered of {url}, and the page has not heard"),
             Self::Coming(url) => write!(f, "what was released of {url}, and is not delivered yet"),
             Self::Unsent(url) => write!(f, "what the page has sent to {url}, and the proxy has not got"),
+            Self::Asked(url) => write!(f, "{url}, which the page has asked for: the proxy has no such flow now"),
             Self::Navigates(url) => write!(f, "the navigation to {url}"),
             Self::Reads(ready) => write!(f, "the document, which is still `{ready}`"),
             Self::Waits(Wait { kind, url, place }, flow) => {

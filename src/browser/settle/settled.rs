@@ -70,7 +70,7 @@ impl IntoFuture for Settled {
                 (false, false) => Asking::Quiet,
             };
             let settling = pages.settle(asking, |documents, live| {
-                !open::open(documents, &pages.navigating(), live, &ignored).is_empty()
+                !open::open(documents, &pages.beside(documents), live, &ignored).is_empty()
             });
             let is_wanted = |url: &str| !ignored.url(url);
             pages.within(patience, place, "the page did not settle", &ignored, is_wanted, settling).await

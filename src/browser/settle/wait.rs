@@ -2,7 +2,7 @@
 
 use super::page::{self, Asking, Documents};
 use super::{ANSWER, Known, NONE, Pages, open};
-use crate::browser::inspector::{Fault, UnderWay};
+use crate::browser::inspector::{Calls, Fault, Inspector, UnderWay};
 use crate::journal::Live;
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
@@ -28,6 +28,34 @@ impl From<Fault> for Unsettled {
     }
 }
 
+/// What the browser tells by itself.
+struct Told {
+    under_way: watch::Receiver<UnderWay>,
+    calls: Option<watch::Receiver<Calls>>,
+}
+
+impl Told {
+    fn by(inspector: &Inspector) -> Self {
+        Self { under_way: inspector.under_way(), calls: inspector.calls() }
+    }
+
+    fn mark_unchanged(&mut self) {
+        self.under_way.mark_unchanged();
+        self.calls.iter_mut().for_each(watch::Receiver::mark_unchanged);
+    }
+
+    async fn changed(&mut self) -> Result<(), Fault> {
+        let changed = match &mut self.calls {
+            None => self.under_way.changed().await,
+            Some(calls) => tokio::select! {
+                changed = self.under_way.changed() => changed,
+                changed = calls.changed() => changed,
+            },
+        };
+        changed.map_err(|_| Fault::Closed)
+    }
+}
+
 impl Pages {
     /// Resolves once nothing is open but what the test holds. `is_open` says what counts.
     pub(super) async fn settle(
@@ -36,14 +64,14 @@ impl Pages {
         is_open: impl Fn(&Documents, &Live) -> bool,
     ) -> Result<(), Unsettled> {
         let mut known = self.known.lock().await;
-        let (mut before, mut under_way) = (None, self.inspector.under_way());
+        let (mut before, mut told) = (None, Told::by(&self.inspector));
         loop {
             let mut written = pin!(self.journal.written());
             // From here on nothing is missed.
             written.as_mut().enable();
-            under_way.mark_unchanged();
+            told.mark_unchanged();
             if self.sees_dialog().await {
-                let something = something(written, &mut under_way, std::future::pending());
+                let something = something(written, &mut told, std::future::pending());
                 if self.is_still(&mut known, something, &is_open).await? {
                     return Ok(());
                 }
@@ -54,8 +82,8 @@ impl Pages {
                 looked = self.look(&mut known, asking) => looked?,
                 // What was asked may never be answered, or mean nothing any more.
                 () = &mut written => false,
-                told = under_way.changed() => {
-                    told.map_err(|_| Fault::Closed)?;
+                moved = told.under_way.changed() => {
+                    moved.map_err(|_| Fault::Closed)?;
                     false
                 }
             };
@@ -65,7 +93,7 @@ impl Pages {
             }
             let documents = &known.documents;
             if is_open(documents, &known.live) {
-                let something = something(written, &mut under_way, page::moved(&self.inspector, documents));
+                let something = something(written, &mut told, page::moved(&self.inspector, documents));
                 if known.scripts.is_empty() {
                     something.await?;
                 } else {
@@ -135,12 +163,12 @@ impl Pages {
 /// Resolves when a flow, a window or a document has moved.
 async fn something(
     written: Pin<&mut Notified<'_>>,
-    under_way: &mut watch::Receiver<UnderWay>,
+    told: &mut Told,
     moved: impl Future<Output = ()>,
 ) -> Result<(), Fault> {
     tokio::select! {
         () = written => Ok(()),
-        told = under_way.changed() => told.map_err(|_| Fault::Closed),
+        told = told.changed() => told,
         () = moved => Ok(()),
     }
 }
