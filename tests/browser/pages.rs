@@ -79,6 +79,16 @@ async fn a_navigation_is_held(browser: Browser, site: Site) -> TestResult {
 }
 
 #[mitm_test]
+async fn a_page_that_stops_its_own_loading_is_there(browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<p id=it>it</p><img src=/late><script>setTimeout(stop, 1)</script>");
+    // It may stop before it has asked for this.
+    let _late = hold!(path == "/late").optional();
+    browser.goto("https://site.test/").await?;
+    assert_eq!(browser.text("#it").await?, "it");
+    Ok(())
+}
+
+#[mitm_test]
 async fn web_sockets_and_events_pass(browser: Browser, mitm: Mitm, site: Site) -> TestResult {
     site.page("/", "<p id=socket></p><p id=plain></p><p id=events></p>");
     for scheme in ["https", "http"] {

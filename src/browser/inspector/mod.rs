@@ -3,6 +3,7 @@
 mod bidi;
 mod calls;
 mod devtools;
+mod loading;
 mod socket;
 mod targets;
 

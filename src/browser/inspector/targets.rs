@@ -1,5 +1,6 @@
 //! What DevTools' events tell of a browser's windows, frames and workers. Pure.
 
+use super::loading::Loading;
 use super::{Realm, UnderWay, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -27,19 +28,6 @@ pub(super) struct Target {
 struct Known {
     session: String,
     realm: Realm,
-}
-
-/// The documents that a frame has had.
-#[derive(Debug, Default)]
-struct Loading {
-    /// That told of it last.
-    session: String,
-    /// On its way.
-    next: Option<String>,
-    /// In their order.
-    come: Vec<String>,
-    /// Of the last.
-    is_loaded: bool,
 }
 
 impl Target {
@@ -75,7 +63,7 @@ impl Targets {
                 self.comes(session, &text(&params["frame"]["id"]), &text(&params["frame"]["loaderId"]))
             }
             "Page.lifecycleEvent" => self.lives(session, &frame, &text(&params["loaderId"]), &params["name"]),
-            "Page.frameStoppedLoading" => self.under_way.navigating.remove(&frame).is_some(),
+            "Page.frameStoppedLoading" => self.stops(&frame),
             "Page.javascriptDialogOpening" if params["type"] != "beforeunload" => self.asks(&session),
             "Page.javascriptDialogClosed" => self.has_asked(&session),
             "Page.frameDetached" if params["reason"] != "swap" => {
@@ -157,14 +145,9 @@ impl Targets {
     fn comes(&mut self, session: String, frame: &str, loader: &str) -> bool {
         let loading = self.loading.entry(frame.to_owned()).or_default();
         loading.session = session;
-        if loading.come.last().is_some_and(|last| last == loader) {
+        if !loading.comes(loader) {
             return false;
         }
-        if loading.next.as_deref() == Some(loader) {
-            loading.next = None;
-        }
-        loading.come.push(loader.to_owned());
-        loading.is_loaded = false;
         // Those of the last document have been told to be gone; a window that was just opened keeps its first for the next.
         if self.realms.iter().any(|known| known.realm.frame == frame) {
             self.under_way.navigating.remove(frame);
@@ -175,14 +158,14 @@ impl Targets {
     fn lives(&mut self, session: String, frame: &str, loader: &str, stage: &Value) -> bool {
         match stage.as_str() {
             Some("commit") => self.comes(session, frame, loader),
-            Some("load") => {
-                let loading = self.loading.entry(frame.to_owned()).or_default();
-                let is_last = loading.come.last().is_some_and(|last| last == loader);
-                loading.is_loaded |= is_last;
-                is_last
-            }
+            Some("load") => self.loading.get_mut(frame).is_some_and(|loading| loading.loads(loader)),
             _ => false,
         }
+    }
+
+    fn stops(&mut self, frame: &str) -> bool {
+        let was_under_way = self.under_way.navigating.remove(frame).is_some();
+        self.loading.get_mut(frame).is_some_and(Loading::stops) || was_under_way
     }
 
     fn asks(&mut self, session: &str) -> bool {
@@ -205,8 +188,7 @@ impl Targets {
 
     /// Whether a document has come and loaded, or the one that has taken its place.
     pub(super) fn has_loaded(&self, frame: &str, loader: &str) -> bool {
-        let loading = self.loading.get(frame);
-        loading.is_some_and(|loading| loading.is_loaded && loading.come.iter().any(|come| come == loader))
+        self.loading.get(frame).is_some_and(|loading| loading.has_loaded(loader))
     }
 
     /// Where scripts of documents run.
@@ -309,6 +291,16 @@ mod tests {
     fn a_navigation_that_comes_to_nothing_has_ended() {
         let stopped = ("Page.frameStoppedLoading", json!({ "frameId": "f" }));
         assert!(targets(&[window(), starts("l"), stopped]).under_way().navigating.is_empty());
+    }
+
+    #[test]
+    fn a_document_that_was_stopped_has_loaded() {
+        let stopped = ("Page.frameStoppedLoading", json!({ "frameId": "f" }));
+        let events = [window(), starts("l"), lives("l", "commit"), starts("download"), stopped.clone()];
+        assert!(!targets(&events[..4]).has_loaded("f", "l"));
+        assert!(targets(&events).has_loaded("f", "l"));
+        // That of the document before, while it leaves.
+        assert!(!targets(&[&events[..2], &[stopped, lives("l", "commit")]].concat()).has_loaded("f", "l"));
     }
 
     #[test]
