@@ -68,7 +68,10 @@ fn a_schedule_that_does_not_fit_says_what_is_missing() {
         play(&SEARCH, true, browser, app).await
     }
     let text = failure_of(body);
-    assert!(text.contains("does not fit the test any more: r:GET /gone#1 did not happen"), "{text}");
+    assert!(
+        text.contains("does not fit the test any more: r:GET /gone#1 did not happen\n  at tests/explore/orders.rs:"),
+        "{text}"
+    );
     assert!(text.contains("what did: a1, a2, r:GET /say?text=a#1, a3, r:GET /say?text=ab#1"), "{text}");
     assert!(failure_of(unreadable).contains("bad schedule: a schedule begins with `h1;`"));
 }
