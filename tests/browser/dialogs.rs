@@ -64,3 +64,48 @@ async fn a_page_asks_as_it_loads(browser: Browser, site: Site) -> TestResult {
     browser.wait_text("#out", "me").await?;
     Ok(())
 }
+
+#[mitm_test(browsers = all)]
+async fn a_page_may_ask_just_after_it_has_loaded(browser: Browser, site: Site) -> TestResult {
+    for late in 0..15 {
+        site.page("/", &format!("<p id=out></p><script>onload = () => setTimeout(() => alert('x'), {late})</script>"));
+        browser.goto("https://site.test/").await?;
+        // It comes when it comes.
+        while browser.accept_alert().await.is_err() {}
+    }
+    Ok(())
+}
+
+#[mitm_test(browsers = all)]
+async fn what_an_answer_sets_off_is_awaited(browser: Browser, site: Site) -> TestResult {
+    site.page(
+        "/",
+        "<p id=out></p><button id=ask>ask</button><script>
+        ask.onclick = () => { out.textContent = ''; confirm('x'); setTimeout(() => { out.textContent = 'done'; }, 30); };
+        </script>",
+    );
+    for _ in 0..10 {
+        browser.goto("https://site.test/").await?;
+        browser.click("#ask").await?;
+        browser.accept_alert().await?;
+        browser.settled().await?;
+        assert_eq!(browser.text("#out").await?, "done");
+    }
+    Ok(())
+}
+
+#[mitm_test(browsers = all)]
+async fn nobody_is_asked_whether_to_leave(browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<button id=b>b</button><script>onbeforeunload = event => event.preventDefault()</script>");
+    site.page("/after", "<p id=out></p><img src=/late>");
+    browser.goto("https://site.test/").await?;
+    // Who has done nothing on a page leaves it without a question.
+    browser.click("#b").await?;
+    let late = hold!(path == "/late");
+    let leaves = browser.goto("https://site.test/after");
+    let (left, released) = tokio::join!(leaves, async { late.next().await?.release().await });
+    released?;
+    left?;
+    assert_eq!(browser.eval("return document.readyState").await?, "complete");
+    Ok(())
+}

@@ -88,6 +88,30 @@ async fn a_page_that_stops_its_own_loading_is_there(browser: Browser, site: Site
     Ok(())
 }
 
+#[mitm_test(browsers = all)]
+async fn frames_in_frames_of_other_sites_go_with_them(browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<iframe src=https://other.test/in></iframe>");
+    site.page("/in", "<iframe src=https://site.test/leaf></iframe>");
+    site.page("/leaf", "leaf");
+    site.page("/plain", "<p id=it>it</p>");
+    browser.goto("https://site.test/").await?;
+    browser.settled().await?;
+    browser.goto("https://other.test/plain").await?;
+    browser.settled().await?;
+    assert_eq!(browser.text("#it").await?, "it");
+    Ok(())
+}
+
+#[mitm_test(browsers = all)]
+async fn a_page_may_log_much(browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<p id=it>it</p>");
+    browser.goto("https://site.test/").await?;
+    browser.eval("void console.log('x'.repeat(17 << 20))").await?;
+    browser.settled().await?;
+    assert_eq!(browser.text("#it").await?, "it");
+    Ok(())
+}
+
 #[mitm_test]
 async fn web_sockets_and_events_pass(browser: Browser, mitm: Mitm, site: Site) -> TestResult {
     site.page("/", "<p id=socket></p><p id=plain></p><p id=events></p>");

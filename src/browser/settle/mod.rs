@@ -163,7 +163,7 @@ impl Pages {
     pub(super) async fn navigate(&self, window: Option<String>, url: &str, until: Until) -> Result<(), Fault> {
         let window = window.as_ref().unwrap_or(&self.window);
         let mut under_way = self.inspector.under_way();
-        if under_way.borrow_and_update().dialogs.contains(window) {
+        if self.sees_dialog().await && under_way.borrow_and_update().dialogs.contains(window) {
             return Err(Fault::Refused(ASKS.to_owned()));
         }
         tokio::select! {
