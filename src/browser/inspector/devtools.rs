@@ -250,7 +250,7 @@ fn meet(commands: &Commands, params: &Value, script: &str) {
         say("Page.setLifecycleEventsEnabled", json!({ "enabled": true }));
         say("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script, "runImmediately": true }));
         say("Runtime.enable", json!({}));
-        // What is fetched is never asked for, only that it is.
+        // Nobody asks for bodies, so none are kept.
         say("Network.enable", json!({ "maxTotalBufferSize": 0, "maxResourceBufferSize": 0 }));
     }
     say("Target.setAutoAttach", each_is_met());

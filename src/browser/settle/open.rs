@@ -64,6 +64,7 @@ pub(super) fn open(documents: &Documents, beside: &Beside, live: &Live, ignored:
             open.push(Open::Reads(document.ready.clone()));
         }
     }
+    // Most of it is counted by the documents, too, and has been told above.
     if open.is_empty() {
         let is_open = |url: &&String| !live.flows().any(|flow| is_of(flow, url)) && !ignored.url(url);
         open.extend(beside.asked.iter().filter(is_open).map(|url| Open::Asked(url.clone())));

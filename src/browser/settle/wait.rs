@@ -29,12 +29,12 @@ impl From<Fault> for Unsettled {
 }
 
 /// What the browser tells by itself.
-struct Told {
+struct News {
     under_way: watch::Receiver<UnderWay>,
     calls: Option<watch::Receiver<Calls>>,
 }
 
-impl Told {
+impl News {
     fn by(inspector: &Inspector) -> Self {
         Self { under_way: inspector.under_way(), calls: inspector.calls() }
     }
@@ -64,14 +64,14 @@ impl Pages {
         is_open: impl Fn(&Documents, &Live) -> bool,
     ) -> Result<(), Unsettled> {
         let mut known = self.known.lock().await;
-        let (mut before, mut told) = (None, Told::by(&self.inspector));
+        let (mut before, mut news) = (None, News::by(&self.inspector));
         loop {
             let mut written = pin!(self.journal.written());
             // From here on nothing is missed.
             written.as_mut().enable();
-            told.mark_unchanged();
+            news.mark_unchanged();
             if self.sees_dialog().await {
-                let something = something(written, &mut told, std::future::pending());
+                let something = something(written, &mut news, std::future::pending());
                 if self.is_still(&mut known, something, &is_open).await? {
                     return Ok(());
                 }
@@ -82,7 +82,7 @@ impl Pages {
                 looked = self.look(&mut known, asking) => looked?,
                 // What was asked may never be answered, or mean nothing any more.
                 () = &mut written => false,
-                moved = told.under_way.changed() => {
+                moved = news.under_way.changed() => {
                     moved.map_err(|_| Fault::Closed)?;
                     false
                 }
@@ -93,7 +93,7 @@ impl Pages {
             }
             let documents = &known.documents;
             if is_open(documents, &known.live) {
-                let something = something(written, &mut told, page::moved(&self.inspector, documents));
+                let something = something(written, &mut news, page::moved(&self.inspector, documents));
                 if known.scripts.is_empty() {
                     something.await?;
                 } else {
@@ -163,12 +163,12 @@ impl Pages {
 /// Resolves when a flow, a window or a document has moved.
 async fn something(
     written: Pin<&mut Notified<'_>>,
-    told: &mut Told,
+    news: &mut News,
     moved: impl Future<Output = ()>,
 ) -> Result<(), Fault> {
     tokio::select! {
         () = written => Ok(()),
-        told = told.changed() => told,
+        heard = news.changed() => heard,
         () = moved => Ok(()),
     }
 }
