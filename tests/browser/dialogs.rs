@@ -2,6 +2,7 @@
 
 use crate::support::site::Site;
 use holdup::prelude::*;
+use std::pin::pin;
 
 const PAGE: &str = "<p id=out></p><button id=ask>ask</button><script>
     ask.onclick = () => {
@@ -102,10 +103,13 @@ async fn nobody_is_asked_whether_to_leave(browser: Browser, site: Site) -> TestR
     // Who has done nothing on a page leaves it without a question.
     browser.click("#b").await?;
     let late = hold!(path == "/late");
-    let leaves = browser.goto("https://site.test/after");
-    let (left, released) = tokio::join!(leaves, async { late.next().await?.release().await });
-    released?;
-    left?;
+    let mut leaves = pin!(browser.goto("https://site.test/after"));
+    let held = tokio::select! {
+        _ = &mut leaves => panic!("it has not loaded yet"),
+        held = late.next() => held?,
+    };
+    held.release().await?;
+    leaves.await?;
     assert_eq!(browser.eval("return document.readyState").await?, "complete");
     Ok(())
 }
