@@ -39,6 +39,7 @@
 pub mod __private;
 mod browser;
 mod ca;
+mod crypto;
 mod desk;
 mod explore;
 mod filter;

@@ -1,12 +1,12 @@
 //! Leaves: one certificate for each name, one key for all of them.
 
 use super::CertificateAuthority;
+use crate::crypto;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SerialNumber};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
-use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
@@ -52,7 +52,7 @@ impl CertificateAuthority {
         // Browsers that trust the root by its SPKI look for it in the chain.
         let chain: Vec<CertificateDer<'static>> = vec![leaf.into(), self.root.der().clone()];
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.leaves.key.serialize_der()));
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(crypto::provider())
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(chain, key)?;

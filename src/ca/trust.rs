@@ -1,6 +1,7 @@
 //! How a client is told to trust the root.
 
 use super::CertificateAuthority;
+use crate::crypto;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rcgen::PublicKeyData;
@@ -19,6 +20,6 @@ impl CertificateAuthority {
     /// The base64 SHA-256 of the root's public key, as Chromium's `--ignore-certificate-errors-spki-list` wants it.
     pub(crate) fn spki_sha256(&self) -> String {
         let spki = self.root.key().subject_public_key_info();
-        BASE64_STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, &spki))
+        BASE64_STANDARD.encode(crypto::sha256(&spki))
     }
 }

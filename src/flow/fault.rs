@@ -78,6 +78,11 @@ impl Fault {
         }
     }
 
+    /// The text, without the stage.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     /// The stage that failed.
     #[must_use]
     pub fn stage(&self) -> FaultStage {

@@ -129,11 +129,12 @@ impl Request {
     /// The value of a cookie that the browser sent.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        let fields = self.headers.get_all(http::header::COOKIE).iter().filter_map(|v| v.to_str().ok());
-        fields.flat_map(|field| field.split(';')).find_map(|pair| {
-            let (key, value) = pair.split_once('=')?;
-            (key.trim() == name).then(|| value.trim())
-        })
+        // Each by itself: another one may have bytes that are no text.
+        let fields = self.headers.get_all(http::header::COOKIE).iter().map(HeaderValue::as_bytes);
+        let pairs = fields.flat_map(|field| field.split(|byte| *byte == b';'));
+        pairs
+            .filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='))
+            .find_map(|(key, value)| (key.trim() == name).then(|| value.trim()))
     }
 
     /// A header's first value, when it is text.

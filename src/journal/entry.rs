@@ -19,6 +19,8 @@ pub(crate) enum Event {
     Began { flow: FlowId, request: Arc<Request> },
     /// A rule acted on a flow.
     Ruled { flow: FlowId, rule: Arc<str>, place: Place },
+    /// A rule wanted to look at a body that cannot be read: the flow passed it.
+    Unread { flow: FlowId, rule: Arc<str>, place: Place, why: Arc<str> },
     /// A flow is parked.
     Parked { flow: FlowId, stage: StageName, rule: Arc<str>, place: Place },
     /// The test has a parked flow in its hands.
@@ -33,6 +35,8 @@ pub(crate) enum Event {
     Sent { flow: FlowId },
     /// The answer's head is there.
     Answered { flow: FlowId, response: Arc<Response> },
+    /// A line of the answer's head was left out, since nobody can read it.
+    Dropped { flow: FlowId, line: String },
     /// A part of a flow's stream has come.
     Part { flow: FlowId, part: Arc<Part> },
     /// A rule or the test has changed a part: so it goes on.
@@ -54,6 +58,9 @@ impl fmt::Display for Event {
         match self {
             Self::Began { flow, request } => write!(f, "{flow} {} {}", request.method(), request.url()),
             Self::Ruled { flow, rule, place } => write!(f, "{flow} met {rule} of {place}"),
+            Self::Unread { flow, rule, place, why } => {
+                write!(f, "{flow} passed {rule} of {place}, which could not look at its body: {why}")
+            }
             Self::Parked { flow, stage, rule, place } => write!(f, "{flow} parked at its {stage} by {rule} of {place}"),
             Self::Taken { flow, place } => write!(f, "{flow} taken at {place}"),
             Self::Chained { flow, place } => write!(f, "{flow} to be released after another, said at {place}"),
@@ -62,6 +69,7 @@ impl fmt::Display for Event {
             Self::Stalled { flow } => write!(f, "{flow} is never answered"),
             Self::Sent { flow } => write!(f, "{flow} sent to the upstream"),
             Self::Answered { flow, response } => write!(f, "{flow} answered {}", response.status().as_u16()),
+            Self::Dropped { flow, line } => write!(f, "{flow} a line of its answer is left out: {line}"),
             Self::Part { flow, part } => write!(f, "{flow} {part}"),
             Self::Changed { flow, part } => write!(f, "{flow} became {part}"),
             Self::Closed { flow } => write!(f, "{flow} closed"),

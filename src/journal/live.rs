@@ -163,7 +163,7 @@ impl Live {
             }
             Event::Ended { flow, outcome } => self.end(*flow, outcome),
             Event::Part { .. } | Event::Changed { .. } | Event::Closed { .. } => {}
-            Event::Sent { .. } | Event::Trouble { .. } => return false,
+            Event::Sent { .. } | Event::Unread { .. } | Event::Dropped { .. } | Event::Trouble { .. } => return false,
             Event::Command { .. } | Event::Commanded { .. } => return false,
         }
         true

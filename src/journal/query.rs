@@ -1,7 +1,7 @@
 //! Questions to the journal.
 
 use super::{Entry, Event, Journal};
-use crate::flow::{Exchange, Fault, FlowId};
+use crate::flow::{Exchange, Fault, FlowId, Place};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -57,6 +57,17 @@ impl Journal {
     pub(crate) fn tail(&self, lines: usize) -> Vec<Entry> {
         let log = &self.lock().entries;
         log.iter().skip(log.len().saturating_sub(lines)).cloned().collect()
+    }
+
+    /// The flows that passed a rule since it could not look at their bodies, and why.
+    pub(crate) fn unread(&self, rule: &str, of: Place) -> Vec<(FlowId, Arc<str>)> {
+        let unread = |entry: &Entry| match &entry.event {
+            Event::Unread { flow, rule: text, place, why } if **text == *rule && *place == of => {
+                Some((*flow, Arc::clone(why)))
+            }
+            _ => None,
+        };
+        self.lock().entries.iter().filter_map(unread).collect()
     }
 
     /// Trouble on connections that belongs to no flow.

@@ -2,6 +2,9 @@
 
 use super::content;
 use super::handicap::{Handicap, Handicapped};
+use super::heads::Dropped;
+use super::hop::Upgrade;
+use super::permit::Permit;
 use crate::flow::{Content, Fault, FaultStage, Request, Response};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -15,6 +18,9 @@ use std::time::Duration;
 
 /// The most of a body that is ever read into memory, for a rule that looks into it, unless the test says otherwise.
 pub(super) const LIMIT: usize = 16 * 1024 * 1024;
+
+/// How long an answer that is parked may keep its connection from others.
+const FREE_WITHIN: Duration = Duration::from_millis(250);
 
 /// How long such a body may take to arrive.
 const READ_WITHIN: Duration = Duration::from_secs(20);
@@ -36,17 +42,59 @@ pub(super) struct Envelope<H> {
     pub(super) handicap: Handicap,
     /// How much of the body may be read into memory.
     pub(super) limit: usize,
+    /// The change of protocol that the head asks for or agrees to.
+    pub(super) upgrade: Option<Upgrade>,
+    /// Lines of its head that nobody can read.
+    pub(super) dropped: Vec<Dropped>,
+    /// Why the body cannot be read, once that was tried.
+    unreadable: Option<Fault>,
+    /// To use the connection that the body comes on.
+    pub(super) permit: Option<Permit>,
 }
 
 impl<H> Envelope<H> {
     pub(super) fn new(head: H, body: Source) -> Self {
-        Self { head, body, extensions: http::Extensions::new(), handicap: Handicap::default(), limit: LIMIT }
+        let (extensions, handicap) = (http::Extensions::new(), Handicap::default());
+        Self {
+            head,
+            body,
+            extensions,
+            handicap,
+            limit: LIMIT,
+            upgrade: None,
+            dropped: Vec::new(),
+            unreadable: None,
+            permit: None,
+        }
     }
 
     /// Puts an answer in the place of this one. What rules have done to its way stays.
     pub(super) fn become_answer(&mut self, answer: Self) {
         let (handicap, limit) = (self.handicap, self.limit);
         *self = Self { handicap, limit, ..answer };
+    }
+
+    /// Reads the body ahead, as far as it may be. A connection that then is not free is no longer counted among the few
+    /// that its host gets: nobody waits for it.
+    pub(super) async fn read_ahead(&mut self) {
+        if let Some(permit) = self.permit.clone() {
+            let reading = tokio::time::timeout(FREE_WITHIN, self.body.read_ahead(self.limit)).await;
+            if reading.is_err() || !self.body.is_read() {
+                permit.give_back();
+            }
+            self.permit = None;
+        }
+        self.body.read_ahead(self.limit).await;
+    }
+
+    /// Waits for something, and reads the body ahead meanwhile: on HTTP/1 a client that leaves is noticed only behind what
+    /// it has sent, and a server's connection is free only behind its answer.
+    pub(super) async fn while_reading_ahead<T>(&mut self, waiting: impl Future<Output = T>) -> T {
+        let mut waiting = std::pin::pin!(waiting);
+        tokio::select! {
+            done = waiting.as_mut() => done,
+            () = self.read_ahead() => waiting.await,
+        }
     }
 
     /// The body as it goes out; taken out of the message.
@@ -81,8 +129,18 @@ head!(Request);
 head!(Response);
 
 impl<H: Head> Envelope<H> {
-    /// Reads the whole body, so that filters and tests can look at it. What goes on is still what came.
+    /// Reads the whole body, so that filters and tests can look at it. What goes on is still what came, also when the body
+    /// cannot be read: then it is not tried again.
     pub(super) async fn read(&mut self) -> Result<(), Fault> {
+        if let Some(fault) = &self.unreadable {
+            return Err(fault.clone());
+        }
+        let read = self.read_now().await;
+        self.unreadable = read.as_ref().err().cloned();
+        read
+    }
+
+    async fn read_now(&mut self) -> Result<(), Fault> {
         if *self.head.content_mut() == Content::Streaming {
             if is_endless(self.head.headers()) {
                 let what = "a rule wants to read a stream that has no end; narrow its filter by `content_type`";
@@ -97,6 +155,11 @@ impl<H: Head> Envelope<H> {
             *self.head.content_mut() = Content::Read(decoded);
         }
         Ok(())
+    }
+
+    /// Whether the body goes on for as long as the connection does.
+    pub(super) fn is_endless(&self) -> bool {
+        is_endless(self.head.headers())
     }
 
     /// What is wrong between the head and the body, after a test or a rule had its hands on them.
@@ -116,7 +179,7 @@ impl<H: Head> Envelope<H> {
             *self.head.content_mut() = Content::Read(bytes.clone());
             content::fit_head(self.head.headers_mut(), bytes.len());
             let trailers = self.body.trailers().map(content::fit_trailers);
-            self.body = Source::whole(bytes);
+            (self.body, self.unreadable) = (Source::whole(bytes), None);
             if let Some(trailers) = trailers {
                 // On HTTP/1 only a body without a known length has any.
                 self.head.headers_mut().remove(http::header::CONTENT_LENGTH);
@@ -173,14 +236,9 @@ impl Source {
         }
     }
 
-    /// Waits for something, and reads ahead meanwhile: on HTTP/1 a client that leaves is noticed only behind what it has
-    /// sent.
-    pub(super) async fn while_reading_ahead<T>(&mut self, waiting: impl Future<Output = T>) -> T {
-        let mut waiting = std::pin::pin!(waiting);
-        tokio::select! {
-            done = waiting.as_mut() => done,
-            () = self.read_ahead(LIMIT) => waiting.await,
-        }
+    /// Whether nothing more will come.
+    fn is_read(&self) -> bool {
+        self.rest.is_none()
     }
 
     async fn read_whole(&mut self, limit: usize) -> Result<Bytes, Fault> {

@@ -1,12 +1,14 @@
 //! One accepted connection: HTTP/1 to the proxy, and whatever CONNECT opens inside it.
 
 use super::delivery::Flushes;
+use super::refusal::Reason;
 use super::sniff::{Spoken, sniff};
 use super::socket::{Flushing, Socket, Switch};
 use super::streams::{self, Streams};
-use super::{Shared, http, tls, tunnel};
+use super::upstream::{Asker, Route};
+use super::{Shared, http, limits, tls, tunnel};
 use crate::flow::{Fault, FaultStage, Target};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
@@ -15,6 +17,8 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -23,8 +27,13 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
+    /// Tells it from all other connections of the proxy.
+    id: u64,
     /// Where everything on this connection goes; none on the proxy's own connection, where requests say it themselves.
     pub(super) origin: Option<Target>,
+    /// What CONNECT named, where the client asks for another name inside.
+    via: Option<Target>,
+    is_http2: bool,
     pub(super) flushes: Arc<Flushes>,
     /// Ends the connection with RST instead of FIN.
     pub(super) reset: Switch,
@@ -42,27 +51,27 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         return shared.trouble(Fault::from_error(FaultStage::Client, "TCP_NODELAY", &error));
     }
     let mut socket = Socket::new(stream);
-    let Some(spoken) = sniffed(&shared, &mut socket, Bytes::new()).await else { return };
+    let mut seen = BytesMut::new();
+    let Some(spoken) = unless_stopped(&shared, sniff(&mut socket, &mut seen)).await.flatten() else { return };
+    socket.unread(seen.freeze());
     let host = shared.address.ip().to_string();
     match spoken {
         // A proxy over TLS carries many plain requests at once, on HTTP/2.
-        Spoken::Tls => serve_tls(shared, socket, &host, |_| None).await,
-        Spoken::Http2 => Connection::new(&shared, None, socket.line()).http2(socket).await,
-        Spoken::Http1 | Spoken::Unknown => Connection::new(&shared, None, socket.line()).http1(socket).await,
+        Spoken::Tls => serve_tls(shared, socket, &host, |_| (None, None)).await,
+        Spoken::Http2 => Connection::new(&shared, (None, None), socket.line(), true).http2(socket).await,
+        Spoken::Http1 | Spoken::Unknown => {
+            Connection::new(&shared, (None, None), socket.line(), false).http1(socket).await;
+        }
     }
 }
 
-/// What a client speaks first; none if it says nothing before it leaves, or the test ends.
-async fn sniffed(shared: &Shared, socket: &mut Socket, already: Bytes) -> Option<Spoken> {
-    // Browsers open connections ahead of need, and drop them unused.
+/// Browsers open connections ahead of need, and drop them unused: what waits for their first word ends with the test.
+async fn unless_stopped<T>(shared: &Shared, waiting: impl Future<Output = T>) -> Option<T> {
     let mut stopping = shared.tasks.stopping();
-    let sniffed = tokio::select! {
-        sniffed = sniff(socket, already) => sniffed,
-        () = stopping.wait() => return None,
-    };
-    let (spoken, seen) = sniffed.ok()??;
-    socket.unread(seen);
-    Some(spoken)
+    tokio::select! {
+        done = waiting => Some(done),
+        () = stopping.wait() => None,
+    }
 }
 
 /// Serves what comes through a CONNECT.
@@ -72,19 +81,64 @@ pub(super) async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, tar
         // Inside TLS, or a stream of HTTP/2.
         Err(upgraded) => (Socket::inside(TokioIo::new(upgraded)), Bytes::new()),
     };
-    let Some(spoken) = sniffed(&shared, &mut socket, already).await else { return };
+    let mut seen = BytesMut::from(&already[..]);
+    let first = unless_stopped(&shared, first_word(&shared, &mut socket, &mut seen, &target)).await;
+    socket.unread(seen.freeze());
+    let spoken = match first {
+        Some(First::Client(spoken)) => spoken,
+        Some(First::Server(upstream)) => return tunnel::join(&shared, &mut socket, &mut *Box::new(upstream)).await,
+        Some(First::Nobody) | None => return,
+    };
+    let plain = || (Some(Target { tls: false, ..target.clone() }), None);
     match spoken {
         Spoken::Tls => {
-            let Target { host, port, .. } = target;
-            serve_tls(shared, socket, &host, |name| {
-                Some(Target { tls: true, host: name.unwrap_or_else(|| host.clone()), port })
-            })
-            .await;
+            let host = target.host.clone();
+            serve_tls(shared, socket, &host, |name| named(target, name)).await;
         }
-        Spoken::Http1 => Connection::new(&shared, Some(plain(target)), socket.line()).http1(socket).await,
-        Spoken::Http2 => Connection::new(&shared, Some(plain(target)), socket.line()).http2(socket).await,
+        Spoken::Http1 => Connection::new(&shared, plain(), socket.line(), false).http1(socket).await,
+        Spoken::Http2 => Connection::new(&shared, plain(), socket.line(), true).http2(socket).await,
         Spoken::Unknown => tunnel::opaque(&shared, socket, &target).await,
     }
+}
+
+/// The name that rules and certificates go by, and where CONNECT leads if that is something else.
+fn named(target: Target, name: Option<String>) -> (Option<Target>, Option<Target>) {
+    match name {
+        Some(name) if name != target.host => (Some(Target { host: name, ..target.clone() }), Some(target)),
+        _ => (Some(target), None),
+    }
+}
+
+/// Who speaks first inside a CONNECT.
+enum First {
+    Client(Spoken),
+    Server(TcpStream),
+    Nobody,
+}
+
+/// How long a client may be silent before the server is listened to: with SMTP and the like, that speaks first.
+const SILENCE: Duration = Duration::from_millis(300);
+
+async fn first_word(shared: &Shared, socket: &mut Socket, seen: &mut BytesMut, target: &Target) -> First {
+    let mut client = pin!(sniff(socket, seen));
+    let mut spoken = tokio::time::timeout(SILENCE, client.as_mut()).await.ok();
+    if spoken.is_none() {
+        let server = async {
+            let upstream = shared.upstreams.connect_tcp(target).await.ok()?;
+            let speaks = upstream.peek(&mut [0]).await.is_ok_and(|count| count > 0);
+            speaks.then_some(upstream)
+        };
+        spoken = tokio::select! {
+            spoken = client.as_mut() => Some(spoken),
+            Some(upstream) = server => return First::Server(upstream),
+            else => None,
+        };
+    }
+    match spoken {
+        Some(spoken) => spoken,
+        None => client.await,
+    }
+    .map_or(First::Nobody, First::Client)
 }
 
 /// `origin` tells where requests go, by the name that the client asks for.
@@ -92,14 +146,14 @@ async fn serve_tls(
     shared: Arc<Shared>,
     socket: Socket,
     host: &str,
-    origin: impl FnOnce(Option<String>) -> Option<Target>,
+    origin: impl FnOnce(Option<String>) -> (Option<Target>, Option<Target>),
 ) {
     let line = socket.line();
     let accepted = match tls::accept(&shared, socket, host).await {
         Ok(accepted) => accepted,
         Err(fault) => return shared.trouble(fault),
     };
-    let connection = Connection::new(&shared, origin(accepted.server_name), line);
+    let connection = Connection::new(&shared, origin(accepted.server_name), line, accepted.http2);
     if accepted.http2 {
         connection.http2(accepted.stream).await;
     } else {
@@ -107,24 +161,37 @@ async fn serve_tls(
     }
 }
 
-fn plain(target: Target) -> Target {
-    Target { tls: false, ..target }
-}
-
 impl Connection {
-    fn new(shared: &Arc<Shared>, origin: Option<Target>, (reset, client): (Switch, Option<SocketAddr>)) -> Arc<Self> {
+    fn new(
+        shared: &Arc<Shared>,
+        (origin, via): (Option<Target>, Option<Target>),
+        (reset, client): (Switch, Option<SocketAddr>),
+        is_http2: bool,
+    ) -> Arc<Self> {
         let (shared, flushes, garbled, goaway) = (Arc::clone(shared), Arc::default(), Switch::default(), Notify::new());
-        Arc::new(Self { shared, origin, flushes, reset, garbled, goaway, client })
+        let id = shared.connections.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Self { shared, id, origin, via, is_http2, flushes, reset, garbled, goaway, client })
+    }
+
+    /// How a request on this connection gets to its upstream. One that a rule has sent elsewhere goes there.
+    pub(super) fn route(&self, target: &Target) -> Route<'_> {
+        let asker = Asker { client: self.id, multiplexes: self.is_http2 };
+        let origin = self.origin.as_ref().filter(|origin| *origin == target);
+        let prior_knowledge = self.is_http2 && origin.is_some_and(|origin| !origin.tls);
+        Route { asker, via: origin.and(self.via.as_ref()), prior_knowledge }
     }
 
     async fn http1<S>(self: Arc<Self>, io: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let io = TokioIo::new(Flushing::new(io, Arc::clone(&self.flushes), Arc::clone(&self.garbled)));
+        let reason = Reason::default();
+        let (flushes, garbled) = (Arc::clone(&self.flushes), Arc::clone(&self.garbled));
+        let io = TokioIo::new(Flushing::http1(io, flushes, garbled, Arc::clone(&reason)));
         let service = Arc::clone(&self);
         let connection = hyper::server::conn::http1::Builder::new()
             .preserve_header_case(true)
+            .max_headers(limits::MAX_HEADER_LINES)
             .auto_date_header(false)
             .timer(TokioTimer::new())
             // A browser may keep a connection open and say nothing for as long as it likes.
@@ -140,22 +207,22 @@ impl Connection {
                 connection.await
             }
         };
-        self.ended(end);
+        self.ended(end, reason.get());
     }
 
     async fn http2<S>(self: Arc<Self>, io: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let io = TokioIo::new(Flushing::new(io, Arc::clone(&self.flushes), Switch::default()));
+        let io = TokioIo::new(Flushing::http2(io, Arc::clone(&self.flushes)));
         let service = Arc::clone(&self);
         let streams = Streams::default();
         let connection = hyper::server::conn::http2::Builder::new(streams.clone())
             // A page may have this many requests parked at once.
             .max_concurrent_streams(10_000)
-            .max_header_list_size(http::MAX_HEADERS)
+            .max_header_list_size(limits::MAX_HEADERS)
             // A parked upload fills its own window, never that of its siblings.
-            .initial_connection_window_size(http::OPEN_WINDOW)
+            .initial_connection_window_size(limits::OPEN_WINDOW)
             .max_local_error_reset_streams(None)
             .auto_date_header(false)
             .timer(TokioTimer::new())
@@ -173,17 +240,24 @@ impl Connection {
             connection.await
         };
         let end = streams::run(stoppable, streams, &self.flushes).await;
-        self.ended(end);
+        self.ended(end, None);
     }
 
     /// Journals why a connection ended, where its flows do not tell it themselves.
-    fn ended(&self, end: hyper::Result<()>) {
-        if let Err(error) = end
-            && (error.is_parse() || error.is_parse_too_large())
-        {
+    fn ended(&self, end: hyper::Result<()>, refused: Option<&String>) {
+        let Err(error) = end else { return };
+        if let Some(why) = refused {
+            self.shared.trouble(Fault::from_error(FaultStage::Client, why, &error));
+        } else if error.is_parse() || error.is_parse_too_large() || is_of_http2(&error) {
             self.shared.trouble(Fault::from_error(FaultStage::Client, "what the client sent is no HTTP", &error));
         }
     }
+}
+
+/// Whether a client of HTTP/2 has broken its rules.
+fn is_of_http2(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| cause.is_library() && cause.reason() != Some(h2::Reason::NO_ERROR))
 }
 
 /// Starts serving what comes through a CONNECT, once the client has its 200.

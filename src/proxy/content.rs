@@ -2,10 +2,12 @@
 
 use super::hop;
 use crate::flow::{Fault, FaultStage};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use encoding_rs::Encoding;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use regex::Regex;
+use ruzstd::decoding::StreamingDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use std::borrow::Cow;
 use std::io::Read;
 
@@ -37,12 +39,28 @@ fn decode_one(coding: &str, bytes: Bytes, limit: usize) -> Result<Bytes, Fault> 
             // Some servers mean the raw format by that name.
             .or_else(|_| read_up_to(flate2::read::DeflateDecoder::new(&bytes[..]), limit, &broken)),
         "br" => read_up_to(brotli_decompressor::Decompressor::new(&bytes[..], 4096), limit, &broken),
-        "zstd" => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(&bytes[..]).map_err(|error| broken(&error))?;
-            read_up_to(decoder, limit, &broken)
-        }
+        "zstd" => decode_zstd(&bytes, limit, &broken),
         other => Err(Fault::new(FaultStage::Rule, format!("content-encoding {other:?} is not one that can be read"))),
     }
+}
+
+/// One frame after another; those that carry no data are skipped (RFC 8878, section 3).
+fn decode_zstd(
+    mut bytes: &[u8],
+    limit: usize,
+    broken: &dyn Fn(&(dyn std::error::Error + 'static)) -> Fault,
+) -> Result<Bytes, Fault> {
+    let mut out = BytesMut::new();
+    while !bytes.is_empty() {
+        match StreamingDecoder::new(&mut bytes) {
+            Ok(frame) => out.extend_from_slice(&read_up_to(frame, limit - out.len(), broken)?),
+            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                bytes = bytes.get(length as usize..).ok_or_else(|| broken(&FrameDecoderError::FailedToSkipFrame))?;
+            }
+            Err(error) => return Err(broken(&error)),
+        }
+    }
+    Ok(out.freeze())
 }
 
 fn read_up_to(
@@ -203,6 +221,43 @@ mod tests {
     }
 
     const LIMIT: usize = 1 << 20;
+
+    /// Each frame holds a text, not compressed.
+    fn zstd(texts: &[&str]) -> Vec<u8> {
+        let frame = |text: &&str| {
+            let level = ruzstd::encoding::CompressionLevel::Uncompressed;
+            ruzstd::encoding::compress_to_vec(text.as_bytes(), level)
+        };
+        texts.iter().flat_map(frame).collect()
+    }
+
+    #[test]
+    fn all_frames_of_zstd_and_all_members_of_gzip_are_read() {
+        let skipped = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+        let frames = [zstd(&["one "]), skipped.clone(), zstd(&["two ", "three"]), skipped].concat();
+        assert_eq!(decode(&headers("zstd", "text/plain"), frames.into(), LIMIT).expect("zstd"), "one two three");
+        let members = [gzip(b"one "), gzip(b"two")].concat();
+        assert_eq!(decode(&headers("gzip", "text/plain"), members.into(), LIMIT).expect("gzip"), "one two");
+        let bomb = zstd(&[&"x".repeat(LIMIT - 1), "xx"]);
+        decode(&headers("zstd", "text/plain"), bomb.into(), LIMIT).expect_err("too large");
+    }
+
+    #[test]
+    fn what_is_cut_or_has_junk_behind_it_is_no_coding() {
+        let (gzip, zstd) = (gzip(TEXT.as_bytes()), zstd(&[TEXT]));
+        let bodies = [
+            ("gzip", [&gzip[..], b"junk"].concat()),
+            ("gzip", gzip[..gzip.len() - 9].to_vec()),
+            ("zstd", [&zstd[..], b"junk"].concat()),
+            ("zstd", zstd[..zstd.len() - 1].to_vec()),
+            ("br", b"\x0b\x02".to_vec()),
+            ("none", TEXT.as_bytes().to_vec()),
+        ];
+        for (coding, body) in bodies {
+            let decoded = decode(&headers(coding, "text/plain"), body.into(), LIMIT);
+            assert!(decoded.is_err(), "{coding}: {decoded:?}");
+        }
+    }
 
     #[test]
     fn a_bomb_is_an_error_that_says_the_limit() {

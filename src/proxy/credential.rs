@@ -1,9 +1,9 @@
 //! Who may use a proxy that others can reach.
 
+use crate::crypto;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, header};
-use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use std::io;
 
@@ -20,7 +20,7 @@ impl Credential {
     /// A new one, of 128 random bits.
     pub(crate) fn random() -> io::Result<Self> {
         let mut bits = [0; 16];
-        SystemRandom::new().fill(&mut bits).map_err(|_| io::Error::other("the system gives no random numbers"))?;
+        crypto::random(&mut bits)?;
         let password = bits.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let header = format!("Basic {}", BASE64_STANDARD.encode(format!("{}:{password}", Self::USER)));
         Ok(Self { password, header })

@@ -3,12 +3,13 @@
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-const HOP_BY_HOP: [HeaderName; 7] = [
+const HOP_BY_HOP: [HeaderName; 8] = [
     header::CONNECTION,
     header::TE,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
     header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
 ];
@@ -41,16 +42,48 @@ pub(super) fn remove(headers: &mut HeaderMap, names: &[HeaderName]) {
     }
 }
 
-/// The protocol that a request wants to change to (`websocket`), if it does.
-pub(super) fn upgrade(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let asks = tokens(headers, &header::CONNECTION).iter().any(|token| token == "upgrade");
-    headers.get(header::UPGRADE).filter(|_| asks)
+/// A change of protocol, as one end spells it: some servers compare with `Upgrade`.
+#[derive(Clone, Debug)]
+pub(super) struct Upgrade {
+    /// The protocol, such as `websocket`.
+    pub(super) to: HeaderValue,
+    /// The word in `connection`.
+    word: HeaderValue,
+}
+
+impl Upgrade {
+    pub(super) fn is_to_websocket(&self) -> bool {
+        self.to.as_bytes().eq_ignore_ascii_case(b"websocket")
+    }
+}
+
+/// The protocol that a message wants to change to, if it does. Protocols that carry HTTP again (`h2c`, `TLS/1.0`) are left
+/// out: no rule would see the requests inside.
+pub(super) fn upgrade(headers: &HeaderMap) -> Option<Upgrade> {
+    let words = headers.get_all(header::CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
+    let word =
+        words.flat_map(|field| field.split(',')).map(str::trim).find(|word| word.eq_ignore_ascii_case("upgrade"))?;
+    let protocols = headers.get_all(header::UPGRADE).into_iter().filter_map(|value| value.to_str().ok());
+    let named: Vec<_> = protocols.flat_map(|field| field.split(',')).map(str::trim).collect();
+    let opaque: Vec<_> = named.iter().copied().filter(|protocol| !carries_http(protocol)).collect();
+    // What is passed on whole keeps its form.
+    let to = if opaque.len() == named.len() {
+        headers.get(header::UPGRADE)?.clone()
+    } else {
+        opaque.join(", ").parse().ok()?
+    };
+    (!opaque.is_empty()).then_some(Upgrade { to, word: word.parse().ok()? })
+}
+
+fn carries_http(protocol: &str) -> bool {
+    let lower = protocol.to_ascii_lowercase();
+    lower.starts_with("h2") || lower.starts_with("http/") || lower.starts_with("tls/")
 }
 
 /// Puts back what [`end_to_end`] took, for a change of protocol that both ends take part in.
-pub(super) fn keep_upgrade(headers: &mut HeaderMap, to: HeaderValue) {
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(header::UPGRADE, to);
+pub(super) fn keep_upgrade(headers: &mut HeaderMap, upgrade: &Upgrade) {
+    headers.insert(header::CONNECTION, upgrade.word.clone());
+    headers.insert(header::UPGRADE, upgrade.to.clone());
 }
 
 /// HTTP/2 splits cookies over several fields; HTTP/1 knows one only (RFC 9113, section 8.2.3).
@@ -109,6 +142,23 @@ mod tests {
         ]));
         let seen: Vec<_> = on.iter().map(|(name, value)| (name.as_str(), value.to_str().expect("ascii"))).collect();
         assert_eq!(seen, [("host", "a"), ("b", "2"), ("a", "3"), ("te", "trailers")]);
+    }
+
+    #[test]
+    fn an_upgrade_keeps_its_spelling_and_leaves_out_what_carries_http() {
+        for (connection, to, kept) in [
+            ("Upgrade", "websocket", Some(("Upgrade", "websocket"))),
+            ("keep-alive, uPgrade", "WebSocket", Some(("uPgrade", "WebSocket"))),
+            ("Upgrade, HTTP2-Settings", "h2c", None),
+            ("Upgrade", "TLS/1.0, HTTP/2.0", None),
+            ("Upgrade", "h2c, foo", Some(("Upgrade", "foo"))),
+            ("close", "websocket", None),
+        ] {
+            let upgrade = upgrade(&headers(&[("connection", connection), ("upgrade", to)]));
+            let seen = upgrade.map(|upgrade| (upgrade.word.clone(), upgrade.to));
+            let seen = seen.as_ref().map(|(word, to)| (word.to_str().expect("ascii"), to.to_str().expect("ascii")));
+            assert_eq!(seen, kept, "{connection}: {to}");
+        }
     }
 
     #[test]

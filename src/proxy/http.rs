@@ -14,14 +14,10 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, StatusCode, Version};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-/// Chromium itself refuses to send more.
-pub(super) const MAX_HEADERS: u32 = 256 * 1024;
-/// Flow control is by stream; the connection as a whole never blocks.
-pub(super) const OPEN_WINDOW: u32 = i32::MAX as u32;
 
 type Answer = hyper::Response<Delivery>;
 
@@ -44,32 +40,38 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
 /// One flow. Dropped by hyper the moment the browser gives it up.
 async fn flow(connection: &Connection, target: Target, mut request: hyper::Request<Incoming>) -> Result<Answer, Cut> {
     let shared = &connection.shared;
-    let upgrade = hop::upgrade(request.headers()).cloned().map(|to| (to, hyper::upgrade::on(&mut request)));
+    let upgrade = hop::upgrade(request.headers());
+    let client_upgrade = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
     let mut request = name(request, target, connection.client);
+    request.upgrade = upgrade;
     request.limit = shared.gate.body_limit();
     let is_head = request.head.method == Method::HEAD;
     let ticket = Ticket::new(shared.journal.next_flow(), Arc::clone(&shared.gate));
     shared.journal.write(Event::Began { flow: ticket.flow(), request: request.head.record() });
 
-    let (mut response, client_upgrade) = match shared.gate.request(&ticket, &mut request).await {
+    let mut response = match shared.gate.request(&ticket, &mut request).await {
         Ok(Pass::Abort(kind)) => return connection.abort(ticket, kind, &mut request).await,
         Ok(Pass::Answer(response)) => {
             // On HTTP/1 a client that is still sending would see a reset instead of the answer.
             if request.head.version != Version::HTTP_2 {
                 request.body.read_ahead_if_short().await;
             }
-            (*response, None)
+            *response
         }
         Ok(Pass::On) => {
             shared.journal.write(Event::Sent { flow: ticket.flow() });
-            match shared.upstreams.send(&mut request, upgrade.as_ref().map(|(to, _)| to)).await {
-                Ok(response) => (response, upgrade),
+            let route = connection.route(&request.head.target);
+            match shared.upstreams.send(&mut request, route).await {
+                Ok(response) => response,
                 Err(fault) => return Ok(connection.fail(ticket, fault, is_head)),
             }
         }
         Err(fault) => return Ok(connection.fail(ticket, fault, is_head)),
     };
     shared.journal.write(Event::Answered { flow: ticket.flow(), response: response.head.record() });
+    for line in response.dropped.drain(..) {
+        shared.journal.write(Event::Dropped { flow: ticket.flow(), line: line.to_string() });
+    }
     match shared.gate.response(&ticket, &request.head, &mut response).await {
         Ok(Some(AbortKind::Truncate(after))) => response.handicap.cut_after = Some(after),
         Ok(Some(kind)) => return connection.cut(ticket, kind, &mut request).await,
@@ -77,18 +79,15 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
         Err(fault) => return Ok(connection.fail(ticket, fault, is_head)),
     }
     if response.head.status == StatusCode::SWITCHING_PROTOCOLS
-        && let Some((to, client)) = client_upgrade
+        && let Some(client) = client_upgrade
     {
-        let upstream = hyper::upgrade::on(carrier(&mut response.extensions));
-        if to.as_bytes().eq_ignore_ascii_case(b"websocket") {
-            let (stream, reset) = (stream(&ticket, &request, &response), Arc::clone(&connection.reset));
-            shared.tasks.spawn(websocket::relay(Arc::clone(shared), stream, client, upstream, reset));
-        } else {
-            shared.tasks.spawn(tunnel::upgraded(Arc::clone(shared), client, upstream));
-        }
-        hop::keep_upgrade(&mut response.head.headers, to);
+        connection.switch_protocols(&ticket, &mut request, &mut response, client);
     }
     let parts = Kind::of(&shared.gate, &request.head, &response.head);
+    if parts.is_some() || response.is_endless() {
+        // It lasts: others would wait for its connection.
+        response.permit.take();
+    }
     let parts = parts.map(|kind| (kind, stream(&ticket, &request, &response)));
     Ok(connection.deliver(ticket, response, is_head, parts))
 }
@@ -141,7 +140,9 @@ fn name(request: hyper::Request<Incoming>, target: Target, client: Option<Socket
     let (parts, body) = request.into_parts();
     let path_and_query = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
     // A URL that is whole names the host, whatever else does (RFC 9112, section 3.2.2).
-    let mut headers = if parts.version == Version::HTTP_2 || parts.uri.authority().is_some() {
+    // One that names none (HTTP/1.0) goes where CONNECT or the handshake has led.
+    let names_host = parts.headers.contains_key(header::HOST) && parts.uri.authority().is_none();
+    let mut headers = if parts.version == Version::HTTP_2 || !names_host {
         host_first(&parts.headers, &parts.uri, &target)
     } else {
         hop::end_to_end(&parts.headers)
@@ -181,6 +182,26 @@ fn refuse(connection: &Connection, why: &str) -> Answer {
 }
 
 impl Connection {
+    /// Carries what both ends speak from now on.
+    fn switch_protocols(
+        &self,
+        ticket: &Ticket,
+        request: &mut Envelope<Request>,
+        response: &mut Envelope<Response>,
+        client: OnUpgrade,
+    ) {
+        let Some(upgrade) = response.upgrade.take().or(request.upgrade.take()) else { return };
+        let upstream = hyper::upgrade::on(carrier(&mut response.extensions));
+        let shared = Arc::clone(&self.shared);
+        if upgrade.is_to_websocket() {
+            let stream = stream(ticket, request, response);
+            self.shared.tasks.spawn(websocket::relay(shared, stream, client, upstream, Arc::clone(&self.reset)));
+        } else {
+            self.shared.tasks.spawn(tunnel::upgraded(shared, client, upstream));
+        }
+        hop::keep_upgrade(&mut response.head.headers, &upgrade);
+    }
+
     /// The flow's answer, whose body ends the flow when it has been handed to the socket.
     fn deliver(
         &self,
@@ -266,7 +287,7 @@ impl Connection {
     async fn cut(&self, ticket: Ticket, kind: AbortKind, request: &mut Envelope<Request>) -> Result<Answer, Cut> {
         if kind == AbortKind::Stall {
             self.shared.journal.write(Event::Stalled { flow: ticket.flow() });
-            request.body.while_reading_ahead(self.shared.gate.test_ended()).await;
+            request.while_reading_ahead(self.shared.gate.test_ended()).await;
         }
         ticket.end(Outcome::Aborted);
         // On HTTP/2 the stream's own reset says it, and the connection lives on.

@@ -7,7 +7,7 @@ use crate::journal::{Event, Journal};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -63,6 +63,7 @@ impl Proxy {
             upstreams,
             ca,
             tasks,
+            connections: AtomicU64::new(0),
             revalidates,
             answers_favicons,
         });

@@ -9,10 +9,14 @@ mod credential;
 mod delivery;
 mod gate;
 mod handicap;
+mod heads;
 mod hop;
 mod http;
+mod limits;
 mod listener;
+mod permit;
 mod pins;
+mod refusal;
 mod sniff;
 mod socket;
 mod stream;
@@ -32,7 +36,7 @@ use crate::ca::CertificateAuthority;
 use crate::journal::Journal;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// What all connections of one proxy share.
 #[derive(Debug)]
@@ -45,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) upstreams: Upstreams,
     pub(crate) ca: Arc<CertificateAuthority>,
     pub(crate) tasks: listener::Tasks,
+    /// How many connections there have been.
+    pub(crate) connections: AtomicU64,
     /// Whether browsers are made to ask again before they use what they keep.
     pub(crate) revalidates: AtomicBool,
     /// Whether favicons are the browser's own noise.

@@ -1,12 +1,12 @@
 //! What pins a page to the bytes of its parts: subresource integrity, and the hashes of a content security policy. Where a
 //! rule changes a part, its pin is taken off; the rest stays pinned. Pure.
 
+use crate::crypto;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use once_cell::sync::Lazy;
 use regex::{Captures, Regex};
-use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use url::Url;
 
@@ -110,7 +110,7 @@ fn allowing(policy: &str, hashes: &str) -> String {
 /// As a policy says it, with a space before it. Line ends count as the browser's parser makes them.
 fn hash(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    format!(" 'sha256-{}'", BASE64_STANDARD.encode(digest(&SHA256, text.as_bytes())))
+    format!(" 'sha256-{}'", BASE64_STANDARD.encode(crypto::sha256(text.as_bytes())))
 }
 
 #[cfg(test)]

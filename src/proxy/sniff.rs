@@ -1,7 +1,6 @@
 //! What a client speaks after CONNECT: the first bytes tell.
 
-use bytes::{Bytes, BytesMut};
-use std::io;
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,15 +16,14 @@ pub(super) enum Spoken {
 /// HTTP/2 begins with `PRI `; four bytes tell it from any HTTP/1 method.
 const ENOUGH: usize = 4;
 
-/// Reads until the protocol is clear; none when the client has left before.
-pub(super) async fn sniff(io: &mut (impl AsyncRead + Unpin), already: Bytes) -> io::Result<Option<(Spoken, Bytes)>> {
-    let mut seen = BytesMut::from(&already[..]);
+/// Reads into `seen` until the protocol is clear; none when the client leaves before.
+pub(super) async fn sniff(io: &mut (impl AsyncRead + Unpin), seen: &mut BytesMut) -> Option<Spoken> {
     loop {
-        if let Some(spoken) = recognise(&seen) {
-            return Ok(Some((spoken, seen.freeze())));
+        if let Some(spoken) = recognise(seen) {
+            return Some(spoken);
         }
-        if io.read_buf(&mut seen).await? == 0 {
-            return Ok(None);
+        if io.read_buf(seen).await.ok()? == 0 {
+            return None;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The browser's socket: it can be reset, and it knows when everything was handed over.
 
 use super::delivery::Flushes;
+use super::refusal::{Reason, Refusal};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -139,14 +140,20 @@ pub(super) struct Flushing<S> {
     flushes: Arc<Flushes>,
     /// What is written next is no HTTP.
     garbled: Switch,
+    /// On HTTP/1.
+    refusal: Option<Refusal>,
 }
 
 /// What stands in the place of `HTTP/1.1`.
 const GARBAGE: &[u8] = b"\x16\x03\x00\xff\x00garbage";
 
 impl<S> Flushing<S> {
-    pub(super) fn new(inner: S, flushes: Arc<Flushes>, garbled: Switch) -> Self {
-        Self { inner, flushes, garbled }
+    pub(super) fn http1(inner: S, flushes: Arc<Flushes>, garbled: Switch, reason: Reason) -> Self {
+        Self { inner, flushes, garbled, refusal: Some(Refusal::new(reason)) }
+    }
+
+    pub(super) fn http2(inner: S, flushes: Arc<Flushes>) -> Self {
+        Self { inner, flushes, garbled: Switch::default(), refusal: None }
     }
 
     pub(super) fn into_inner(self) -> S {
@@ -156,7 +163,24 @@ impl<S> Flushing<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Flushing<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        if let Some(refusal) = &mut self.refusal {
+            refusal.read(&buf.filled()[before..]);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Flushing<S> {
+    /// Writes what stands in the place of the library's own refusal.
+    fn poll_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(refusal) = &mut self.refusal else { return Poll::Ready(Ok(())) };
+        while !refusal.answer().is_empty() {
+            let count = ready!(Pin::new(&mut self.inner).poll_write(cx, refusal.answer()))?;
+            refusal.wrote(count);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -167,16 +191,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Flushing<S> {
             // As much of it as what it stands for; what was taken is told as written.
             return Pin::new(&mut self.inner).poll_write(cx, &GARBAGE[..GARBAGE.len().min(buf.len())]);
         }
+        if self.refusal.as_mut().is_some_and(|refusal| refusal.replaces(buf)) {
+            return Poll::Ready(Ok(buf.len()));
+        }
         Pin::new(&mut self.inner).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_refusal(cx))?;
         ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
         self.flushes.flushed();
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_refusal(cx))?;
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 
@@ -185,7 +214,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Flushing<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.garbled.load(Ordering::Relaxed) {
+        let is_single = bufs.iter().filter(|buf| !buf.is_empty()).count() == 1;
+        if self.garbled.load(Ordering::Relaxed) || (is_single && self.refusal.is_some()) {
             let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
             return self.poll_write(cx, first);
         }

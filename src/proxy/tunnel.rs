@@ -23,7 +23,7 @@ pub(super) async fn upgraded(shared: Arc<Shared>, client: OnUpgrade, upstream: O
 }
 
 /// Carries bytes both ways until both ends have closed, one breaks off, or the proxy stops.
-async fn join<C, U>(shared: &Shared, client: &mut C, upstream: &mut U)
+pub(super) async fn join<C, U>(shared: &Shared, client: &mut C, upstream: &mut U)
 where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,

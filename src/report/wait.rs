@@ -84,6 +84,15 @@ fn near(mut failure: Failure, scene: &Scene<'_>, rule: &Rule) -> Failure {
             .section("these came too early:", some(lines))
             .help("declare the rule before the action that makes the request");
     }
+    let unread = scene.journal.unread(&rule.text, rule.place);
+    if !unread.is_empty() {
+        let lines = unread.iter().map(|(flow, why)| {
+            let what = scene.journal.exchange(*flow).map_or_else(|| flow.to_string(), |e| e.to_string());
+            format!("{what}: {why}")
+        });
+        failure =
+            failure.section("it is not known whether these match, since their bodies cannot be read:", some(lines));
+    }
     let troubles = scene.journal.troubles();
     if !troubles.is_empty() {
         let lines = some(troubles.iter().map(ToString::to_string));

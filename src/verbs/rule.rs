@@ -1,6 +1,7 @@
 //! The handle of every verb that acts without the test looking.
 
 use super::{Applied, scene};
+use crate::crypto;
 use crate::desk;
 use crate::flow::Place;
 use crate::proxy::Gate;
@@ -63,8 +64,7 @@ impl Rule {
             let what = format!("{} has seen no body of its upstream that could be read", self.rule);
             return Err(Failure::bare(what).at(Place::here()));
         };
-        let digest = ring::digest::digest(&ring::digest::SHA256, upstream);
-        Ok(digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(crypto::sha256(upstream).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Takes the rule back. What it has done is done.

@@ -295,7 +295,7 @@ const REQUESTS: &[Asked] = &[
         "HTTP/2 settings",
         "GET http://origin.test/echo HTTP/1.1\r\nhost: origin.test\r\nconnection: close, upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n",
         200,
-        &["upgrade: h2c\n"],
+        &["host: origin.test\n"],
         &["GET /echo"],
     ),
     (

@@ -5,6 +5,7 @@ pub mod app;
 pub mod chance;
 pub mod handlers;
 pub mod origin;
+pub mod programs;
 pub mod races;
 pub mod raw;
 pub mod site;

@@ -43,6 +43,19 @@ pub fn tls_config(ca_pem: &str, alpn: &[&str]) -> ClientConfig {
     config
 }
 
+pub fn acceptor(pair: &super::programs::Pair, alpn: &[&str]) -> tokio_rustls::TlsAcceptor {
+    let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes()).unwrap();
+    let key = tokio_rustls::rustls::pki_types::PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
+    let mut config = tokio_rustls::rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    Arc::new(config).into()
+}
+
 /// A TLS connection to `host` through the proxy.
 pub async fn tunnel(mitm: &holdup::Mitm, host: &str, alpn: &[&str]) -> TlsStream<TcpStream> {
     let mut tcp = connect(mitm).await;
@@ -52,4 +65,24 @@ pub async fn tunnel(mitm: &holdup::Mitm, host: &str, alpn: &[&str]) -> TlsStream
     let config = tls_config(&mitm.ca_pem(), alpn);
     let name = ServerName::try_from(host.to_owned()).unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
+}
+
+/// A server that says the same to whatever it is asked, and closes.
+pub async fn says(answer: impl Into<Vec<u8>>) -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, answer) = (listener.local_addr().unwrap(), answer.into());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            read_until(&mut stream, "\r\n\r\n").await;
+            let _ = stream.write_all(&answer).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    address
+}
+
+/// The same with a status, headers and a body, whose length is told.
+pub async fn answers(headers: &str, body: &[u8]) -> std::net::SocketAddr {
+    let head = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n", body.len());
+    says([head.as_bytes(), body].concat()).await
 }

@@ -3,8 +3,9 @@
 use super::{Gate, unpin};
 use crate::desk::{AbortKind, Action, Rule, RuleSet};
 use crate::filter::Truth;
-use crate::flow::{Fault, Request, Response, RuleId, StageName};
-use crate::proxy::body::Envelope;
+use crate::flow::{Fault, FlowId, Request, Response, RuleId, StageName};
+use crate::journal::Event;
+use crate::proxy::body::{Envelope, Head};
 use crate::proxy::content;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,12 +19,13 @@ impl Gate {
     pub(super) async fn wants_request(
         &self,
         rule: &Rule,
+        flow: FlowId,
         counts: &Counts,
         message: &mut Envelope<Request>,
     ) -> Result<bool, Fault> {
         let mut truth = rule.matches(&message.head, None);
         if matches!(truth, Truth::Unknown(need) if need.request_body) {
-            message.read().await.map_err(|fault| fault.of(&rule.text, rule.place))?;
+            self.read_for(rule, flow, message).await?;
             truth = rule.matches(&message.head, None);
         }
         Ok(self.counted(truth, rule, counts, |n| rule.matches_as(n, &message.head, None, None)))
@@ -33,16 +35,34 @@ impl Gate {
     pub(super) async fn wants_response(
         &self,
         rule: &Rule,
+        flow: FlowId,
         counts: &Counts,
         request: &Request,
         message: &mut Envelope<Response>,
     ) -> Result<bool, Fault> {
         let mut truth = rule.matches(request, Some(&message.head));
         if matches!(truth, Truth::Unknown(need) if need.response_body) {
-            message.read().await.map_err(|fault| fault.of(&rule.text, rule.place))?;
+            self.read_for(rule, flow, message).await?;
             truth = rule.matches(request, Some(&message.head));
         }
         Ok(self.counted(truth, rule, counts, |n| rule.matches_as(n, request, Some(&message.head), None)))
+    }
+
+    /// Reads a body that a rule's filter hangs on. Where it cannot be read, a rule that only looks does not match, and the
+    /// journal says why; one that must change the body fails.
+    pub(super) async fn read_for<H: Head>(
+        &self,
+        rule: &Rule,
+        flow: FlowId,
+        message: &mut Envelope<H>,
+    ) -> Result<(), Fault> {
+        let Err(fault) = message.read().await else { return Ok(()) };
+        if rule.action.changes_body() {
+            return Err(fault.of(&rule.text, rule.place));
+        }
+        let (rule, place) = (Arc::clone(&rule.text), rule.place);
+        self.journal.write(Event::Unread { flow, rule, place, why: fault.what().into() });
+        Ok(())
     }
 
     /// Counts something for every rule that asks which occurrence it is, when it arrives at their stage: one rule may park it
@@ -92,7 +112,12 @@ pub(super) async fn local_file(rule: &Rule, request: &Request, response: &Respon
 
 /// Does to a request what rules at its response will need: a whole body instead of "not modified", and the request's
 /// own body where a filter looks at that.
-pub(super) async fn prepare(rules: &RuleSet, message: &mut Envelope<Request>) -> Result<(), Fault> {
+pub(super) async fn prepare(
+    gate: &Gate,
+    rules: &RuleSet,
+    flow: FlowId,
+    message: &mut Envelope<Request>,
+) -> Result<(), Fault> {
     if unpin::may_pin(rules, &message.head) {
         content::ask_for_whole_body(&mut message.head.headers);
     }
@@ -107,7 +132,7 @@ pub(super) async fn prepare(rules: &RuleSet, message: &mut Envelope<Request>) ->
             continue;
         }
         if matches!(truth, Truth::Unknown(need) if need.request_body) {
-            message.read().await?;
+            gate.read_for(rule, flow, message).await?;
         }
         // "Not modified" has no body to look at either.
         let truncates = matches!(rule.action, Action::Abort(AbortKind::Truncate(_)));

@@ -31,7 +31,7 @@ impl Gate {
         message: &mut Envelope<Request>,
         orders: &mut Orders,
     ) -> Next {
-        match self.verdict(ticket.flow(), message, orders, true).await {
+        match self.verdict(ticket.flow(), message, orders).await {
             Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) => edit_request(message, heads),
             Verdict::Advance(heads, place, reply) => {
                 edit_request(message, heads);
@@ -75,7 +75,7 @@ impl Gate {
         message: &mut Envelope<Response>,
         orders: &mut Orders,
     ) -> Next {
-        match self.verdict(ticket.flow(), message, orders, false).await {
+        match self.verdict(ticket.flow(), message, orders).await {
             Verdict::Discard => Next::Rule,
             Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) | Verdict::Advance(heads, ..) => {
                 if let Some(response) = heads.response {
@@ -89,20 +89,13 @@ impl Gate {
         }
     }
 
-    /// Waits, parked, for what the test decides. Meanwhile a request's body is read ahead: on HTTP/1 a client that
-    /// leaves is noticed only behind what it has sent.
-    async fn verdict<H: Head>(
-        &self,
-        flow: FlowId,
-        message: &mut Envelope<H>,
-        orders: &mut Orders,
-        read_ahead: bool,
-    ) -> Verdict {
-        let mut reading = read_ahead;
+    /// Waits, parked, for what the test decides. Meanwhile the body is read ahead.
+    async fn verdict<H: Head>(&self, flow: FlowId, message: &mut Envelope<H>, orders: &mut Orders) -> Verdict {
+        let mut reading = true;
         loop {
             let order = tokio::select! {
                 order = orders.recv() => order,
-                () = message.body.read_ahead(message.limit), if reading => {
+                () = message.read_ahead(), if reading => {
                     reading = false;
                     continue;
                 }
@@ -118,12 +111,7 @@ impl Gate {
                     let _ = reply.send(bytes);
                 }
                 Some(Order::Verdict(Verdict::ReleaseAfter(other, heads))) => {
-                    let ended = self.ended(other);
-                    if read_ahead {
-                        message.body.while_reading_ahead(ended).await;
-                    } else {
-                        ended.await;
-                    }
+                    message.while_reading_ahead(self.ended(other)).await;
                     self.journal.write(Event::Decided { flow, verdict: AFTER_THE_OTHER, place: None });
                     return Verdict::Release(heads);
                 }

@@ -62,7 +62,9 @@ impl Gate {
             let before = last;
             for rule in rules.at(StageName::Request, &message.head).filter(|rule| Some(rule.id) > before) {
                 last = Some(rule.id);
-                if !still_asked(rule, !matches!(pass, Pass::On)) || !self.wants_request(rule, &counts, message).await? {
+                if !still_asked(rule, !matches!(pass, Pass::On))
+                    || !self.wants_request(rule, ticket.flow(), &counts, message).await?
+                {
                     continue;
                 }
                 let place = place(&message.head);
@@ -85,7 +87,7 @@ impl Gate {
         if matches!(pass, Pass::On) {
             // The rules of this moment: what was declared while the flow was parked will meet its answer.
             let rules = self.lock().desk.rules();
-            prepare(&rules, message).await?;
+            prepare(self, &rules, ticket.flow(), message).await?;
         }
         Ok(pass)
     }
@@ -107,10 +109,10 @@ impl Gate {
             Action::Hold | Action::Watch | Action::Replace(_) => {}
             Action::Delay(by) => {
                 let by = by.draw(self.seed, rule.id, hit);
-                message.body.while_reading_ahead(delay(arrival, by)).await;
+                message.while_reading_ahead(delay(arrival, by)).await;
             }
             Action::Throttle(profile) => {
-                message.body.while_reading_ahead(delay(arrival, profile.latency())).await;
+                message.while_reading_ahead(delay(arrival, profile.latency())).await;
                 message.handicap.slow_to(profile.up());
             }
             Action::Abort(kind) => return Ok(Next::Abort(*kind)),
@@ -147,7 +149,7 @@ impl Gate {
         for rule in rules.at(StageName::Response, request) {
             let too_late = answered && matches!(rule.action, Action::Respond(_));
             let is_asked = !too_late && still_asked(rule, cut.is_some());
-            if !is_asked || !self.wants_response(rule, &counts, request, message).await? {
+            if !is_asked || !self.wants_response(rule, ticket.flow(), &counts, request, message).await? {
                 continue;
             }
             let file = local_file(rule, request, &message.head).await;
@@ -191,9 +193,12 @@ impl Gate {
         let before = if rule.action.changes_body() { read_in_time(message).await } else { None };
         match &rule.action {
             Action::Hold | Action::Watch => {}
-            Action::Delay(by) => delay(arrival, by.draw(self.seed, rule.id, hit)).await,
+            Action::Delay(by) => {
+                let by = by.draw(self.seed, rule.id, hit);
+                message.while_reading_ahead(delay(arrival, by)).await;
+            }
             Action::Throttle(profile) => {
-                delay(arrival, profile.latency()).await;
+                message.while_reading_ahead(delay(arrival, profile.latency())).await;
                 message.handicap.slow_to(profile.down());
             }
             Action::Abort(kind) => return Ok(Next::Abort(*kind)),

@@ -1,104 +1,140 @@
 //! Opens connections to upstreams: resolve, connect, TLS; each step fails with its own stage.
 
-use super::hosts::Hosts;
+use super::handshake;
+use super::hosts::{Alpn, Hosts, Speaks, Upstream};
+use super::names;
+use super::trust::ClientCertificate;
+use super::wire::{Tcp, Traffic, Wire};
 use crate::flow::{Fault, FaultStage, Target};
-use http::Uri;
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
 use std::future::Future;
-use std::io::{self, IoSlice};
-use std::net::SocketAddr;
-use std::pin::Pin;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::sync::atomic::Ordering;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-/// What a connection may speak.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Protocols {
-    Any,
-    Http1,
-}
-
+/// Where a connection leads, and what is spoken there.
 #[derive(Clone, Debug)]
-pub(super) struct Connector {
-    hosts: Arc<Hosts>,
-    protocols: Protocols,
+pub(super) struct Destination {
+    /// By the name that the client asks for: what rules and certificates go by.
+    pub(super) target: Target,
+    /// Where the client connects to, where that is another name or an address.
+    pub(super) via: Option<Target>,
+    /// The server that the test has declared.
+    pub(super) declared: Option<Upstream>,
+    pub(super) speaks: Speaks,
 }
 
-impl Connector {
-    pub(super) fn new(hosts: Arc<Hosts>, protocols: Protocols) -> Self {
-        Self { hosts, protocols }
-    }
-
-    async fn connect(self, uri: Uri) -> Result<TokioIo<Stream>, Fault> {
-        let missing = || Fault::new(FaultStage::Resolve, format!("{uri} names no host"));
-        let target = Target::of(&uri).ok_or_else(missing)?;
-        Ok(TokioIo::new(within_patience(&self.hosts, &target, self.open(&target)).await?))
-    }
-
-    async fn open(&self, target: &Target) -> Result<Stream, Fault> {
-        let tcp = tcp(&self.hosts, target).await?;
-        let tls = self.hosts.of(target).map_or(target.tls, |upstream| upstream.tls);
-        let wire = if tls { Wire::Tls(Box::new(self.shake_hands(target, tcp).await?)) } else { Wire::Plain(tcp) };
-        Ok(Stream { wire, used: Used::default() })
-    }
-
-    async fn shake_hands(&self, target: &Target, tcp: TcpStream) -> Result<TlsStream<TcpStream>, Fault> {
-        let fault = |error: &(dyn std::error::Error + 'static)| {
-            let what = format!(
-                "no trust in {target} (a test adds a root with `mitm.trust_upstream(pem)`, or believes it with \
-                 `mitm.insecure_upstream({:?})`)",
-                target.host
-            );
-            Fault::from_error(FaultStage::UpstreamTls, &what, error)
+impl Destination {
+    /// `prior_knowledge` says that the client itself speaks HTTP/2 in the clear to this server.
+    pub(super) fn new(hosts: &Hosts, target: &Target, via: Option<&Target>, prior_knowledge: bool) -> Self {
+        let by_name = hosts.of(target);
+        // A server that the test has given to the name is where it leads, whatever the client connects to.
+        let via = if by_name.is_some() { None } else { via.cloned() };
+        let declared = by_name.or_else(|| via.as_ref().and_then(|via| hosts.of(via)));
+        let speaks = match &declared {
+            Some(upstream) => upstream.speaks,
+            None if target.tls => Speaks::Tls(Alpn::Any),
+            None if prior_knowledge => Speaks::H2c,
+            None => Speaks::Plain,
         };
-        let name = ServerName::try_from(target.host.clone()).map_err(|error| fault(&error))?;
-        let mut config = (*self.hosts.tls_config(target)?).clone();
-        config.alpn_protocols = match self.protocols {
-            Protocols::Any => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-            Protocols::Http1 => vec![b"http/1.1".to_vec()],
+        Self { target: target.clone(), via, declared, speaks }
+    }
+
+    /// Opens a connection. `http1` says that nothing else may be spoken on it.
+    pub(super) async fn connect(&self, hosts: &Hosts, http1: bool) -> Result<Wire, Fault> {
+        in_time(hosts, &self.target, self.open(hosts, http1)).await
+    }
+
+    async fn open(&self, hosts: &Hosts, http1: bool) -> Result<Wire, Fault> {
+        let tcp = Tcp::new(self.tcp(hosts).await?);
+        let alpn = match self.speaks {
+            Speaks::Tls(_) if http1 => Alpn::Http1,
+            Speaks::Tls(alpn) => alpn,
+            Speaks::Plain | Speaks::H2c => return Ok(Wire::plain(tcp)),
         };
-        TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|error| fault(&error))
+        let traffic = Traffic::default();
+        let tls = self.shake_hands(hosts, tcp, alpn, &traffic).await?;
+        if alpn == Alpn::Http2 && tls.get_ref().1.alpn_protocol() != Some(b"h2") {
+            let what = format!("{} does not speak HTTP/2, and `Upstream::http2_only` offers nothing else", self.target);
+            return Err(Fault::new(FaultStage::UpstreamTls, what));
+        }
+        Ok(Wire::tls(tls, traffic))
+    }
+
+    async fn shake_hands(
+        &self,
+        hosts: &Hosts,
+        tcp: Tcp,
+        alpn: Alpn,
+        traffic: &Traffic,
+    ) -> Result<TlsStream<Tcp>, Fault> {
+        let name = ServerName::try_from(self.target.host.clone());
+        let name = name.map_err(|error| Fault::from_error(FaultStage::UpstreamTls, &self.target.host, &error))?;
+        let mut config = (*hosts.tls_config(&self.target)?).clone();
+        let protocols: &[&[u8]] = match alpn {
+            Alpn::Any => &[b"h2", b"http/1.1"],
+            Alpn::Http1 => &[b"http/1.1"],
+            Alpn::Http2 => &[b"h2"],
+        };
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        let identity = self.declared.as_ref().and_then(|upstream| upstream.identity.clone());
+        let asked = Arc::clone(&traffic.asked_for_certificate);
+        config.client_auth_cert_resolver = Arc::new(ClientCertificate { identity, asked });
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
+        connecting.map_err(|error| self.explain_tls(&error, traffic))
+    }
+
+    /// The fault behind an error of TLS.
+    pub(super) fn explain_tls(&self, error: &(dyn std::error::Error + 'static), traffic: &Traffic) -> Fault {
+        let asked = traffic.asked_for_certificate.load(Ordering::Relaxed);
+        let has_identity = self.declared.as_ref().is_some_and(|upstream| upstream.identity.is_some());
+        handshake::explain(&self.target, error, asked, has_identity)
+    }
+
+    /// A bare TCP connection.
+    pub(super) async fn connect_bare(&self, hosts: &Hosts) -> Result<TcpStream, Fault> {
+        in_time(hosts, &self.target, self.tcp(hosts)).await
+    }
+
+    async fn tcp(&self, hosts: &Hosts) -> Result<TcpStream, Fault> {
+        let target = self.via.as_ref().unwrap_or(&self.target);
+        let addresses = match &self.declared {
+            Some(upstream) => vec![upstream.address],
+            None => resolve(target).await?,
+        };
+        if addresses.contains(&hosts.proxy) {
+            let what = format!("{target} is this proxy itself: the request would loop");
+            return Err(Fault::new(FaultStage::Connect, what));
+        }
+        first_that_answers(target, &addresses).await
     }
 }
 
-/// A bare connection, with the same patience as any other.
-pub(super) async fn bare(hosts: &Hosts, target: &Target) -> Result<TcpStream, Fault> {
-    within_patience(hosts, target, tcp(hosts, target)).await
-}
-
-async fn within_patience<T>(
+async fn in_time<T>(
     hosts: &Hosts,
     target: &Target,
     connecting: impl Future<Output = Result<T, Fault>>,
 ) -> Result<T, Fault> {
-    let patience = hosts.patience;
-    tokio::time::timeout(patience, connecting).await.unwrap_or_else(|_| {
-        Err(Fault::new(FaultStage::Connect, format!("{target} did not take a connection within {patience:?}")))
+    let within = hosts.connect_within;
+    tokio::time::timeout(within, connecting).await.unwrap_or_else(|_| {
+        Err(Fault::new(FaultStage::Connect, format!("{target} did not take a connection within {within:?}")))
     })
 }
 
-/// A TCP connection to where a target leads.
-async fn tcp(hosts: &Hosts, target: &Target) -> Result<TcpStream, Fault> {
-    let addresses = resolve(hosts, target).await?;
-    if addresses.contains(&hosts.proxy) {
-        return Err(Fault::new(FaultStage::Connect, format!("{target} is this proxy itself: the request would loop")));
-    }
+async fn first_that_answers(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStream, Fault> {
     let mut last = None;
-    for address in &addresses {
+    for address in addresses {
         match TcpStream::connect(address).await {
             Ok(stream) => {
                 let nodelay = stream.set_nodelay(true);
                 nodelay.map_err(|error| Fault::from_error(FaultStage::Connect, "TCP_NODELAY", &error))?;
                 return Ok(stream);
             }
-            Err(error) => last = Some((address, error)),
+            // The first address is the one that the server was expected at.
+            Err(error) => last = last.or(Some((address, error))),
         }
     }
     Err(match last {
@@ -107,117 +143,14 @@ async fn tcp(hosts: &Hosts, target: &Target) -> Result<TcpStream, Fault> {
     })
 }
 
-async fn resolve(hosts: &Hosts, target: &Target) -> Result<Vec<SocketAddr>, Fault> {
-    if let Some(upstream) = hosts.of(target) {
-        return Ok(vec![upstream.address]);
+async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Fault> {
+    let (host, port) = (target.host.as_str(), target.port);
+    if names::is_localhost(host) {
+        return Ok(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);
     }
-    let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
+    let found = tokio::net::lookup_host((host, port)).await;
     found.map(Iterator::collect).map_err(|error| {
-        let what = format!(
-            "{} is no known name (a test gives it a server with `mitm.host({:?}, address)`)",
-            target.host, target.host
-        );
+        let what = format!("{host} is no known name (a test gives it a server with `mitm.host({host:?}, address)`)");
         Fault::from_error(FaultStage::Resolve, &what, &error)
     })
-}
-
-impl tower_service::Service<Uri> for Connector {
-    type Response = TokioIo<Stream>;
-    type Error = Fault;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Fault>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.clone().connect(uri))
-    }
-}
-
-/// Whether a connection has carried an answer already.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Used(Arc<AtomicBool>);
-
-impl Used {
-    pub(super) fn mark(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_marked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A connection to an upstream.
-#[derive(Debug)]
-pub(super) struct Stream {
-    wire: Wire,
-    used: Used,
-}
-
-#[derive(Debug)]
-enum Wire {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        let connected = Connected::new().extra(self.used.clone());
-        match &self.wire {
-            Wire::Tls(tls) if tls.get_ref().1.alpn_protocol() == Some(b"h2") => connected.negotiated_h2(),
-            _ => connected,
-        }
-    }
-}
-
-macro_rules! wire {
-    ($stream:expr, $io:ident => $do:expr) => {
-        match &mut $stream.wire {
-            Wire::Plain($io) => {
-                let $io = Pin::new($io);
-                $do
-            }
-            Wire::Tls($io) => {
-                let $io = Pin::new($io.as_mut());
-                $do
-            }
-        }
-    };
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        wire!(self, io => io.poll_read(cx, buf))
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        wire!(self, io => io.poll_write(cx, buf))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        wire!(self, io => io.poll_flush(cx))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        wire!(self, io => io.poll_shutdown(cx))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        wire!(self, io => io.poll_write_vectored(cx, bufs))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.wire {
-            Wire::Plain(io) => io.is_write_vectored(),
-            Wire::Tls(io) => io.is_write_vectored(),
-        }
-    }
 }

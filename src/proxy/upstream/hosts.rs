@@ -1,39 +1,109 @@
-//! What the test says of names: where they lead, and whom to trust there.
+//! What the test says of names: where they lead, what is spoken there, and whom to trust.
 
-use super::tls::Trust;
+use super::names::ByName;
+use super::trust::{Identity, Trust};
 use crate::flow::{Fault, Target};
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio_rustls::rustls::ClientConfig;
 
-/// Where a name leads: the address of a local server, and whether it speaks TLS itself.
+/// The server that a name leads to: its address, and what it speaks.
 ///
 /// ```
 /// use holdup::Upstream;
 /// let plain: Upstream = "127.0.0.1:3000".parse::<std::net::SocketAddr>().unwrap().into();
-/// let tls = Upstream::tls(([127, 0, 0, 1], 3443));
+/// let tls = Upstream::tls(([127, 0, 0, 1], 3443)).http1_only();
 /// assert_ne!(plain, tls);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
     pub(super) address: SocketAddr,
-    pub(super) tls: bool,
+    pub(super) speaks: Speaks,
+    pub(super) identity: Option<Arc<Identity>>,
+}
+
+/// What is spoken on a connection to an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Speaks {
+    /// HTTP/1 in the clear.
+    Plain,
+    /// HTTP/2 in the clear, with prior knowledge.
+    H2c,
+    /// TLS, and what ALPN agrees on.
+    Tls(Alpn),
+}
+
+impl Speaks {
+    pub(super) fn is_tls(self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+}
+
+/// What is offered in the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Alpn {
+    Any,
+    Http1,
+    Http2,
 }
 
 impl Upstream {
-    /// A server that speaks plain HTTP, whatever the browser sees.
-    #[must_use]
-    pub fn plain(address: SocketAddr) -> Self {
-        Self { address, tls: false }
+    fn new(address: SocketAddr, speaks: Speaks) -> Self {
+        Self { address, speaks, identity: None }
     }
 
-    /// A server that speaks TLS. Its certificate must be for the name that it stands in for; see
-    /// [`Mitm::trust_upstream`](crate::Mitm::trust_upstream).
+    /// A server that speaks plain HTTP/1, whatever the browser sees.
+    #[must_use]
+    pub fn plain(address: impl Into<SocketAddr>) -> Self {
+        Self::new(address.into(), Speaks::Plain)
+    }
+
+    /// A server that speaks HTTP/2 without TLS, with prior knowledge (RFC 9113, section 3.3), as gRPC servers do.
+    #[must_use]
+    pub fn h2c(address: impl Into<SocketAddr>) -> Self {
+        Self::new(address.into(), Speaks::H2c)
+    }
+
+    /// A server that speaks TLS, and HTTP/2 or HTTP/1 as the handshake agrees. Its certificate must be for the name that
+    /// it stands in for; see [`Mitm::trust_upstream`](crate::Mitm::trust_upstream) and
+    /// [`Mitm::insecure_upstream`](crate::Mitm::insecure_upstream).
     #[must_use]
     pub fn tls(address: impl Into<SocketAddr>) -> Self {
-        Self { address: address.into(), tls: true }
+        Self::new(address.into(), Speaks::Tls(Alpn::Any))
+    }
+
+    /// Offers a TLS server HTTP/1.1 only. Has no effect on servers without TLS.
+    #[must_use]
+    pub fn http1_only(self) -> Self {
+        self.offering(Alpn::Http1)
+    }
+
+    /// Offers a TLS server HTTP/2 only; one that takes something else fails the flow. Has no effect on servers without TLS.
+    #[must_use]
+    pub fn http2_only(self) -> Self {
+        self.offering(Alpn::Http2)
+    }
+
+    /// The client certificate, with its chain, and its private key (PEM), for a TLS server that asks for one.
+    ///
+    /// # Panics
+    /// At the line of the test, when the texts hold no certificate or no key, or when the two do not belong together.
+    #[must_use]
+    #[track_caller]
+    pub fn identity(self, certificate_pem: &str, key_pem: &str) -> Self {
+        match Identity::from_pem(certificate_pem, key_pem) {
+            Ok(identity) => Self { identity: Some(Arc::new(identity)), ..self },
+            // As `report::misuse`, which stands above.
+            #[expect(clippy::panic, reason = "a mistake in the test's own text, told at its line")]
+            Err(why) => panic!("Upstream::identity: {why}"),
+        }
+    }
+
+    fn offering(self, alpn: Alpn) -> Self {
+        let speaks = if self.speaks.is_tls() { Speaks::Tls(alpn) } else { self.speaks };
+        Self { speaks, ..self }
     }
 }
 
@@ -45,7 +115,7 @@ impl From<SocketAddr> for Upstream {
 
 impl<I: Into<std::net::IpAddr>> From<(I, u16)> for Upstream {
     fn from(address: (I, u16)) -> Self {
-        Self::plain(address.into())
+        Self::plain(address)
     }
 }
 
@@ -54,42 +124,56 @@ pub(super) struct Hosts {
     /// The proxy's own address: nothing may lead there.
     pub(super) proxy: SocketAddr,
     /// How long a connection may take, handshake included.
-    pub(super) patience: Duration,
+    pub(super) connect_within: Duration,
+    /// How many HTTP/1 connections the requests of one client connection get at once, by host.
+    pub(super) connections_per_host: AtomicUsize,
+    /// Whether servers behind [`Upstream::plain`] are told what the browser sees.
+    pub(super) forwards: AtomicBool,
     said: RwLock<Said>,
 }
 
 #[derive(Debug, Default)]
 struct Said {
-    by_name: BTreeMap<String, Upstream>,
-    insecure: BTreeSet<String>,
+    upstreams: ByName<Upstream>,
+    insecure: ByName<()>,
     trust: Trust,
 }
 
+/// What browsers open to one HTTP/1 host at once.
+const CONNECTIONS_PER_HOST: usize = 6;
+
 impl Hosts {
-    pub(super) fn new(proxy: SocketAddr, patience: Duration) -> Self {
-        Self { proxy, patience, said: RwLock::default() }
+    pub(super) fn new(proxy: SocketAddr, connect_within: Duration) -> Self {
+        let connections_per_host = AtomicUsize::new(CONNECTIONS_PER_HOST);
+        let (forwards, said) = (AtomicBool::new(true), RwLock::default());
+        Self { proxy, connect_within, connections_per_host, forwards, said }
     }
 
-    pub(super) fn set(&self, name: &str, upstream: Upstream) {
-        self.write().by_name.insert(name.to_ascii_lowercase(), upstream);
+    pub(super) fn set(&self, name: &str, upstream: Upstream) -> Result<(), String> {
+        self.write().upstreams.insert(name, upstream).map_err(|_| no_name(name))
     }
 
-    pub(super) fn insecure(&self, name: &str) {
-        self.write().insecure.insert(name.to_ascii_lowercase());
+    pub(super) fn insecure(&self, name: &str) -> Result<(), String> {
+        self.write().insecure.insert(name, ()).map_err(|()| no_name(name))
     }
 
     pub(super) fn trust(&self, pem: &str) -> Result<(), Fault> {
         self.write().trust.add(pem)
     }
 
+    /// The server that the test has declared for a name.
     pub(super) fn of(&self, target: &Target) -> Option<Upstream> {
-        self.read().by_name.get(&target.host).copied()
+        self.read().upstreams.get(&target.host).cloned()
     }
 
     /// How to shake hands with this host.
     pub(super) fn tls_config(&self, target: &Target) -> Result<Arc<ClientConfig>, Fault> {
-        let insecure = self.read().insecure.contains(&target.host);
+        let insecure = self.read().insecure.get(&target.host).is_some();
         self.write().trust.config(insecure)
+    }
+
+    pub(super) fn forwards(&self) -> bool {
+        self.forwards.load(Ordering::Relaxed)
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Said> {
@@ -100,4 +184,11 @@ impl Hosts {
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Said> {
         self.said.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn no_name(name: &str) -> String {
+    format!(
+        "{name:?} is no host name: write it without scheme, port and path (\"shop.test\"), or a pattern for all names \
+         below one (\"*.shop.test\")"
+    )
 }

@@ -1,76 +1,72 @@
 //! The side of the servers: which address a name means, whom to trust, and the connections that are kept.
 
+mod connection;
 mod connector;
+mod forgiving;
+mod handshake;
 mod hosts;
-mod tls;
+mod names;
+mod outgoing;
+mod pool;
+mod trust;
+mod upload;
+mod wire;
 
 pub use hosts::Upstream;
+pub(super) use pool::Asker;
 
 use super::body::{Envelope, Source};
-use super::handicap::Handicapped;
 use super::hop;
-use super::http::{MAX_HEADERS, OPEN_WINDOW};
 use crate::flow::{Content, Fault, FaultStage, Request, Response, Target};
-use connector::{Connector, Protocols, Used};
+use connection::{Again, Connection, Unanswered};
+use connector::Destination;
 use hosts::Hosts;
-use http::header::{self, HeaderValue};
-use http::{StatusCode, Uri, Version};
-use hyper_util::client::legacy::{self, Client};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::StatusCode;
+use http::header::{self, HeaderMap};
+use hyper::body::Incoming;
+use pool::{Origin, Pool};
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use upload::Upload;
 
 /// The upstreams of one proxy.
 #[derive(Debug)]
 pub(crate) struct Upstreams {
     hosts: Arc<Hosts>,
-    clients: RwLock<Clients>,
+    pool: RwLock<Arc<Pool>>,
 }
 
-/// Connections that are kept, by what they may speak.
-#[derive(Clone, Debug)]
-struct Clients {
-    any: Client<Connector, Handicapped>,
-    /// For requests that change the protocol, which HTTP/2 cannot.
-    http1: Client<Connector, Handicapped>,
+/// Where a request comes from, and where its client wanted to connect to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route<'a> {
+    pub(super) asker: Asker,
+    /// What CONNECT named, if requests inside go by another name.
+    pub(super) via: Option<&'a Target>,
+    /// The client speaks HTTP/2 in the clear to this server, with prior knowledge.
+    pub(super) prior_knowledge: bool,
 }
 
 /// Longer than it takes a lost SYN to be sent again twice.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
-/// Common servers keep an idle connection for 5 s; one that is about to be closed must not be chosen.
-const IDLE: Duration = Duration::from_secs(3);
-
-impl Clients {
-    fn new(hosts: &Arc<Hosts>) -> Self {
-        let client = |protocols| {
-            Client::builder(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(IDLE)
-                .http1_preserve_header_case(true)
-                .http2_max_header_list_size(MAX_HEADERS)
-                // An answer that is parked unread fills its own window, never that of its siblings.
-                .http2_initial_connection_window_size(OPEN_WINDOW)
-                .set_host(false)
-                .build(Connector::new(Arc::clone(hosts), protocols))
-        };
-        Self { any: client(Protocols::Any), http1: client(Protocols::Http1) }
-    }
-}
+/// How often a request is sent that servers do not deal with. A server may take five requests a connection, say, and have
+/// sixty at once.
+const MOST_ATTEMPTS: usize = 100;
 
 impl Upstreams {
     pub(super) fn new(proxy: SocketAddr, connect_within: Option<Duration>) -> Self {
         let hosts = Arc::new(Hosts::new(proxy, connect_within.unwrap_or(CONNECT_WITHIN)));
-        Self { clients: RwLock::new(Clients::new(&hosts)), hosts }
+        Self { pool: RwLock::new(Arc::new(Pool::new(&hosts))), hosts }
     }
 
     /// From now on a name means this upstream.
-    pub(crate) fn host(&self, name: &str, upstream: Upstream) {
-        self.hosts.set(name, upstream);
+    pub(crate) fn host(&self, name: &str, upstream: Upstream) -> Result<(), String> {
+        self.hosts.set(name, upstream)?;
         self.forget_connections();
+        Ok(())
     }
 
     /// From now on upstreams may also be certified by these.
@@ -81,107 +77,169 @@ impl Upstreams {
     }
 
     /// From now on any certificate is good enough for this host.
-    pub(crate) fn insecure(&self, name: &str) {
-        self.hosts.insecure(name);
+    pub(crate) fn insecure(&self, name: &str) -> Result<(), String> {
+        self.hosts.insecure(name)?;
+        self.forget_connections();
+        Ok(())
+    }
+
+    /// From now on so many HTTP/1 connections to a host at once, for each connection of a client.
+    pub(crate) fn limit_connections(&self, per_host: usize) {
+        self.hosts.connections_per_host.store(per_host, Ordering::Relaxed);
         self.forget_connections();
     }
 
+    /// From now on servers are not told what the browser sees.
+    pub(crate) fn forward_nothing(&self) {
+        self.hosts.forwards.store(false, Ordering::Relaxed);
+    }
+
     fn forget_connections(&self) {
-        *self.clients.write().unwrap_or_else(PoisonError::into_inner) = Clients::new(&self.hosts);
+        *self.pool.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Pool::new(&self.hosts));
     }
 
     /// A bare connection to where a target leads.
     pub(super) async fn connect_tcp(&self, target: &Target) -> Result<TcpStream, Fault> {
-        connector::bare(&self.hosts, target).await
+        Destination::new(&self.hosts, target, None, false).connect_bare(&self.hosts).await
     }
 
     /// Sends a request, whose head stays as it is, and gives the answer's head; its body streams.
     pub(super) async fn send(
         &self,
         request: &mut Envelope<Request>,
-        upgrade: Option<&HeaderValue>,
+        route: Route<'_>,
     ) -> Result<Envelope<Response>, Fault> {
         if let Some(fault) = request.mismatch() {
             return Err(fault);
         }
-        let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let client = if upgrade.is_some() { &clients.http1 } else { &clients.any };
-        let again = repeatable(request);
-        let sent = Instant::now();
-        let response = loop {
-            match client.request(outgoing(request, upgrade)?).await {
-                Ok(response) => break response,
-                // A kept connection that the server closed just now: a browser would ask again, and so does the proxy.
-                // Each such connection is gone from the pool then, and a new one is not kept, so this comes to an end.
-                Err(error) if again && was_kept(&error) => {}
-                Err(error) => return Err(fault(&error)),
+        let destination = Destination::new(&self.hosts, &request.head.target, route.via, route.prior_knowledge);
+        let pool = Arc::clone(&self.pool.read().unwrap_or_else(PoisonError::into_inner));
+        let origin = pool.origin(&destination);
+        let upload = Upload::new(request.take_body());
+        let mut http1 = request.upgrade.is_some();
+        for _ in 0..MOST_ATTEMPTS {
+            let exchange = Exchange { request, route, origin: &origin, forwards: self.hosts.forwards() };
+            match exchange.attempt(&upload, http1).await {
+                Ok(response) => return answer(response, request),
+                Err(Ended::For(fault)) => return Err(fault),
+                Err(Ended::Until(_, fault)) if !upload.can_go_again() => return Err(fault),
+                Err(Ended::Until(Again::OnHttp1, _)) => {
+                    origin.requires_http1();
+                    http1 = true;
+                }
+                Err(Ended::Until(..)) => {}
             }
+        }
+        let what = format!("{} refused the request {MOST_ATTEMPTS} times", request.head.target);
+        Err(Fault::new(FaultStage::Exchange, what))
+    }
+}
+
+/// How an attempt ended without an answer.
+enum Ended {
+    For(Fault),
+    /// Another attempt may bring one.
+    Until(Again, Fault),
+}
+
+/// One request to one upstream.
+struct Exchange<'a> {
+    request: &'a Envelope<Request>,
+    route: Route<'a>,
+    origin: &'a Arc<Origin>,
+    forwards: bool,
+}
+
+impl Exchange<'_> {
+    async fn attempt(&self, upload: &Upload, http1: bool) -> Result<Answered, Ended> {
+        let connection = self.origin.connection(self.route.asker, http1).await.map_err(Ended::For)?;
+        match connection {
+            Connection::Http1(mut connection) => {
+                let head = outgoing::http1(
+                    &self.request.head,
+                    self.headers(),
+                    upload.attempt(),
+                    self.request.upgrade.as_ref(),
+                );
+                let (mut head, sent) = (head.map_err(Ended::For)?, Instant::now());
+                *head.extensions_mut() = self.request.extensions.clone();
+                let response =
+                    connection.send(head).await.map_err(|unanswered| self.ended(unanswered, &connection.traffic))?;
+                if self.binds(response.headers()) {
+                    connection.owner = Some(self.route.asker.client);
+                }
+                let (permit, dropped) = (connection.permit.clone(), connection.next.dropped());
+                self.origin.keep(connection);
+                Ok(Answered { response, sent, permit, dropped })
+            }
+            Connection::Http2(mut connection) => {
+                let tls = self.origin.destination.speaks.is_tls();
+                let head = outgoing::http2(&self.request.head, self.headers(), upload.attempt(), tls);
+                let (head, sent) = (head.map_err(Ended::For)?, Instant::now());
+                match connection.send(head).await {
+                    Ok(response) => Ok(Answered { response, sent, permit: None, dropped: Vec::new() }),
+                    Err(unanswered) => {
+                        if matches!(unanswered.again, Again::Unprocessed | Again::Closed) {
+                            self.origin.forget(&connection);
+                        }
+                        Err(self.ended(unanswered, &connection.traffic))
+                    }
+                }
+            }
+        }
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let mut headers = self.request.head.headers.clone();
+        if self.forwards {
+            outgoing::forward(&self.request.head, &self.origin.destination, &mut headers);
+        }
+        headers
+    }
+
+    /// Whether the connection has learned who its client is.
+    fn binds(&self, answer: &HeaderMap) -> bool {
+        outgoing::authenticates_connection(&self.request.head.headers, &header::AUTHORIZATION)
+            || outgoing::authenticates_connection(answer, &header::WWW_AUTHENTICATE)
+    }
+
+    fn ended(&self, unanswered: Unanswered, traffic: &wire::Traffic) -> Ended {
+        let Unanswered { error, again } = unanswered;
+        // Servers with TLS 1.3 ask for a client certificate when the handshake is over.
+        let fault = match handshake::tls_error(&error) {
+            Some(_) => self.origin.destination.explain_tls(&error, traffic),
+            None => Fault::from_error(FaultStage::Exchange, "the upstream gave no answer", &error),
         };
-        if let Some(used) = response.extensions().get::<Used>() {
-            used.mark();
-        }
-        let (parts, body) = response.into_parts();
-        if parts.status == StatusCode::SWITCHING_PROTOCOLS && upgrade.is_none() {
-            let what = "the upstream changes the protocol, and nobody has asked for that";
-            return Err(Fault::new(FaultStage::Exchange, what));
-        }
-        let mut headers = hop::end_to_end(&parts.headers);
-        // It would lead the browser past the proxy.
-        hop::remove(&mut headers, &[header::ALT_SVC]);
-        if parts.headers.contains_key(header::TRANSFER_ENCODING) {
-            // The chunks tell the length (RFC 9112, section 6.3).
-            hop::remove(&mut headers, &[header::CONTENT_LENGTH]);
-        }
-        let (status, version, content) = (parts.status, parts.version, Content::Streaming);
-        let head = Response { status, version, headers, content, elapsed: Some(sent.elapsed()) };
-        let mut response = Envelope::new(head, Source::stream(body));
-        (response.extensions, response.limit) = (parts.extensions, request.limit);
-        Ok(response)
+        if again == Again::No { Ended::For(fault) } else { Ended::Until(again, fault) }
     }
 }
 
-/// Whether sending it twice does no harm.
-fn repeatable(request: &Envelope<Request>) -> bool {
-    request.head.method.is_safe() && request.body.is_empty()
+/// An answer, as it came.
+struct Answered {
+    response: http::Response<Incoming>,
+    sent: Instant,
+    permit: Option<super::permit::Permit>,
+    /// What the server said that nobody can read.
+    dropped: Vec<super::heads::Dropped>,
 }
 
-fn was_kept(error: &legacy::Error) -> bool {
-    let mut extras = http::Extensions::new();
-    if let Some(connected) = error.connect_info() {
-        connected.get_extras(&mut extras);
+fn answer(answered: Answered, request: &Envelope<Request>) -> Result<Envelope<Response>, Fault> {
+    let elapsed = Some(answered.sent.elapsed());
+    let (parts, body) = answered.response.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS && request.upgrade.is_none() {
+        let what = "the upstream changes the protocol, and nobody has asked for that";
+        return Err(Fault::new(FaultStage::Exchange, what));
     }
-    extras.get::<Used>().is_some_and(Used::is_marked)
-}
-
-/// What goes on the wire: a copy of the head, and the body itself.
-fn outgoing(
-    message: &mut Envelope<Request>,
-    upgrade: Option<&HeaderValue>,
-) -> Result<http::Request<Handicapped>, Fault> {
-    let url = message.head.url();
-    let uri: Uri = url.parse().map_err(|error| Fault::from_error(FaultStage::Exchange, &url, &error))?;
-    let mut request = http::Request::new(message.take_body());
-    let head = &message.head;
-    *request.method_mut() = head.method.clone();
-    *request.uri_mut() = uri;
-    // The connection decides; this only must not ask for HTTP/2 where there is none.
-    *request.version_mut() = Version::HTTP_11;
-    *request.headers_mut() = head.headers.clone();
-    *request.extensions_mut() = message.extensions.clone();
-    if let Some(to) = upgrade {
-        hop::keep_upgrade(request.headers_mut(), to.clone());
+    let mut headers = hop::end_to_end(&parts.headers);
+    // It would lead the browser past the proxy.
+    hop::remove(&mut headers, &[header::ALT_SVC]);
+    if parts.headers.contains_key(header::TRANSFER_ENCODING) {
+        // The chunks tell the length (RFC 9112, section 6.3).
+        hop::remove(&mut headers, &[header::CONTENT_LENGTH]);
     }
-    Ok(request)
-}
-
-/// The fault behind an error of the client: the connector's own, if it got no further.
-fn fault(error: &legacy::Error) -> Fault {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(fault) = error.downcast_ref::<Fault>() {
-            return fault.clone();
-        }
-        cause = error.source();
-    }
-    Fault::from_error(FaultStage::Exchange, "the upstream gave no answer", error)
+    let (status, version, content) = (parts.status, parts.version, Content::Streaming);
+    let mut response = Envelope::new(Response { status, version, headers, content, elapsed }, Source::stream(body));
+    (response.extensions, response.limit, response.permit) = (parts.extensions, request.limit, answered.permit);
+    (response.upgrade, response.dropped) = (hop::upgrade(&parts.headers), answered.dropped);
+    Ok(response)
 }

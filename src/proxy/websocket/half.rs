@@ -3,6 +3,7 @@
 use super::assembly::{Assembled, Assembly, Unreadable};
 use super::frame::{self, CLOSE, Frame};
 use super::{End, Ends};
+use crate::crypto;
 use crate::desk::AbortKind;
 use crate::flow::{Direction, Fault, FaultStage, Message, Opcode, Outcome, Part, StageName};
 use crate::journal::Event;
@@ -11,7 +12,6 @@ use crate::proxy::gate::{Gate, Stream, Way};
 use crate::proxy::stream::{Lane, Passed};
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use ring::rand::{SecureRandom, SystemRandom};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -302,7 +302,7 @@ impl Half {
     /// What a client sends is masked, with something that nobody can foresee.
     fn frame(&self, opcode: Opcode, payload: &[u8]) -> Bytes {
         let mut mask = [0; 4];
-        let is_masked = self.direction == Direction::ToServer && SystemRandom::new().fill(&mut mask).is_ok();
+        let is_masked = self.direction == Direction::ToServer && crypto::random(&mut mask).is_ok();
         frame::write(opcode, payload, is_masked.then_some(mask))
     }
 }

@@ -1,0 +1,115 @@
+//! Host names as clients send them. Pure.
+
+use std::collections::BTreeMap;
+
+/// A host name in the form in which clients send it: lower case, internationalized labels in Punycode, no brackets around
+/// an IPv6 address, no trailing dot. `None` when the text is no host name.
+pub(super) fn canonical(name: &str) -> Option<String> {
+    let bare = name.strip_suffix('.').unwrap_or(name);
+    let bare = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(bare);
+    if bare.parse::<std::net::Ipv6Addr>().is_ok() {
+        return Some(bare.to_ascii_lowercase());
+    }
+    if bare.contains('*') {
+        return None;
+    }
+    match url::Host::parse(bare).ok()? {
+        url::Host::Domain(domain) => Some(domain),
+        url::Host::Ipv4(address) => Some(address.to_string()),
+        url::Host::Ipv6(_) => None,
+    }
+}
+
+/// Whether a name always means this machine (RFC 6761, section 6.3).
+pub(super) fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// Values by host name. A pattern `*.shop.test` stands for every name below `shop.test`.
+#[derive(Debug)]
+pub(super) struct ByName<T> {
+    exact: BTreeMap<String, T>,
+    /// By what stands behind `*.`.
+    below: BTreeMap<String, T>,
+}
+
+impl<T> Default for ByName<T> {
+    fn default() -> Self {
+        Self { exact: BTreeMap::new(), below: BTreeMap::new() }
+    }
+}
+
+impl<T> ByName<T> {
+    /// Fails when the text is neither a host name nor a pattern; gives the value back.
+    pub(super) fn insert(&mut self, name: &str, value: T) -> Result<(), T> {
+        let (map, name) = match name.strip_prefix("*.") {
+            Some(parent) => (&mut self.below, canonical(parent)),
+            None => (&mut self.exact, canonical(name)),
+        };
+        let Some(name) = name else { return Err(value) };
+        map.insert(name, value);
+        Ok(())
+    }
+
+    /// The value of the name itself, otherwise that of the longest pattern that covers it.
+    pub(super) fn get(&self, name: &str) -> Option<&T> {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let parents = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
+        self.exact.get(name).or_else(|| parents.into_iter().find_map(|parent| self.below.get(parent)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_what_a_browser_sends() {
+        for (said, sent) in [
+            ("Shop.TEST", Some("shop.test")),
+            ("b\u{fc}cher.test", Some("xn--bcher-kva.test")),
+            ("xn--bcher-kva.test", Some("xn--bcher-kva.test")),
+            ("shop.test.", Some("shop.test")),
+            ("under_score.test", Some("under_score.test")),
+            ("127.0.0.1", Some("127.0.0.1")),
+            ("[::1]", Some("::1")),
+            ("::1", Some("::1")),
+            ("https://shop.test", None),
+            ("shop.test:8080", None),
+            ("shop.test/path", None),
+            ("", None),
+            ("*", None),
+            ("a.*.test", None),
+        ] {
+            assert_eq!(canonical(said).as_deref(), sent, "{said}");
+        }
+    }
+
+    #[test]
+    fn the_name_itself_comes_first_then_the_longest_pattern() {
+        let mut names = ByName::default();
+        for name in ["*.shop.test", "*.eu.shop.test", "www.shop.test", "*.B\u{fc}cher.test"] {
+            names.insert(name, name).expect("a name");
+        }
+        for (name, found) in [
+            ("www.shop.test", Some("www.shop.test")),
+            ("a.shop.test", Some("*.shop.test")),
+            ("a.b.shop.test", Some("*.shop.test")),
+            ("a.eu.shop.test", Some("*.eu.shop.test")),
+            ("a.shop.test.", Some("*.shop.test")),
+            ("shop.test", None),
+            ("myshop.test", None),
+            ("a.xn--bcher-kva.test", Some("*.B\u{fc}cher.test")),
+        ] {
+            assert_eq!(names.get(name).copied(), found, "{name}");
+        }
+        assert!(names.insert("*.", "").is_err() && names.insert("a b", "").is_err());
+    }
+
+    #[test]
+    fn localhost_and_what_is_below_it_is_this_machine() {
+        assert!(["localhost", "tenant.localhost", "a.b.localhost."].into_iter().all(is_localhost));
+        assert!(!["mylocalhost", "localhost.test"].into_iter().any(is_localhost));
+    }
+}
