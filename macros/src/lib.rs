@@ -9,6 +9,7 @@ mod expand;
 mod exploring;
 mod fields;
 mod parse;
+mod rename;
 mod test_fn;
 mod verb;
 
@@ -17,71 +18,71 @@ use proc_macro::TokenStream;
 /// A filter as a value. See `holdup::filter`.
 #[proc_macro]
 pub fn filter(input: TokenStream) -> TokenStream {
-    verb::filter(input.into()).into()
+    rename::as_dependency(verb::filter(input.into())).into()
 }
 
 /// Parks matching flows. See `holdup::hold`.
 #[proc_macro]
 pub fn hold(input: TokenStream) -> TokenStream {
-    verb::hold(input.into()).into()
+    rename::as_dependency(verb::hold(input.into())).into()
 }
 
 /// Remembers matching flows. See `holdup::watch`.
 #[proc_macro]
 pub fn watch(input: TokenStream) -> TokenStream {
-    verb::watch(input.into()).into()
+    rename::as_dependency(verb::watch(input.into())).into()
 }
 
 /// Delays matching flows. See `holdup::delay`.
 #[proc_macro]
 pub fn delay(input: TokenStream) -> TokenStream {
-    verb::delay(input.into()).into()
+    rename::as_dependency(verb::delay(input.into())).into()
 }
 
 /// Lets matching flows pass slowly. See `holdup::throttle`.
 #[proc_macro]
 pub fn throttle(input: TokenStream) -> TokenStream {
-    verb::throttle(input.into()).into()
+    rename::as_dependency(verb::throttle(input.into())).into()
 }
 
 /// Cuts matching flows off. See `holdup::abort`.
 #[proc_macro]
 pub fn abort(input: TokenStream) -> TokenStream {
-    verb::abort(input.into()).into()
+    rename::as_dependency(verb::abort(input.into())).into()
 }
 
 /// Answers matching flows. See `holdup::respond`.
 #[proc_macro]
 pub fn respond(input: TokenStream) -> TokenStream {
-    verb::respond(input.into()).into()
+    rename::as_dependency(verb::respond(input.into())).into()
 }
 
 /// Replaces what matching flows bring. See `holdup::replace`.
 #[proc_macro]
 pub fn replace(input: TokenStream) -> TokenStream {
-    verb::replace(input.into()).into()
+    rename::as_dependency(verb::replace(input.into())).into()
 }
 
 /// Rewrites what matching flows bring. See `holdup::rewrite`.
 #[proc_macro]
 pub fn rewrite(input: TokenStream) -> TokenStream {
-    verb::rewrite(input.into()).into()
+    rename::as_dependency(verb::rewrite(input.into())).into()
 }
 
 /// Sends matching requests elsewhere. See `holdup::redirect`.
 #[proc_macro]
 pub fn redirect(input: TokenStream) -> TokenStream {
-    verb::redirect(input.into()).into()
+    rename::as_dependency(verb::redirect(input.into())).into()
 }
 
 /// Changes matching flows by code. See `holdup::edit`.
 #[proc_macro]
 pub fn edit(input: TokenStream) -> TokenStream {
-    verb::edit(input.into()).into()
+    rename::as_dependency(verb::edit(input.into())).into()
 }
 
 /// Turns an `async fn` into a test with fixtures. See `holdup::mitm_test`.
 #[proc_macro_attribute]
 pub fn mitm_test(options: TokenStream, function: TokenStream) -> TokenStream {
-    test_fn::expand(options.into(), &function.into()).into()
+    rename::as_dependency(test_fn::expand(options.into(), &function.into())).into()
 }

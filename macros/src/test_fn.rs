@@ -3,30 +3,50 @@
 use crate::exploring::Exploring;
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::parse::Parser;
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, Ident, ItemFn, LitStr, Meta, Result, Token, Type};
+use syn::{Attribute, Error, FnArg, Ident, LitStr, Meta, Result, Signature, Token, Type, Visibility};
 
 pub(crate) fn expand(options: TokenStream, function: &TokenStream) -> TokenStream {
-    let parsed: ItemFn = match syn::parse2(function.clone()) {
+    let parsed: TestFn = match syn::parse2(function.clone()) {
         Ok(parsed) => parsed,
-        // A slip inside the function is the compiler's to tell.
-        Err(_) if function.to_string().contains("fn ") => return function.clone(),
         // Whatever it is, the compiler sees it too, so that there is no second error about its absence.
-        Err(_) => {
-            let error = Error::new(function.span(), "#[mitm_test] goes on an `async fn`").to_compile_error();
+        Err(error) => {
+            let what = format!("#[mitm_test] goes on an `async fn` ({error})");
+            let error = Error::new(error.span(), what).to_compile_error();
             return quote!(#error #function);
         }
     };
-    let name = parsed.sig.ident.clone();
-    match Options::parse(options).and_then(|options| Ok((options, fixtures(&parsed)?))) {
-        Ok((options, fixtures)) => test(parsed, &options, &fixtures),
+    let name = parsed.signature.ident.clone();
+    match Options::parse(options).and_then(|options| Ok((options, fixtures(&parsed.signature)?))) {
+        Ok((options, fixtures)) => test(&parsed, &options, &fixtures),
         Err(error) => {
             // The name stays, empty, so that nothing else is wrong.
             let error = error.to_compile_error();
             quote!(#error #[allow(dead_code, missing_docs)] fn #name() {})
         }
+    }
+}
+
+/// A function whose body is the compiler's to read: it takes what no library does, such as a block that a `macro_rules` has
+/// put in its place.
+struct TestFn {
+    attributes: Vec<Attribute>,
+    visibility: Visibility,
+    signature: Signature,
+    body: TokenStream,
+}
+
+impl Parse for TestFn {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let (visibility, signature) = (input.parse()?, input.parse::<Signature>()?);
+        let body: TokenStream = input.parse()?;
+        if body.is_empty() || body.to_string() == ";" {
+            return Err(Error::new(signature.span(), "it has no body"));
+        }
+        Ok(Self { attributes, visibility, signature, body })
     }
 }
 
@@ -114,8 +134,7 @@ pub(crate) fn milliseconds(literal: &LitStr) -> Result<u64> {
 }
 
 /// The types of the arguments; an error when this can be no test.
-fn fixtures(function: &ItemFn) -> Result<Vec<Type>> {
-    let signature = &function.sig;
+fn fixtures(signature: &Signature) -> Result<Vec<Type>> {
     if signature.asyncness.is_none() {
         return Err(Error::new(signature.fn_token.span, "a #[mitm_test] is an `async fn`"));
     }
@@ -142,25 +161,24 @@ fn fixture(argument: &FnArg) -> Result<Type> {
     }
 }
 
-fn test(mut function: ItemFn, options: &Options, fixtures: &[Type]) -> TokenStream {
-    let name = function.sig.ident.clone();
-    let (attributes, visibility) = (std::mem::take(&mut function.attrs), function.vis.clone());
-    function.vis = syn::Visibility::Inherited;
+fn test(function: &TestFn, options: &Options, fixtures: &[Type]) -> TokenStream {
+    let TestFn { attributes, visibility, signature, body } = function;
+    let name = &signature.ident;
     let test = (name != "main").then(|| quote!(#[::core::prelude::v1::test]));
     let one = |name: &Ident, browser: Option<&str>| {
-        let run = run(name, &function.sig.ident, options, browser, fixtures);
+        let run = run(name, &signature.ident, options, browser, fixtures);
         quote! {
             #test
             #(#attributes)*
             #visibility fn #name() {
-                #function
+                #signature #body
                 #run
             }
         }
     };
     match options.browsers {
-        Browsers::Any => one(&name, None),
-        Browsers::One(browser) => one(&name, Some(browser)),
+        Browsers::Any => one(name, None),
+        Browsers::One(browser) => one(name, Some(browser)),
         Browsers::All => {
             BROWSERS.iter().map(|(spelt, variant)| one(&format_ident!("{name}_in_{spelt}"), Some(variant))).collect()
         }

@@ -15,6 +15,8 @@ use tokio::sync::{oneshot, watch};
 
 /// Ready in 30 ms on an idle machine.
 const START: Duration = Duration::from_secs(20);
+/// How often a driver is started that finds its port taken.
+const MOST_STARTS: usize = 5;
 const LOG_LINES: usize = 20;
 /// Between the end of a driver's connections and the end of its process.
 const DYING: Duration = Duration::from_secs(1);
@@ -86,9 +88,20 @@ impl Driver {
     }
 
     async fn start(kind: DriverKind, proxy: IpAddr) -> Result<Self, BrowserError> {
-        let program = kind.program().map_err(BrowserError::Missing)?;
-        let failed =
-            |error: std::io::Error| BrowserError::Driver(format!("{} did not start: {error}", program.display()));
+        let mut attempts = 1;
+        loop {
+            match Self::start_once(kind, proxy).await {
+                Err(NotStarted::PortTaken(_)) if attempts < MOST_STARTS => attempts += 1,
+                Err(NotStarted::PortTaken(error) | NotStarted::Otherwise(error)) => return Err(error),
+                Ok(driver) => return Ok(driver),
+            }
+        }
+    }
+
+    async fn start_once(kind: DriverKind, proxy: IpAddr) -> Result<Self, NotStarted> {
+        let program = kind.program().map_err(|why| NotStarted::Otherwise(BrowserError::Missing(why)))?;
+        let not_started = |what: String| NotStarted::Otherwise(BrowserError::Driver(what));
+        let failed = |error: std::io::Error| not_started(format!("{} did not start: {error}", program.display()));
         // The guardian removes it.
         let folder = tempfile::Builder::new().prefix("holdup-driver-").tempdir().map_err(failed)?.keep();
         let (mut child, lifeline) =
@@ -101,14 +114,29 @@ impl Driver {
             // The driver stops when nobody reads what it says.
             std::thread::spawn(move || listen(kind, stdout, &log, sender));
         }
-        let (died, death) = watch::channel(None);
+        let (died, mut death) = watch::channel(None);
         // A browser may keep the driver's output open, so its end says nothing.
         std::thread::spawn(move || died.send_replace(child.wait().ok()));
-        let said = tokio::time::timeout(START, port).await;
-        let Ok(Ok(port)) = said else {
-            let lines = snapshot(&log);
-            let what = format!("{} did not say its port within {START:?}", program.display());
-            return Err(BrowserError::Driver(what + &last_words(&lines)));
+        let said = async {
+            tokio::select! {
+                Ok(port) = port => Ok(port),
+                ended = death.wait_for(Option::is_some) => Err(ended.ok().and_then(|status| *status)),
+            }
+        };
+        let port = match tokio::time::timeout(START, said).await {
+            Ok(Ok(port)) => port,
+            Ok(Err(status)) => {
+                let lines = snapshot(&log);
+                let status = status.map_or_else(|| "an unknown status".to_owned(), |status| status.to_string());
+                let what = format!("{} ended as it started, with {status}", program.display());
+                let error = BrowserError::Driver(what + &last_words(&lines));
+                let taken = lines.iter().any(|line| is_about_a_taken_port(line));
+                return Err(if taken { NotStarted::PortTaken(error) } else { NotStarted::Otherwise(error) });
+            }
+            Err(_) => {
+                let what = format!("{} did not say its port within {START:?}", program.display());
+                return Err(not_started(what + &last_words(&snapshot(&log))));
+            }
         };
         let url = format!("http://127.0.0.1:{port}");
         // Without it there is another way.
@@ -143,6 +171,19 @@ impl Driver {
     pub(super) fn log(&self) -> Vec<String> {
         snapshot(&self.log)
     }
+}
+
+/// Why a driver has not started.
+enum NotStarted {
+    /// Between its choice of a free port and its use, somebody else has taken it.
+    PortTaken(BrowserError),
+    Otherwise(BrowserError),
+}
+
+fn is_about_a_taken_port(line: &str) -> bool {
+    ["port not available", "Address already in use", "address in use", "AddrInUse"]
+        .iter()
+        .any(|part| line.contains(part))
 }
 
 /// The driver that the user runs, here or on another machine.
@@ -219,6 +260,15 @@ impl DriverKind {
 #[cfg(test)]
 mod tests {
     use super::DriverKind::{Chromedriver, Geckodriver};
+
+    #[test]
+    fn a_taken_port_is_recognised() {
+        for line in ["IPv4 port not available. Exiting...", "geckodriver: error: Address already in use (os error 98)"]
+        {
+            assert!(super::is_about_a_taken_port(line), "{line}");
+        }
+        assert!(!super::is_about_a_taken_port("ChromeDriver was started successfully on port 44973."));
+    }
 
     #[test]
     fn the_port_is_the_one_it_was_started_on() {

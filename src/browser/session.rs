@@ -90,7 +90,7 @@ impl Browser {
             binary: binary.as_deref(),
             proxy: wire.proxy,
             spki: wire.ca.spki_sha256(),
-            is_root: is_root(),
+            is_root: capabilities::is_root(),
             headed: kind::headed(),
             through,
         };
@@ -330,10 +330,4 @@ impl Deref for Browser {
     fn deref(&self) -> &Client {
         &self.client
     }
-}
-
-/// The owner of one's own entry in /proc is the effective user.
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }

@@ -20,22 +20,40 @@ pub(crate) struct Turn {
 
 /// Where the commands of one session ask.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Turns(Arc<Mutex<Option<mpsc::UnboundedSender<Turn>>>>);
+pub(crate) struct Turns(Arc<Mutex<Option<Listener>>>);
+
+/// Who gives the turns.
+#[derive(Debug)]
+struct Listener {
+    turns: mpsc::UnboundedSender<Turn>,
+    /// Whether it decides on the order of what happens, or only has looks wait.
+    conducts: bool,
+}
 
 /// A turn that was given. Dropping it says that the command is done.
 #[derive(Debug)]
 pub(super) struct Given(#[expect(dead_code, reason = "dropped, not looked at")] Option<oneshot::Sender<()>>);
 
 impl Turns {
-    /// From now on every command asks here.
+    /// From now on every command asks here, and again if it came too early.
     pub(crate) fn conduct(&self) -> mpsc::UnboundedReceiver<Turn> {
+        self.listen(true)
+    }
+
+    /// From now on every command asks here, once.
+    pub(crate) fn observe(&self) -> mpsc::UnboundedReceiver<Turn> {
+        self.listen(false)
+    }
+
+    fn listen(&self, conducts: bool) -> mpsc::UnboundedReceiver<Turn> {
         let (sender, turns) = mpsc::unbounded_channel();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Listener { turns: sender, conducts });
         turns
     }
 
     pub(super) fn are_conducted(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        let listener = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        listener.as_ref().is_some_and(|listener| listener.conducts)
     }
 
     /// Asks; the future gives the turn, or none if there is nothing left to wait for. Commands stand in the order of calls.
@@ -47,7 +65,7 @@ impl Turns {
     ) -> impl Future<Output = Option<Given>> + Send + use<> {
         let ((go, gone), (give, done)) = (oneshot::channel(), oneshot::channel());
         let asked = match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(conductor) => conductor.send(Turn { kind, says: says.to_owned(), again, go, done }).is_ok(),
+            Some(listener) => listener.turns.send(Turn { kind, says: says.to_owned(), again, go, done }).is_ok(),
             None => false,
         };
         async move {

@@ -6,8 +6,10 @@
 mod conductor;
 mod label;
 mod loads;
+mod looks;
 mod pool;
 mod scope;
 
 pub(crate) use conductor::{Conducted, Conductor};
+pub(crate) use looks::SettledLooks;
 pub(crate) use scope::Scope;

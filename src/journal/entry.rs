@@ -51,6 +51,8 @@ pub(crate) enum Event {
     Command { id: u64, says: String },
     /// The driver has answered it.
     Commanded { id: u64, status: u16 },
+    /// A page has not taken what it has got for this URL: its `integrity` says otherwise.
+    Refused { url: String },
 }
 
 impl fmt::Display for Event {
@@ -76,6 +78,7 @@ impl fmt::Display for Event {
             Self::Ended { flow, outcome } => write!(f, "{flow} {outcome}"),
             Self::Trouble { fault } => write!(f, "{fault}"),
             Self::Command { id, says } => write!(f, "browser: {says} (command {id})"),
+            Self::Refused { url } => write!(f, "browser: a page refused {url}, which has an `integrity`"),
             Self::Commanded { id, status } => write!(f, "browser: command {id} answered {status}"),
         }
     }

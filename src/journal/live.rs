@@ -164,7 +164,7 @@ impl Live {
             Event::Ended { flow, outcome } => self.end(*flow, outcome),
             Event::Part { .. } | Event::Changed { .. } | Event::Closed { .. } => {}
             Event::Sent { .. } | Event::Unread { .. } | Event::Dropped { .. } | Event::Trouble { .. } => return false,
-            Event::Command { .. } | Event::Commanded { .. } => return false,
+            Event::Command { .. } | Event::Commanded { .. } | Event::Refused { .. } => return false,
         }
         true
     }

@@ -70,6 +70,14 @@ impl Journal {
         self.lock().entries.iter().filter_map(unread).collect()
     }
 
+    /// Whether a page has refused what a flow has brought.
+    pub(crate) fn was_refused(&self, flow: FlowId, of: &str) -> bool {
+        let log = self.lock();
+        let since =
+            log.entries.iter().skip_while(|entry| !matches!(entry.event, Event::Began { flow: id, .. } if id == flow));
+        since.into_iter().any(|entry| matches!(&entry.event, Event::Refused { url } if url == of))
+    }
+
     /// Trouble on connections that belongs to no flow.
     pub(crate) fn troubles(&self) -> Vec<Fault> {
         let trouble = |entry: &Entry| match &entry.event {

@@ -1,7 +1,7 @@
 //! Content-encodings and charsets: bodies as their author wrote them. Pure.
 
 use super::hop;
-use crate::flow::{Fault, FaultStage};
+use crate::flow::{Fault, FaultStage, Request};
 use bytes::{Bytes, BytesMut};
 use encoding_rs::Encoding;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -175,6 +175,16 @@ pub(super) fn revalidate(headers: &mut HeaderMap) {
     if !headers.get_all(header::CACHE_CONTROL).into_iter().any(never_kept) {
         hop::remove(headers, &[header::EXPIRES]);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
+}
+
+/// Has a browser fetch a script or a style anew that its page may pin by `integrity`, instead of asking whether it has changed:
+/// Chromium holds what it revalidates to the `integrity` of its first copy, also when the page no longer has one.
+pub(super) fn forget_pinned(request: &Request, headers: &mut HeaderMap) {
+    // Only what is asked for by CORS can have an `integrity`, or is a module.
+    let may_be_pinned = matches!(request.header("sec-fetch-dest"), Some("script" | "style"));
+    if may_be_pinned && request.header("sec-fetch-mode") == Some("cors") {
+        hop::remove(headers, &[header::ETAG, header::LAST_MODIFIED]);
     }
 }
 

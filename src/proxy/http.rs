@@ -83,12 +83,7 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
     {
         connection.switch_protocols(&ticket, &mut request, &mut response, client);
     }
-    let parts = Kind::of(&shared.gate, &request.head, &response.head);
-    if parts.is_some() || response.is_endless() {
-        // It lasts: others would wait for its connection.
-        response.permit.take();
-    }
-    let parts = parts.map(|kind| (kind, stream(&ticket, &request, &response)));
+    let parts = connection.parts(&ticket, &request, &mut response);
     Ok(connection.deliver(ticket, response, is_head, parts))
 }
 
@@ -200,6 +195,24 @@ impl Connection {
             self.shared.tasks.spawn(tunnel::upgraded(shared, client, upstream));
         }
         hop::keep_upgrade(&mut response.head.headers, &upgrade);
+    }
+
+    /// What there is to look at in an answer that goes out part by part.
+    fn parts(
+        &self,
+        ticket: &Ticket,
+        request: &Envelope<Request>,
+        response: &mut Envelope<Response>,
+    ) -> Option<(Kind, Stream)> {
+        let kind = Kind::of(&self.shared.gate, &request.head, &response.head);
+        if let Some(permit) = response.permit.take().filter(|_| kind.is_some() || response.is_endless()) {
+            // It lasts: others would wait for its connection.
+            permit.give_back();
+        }
+        if self.shared.revalidates.load(Ordering::Relaxed) {
+            content::forget_pinned(&request.head, &mut response.head.headers);
+        }
+        kind.map(|kind| (kind, stream(ticket, request, response)))
     }
 
     /// The flow's answer, whose body ends the flow when it has been handed to the socket.

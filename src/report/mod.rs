@@ -15,4 +15,6 @@ pub(crate) use findings::{finding, rule_faults};
 pub(crate) use foot::foot;
 pub(crate) use misuse::misuse;
 pub(crate) use race::{Race, nondeterminism};
-pub(crate) use wait::{Scene, caught_although_none_expected, expired, never_applied, still_waited_for, unfinished};
+pub(crate) use wait::{
+    Scene, caught_although_none_expected, expired, never_applied, still_waited_for, unfinished, was_refused,
+};

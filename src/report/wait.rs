@@ -1,7 +1,7 @@
 //! Waits that ended without what they waited for.
 
 use super::Failure;
-use crate::desk::{Parked, Rule};
+use crate::desk::{Action, Parked, Rule};
 use crate::filter::View;
 use crate::flow::{Exchange, FlowId, Outcome, Place};
 use crate::journal::Journal;
@@ -28,6 +28,17 @@ pub(crate) fn never_applied(scene: &Scene<'_>, rule: &Rule, place: Place) -> Fai
     let failure = Failure::bare(format!("{rule} was never applied")).at(place);
     let failure = failure.section(format!("declared at {}", rule.place), vec![]);
     near(failure, scene, rule).help("mend the filter so that it matches the flow that was meant")
+}
+
+/// A rule was applied, and the page did not take what came of it.
+pub(crate) fn was_refused(rule: &Rule, flow: FlowId, url: &str, place: Place) -> Failure {
+    let what = format!(
+        "{rule} was applied to {flow}, and the page refused the result: its element for {url} pins other bytes by `integrity`"
+    );
+    Failure::bare(what).at(place).section(format!("declared at {}", rule.place), vec![]).help(
+        "declare the rule before the page is requested, so that Holdup takes the `integrity` off; where a script sets it, \
+         rewrite that script, too",
+    )
 }
 
 /// A wait that wanted nothing to be caught.
@@ -67,9 +78,10 @@ fn near(mut failure: Failure, scene: &Scene<'_>, rule: &Rule) -> Failure {
     };
     if !gone.is_empty() {
         let lines = gone.iter().map(|exchange| {
-            let why = match &exchange.outcome {
-                Some(Outcome::ClientGone) => "the client gave up before it was taken",
-                _ => "it was taken by an earlier wait, let go, or answered by an earlier rule",
+            let why = match (&exchange.outcome, missing_file(rule, exchange)) {
+                (_, Some(missing)) => missing,
+                (Some(Outcome::ClientGone), None) => "the client gave up before it was taken".to_owned(),
+                _ => "it was taken by an earlier wait, let go, or answered by an earlier rule".to_owned(),
             };
             format!("{exchange}: {why}")
         });
@@ -99,6 +111,21 @@ fn near(mut failure: Failure, scene: &Scene<'_>, rule: &Rule) -> Failure {
         failure = failure.section("trouble on connections, before any flow:", lines);
     }
     parked_now(failure, scene)
+}
+
+/// Why a folder had nothing to put in the place of what came, if that is why.
+fn missing_file(rule: &Rule, exchange: &Exchange) -> Option<String> {
+    let Action::Replace(local) = &rule.action else { return None };
+    if !local.is_folder() {
+        return None;
+    }
+    match local.file(&rule.filter, &view(rule, exchange)) {
+        Some(file) if file.is_file() => None,
+        Some(file) => Some(format!("there is no file {}", file.display())),
+        None => Some(format!(
+            "it names no file in {local}: the filter's first group `(..)` says which, as in `path ~ \"^/(.*)$\"`"
+        )),
+    }
 }
 
 /// What a rule could have caught.

@@ -31,12 +31,16 @@ impl Applied {
         self.0.as_ref().map(|applied| &applied.served)
     }
 
-    /// What has changed, as a unified diff; empty if nothing has. Bodies that are no text are told by their sizes.
+    /// What has changed, as a unified diff. Bodies that are no text are told by their sizes, and a line says so where nothing
+    /// has changed or what upstream sent could not be read.
     #[must_use]
     pub fn diff(&self) -> String {
-        let (Some(applied), Some(upstream)) = (&self.0, self.upstream()) else { return String::new() };
+        let Some(applied) = &self.0 else { return "the rule changes no body\n".to_owned() };
+        let Some(upstream) = &applied.upstream else {
+            return format!("{}: what upstream sent could not be read\n", applied.url);
+        };
         if upstream == &applied.served {
-            return String::new();
+            return format!("{}: nothing has changed: upstream sends the same {} bytes\n", applied.url, upstream.len());
         }
         let (Ok(old), Ok(new)) = (std::str::from_utf8(upstream), std::str::from_utf8(&applied.served)) else {
             return format!("{}: {} bytes became {}\n", applied.url, upstream.len(), applied.served.len());

@@ -5,7 +5,7 @@ use crate::crypto;
 use crate::desk;
 use crate::flow::Place;
 use crate::proxy::Gate;
-use crate::report::{Failure, never_applied};
+use crate::report::{Failure, never_applied, was_refused};
 use std::sync::Arc;
 
 /// A rule in force. It stays so until the test ends or it is [removed](Self::remove); dropping the handle changes nothing.
@@ -43,13 +43,19 @@ impl Rule {
     /// `println!("{}", fix.assert_applied()?.diff())`.
     ///
     /// # Errors
-    /// When it never was: says which flow came nearest, and why that did not match.
+    /// When it never was: says which flow came nearest, and why that did not match. Also when a page has refused what it got,
+    /// since an element pins other bytes by `integrity`: that is known once `browser.settled()` or `processed()` has asked the
+    /// page.
     #[track_caller]
     pub fn assert_applied(&self) -> Result<Applied, Failure> {
-        if self.hits() > 0 {
-            return Ok(Applied(self.gate.applied(self.rule.id)));
+        if self.hits() == 0 {
+            return Err(never_applied(&scene(&self.gate), &self.rule, Place::here()));
         }
-        Err(never_applied(&scene(&self.gate), &self.rule, Place::here()))
+        let applied = self.gate.applied(self.rule.id);
+        match applied.as_ref().filter(|applied| self.gate.journal.was_refused(applied.flow, &applied.url)) {
+            Some(refused) => Err(was_refused(&self.rule, refused.flow, &refused.url, Place::here())),
+            None => Ok(Applied(applied)),
+        }
     }
 
     /// The SHA-256 of what upstream sent for the last body that the rule changed, with its content-encoding undone; in

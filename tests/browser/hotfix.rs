@@ -93,3 +93,39 @@ async fn a_service_worker_does_not_serve_around_a_fix(browser: Browser, mitm: Mi
     assert_eq!(app(&browser, "/").await?, "old", "the worker answers");
     Ok(())
 }
+
+/// The browser has the old module in its caches, with a validator, and asks for it again.
+#[mitm_test]
+async fn a_pinned_module_that_was_loaded_before_is_replaced(browser: Browser, site: Site) -> TestResult {
+    let pin = hash(OLD);
+    site.page_with("/app.js", &[("etag", "\"1\"")], OLD);
+    let module = format!("<script type=module src=/app.js integrity='{pin}'></script>");
+    site.page_with("/", &[("etag", "\"2\"")], &module);
+    assert_eq!(app(&browser, "/").await?, "old");
+    let file = fix()?;
+    let fix = replace!(path == "/app.js", file.path());
+    browser.refresh().await?;
+    browser.settled().await?;
+    let now = browser.eval("return document.documentElement.dataset.app || ''").await?;
+    assert_eq!(now, "new", "reloaded");
+    assert_eq!(app(&browser, "/").await?, "new");
+    fix.assert_applied()?;
+    Ok(())
+}
+
+/// A pin that a script sets is out of reach: the page refuses the fix, and the test hears of it.
+#[mitm_test]
+async fn a_fix_that_the_page_refuses_was_not_applied(browser: Browser, site: Site) -> TestResult {
+    let pin = hash(OLD);
+    site.page("/app.js", OLD);
+    let loader = format!(
+        "<script>let s = document.createElement('script'); s.integrity = '{pin}'; s.src = '/app.js'; document.head.append(s)</script>"
+    );
+    site.page("/", &loader);
+    let file = fix()?;
+    let fix = replace!(path == "/app.js", file.path());
+    assert_eq!(app(&browser, "/").await?, "");
+    let failure = fix.assert_applied().expect_err("refused").to_string();
+    assert!(failure.contains("the page refused the result") && failure.contains("`integrity`"), "{failure}");
+    Ok(())
+}

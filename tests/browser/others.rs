@@ -35,7 +35,7 @@ impl HttpClient for Plain {
 async fn thirtyfour_drives_a_held_page(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
     site.page("/", "<button id=go onclick=\"fetch('/call').then(() => this.textContent = 'done')\">go</button>");
     let mut capabilities = DesiredCapabilities::chrome();
-    for argument in mitm.chromium_args().iter().map(String::as_str).chain(["--headless=new", "--no-sandbox"]) {
+    for argument in mitm.chromium_args().iter().map(String::as_str).chain(["--headless=new"]) {
         capabilities.add_arg(argument)?;
     }
     let tls = holdup_client_without_tls();

@@ -88,3 +88,26 @@ fn a_number_that_is_none_is_told() {
         assert!(!passed && said.contains("HOLDUP_REPEAT is how often each test is to run"), "{said}");
     }
 }
+
+/// It looks at once: an explored test looks at settled pages.
+#[mitm_test(explore(max = 3))]
+async fn looks_at_once(browser: Browser, app: App) -> TestResult {
+    app.serve(
+        "<!doctype html><button id=go>go</button><p id=out>nothing</p><script>
+        go.onclick = () => fetch('/say?text=a').then(a => a.text())
+            .then(text => setTimeout(() => out.textContent = text, 150))</script>",
+    );
+    browser.goto("https://app.test/").await?;
+    browser.click("#go").await?;
+    assert_eq!(browser.text("#out").await?, "a");
+    Ok(())
+}
+
+/// When it runs as it is, its looks mean the same.
+#[test]
+fn what_is_explored_looks_at_settled_pages_also_as_it_is() {
+    for env in [&[][..], &[("HOLDUP_EXPLORE", "off")], &[("HOLDUP_EXPLORE", "off"), ("HOLDUP_REPEAT", "3")]] {
+        let (passed, said) = again("looks_at_once", env);
+        assert!(passed, "{env:?}: {said}");
+    }
+}

@@ -184,3 +184,36 @@ fn resident_mib() -> usize {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");
     line.split_whitespace().next().and_then(|kib| kib.parse::<usize>().ok()).unwrap_or(0) / 1024
 }
+
+/// Tests whose bodies no library reads: the compiler takes what a `macro_rules` has put together.
+macro_rules! tests {
+    ($($name:ident $body:block $whole:block)*) => {
+        $(
+            mod $name {
+                use super::*;
+
+                #[mitm_test]
+                async fn body(mitm: Mitm) -> TestResult {
+                    $body
+                    assert!(mitm.exchanges().is_empty());
+                    Ok(())
+                }
+
+                #[mitm_test]
+                async fn whole(_mitm: Mitm) -> TestResult $whole
+            }
+        )*
+    };
+}
+tests! {
+    made_by_a_macro { assert_eq!(1 + 1, 2) } { Ok(()) }
+}
+
+#[test]
+fn tests_that_a_macro_has_made_are_run() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap()).arg("--list").output().unwrap();
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    for name in ["body", "whole"] {
+        assert!(listed.contains(&format!("basics::made_by_a_macro::{name}: test")), "{listed}");
+    }
+}

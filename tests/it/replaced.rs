@@ -44,7 +44,8 @@ async fn a_replacement_tells_what_it_did(client: Client, _origin: Origin) -> Tes
     );
     let same = rewrite!(path == "/text", "nothing" => "else");
     client.get("https://origin.test/text").send().await?;
-    assert_eq!(same.assert_applied()?.diff(), "");
+    let diff = same.assert_applied()?.diff();
+    assert!(diff.contains("nothing has changed: upstream sends the same 18 bytes"), "{diff}");
     let quiet = watch!(path == "/text").hits();
     assert_eq!(quiet, 0);
     Ok(())
@@ -65,6 +66,11 @@ async fn a_folder_is_mapped(client: Client, _origin: Origin) -> TestResult {
         assert!(text(passes).await?.starts_with("this is /"), "{passes}");
     }
     assert_eq!(fix.hits(), 2, "what is not in the folder passes");
+    let unused = replace!(path ~ "^/other/(.*)$", dir(dist.path()));
+    assert!(text("/other/none.js").await?.starts_with("this is /"));
+    let failure = unused.assert_applied().expect_err("no such file").to_string();
+    assert!(failure.contains(&format!("there is no file {}/none.js", dist.path().display())), "{failure}");
+    unused.remove();
     // What production does not have yet.
     write(dist.path(), "new.js", "new")?;
     let answer = client.get("https://origin.test/static/new.js?status=404").send().await?;

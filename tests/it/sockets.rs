@@ -231,3 +231,29 @@ async fn what_is_held_for_the_page_outlives_the_upstream(mitm: Mitm, origin: Str
     assert_eq!(hear(&mut client).await, "held");
     Ok(())
 }
+
+/// What the test says first goes first, however quickly one follows the other.
+#[mitm_test]
+async fn injected_and_released_messages_go_in_the_order_in_which_the_test_says_so(
+    mitm: Mitm,
+    origin: Streams,
+) -> TestResult {
+    let hold = hold!(message: message == "parked");
+    let (mut client, mut server) = origin.pair(&mitm).await;
+    for round in 0..60 {
+        say(&mut server, "parked").await;
+        let parked = hold.next().await?;
+        let flow = parked.flow();
+        if round % 2 == 0 {
+            parked.inject(holdup::Message::to_client("injected"))?;
+            drop(parked.release());
+        } else {
+            drop(parked.release());
+            mitm.inject(flow, holdup::Message::to_client("injected"))?;
+        }
+        let heard = (hear(&mut client).await, hear(&mut client).await);
+        let (first, second) = if round % 2 == 0 { ("injected", "parked") } else { ("parked", "injected") };
+        assert_eq!((heard.0.as_str(), heard.1.as_str()), (first, second), "round {round}");
+    }
+    Ok(())
+}

@@ -176,3 +176,29 @@ async fn an_event_of_the_test_does_not_land_in_another(client: Client, mitm: Mit
     hears(&mut answer, "b\n\ndata: x\n\n").await;
     Ok(())
 }
+
+/// What the test says first goes first, however quickly one follows the other.
+#[mitm_test]
+async fn injected_and_released_events_go_in_the_order_in_which_the_test_says_so(
+    client: Client,
+    mitm: Mitm,
+    origin: Streams,
+) -> TestResult {
+    let hold = hold!(event: data == "parked");
+    let (mut answer, server) = open(&client, &origin, "/events").await;
+    for round in 0..60 {
+        server.say("data: parked\n\n");
+        let parked = hold.next().await?;
+        let flow = parked.flow();
+        if round % 2 == 0 {
+            parked.inject(ServerEvent::new("injected"))?;
+            drop(parked.release());
+            hears(&mut answer, "data: injected\n\ndata: parked\n\n").await;
+        } else {
+            drop(parked.release());
+            mitm.inject(flow, ServerEvent::new("injected"))?;
+            hears(&mut answer, "data: parked\n\ndata: injected\n\n").await;
+        }
+    }
+    Ok(())
+}

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 pub(crate) fn everything() -> Result<(), String> {
     browser()?;
     one("curl", &["curl"], || runs("curl", &["--version"]))?;
+    one("nginx", &["nginx-light"], || runs("nginx", &["-v"]))?;
+    one("openssl", &["openssl"], || runs("openssl", &["version"]))?;
     node()?;
     one("Firefox", &["firefox-esr"], || find::firefox().is_ok())?;
     if find::geckodriver().is_err() {
@@ -97,6 +99,8 @@ fn brew(packages: &[&str]) -> bool {
             "firefox-esr" => "firefox",
             // No cask, and it brings npm.
             "nodejs" | "npm" | "curl" => return runs("brew", &["install", "node", "curl"]),
+            "nginx-light" => return runs("brew", &["install", "nginx"]),
+            "openssl" => return runs("brew", &["install", "openssl"]),
             other => other,
         };
         runs("brew", &["install", "--cask", cask])

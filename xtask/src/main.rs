@@ -45,6 +45,9 @@ fn test() -> Result<(), String> {
     for browser in ["chromium", "firefox"] {
         cargo(&["test", "--test", "browser"], &[("HOLDUP_BROWSER", browser)])?;
     }
+    for name in ["aws-lc-rs", "renamed"] {
+        dependent(name)?;
+    }
     if install::clients(&root()) {
         cargo(&["test", "--test", "it", "--", "--ignored", "clients::"], &[])?;
     } else {
@@ -54,6 +57,14 @@ fn test() -> Result<(), String> {
         cargo(&["test", "--test", "browser", "--", "--ignored", "remote::"], &[])?;
     }
     Ok(())
+}
+
+/// Tests a crate that depends on holdup as users do, with the versions that are tested here.
+fn dependent(name: &str) -> Result<(), String> {
+    let folder = root().join("tests/crates").join(name);
+    std::fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).map_err(|error| error.to_string())?;
+    let manifest = folder.join("Cargo.toml").display().to_string();
+    cargo(&["test", "--manifest-path", &manifest, "--target-dir", "target/crates"], &[])
 }
 
 fn root() -> PathBuf {

@@ -17,10 +17,7 @@ pub(super) fn capabilities(launch: &Launch<'_>) -> Value {
     }
     // The browser ends when the driver does: its pipe closes.
     arguments.push("--remote-debugging-pipe".to_owned());
-    if launch.is_root {
-        // Chromium's sandbox refuses to run as root, so nothing is lost.
-        arguments.push("--no-sandbox".to_owned());
-    }
+    arguments.extend(sandbox_argument(launch.is_root));
     let mut binary = launch.binary;
     if let (Some(browser), Some(through)) = (launch.binary, launch.through) {
         arguments.push(listening::switch(browser));
@@ -33,9 +30,16 @@ pub(super) fn capabilities(launch: &Launch<'_>) -> Value {
     json!({ "browserName": "chrome", "goog:chromeOptions": options })
 }
 
-/// The arguments that lead a Chromium of any kind through the proxy, and keep it silent.
+/// The arguments that lead a Chromium of any kind through the proxy, let it run as this user, and keep it silent.
 pub(crate) fn chromium_args(proxy: SocketAddr, ca: &CertificateAuthority) -> Vec<String> {
-    network_arguments(proxy, &ca.spki_sha256(), false)
+    let mut arguments = network_arguments(proxy, &ca.spki_sha256(), false);
+    arguments.extend(sandbox_argument(super::is_root()));
+    arguments
+}
+
+/// Chromium's sandbox refuses to run as root, so nothing is lost.
+fn sandbox_argument(is_root: bool) -> Option<String> {
+    is_root.then(|| "--no-sandbox".to_owned())
 }
 
 fn network_arguments(proxy: SocketAddr, spki: &str, shell: bool) -> Vec<String> {

@@ -24,6 +24,12 @@ pub(super) struct Launch<'a> {
     pub(super) through: Option<&'a Path>,
 }
 
+/// The owner of one's own entry in /proc is the effective user.
+pub(super) fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
 /// The W3C capabilities of a session.
 pub(super) fn of(kind: BrowserKind, launch: &Launch<'_>) -> Map<String, Value> {
     let mut capabilities = match kind {

@@ -93,6 +93,7 @@ mod tests {
             ready: "complete".to_owned(),
             waits: urls.iter().map(wait).collect(),
             streams: vec![],
+            refused: vec![],
         }
     }
 

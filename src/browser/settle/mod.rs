@@ -53,6 +53,8 @@ pub(crate) struct Pages {
     window: String,
     windows: Arc<Windows>,
     known: Mutex<Known>,
+    /// What documents have refused so far: realm and URL.
+    refused: std::sync::Mutex<BTreeSet<(String, String)>>,
 }
 
 #[derive(Debug, Default)]
@@ -79,7 +81,16 @@ impl Pages {
         journal: Arc<Journal>,
         turns: Turns,
     ) -> Self {
-        Self { inspector, journal, turns, window, windows, ignored: Arc::default(), known: Mutex::default() }
+        Self {
+            inspector,
+            journal,
+            turns,
+            window,
+            windows,
+            ignored: Arc::default(),
+            known: Mutex::default(),
+            refused: std::sync::Mutex::default(),
+        }
     }
 
     /// The same for another test, in a window that shares nothing with those before. Gives also what it lives in.

@@ -26,6 +26,8 @@ pub(super) struct Document {
     pub(super) waits: Vec<Wait>,
     /// WebSockets and event streams.
     pub(super) streams: Vec<Stream>,
+    /// What elements with `integrity` have not taken: URLs.
+    pub(super) refused: Vec<String>,
 }
 
 /// A stream that a document listens to.
@@ -176,6 +178,7 @@ fn read(realm: &str, said: &str) -> Option<Document> {
         ready: text(&said["ready"]),
         waits: waits.collect(),
         streams: said["streams"].as_array().into_iter().flatten().filter_map(stream).collect(),
+        refused: said["refused"].as_array().into_iter().flatten().map(|url| as_on_the_wire(&text(url))).collect(),
     })
 }
 

@@ -58,8 +58,92 @@
     if (sent) wait('sendBeacon', href(args[0]), since);
     return sent;
   } });
+  const fonts = new WeakMap();
+  // What is known by the promise that it returns.
+  const promised = (kind, owner, ...names) => names.forEach(name => wrap(owner, name, { apply(f, self, args) {
+    const promise = apply(f, self, args);
+    return promise?.then ? until(promise, wait(kind, fonts.get(self))) : promise;
+  } }));
+  wrap(window, 'FontFace', { construct(f, args, target) {
+    const it = construct(f, args, target), url = /url\(\s*["']?([^"')]+)/.exec(args[1])?.[1];
+    if (url) fonts.set(it, href(url));
+    return it;
+  } });
+  promised('FontFace', window.FontFace?.prototype, 'load');
+  promised('crypto.subtle', window.SubtleCrypto?.prototype, 'digest', 'encrypt', 'decrypt', 'sign', 'verify', 'importKey', 'exportKey',
+    'generateKey', 'deriveKey', 'deriveBits', 'wrapKey', 'unwrapKey');
+  promised('createImageBitmap', window, 'createImageBitmap');
+  promised('decode', HTMLImageElement.prototype, 'decode');
+  promised('Blob', Blob.prototype, 'arrayBuffer', 'bytes', 'text');
+  promised('WebAssembly', window.WebAssembly, 'compile', 'instantiate');
+  promised('decodeAudioData', window.BaseAudioContext?.prototype, 'decodeAudioData');
+  promised('cookieStore', window.CookieStore?.prototype, 'get', 'getAll', 'set', 'delete');
+  promised('permissions', window.Permissions?.prototype, 'query');
+  promised('navigator.storage', window.StorageManager?.prototype, 'estimate', 'getDirectory', 'persisted');
+  promised('file system', window.FileSystemDirectoryHandle?.prototype, 'getDirectoryHandle', 'getFileHandle', 'removeEntry', 'resolve');
+  promised('file system', window.FileSystemFileHandle?.prototype, 'createWritable', 'getFile');
+  promised('file system', window.FileSystemWritableFileStream?.prototype, 'seek', 'truncate', 'write');
+  promised('caches', window.CacheStorage?.prototype, 'delete', 'has', 'keys', 'match', 'open');
+  promised('caches', window.Cache?.prototype, 'delete', 'keys', 'match', 'matchAll');
+  promised('scheduler.yield', window.Scheduler?.prototype, 'yield');
+  // What a cache fetches by itself passes no `fetch`.
+  for (const name of ['add', 'addAll', 'put'])
+    wrap(window.Cache?.prototype, name, { apply(f, self, args) {
+      const from = name == 'put' ? [args[1]] : name == 'add' ? [args[0]] : [...args[0] ?? []];
+      const all = from.map(it => wait('caches', href(it)));
+      return until(apply(f, self, args), () => all.forEach(done => done()));
+    } });
+  wrap(window.Scheduler?.prototype, 'postTask', { apply(f, self, args) {
+    const promise = apply(f, self, args);
+    return args[1]?.delay > 999 ? promise : until(promise, wait('scheduler.postTask'));
+  } });
+  // A database waits for others to close it, maybe for ever; a transaction ends when nothing is asked in it any more.
+  for (const name of ['deleteDatabase', 'open'])
+    wrap(window.IDBFactory?.prototype, name, { apply(f, self, args) {
+      const request = apply(f, self, args);
+      hear(request, ['success', 'error', 'blocked'], wait('indexedDB'));
+      return request;
+    } });
+  wrap(window.IDBDatabase?.prototype, 'transaction', { apply(f, self, args) {
+    const transaction = apply(f, self, args);
+    hear(transaction, ['complete', 'abort'], wait('indexedDB'));
+    return transaction;
+  } });
+  // A lock that somebody has may never be free, and one that was given may be kept: the manager has answered when it answers
+  // a question that was asked later.
+  wrap(window.LockManager?.prototype, 'request', { apply(f, self, args) {
+    const promise = apply(f, self, args), done = wait('navigator.locks');
+    self.query().then(hop).then(done, done);
+    return promise;
+  } });
+  // A message has come where it is heard when another listener of the same name, made later, has heard it.
+  const echoes = new Map(), Channel = window.BroadcastChannel;
+  wrap(Channel?.prototype, 'postMessage', { apply(f, self, args) {
+    const { name } = self;
+    if (!echoes.has(name)) {
+      const echo = new Channel(name), waits = [];
+      echoes.set(name, waits);
+      hear(echo, ['message', 'messageerror'], () => { waits.shift()?.(); moved(); });
+    }
+    const result = apply(f, self, args);
+    echoes.get(name).push(wait('BroadcastChannel'));
+    return result;
+  } });
+  promised('play', HTMLMediaElement.prototype, 'play');
+  wrap(Document.prototype, 'startViewTransition', { apply(f, self, args) {
+    const transition = apply(f, self, args), done = wait('startViewTransition');
+    transition.finished.then(done, done);
+    return transition;
+  } });
   // A clock of the same time runs after the page's own; an interval counts until it has struck once.
-  const later = setTimeout;
+  const later = setTimeout, draw = requestAnimationFrame, idle = window.requestIdleCallback;
+  // Calls back at the next frame; where nobody looks none is drawn.
+  const framed = next => {
+    let left = 1;
+    const once = () => left-- > 0 && next();
+    apply(draw, window, [once]);
+    apply(later, window, [once, 100]);
+  };
   const clock = (set, clear, again, running, count) => {
     const once = window[again], frame = set == 'requestAnimationFrame';
     wrap(window, set, { apply(f, self, args) {
@@ -80,6 +164,49 @@
   clock('setTimeout', 'clearTimeout', 'setTimeout', all, timed);
   clock('requestIdleCallback', 'cancelIdleCallback', 'requestIdleCallback', new Map(), timed);
   clock('requestAnimationFrame', 'cancelAnimationFrame', 'requestAnimationFrame', new Map(), by => frames += by);
+  // A browser that draws nothing has no idle time either.
+  wrap(window, 'requestIdleCallback', { apply(f, self, args) {
+    let over = false;
+    const again = () => over || framed(again), done = () => over = true;
+    const id = apply(f, self, args);
+    apply(idle, window, [done]);
+    again();
+    return id;
+  } });
+  // Observers look when a frame is drawn: behind `observe()`, and behind each change of the page.
+  let observing = false, drawn = true, drawing = false;
+  const changed = () => { drawn = false; moved(); };
+  const Observer = window.IntersectionObserver;
+  const drawAll = () => {
+    if (drawing) return;
+    drawing = drawn = true;
+    // One that was made last is heard last, in the frame in which all look.
+    const end = () => { if (drawing) drawing = false, last.disconnect(), wake(); }, last = new Observer(end);
+    if (document.documentElement) apply(observe, last, [document.documentElement]);
+    framed(() => {});
+    // No frames are drawn where nobody looks.
+    apply(later, window, [end, 100]);
+  };
+  const observe = Observer.prototype.observe;
+  for (const name of ['IntersectionObserver', 'ResizeObserver'])
+    wrap(window[name]?.prototype, 'observe', { apply(f, self, args) {
+      const result = apply(f, self, args);
+      if (!observing) {
+        observing = true;
+        new MutationObserver(changed).observe(document, { attributes: true, characterData: true, childList: true, subtree: true });
+        hear(window, ['resize', 'scroll'], changed);
+      }
+      changed();
+      return result;
+    } });
+  // Transitions and animations of up to a second, by script or by style.
+  const ending = new WeakSet();
+  const animates = () => document.getAnimations().some(it => {
+    const { endTime } = it.effect?.getComputedTiming() ?? {}, left = (endTime - (it.currentTime ?? 0)) / Math.abs(it.playbackRate);
+    if (it.playState != 'running' || !(left < 1000)) return false;
+    if (!ending.has(it)) ending.add(it), it.finished.then(moved, moved);
+    return true;
+  });
   wrap(MessagePort.prototype, 'postMessage', { apply(f, self, args) { moved(); return apply(f, self, args); } });
   // How many events of each type a stream that is open has brought; of types that the page began to listen to in time.
   const streams = new Map(), count = (it, type) => {
@@ -139,6 +266,24 @@
     else hear(it, ['load', 'error'], () => ends.get(it)());
     ends.set(it, wait(it.localName, url, 0, null, it));
   };
+  // Of a sound or a film, as much as it plays from, or as its page wants to have.
+  const media = it => {
+    if (it.preload == 'none' || !it.src || ends.has(it)) return;
+    const done = wait(it.localName, it.src, 0, null, it), end = () => { if (ends.delete(it)) done(); };
+    ends.set(it, end);
+    hear(it, ['loadeddata', 'error', 'suspend', 'abort', 'emptied'], end);
+  };
+  wrap(HTMLMediaElement.prototype, 'src', { apply(f, self, args) {
+    const result = apply(f, self, args);
+    ends.get(self)?.();
+    media(self);
+    return result;
+  } }, 'set');
+  wrap(window, 'Audio', { construct(f, args, target) {
+    const it = construct(f, args, target);
+    media(it);
+    return it;
+  } });
   for (const { prototype } of [HTMLImageElement, HTMLIFrameElement])
     wrap(prototype, 'src', { apply(f, self, args) {
       const result = apply(f, self, args);
@@ -165,6 +310,10 @@
     const { destination } = event;
     leaving = destination && /^http/.test(destination.url) && !destination.sameDocument && event.downloadRequest == null && wait('navigation', destination.url, 0, null);
   });
+
+  // What the page insists on, and has not taken.
+  const refused = new Set();
+  hear(window, ['error'], ({ target }) => target?.integrity && refused.add(target.src || target.href));
 
   port1.onmessage = () => hops.shift()();
   const hop = () => new Promise(next => { hops.push(next); apply(postMessage, port2, [0]); });
@@ -206,11 +355,16 @@
     const open = [...streams].map(([it, { url, heard }]) => `[${quote(url)}, ${it.readyState}, {${Object.keys(heard).map(type => `${quote(type)}: ${heard[type]}`)}}]`);
     // By hand: pages have been seen that change how arrays become JSON.
     const waits = all.map(it => `[${it.map(part => part ? quote(part) : 'null')}]`);
-    return `{"turn": ${turn}, "workers": ${workers}, "ready": ${quote(reopened ? 'complete' : readyState)}, "streams": [${open}], "pending": [${waits}]}`;
+    return `{"turn": ${turn}, "refused": [${[...refused].map(it => quote(it))}], "workers": ${workers}, "ready": ${quote(reopened ? 'complete' : readyState)}, "streams": [${open}], "pending": [${waits}]}`;
   };
   // Resolves once nothing has moved for three tasks, and not before something has since `seen`. Until then it waits for
   // clocks: for all of them ('quiet'), not for frames ('undrawn'), for none ('still'); 'now' waits for nothing.
-  const runs = how => (/quiet|undrawn/.test(how) && timers) || (how == 'quiet' && frames && !document.hidden);
+  const runs = how => {
+    if (/quiet|undrawn/.test(how) && timers) return true;
+    if (how != 'quiet' || document.hidden) return false;
+    if (observing && !drawn) drawAll();
+    return frames || drawing || animates();
+  };
   let live;
   hear(port1, ['x'], () => live = true);
   port1.dispatchEvent(new Event('x'));

@@ -3,8 +3,9 @@
 use super::page::{self, Asking, Documents};
 use super::{ANSWER, Known, NONE, Pages, open};
 use crate::browser::inspector::{Calls, Fault, Inspector, UnderWay};
-use crate::journal::Live;
+use crate::journal::{Event, Live};
 use std::pin::{Pin, pin};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 use tokio::sync::futures::Notified;
 use tokio::sync::watch;
@@ -132,6 +133,15 @@ impl Pages {
         }
     }
 
+    /// Has the journal tell, once, what documents have not taken since it is not what they insist on.
+    fn note_refused(&self, documents: &Documents) {
+        for (realm, url) in documents.values().flat_map(|it| it.refused.iter().map(|url| (&it.realm, url))) {
+            if self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert((realm.clone(), url.clone())) {
+                self.journal.write(Event::Refused { url: url.clone() });
+            }
+        }
+    }
+
     /// Catches up with the flows, and asks the documents if they can be asked; false if either changed meanwhile.
     async fn look(&self, known: &mut Known, asking: Asking) -> Result<bool, Unsettled> {
         known.live.follow(&self.journal);
@@ -149,6 +159,7 @@ impl Pages {
             documents.await?
         };
         let Some(documents) = documents else { return Ok(false) };
+        self.note_refused(&documents);
         let before = std::mem::replace(&mut known.documents, documents);
         if realms(&before).eq(realms(&known.documents)) {
             known.scripts.retain(|(script, _)| open::is_unseen(script, &known.documents));

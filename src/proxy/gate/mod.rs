@@ -11,7 +11,7 @@ mod unpin;
 mod walk;
 
 pub(crate) use parked::{Heads, HeldParts, Order, Verdict};
-pub(super) use parts::{Stream, Way};
+pub(super) use parts::{Injected, Stream, Way};
 pub(super) use walk::Pass;
 
 use crate::desk::{Desk, Finding, Parked, Rule, RuleSpec};
@@ -54,6 +54,8 @@ struct State {
     streams: BTreeMap<FlowId, Vec<Inlet>>,
     /// What rules that change bodies did last.
     applied: BTreeMap<RuleId, Applied>,
+    /// How often the test has decided on something or put something into a stream.
+    said: u64,
     /// Those who want to know how a flow ended.
     ends: BTreeMap<FlowId, watch::Sender<Option<Outcome>>>,
 }
@@ -77,7 +79,7 @@ struct Inlet {
     stage: StageName,
     /// Of a WebSocket.
     direction: Option<Direction>,
-    parts: mpsc::UnboundedSender<Part>,
+    parts: mpsc::UnboundedSender<(u64, Part)>,
 }
 
 /// A parked flow: how to tell it the verdict, and what the test gets to see of it.
@@ -190,7 +192,7 @@ impl Gate {
             _ => Event::Decided { flow, verdict: says, place },
         });
         // A receiver that is gone means that the client left this very moment; its ticket says so.
-        let _ = waiting.orders.send(Order::Verdict(verdict));
+        let _ = waiting.orders.send(Order::Verdict(state.number(), verdict));
     }
 
     /// Asks a parked flow to read its body.

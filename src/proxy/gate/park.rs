@@ -2,7 +2,7 @@
 
 use super::apply::made;
 use super::walk::Next;
-use super::{End, Gate, Heads, HeldParts, Order, State, Verdict, Waiting, Way};
+use super::{End, Gate, Heads, HeldParts, Order, State, Verdict, Waiting};
 use crate::desk::{Action, Claim, Rule};
 use crate::flow::{FlowId, Part, Request, Response, StageName};
 use crate::journal::Event;
@@ -110,31 +110,31 @@ impl Gate {
                     let bytes = read.map(|()| message.head.content_mut().bytes().cloned().unwrap_or_default());
                     let _ = reply.send(bytes);
                 }
-                Some(Order::Verdict(Verdict::ReleaseAfter(other, heads))) => {
+                Some(Order::Verdict(_, Verdict::ReleaseAfter(other, heads))) => {
                     message.while_reading_ahead(self.ended(other)).await;
                     self.journal.write(Event::Decided { flow, verdict: AFTER_THE_OTHER, place: None });
                     return Verdict::Release(heads);
                 }
-                Some(Order::Verdict(verdict)) => return verdict,
+                Some(Order::Verdict(_, verdict)) => return verdict,
                 // The gate keeps the sender until it has sent a verdict.
                 None => return Verdict::Release(Heads::default()),
             }
         }
     }
 
-    /// The same for a part, which has nothing to read; and whether the test itself lets it go.
-    pub(super) async fn verdict_on_part(&self, part: FlowId, orders: &mut Orders) -> (Verdict, Way) {
+    /// The same for a part, which has nothing to read; and the number of the decision, if the test itself lets it go.
+    pub(super) async fn verdict_on_part(&self, part: FlowId, orders: &mut Orders) -> (Verdict, Option<u64>) {
         loop {
             match orders.recv().await {
                 // It was read when it came.
                 Some(Order::Read(_)) => {}
-                Some(Order::Verdict(Verdict::ReleaseAfter(other, heads))) => {
+                Some(Order::Verdict(_, Verdict::ReleaseAfter(other, heads))) => {
                     self.ended(other).await;
                     self.journal.write(Event::Decided { flow: part, verdict: AFTER_THE_OTHER, place: None });
-                    return (Verdict::Release(heads), Way::Ahead);
+                    return (Verdict::Release(heads), Some(self.number()));
                 }
-                Some(Order::Verdict(verdict)) => return (verdict, Way::Ahead),
-                None => return (Verdict::Release(Heads::default()), Way::On),
+                Some(Order::Verdict(nth, verdict)) => return (verdict, Some(nth)),
+                None => return (Verdict::Release(Heads::default()), None),
             }
         }
     }

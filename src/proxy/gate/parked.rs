@@ -23,8 +23,8 @@ pub(crate) struct HeldParts {
 pub(crate) enum Order {
     /// Read the body, and stay parked.
     Read(oneshot::Sender<Result<Bytes, Fault>>),
-    /// Be parked no longer.
-    Verdict(Verdict),
+    /// Be parked no longer. The number tells what the test has said first.
+    Verdict(u64, Verdict),
 }
 
 /// What becomes of a parked flow. A flow gets one, and only one.

@@ -20,13 +20,16 @@ use tokio::time::Instant;
 pub(in crate::proxy) enum Way {
     /// On, behind those that came before it.
     On,
-    /// On at once: the test has released it.
-    Ahead,
+    /// On at once: the test has released it, and this was the so-manieth thing it said.
+    Ahead(u64),
     /// It never arrives.
     Discarded,
     /// The whole stream is cut off.
     Cut(AbortKind),
 }
+
+/// Parts of the test's own for a stream, each with the number of what the test said.
+pub(in crate::proxy) type Injected = mpsc::UnboundedReceiver<(u64, Part)>;
 
 /// What a part is a part of.
 #[derive(Clone, Debug)]
@@ -53,12 +56,7 @@ impl Gate {
     }
 
     /// Tells the test's parts for a stream where to go: what [`inject`](Self::inject) sends.
-    pub(in crate::proxy) fn open(
-        &self,
-        flow: FlowId,
-        stage: StageName,
-        direction: Option<Direction>,
-    ) -> mpsc::UnboundedReceiver<Part> {
+    pub(in crate::proxy) fn open(&self, flow: FlowId, stage: StageName, direction: Option<Direction>) -> Injected {
         let (parts, receiver) = mpsc::unbounded_channel();
         self.lock().streams.entry(flow).or_default().push(Inlet { stage, direction, parts });
         receiver
@@ -74,13 +72,19 @@ impl Gate {
     /// Puts a part of the test's own into a stream; tells whether it is open.
     pub(crate) fn inject(&self, flow: FlowId, part: &Part) -> bool {
         let mut state = self.lock();
+        let nth = state.number();
         let direction = match part {
             Part::Message(message) => Some(message.direction),
             Part::Event(_) | Part::Chunk(_) => None,
         };
         let mut inlets = state.streams.get_mut(&flow).into_iter().flatten();
         let fitting = inlets.find(|inlet| inlet.stage == part.stage() && inlet.direction == direction);
-        fitting.is_some_and(|inlet| inlet.parts.send(part.clone()).is_ok())
+        fitting.is_some_and(|inlet| inlet.parts.send((nth, part.clone())).is_ok())
+    }
+
+    /// The number of what the test says next: what it has said first goes first.
+    pub(in crate::proxy) fn number(&self) -> u64 {
+        self.lock().number()
     }
 
     /// Walks a part past the rules of its stage.
@@ -122,12 +126,12 @@ impl Gate {
             Claimed::Passed => return Way::On,
             Claimed::Parked(mut orders) => {
                 return match self.verdict_on_part(ticket.flow(), &mut orders).await {
-                    (Verdict::Release(heads), way) => {
+                    (Verdict::Release(heads), nth) => {
                         if let Some(edited) = heads.part {
                             *part = edited;
                         }
                         // A body has one order.
-                        if matches!(part, Part::Chunk(_)) { Way::On } else { way }
+                        nth.filter(|_| !matches!(part, Part::Chunk(_))).map_or(Way::On, Way::Ahead)
                     }
                     (Verdict::Discard, _) => Way::Discarded,
                     (Verdict::Abort(kind), _) => self.cut_at(ticket.flow(), kind).await,
@@ -166,6 +170,11 @@ impl Gate {
 }
 
 impl State {
+    pub(super) fn number(&mut self) -> u64 {
+        self.said += 1;
+        self.said
+    }
+
     pub(super) fn close_inlets(&mut self, flow: FlowId, stage: StageName) {
         if let Some(inlets) = self.streams.get_mut(&flow) {
             inlets.retain(|inlet| inlet.stage != stage);

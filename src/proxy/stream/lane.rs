@@ -3,9 +3,9 @@
 use crate::flow::{Fault, FlowId, Outcome, Part};
 use crate::journal::Event;
 use crate::proxy::delivery::Ticket;
-use crate::proxy::gate::{Gate, Stream, Way};
+use crate::proxy::gate::{Gate, Injected, Stream, Way};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,9 +26,17 @@ pub(in crate::proxy) struct Passed<W> {
     size: usize,
 }
 
+/// What leaves the lane.
+pub(in crate::proxy) enum Leaving<W> {
+    Part(Passed<W>),
+    /// A part of the test's own.
+    Injected(Part, Ticket),
+}
+
 type Walking<W> = Pin<Box<dyn Future<Output = (u64, Passed<W>)> + Send>>;
 
-/// Parts on their way through the gate, in their order. One that the test releases overtakes those that are still parked.
+/// Parts on their way through the gate, in their order. One that the test releases overtakes those that are still parked, as
+/// does one that it puts into the stream: in the order in which it has said so.
 pub(in crate::proxy) struct Lane<W> {
     gate: Arc<Gate>,
     stream: Arc<Stream>,
@@ -36,7 +44,9 @@ pub(in crate::proxy) struct Lane<W> {
     walking: FuturesUnordered<Walking<W>>,
     /// Those that wait for one before them, or are still under way, by their place.
     places: BTreeMap<u64, Option<Passed<W>>>,
-    ahead: VecDeque<(u64, Passed<W>)>,
+    /// What overtakes, by when the test has said so; and its place, or that of what comes next.
+    ahead: BTreeMap<u64, (u64, Leaving<W>)>,
+    injected: Injected,
     next: u64,
     size: usize,
     /// How parts end that do not arrive, if not since the client has gone.
@@ -45,14 +55,20 @@ pub(in crate::proxy) struct Lane<W> {
 
 impl<W: Send + 'static> Lane<W> {
     /// `numbers` are shared by the directions of a stream.
-    pub(in crate::proxy) fn new(gate: &Arc<Gate>, stream: &Arc<Stream>, numbers: &Arc<AtomicU64>) -> Self {
+    pub(in crate::proxy) fn new(
+        gate: &Arc<Gate>,
+        stream: &Arc<Stream>,
+        numbers: &Arc<AtomicU64>,
+        injected: Injected,
+    ) -> Self {
         Self {
             gate: Arc::clone(gate),
             stream: Arc::clone(stream),
             numbers: Arc::clone(numbers),
             walking: FuturesUnordered::new(),
             places: BTreeMap::new(),
-            ahead: VecDeque::new(),
+            ahead: BTreeMap::new(),
+            injected,
             next: 0,
             size: 0,
             lost: Arc::default(),
@@ -128,34 +144,48 @@ impl<W: Send + 'static> Lane<W> {
         self.size = 0;
     }
 
-    /// The next part that leaves. Waits for ever when there is none.
-    pub(in crate::proxy) async fn next(&mut self) -> Passed<W> {
-        poll_fn(|cx| self.poll(cx)).await
+    /// Takes no more parts of the test's own.
+    pub(in crate::proxy) fn close_to_injected(&mut self) {
+        self.injected.close();
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Passed<W>> {
+    /// The next part that leaves. Waits for ever when there is none. `may_inject` says that this is between two parts.
+    pub(in crate::proxy) async fn next(&mut self, may_inject: bool) -> Leaving<W> {
+        poll_fn(|cx| self.poll(cx, may_inject)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, may_inject: bool) -> Poll<Leaving<W>> {
         while let Poll::Ready(Some((place, passed))) = self.walking.poll_next_unpin(cx) {
-            if passed.way == Way::On {
-                self.places.insert(place, Some(passed));
-            } else {
-                // In the order in which the test has decided.
-                self.places.remove(&place);
-                self.ahead.push_back((place, passed));
-            }
+            let nth = match passed.way {
+                Way::On => {
+                    self.places.insert(place, Some(passed));
+                    continue;
+                }
+                Way::Ahead(nth) => nth,
+                Way::Discarded | Way::Cut(_) => self.gate.number(),
+            };
+            self.places.remove(&place);
+            self.ahead.insert(nth, (place, Leaving::Part(passed)));
         }
-        let Some(passed) = self.take_next() else { return Poll::Pending };
-        self.size = self.size.saturating_sub(passed.size);
-        Poll::Ready(passed)
+        while may_inject && let Poll::Ready(Some((nth, part))) = self.injected.poll_recv(cx) {
+            let ticket = self.ticket(&part);
+            self.ahead.insert(nth, (self.next + 1, Leaving::Injected(part, ticket)));
+        }
+        let Some(leaving) = self.take_next() else { return Poll::Pending };
+        if let Leaving::Part(passed) = &leaving {
+            self.size = self.size.saturating_sub(passed.size);
+        }
+        Poll::Ready(leaving)
     }
 }
 
 impl<W> Lane<W> {
     /// What was let go early, but not past what was ready before it.
-    fn take_next(&mut self) -> Option<Passed<W>> {
-        let ahead = self.ahead.front().map_or(u64::MAX, |(place, _)| *place);
+    fn take_next(&mut self) -> Option<Leaving<W>> {
+        let ahead = self.ahead.first_key_value().map_or(u64::MAX, |(_, (place, _))| *place);
         match self.places.first_entry() {
-            Some(first) if first.get().is_some() && *first.key() < ahead => first.remove(),
-            _ => self.ahead.pop_front().map(|(_, passed)| passed),
+            Some(first) if first.get().is_some() && *first.key() < ahead => first.remove().map(Leaving::Part),
+            _ => self.ahead.pop_first().map(|(_, (_, leaving))| leaving),
         }
     }
 }

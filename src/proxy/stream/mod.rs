@@ -3,7 +3,7 @@
 mod events;
 mod lane;
 
-pub(super) use lane::{Lane, Passed};
+pub(super) use lane::{Lane, Leaving, Passed};
 
 use super::delivery::Ticket;
 use super::gate::{Gate, Stream, Way};
@@ -118,7 +118,6 @@ pub(super) struct Parted {
     gate: Arc<Gate>,
     stream: Arc<Stream>,
     cutter: Cutter,
-    injected: Option<mpsc::UnboundedReceiver<Part>>,
     /// Of the connection, where that is HTTP/1.
     reset: Option<Switch>,
 }
@@ -151,10 +150,13 @@ impl Parted {
                 Cutter::Chunks { offset: 0, by_lines: by_lines.iter().any(|kind| is_of_type(headers, kind)) }
             }
         };
-        let injected = (kind == Kind::Events).then(|| gate.open(stream.flow, StageName::Event, None));
+        let injected = match kind {
+            Kind::Events => gate.open(stream.flow, StageName::Event, None),
+            Kind::Chunks => mpsc::unbounded_channel().1,
+        };
         let stream = Arc::new(stream);
-        let lane = Lane::new(gate, &stream, &Arc::default());
-        Self { source, ended: None, lane, gate: Arc::clone(gate), stream, cutter, injected, reset }
+        let lane = Lane::new(gate, &stream, &Arc::default(), injected);
+        Self { source, ended: None, lane, gate: Arc::clone(gate), stream, cutter, reset }
     }
 
     pub(super) fn into_body(self) -> Outgoing {
@@ -178,14 +180,10 @@ impl Parted {
             }
             tokio::select! {
                 biased;
-                passed = self.lane.next() => if let Some(sent) = self.leave(passed) {
+                // Not into the middle of an event.
+                leaving = self.lane.next(!self.cutter.is_inside()) => if let Some(sent) = self.leave(leaving) {
                     return Some(sent);
                 },
-                // Not into the middle of an event.
-                Some(part) = injected(&mut self.injected), if !self.cutter.is_inside() => {
-                    let ticket = self.lane.ticket(&part);
-                    return wire(&part).map(|wire| Ok((Frame::data(wire), Some(ticket))));
-                }
                 frame = self.source.frame(), if self.ended.is_none() && self.lane.has_room() => {
                     self.take(frame);
                     if let Some(tail) = self.tail_that_nobody_wants() {
@@ -252,9 +250,13 @@ impl Parted {
         (!tail.is_empty()).then_some(tail)
     }
 
-    fn leave(&mut self, passed: Passed<Frame<Bytes>>) -> Option<Result<Sent, Broken>> {
+    fn leave(&mut self, leaving: Leaving<Frame<Bytes>>) -> Option<Result<Sent, Broken>> {
+        let passed = match leaving {
+            Leaving::Part(passed) => passed,
+            Leaving::Injected(part, ticket) => return wire(&part).map(|wire| Ok((Frame::data(wire), Some(ticket)))),
+        };
         match passed.way {
-            Way::On | Way::Ahead => {
+            Way::On | Way::Ahead(_) => {
                 let changed = passed.changed.as_ref().and_then(wire).map(Frame::data);
                 Some(Ok((changed.unwrap_or(passed.wire), passed.ticket)))
             }
@@ -293,14 +295,6 @@ fn wire(part: &Part) -> Option<Bytes> {
     match part {
         Part::Event(event) => Some(event.wire()),
         Part::Message(_) | Part::Chunk(_) => None,
-    }
-}
-
-/// Waits for ever where nothing can be injected.
-async fn injected(parts: &mut Option<mpsc::UnboundedReceiver<Part>>) -> Option<Part> {
-    match parts {
-        Some(parts) => parts.recv().await,
-        None => std::future::pending().await,
     }
 }
 

@@ -8,15 +8,15 @@ use crate::desk::AbortKind;
 use crate::flow::{Direction, Fault, FaultStage, Message, Opcode, Outcome, Part, StageName};
 use crate::journal::Event;
 use crate::proxy::delivery::Ticket;
-use crate::proxy::gate::{Gate, Stream, Way};
-use crate::proxy::stream::{Lane, Passed};
+use crate::proxy::gate::{Gate, Injected, Stream, Way};
+use crate::proxy::stream::{Lane, Leaving, Passed};
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// A message's frames as they came.
 pub(super) struct Wire {
@@ -34,7 +34,6 @@ pub(super) struct Half {
     buffer: BytesMut,
     assembly: Assembly,
     lane: Lane<Wire>,
-    injected: mpsc::UnboundedReceiver<Part>,
     /// The message that is under way passes frame by frame.
     live: bool,
     /// What cannot be read passes as it is, from here on.
@@ -55,7 +54,7 @@ impl Half {
         numbers: &Arc<AtomicU64>,
         ends: &Ends,
         inflates: bool,
-        injected: mpsc::UnboundedReceiver<Part>,
+        injected: Injected,
     ) -> Self {
         Self {
             direction,
@@ -64,8 +63,7 @@ impl Half {
             ends: ends.clone(),
             buffer: BytesMut::new(),
             assembly: Assembly::new(direction, inflates, gate.body_limit()),
-            lane: Lane::new(gate, stream, numbers),
-            injected,
+            lane: Lane::new(gate, stream, numbers, injected),
             live: false,
             unread: false,
             deaf: false,
@@ -97,9 +95,7 @@ impl Half {
                     given_up = true;
                     self.lane.give_up(self.loss());
                 }
-                passed = self.lane.next() => self.leave(passed, &mut to).await?,
-                // Not between the frames of a message.
-                Some(part) = self.injected.recv(), if !(self.live && self.assembly.is_open()) => self.inject(&part, &mut to).await?,
+                leaving = self.lane.next(!self.is_inside()) => self.leave(leaving, &mut to).await?,
                 read = from.read_buf(&mut self.buffer), if !ended && self.lane.has_room() => {
                     ended = !read.is_ok_and(|size| size > 0);
                     if ended {
@@ -109,6 +105,11 @@ impl Half {
                 }
             }
         }
+    }
+
+    /// Between the frames of a message, where nothing else may go.
+    fn is_inside(&self) -> bool {
+        self.live && self.assembly.is_open()
     }
 
     /// Whether what comes from here has come to its end.
@@ -159,13 +160,13 @@ impl Half {
 
     /// Pings and pongs pass what is parked, and nothing else; a close waits behind all.
     async fn control(&mut self, frame: &Frame, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        while let Some(ready) = self.lane.next().now_or_never() {
+        while let Some(ready) = self.lane.next(!self.is_inside()).now_or_never() {
             self.leave(ready, to).await?;
         }
         if frame.opcode() != CLOSE {
             return self.put(&frame.raw, to).await;
         }
-        self.injected.close();
+        self.lane.close_to_injected();
         if self.direction == Direction::ToServer {
             self.own_end().send_replace(true);
         }
@@ -217,19 +218,23 @@ impl Half {
     fn pass_unread(&mut self, why: Unreadable) {
         self.unread = true;
         // Nobody knows where a frame of the test's own would land.
-        self.injected.close();
+        self.lane.close_to_injected();
         let (flow, direction) = (self.stream.flow, self.direction.as_str());
         let what = format!("the messages {direction} of {flow} pass unread from here on: {why}");
         self.gate.journal.write(Event::Trouble { fault: Fault::new(FaultStage::Exchange, what) });
     }
 
     /// Sends what has left the gate.
-    async fn leave(&mut self, passed: Passed<Wire>, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+    async fn leave(&mut self, leaving: Leaving<Wire>, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        let passed = match leaving {
+            Leaving::Part(passed) => passed,
+            Leaving::Injected(part, ticket) => return self.inject(&part, ticket, to).await,
+        };
         let Passed { way, wire, changed, .. } = &passed;
         // The other end inflates all messages in the order in which they were deflated.
         self.diverged |= wire.inflated.is_some() && (*way != Way::On || changed.is_some());
         match way {
-            Way::On | Way::Ahead => {}
+            Way::On | Way::Ahead(_) => {}
             Way::Discarded => {
                 passed.abort();
                 return Ok(());
@@ -260,12 +265,8 @@ impl Half {
     }
 
     /// Sends a message of the test's own.
-    async fn inject(&mut self, part: &Part, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        let Part::Message(Message { direction, opcode, payload }) = part else { return Ok(()) };
-        if *direction != self.direction {
-            return Ok(());
-        }
-        let ticket = self.lane.ticket(part);
+    async fn inject(&mut self, part: &Part, ticket: Ticket, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        let Part::Message(Message { opcode, payload, .. }) = part else { return Ok(()) };
         self.put(&self.frame(*opcode, payload), to).await?;
         self.flush(to).await?;
         self.delivered(ticket);

@@ -5,10 +5,10 @@ mod frame;
 mod half;
 
 use super::Shared;
-use super::gate::Stream;
+use super::gate::{Injected, Stream};
 use super::socket::Switch;
 use crate::desk::AbortKind;
-use crate::flow::{Direction, Part, StageName};
+use crate::flow::{Direction, StageName};
 use half::Half;
 use http::HeaderMap;
 use hyper::upgrade::OnUpgrade;
@@ -17,7 +17,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// What the two directions tell each other.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ pub(super) fn relay(
     }
 }
 
-type Inlets = (mpsc::UnboundedReceiver<Part>, mpsc::UnboundedReceiver<Part>);
+type Inlets = (Injected, Injected);
 
 async fn carry<C, U>(shared: &Shared, stream: Stream, client: C, upstream: U, inlets: Inlets, reset: &Switch)
 where

@@ -1,0 +1,43 @@
+//! A test that is explored looks at settled pages only. When it runs as it is (`HOLDUP_EXPLORE=off`, `HOLDUP_REPEAT`), its
+//! looks mean the same; nothing else waits.
+
+use crate::browser::{Kind, Turn};
+use crate::filter::Filter;
+use crate::flow::Place;
+use crate::verbs::Court;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// A page that does not settle in this time is looked at as it is.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Has every look of a test wait for settled pages, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct SettledLooks(JoinHandle<()>);
+
+impl SettledLooks {
+    pub(crate) fn start(court: &Court, ignored: Vec<Filter>, place: Place, runtime: &Handle) -> Self {
+        let turns = court.audience.turns().observe();
+        Self(runtime.spawn(give(court.clone(), turns, ignored, place)))
+    }
+}
+
+impl Drop for SettledLooks {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn give(court: Court, mut turns: mpsc::UnboundedReceiver<Turn>, ignored: Vec<Filter>, place: Place) {
+    while let Some(Turn { kind, go, .. }) = turns.recv().await {
+        if kind == Kind::Observation {
+            for pages in court.audience.pages() {
+                drop(pages.quiet(&ignored, PATIENCE, place).await);
+            }
+        }
+        // A client that has given up hears nothing.
+        let _ = go.send(true);
+    }
+}
