@@ -29,7 +29,12 @@ impl Credential {
     /// Whether a request brings it.
     pub(super) fn is_in(&self, headers: &HeaderMap) -> bool {
         let said = headers.get(header::PROXY_AUTHORIZATION).map(http::HeaderValue::as_bytes).unwrap_or_default();
-        let expected = self.header.as_bytes();
+        // The scheme in whatever case (RFC 9110, section 11.1); the rest as it is.
+        let is_basic = said.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "));
+        let (said, expected) = (said.get(6..).unwrap_or_default(), &self.header.as_bytes()[6..]);
+        if !is_basic {
+            return false;
+        }
         // Every byte is looked at, so that the time it takes tells nothing.
         said.len() == expected.len() && said.iter().zip(expected).fold(0, |all, (a, b)| all | (a ^ b)) == 0
     }

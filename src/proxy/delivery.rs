@@ -36,6 +36,10 @@ impl Ticket {
         self.flow
     }
 
+    pub(super) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
     pub(super) fn end(mut self, outcome: Outcome) {
         self.end_now(outcome);
     }

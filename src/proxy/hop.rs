@@ -16,7 +16,9 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 
 /// The headers that go on. Made anew instead of removing some, since removal would disturb the order.
 pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
-    let named = tokens(headers, &header::CONNECTION);
+    let mut named = tokens(headers, &header::CONNECTION);
+    // What says where a message goes and where it ends is nobody's to take out.
+    named.retain(|name| name != "host" && name != "content-length");
     let mut on = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let goes = !HOP_BY_HOP.contains(name) && !named.iter().any(|token| token == name.as_str());
@@ -96,10 +98,47 @@ pub(super) fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
+/// The length that a head says; the same twice is one.
+pub(super) fn one_length(headers: &HeaderMap) -> Result<Option<&HeaderValue>, &'static str> {
+    let mut said = headers.get_all(header::CONTENT_LENGTH).into_iter();
+    let Some(first) = said.next() else { return Ok(None) };
+    match first.as_bytes() {
+        [] => Err("a content-length is a number"),
+        digits if !digits.iter().all(u8::is_ascii_digit) => Err("a content-length is a number"),
+        _ if said.any(|other| other != first) => Err("a message has one content-length"),
+        _ => Ok(Some(first)),
+    }
+}
+
+/// Leaves one of several equal lengths.
+pub(super) fn unite_lengths(headers: &mut HeaderMap) {
+    if headers.get_all(header::CONTENT_LENGTH).into_iter().nth(1).is_some()
+        && let Some(length) = headers.get(header::CONTENT_LENGTH).cloned()
+    {
+        headers.insert(header::CONTENT_LENGTH, length);
+    }
+}
+
+/// Whether a host header names one host, and nothing else.
+pub(super) fn names_host(host: &HeaderValue) -> bool {
+    let authority = http::uri::Authority::try_from(host.as_bytes());
+    authority.is_ok_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
+}
+
+/// The transfer codings of an answer beside chunks, outermost last: what stands in the chunks is still coded.
+pub(super) fn transfer_codings(headers: &HeaderMap) -> Vec<String> {
+    let mut codings = tokens(headers, &header::TRANSFER_ENCODING);
+    codings.retain(|coding| coding != "chunked" && coding != "identity");
+    codings
+}
+
 /// Why two servers could understand a request in two ways, if so.
 pub(super) fn ambiguity(headers: &HeaderMap) -> Option<&'static str> {
     if headers.get_all(header::HOST).into_iter().nth(1).is_some() {
         return Some("a request has one host");
+    }
+    if let Err(why) = one_length(headers) {
+        return Some(why);
     }
     // A coding would be undone by the one end and not by the other: it is between two only.
     let is_coded = tokens(headers, &header::TRANSFER_ENCODING).iter().any(|coding| coding != "chunked");

@@ -115,6 +115,11 @@ fn destination(connection: &Connection, request: &hyper::Request<Incoming>) -> D
         return Destination::Nowhere(why.to_owned());
     }
     let uri = request.uri();
+    let is_origin_form = uri.authority().is_none();
+    let host = request.headers().get(header::HOST).filter(|_| is_origin_form);
+    if let Some(host) = host.filter(|host| !hop::names_host(host)) {
+        return Destination::Nowhere(format!("the host header {host:?} names no host"));
+    }
     match &connection.origin {
         Some(origin) => Destination::Flow(origin.clone()),
         None if request.method() == Method::CONNECT => match Target::of_tunnel(uri) {
@@ -143,6 +148,7 @@ fn name(request: hyper::Request<Incoming>, target: Target, client: Option<Socket
         hop::end_to_end(&parts.headers)
     };
     hop::join_cookies(&mut headers);
+    hop::unite_lengths(&mut headers);
     let (method, version, content) = (parts.method, parts.version, Content::Streaming);
     let head = Request { method, target, path_and_query, version, headers, content, client };
     let mut request = Envelope::new(head, Source::stream(body));

@@ -15,6 +15,8 @@ pub(super) enum Spoken {
 
 /// HTTP/2 begins with `PRI `; four bytes tell it from any HTTP/1 method.
 const ENOUGH: usize = 4;
+/// So many blanks are not a slip any more.
+const MOST_BLANKS: usize = 1024;
 
 /// Reads into `seen` until the protocol is clear; none when the client leaves before.
 pub(super) async fn sniff(io: &mut (impl AsyncRead + Unpin), seen: &mut BytesMut) -> Option<Spoken> {
@@ -30,6 +32,10 @@ pub(super) async fn sniff(io: &mut (impl AsyncRead + Unpin), seen: &mut BytesMut
 
 fn recognise(seen: &[u8]) -> Option<Spoken> {
     const HANDSHAKE: u8 = 0x16;
+    // Empty lines and blanks before the first request are not the beginning of something else.
+    let is_blank = |byte: &u8| matches!(byte, b'\r' | b'\n' | b' ' | b'\t');
+    let begin = seen.iter().position(|byte| !is_blank(byte)).unwrap_or(seen.len());
+    let seen = if begin < MOST_BLANKS { &seen[begin..] } else { seen };
     match seen {
         [] => None,
         [HANDSHAKE, ..] => Some(Spoken::Tls),
@@ -52,5 +58,8 @@ mod tests {
         assert_eq!(recognise(b"PRI * HTTP/2.0"), Some(Spoken::Http2));
         assert_eq!(recognise(b"\x16\x03\x01"), Some(Spoken::Tls));
         assert_eq!(recognise(b"\x00"), Some(Spoken::Unknown));
+        assert_eq!(recognise(b"\r\n \t"), None);
+        assert_eq!(recognise(b"\r\n GET /"), Some(Spoken::Http1));
+        assert_eq!(recognise(&[b' '; 2000]), Some(Spoken::Unknown));
     }
 }

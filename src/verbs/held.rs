@@ -178,7 +178,10 @@ impl Held<Request> {
         self.court.decide(self.flow(), "advanced to the upstream", Some(place), verdict);
         async move {
             match tokio::time::timeout(self.patience, response).await {
-                Ok(Ok(parts)) => Ok(Held::new(self.court.clone(), parts, self.patience)),
+                Ok(Ok(handover)) => match handover.take() {
+                    Some(parts) => Ok(Held::new(self.court.clone(), parts, self.patience)),
+                    None => Err(self.lost("did not come back with a response", place)),
+                },
                 Ok(Err(_)) => Err(self.lost("did not come back with a response", place)),
                 Err(_) => Err(unfinished(&scene(&self.court), self.flow(), self.patience, place)),
             }

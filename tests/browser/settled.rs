@@ -208,3 +208,71 @@ async fn a_navigation_that_is_held(browser: Browser, site: Site) -> TestResult {
     assert_eq!(browser.eval("return location.pathname").await?, "/next");
     Ok(())
 }
+
+/// What waits for a held flow by another way than a call is explained by it.
+#[mitm_test]
+async fn whatever_waits_for_what_is_held_has_settled(browser: Browser, site: Site) -> TestResult {
+    site.page("/", OUT);
+    let hold = hold!(path ~ "^/held");
+    browser.goto("https://site.test/").await?;
+    for (kind, does) in [
+        (
+            "a task",
+            "window.scheduler ? scheduler.postTask(() => fetch('/held').then(() => show(1))) : fetch('/held').then(() => show(1))",
+        ),
+        (
+            "a view transition",
+            "document.startViewTransition ? document.startViewTransition(() => fetch('/held').then(() => show(1))) : fetch('/held').then(() => show(1))",
+        ),
+        ("a lock", "navigator.locks.request('x', () => fetch('/held').then(() => show(1)))"),
+        ("a picture", "let i = new Image(); i.src = '/held.gif'; i.decode().catch(() => show(1))"),
+        ("a sound", "let a = new Audio('/held.wav'); a.onerror = () => show(1); a.play().catch(() => {})"),
+        ("a font", "new FontFace('x', 'url(/held.woff2)').load().catch(() => show(1))"),
+        ("a cache", "caches.open('x').then(c => c.add('/held')).then(() => show(1))"),
+    ] {
+        browser.eval(&format!("document.querySelector('#out').textContent = ''; {does}")).await?;
+        let held = hold.next().await?;
+        browser.settled().await.map_err(|failure| failure.help(kind))?;
+        assert_eq!(browser.eval(SHOWN).await?, "", "{kind}, while it is held");
+        held.release().await?;
+        browser.settled().await.map_err(|failure| failure.help(kind))?;
+        assert_eq!(browser.eval(SHOWN).await?, "1", "{kind}");
+    }
+    Ok(())
+}
+
+/// As browsers have it, names below `localhost` are this machine.
+#[mitm_test]
+async fn a_name_below_localhost_is_opened(browser: Browser, site: Site) -> TestResult {
+    site.page("/", OUT);
+    browser.goto(&format!("http://tenant.localhost:{}/", site.address.port())).await?;
+    assert_eq!(browser.eval("return location.hostname").await?, "tenant.localhost");
+    Ok(())
+}
+
+/// A page that starts a worker when it is being asked.
+#[mitm_test]
+async fn a_worker_that_an_answer_starts(browser: Browser, site: Site) -> TestResult {
+    if browser.kind() == BrowserKind::Firefox {
+        // It shows no workers to BiDi.
+        return Ok(());
+    }
+    site.page("/", OUT);
+    site.page("/worker.js", "onmessage = () => postMessage(0)");
+    let hold = hold!(path == "/api");
+    browser.goto("https://site.test/").await?;
+    for worker in ["'/worker.js'", "URL.createObjectURL(new Blob(['onmessage = () => postMessage(0)']))"] {
+        for _ in 0..5 {
+            let does = format!("let w = new Worker({worker}); w.onmessage = () => show(1); w.postMessage(0)");
+            browser
+                .eval(&format!(
+                    "document.querySelector('#out').textContent = ''; fetch('/api').then(() => {{ {does} }})"
+                ))
+                .await?;
+            hold.next().await?.release().await?;
+            browser.settled().await.map_err(|failure| failure.help(worker))?;
+            assert_eq!(browser.eval(SHOWN).await?, "1", "{worker}");
+        }
+    }
+    Ok(())
+}

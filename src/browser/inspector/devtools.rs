@@ -16,6 +16,8 @@ use tokio::sync::watch;
 const PORT: &str = "DevToolsActivePort";
 /// By then a browser that has a session has written it.
 const WRITTEN: Duration = Duration::from_secs(2);
+/// By then a worker has run its script, also in browsers that do not tell.
+const RUN: Duration = Duration::from_millis(250);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
@@ -189,8 +191,10 @@ impl DevTools {
         self.targets.borrow().realms()
     }
 
-    pub(super) fn workers(&self) -> Vec<String> {
-        self.targets.borrow().workers()
+    pub(super) async fn workers(&self, started: u64) -> Result<Vec<String>, Fault> {
+        let run = self.until(|targets| targets.workers_have_run(started).then_some(()));
+        drop(tokio::time::timeout(RUN, run).await);
+        self.until(Targets::workers).await
     }
 
     pub(super) async fn evaluate(&self, realm: &str, script: &str) -> Result<Option<String>, Fault> {
@@ -252,6 +256,11 @@ fn meet(commands: &Commands, params: &Value, script: &str) {
         say("Runtime.enable", json!({}));
         // Nobody asks for bodies, so none are kept.
         say("Network.enable", json!({ "maxTotalBufferSize": 0, "maxResourceBufferSize": 0 }));
+    }
+    if kind.ends_with("worker") {
+        // It tells when it has begun.
+        say("Runtime.enable", json!({}));
+        say("Inspector.enable", json!({}));
     }
     say("Target.setAutoAttach", each_is_met());
     say("Runtime.runIfWaitingForDebugger", json!({}));

@@ -186,11 +186,12 @@ impl Inspector {
         }
     }
 
-    /// Where scripts of workers run. A browser that shows none cannot be asked about them.
-    pub(super) async fn workers(&self) -> Result<Vec<String>, Fault> {
+    /// Where scripts of workers run, of which documents have started so many. A browser that shows none cannot be asked about
+    /// them.
+    pub(super) async fn workers(&self, started: u64) -> Result<Vec<String>, Fault> {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.workers().await,
-            Speaks::DevTools(devtools) => Ok(devtools.workers()),
+            Speaks::DevTools(devtools) => devtools.workers(started).await,
         }
     }
 

@@ -22,6 +22,11 @@ pub(super) struct Target {
     within: String,
     pub(super) kind: String,
     pub(super) user: String,
+    /// Of a worker: scripts can run in it, and its own has run.
+    begun: bool,
+    has_run: bool,
+    /// Of a window or frame: how many workers its document has started, as far as they have come.
+    workers: u64,
 }
 
 #[derive(Debug)]
@@ -53,10 +58,18 @@ impl Targets {
             "Target.attachedToTarget" => self.attached(session, params),
             "Target.detachedFromTarget" => self.detached(&text(&params["sessionId"])),
             "Runtime.executionContextCreated" => self.created(session, &params["context"]),
+            "Inspector.workerScriptLoaded" => {
+                self.sessions.get_mut(&session).is_some_and(|worker| !std::mem::replace(&mut worker.has_run, true))
+            }
             "Runtime.executionContextDestroyed" => {
                 self.retain(|known| known.realm.id != params["executionContextUniqueId"])
             }
-            "Runtime.executionContextsCleared" => self.retain(|known| known.session != session),
+            "Runtime.executionContextsCleared" => {
+                if let Some(target) = self.sessions.get_mut(&session) {
+                    target.workers = 0;
+                }
+                self.retain(|known| known.session != session)
+            }
             "Page.frameStartedNavigating" => self.starts(session, frame, params),
             // Of a frame in its own process this comes, of one in a new process the other.
             "Page.frameNavigated" => {
@@ -77,7 +90,12 @@ impl Targets {
     fn attached(&mut self, within: String, params: &Value) -> bool {
         let info = &params["targetInfo"];
         let (id, kind, user) = (text(&info["targetId"]), text(&info["type"]), text(&info["browserContextId"]));
-        let target = Target { id, within, kind, user };
+        let target = Target { id, within, kind, user, begun: false, has_run: false, workers: 0 };
+        if target.is_worker()
+            && let Some(starter) = self.sessions.get_mut(&target.within)
+        {
+            starter.workers += 1;
+        }
         self.sessions.insert(text(&params["sessionId"]), target);
         true
     }
@@ -112,6 +130,9 @@ impl Targets {
     }
 
     fn created(&mut self, session: String, context: &Value) -> bool {
+        if let Some(worker) = self.sessions.get_mut(&session).filter(|target| target.is_worker()) {
+            return !std::mem::replace(&mut worker.begun, true);
+        }
         let (about, realm) = (&context["auxData"], text(&context["uniqueId"]));
         if about["isDefault"] != true || !about["frameId"].is_string() {
             return false;
@@ -201,10 +222,17 @@ impl Targets {
         self.realms.iter().find(|known| known.realm.id == realm).map(|known| &*known.session)
     }
 
-    /// The sessions of workers.
-    pub(super) fn workers(&self) -> Vec<String> {
+    /// The sessions of workers, once each of them has begun: a Chromium that is to run a script in one that is about to
+    /// begin ends the page.
+    pub(super) fn workers(&self) -> Option<Vec<String>> {
         let workers = self.sessions.iter().filter(|(_, target)| target.is_worker());
-        workers.map(|(session, _)| session.clone()).collect()
+        workers.map(|(session, target)| target.begun.then(|| session.clone())).collect()
+    }
+
+    /// Whether so many workers have come, and each that is there has run its script. Chromiums before 139 do not tell that.
+    pub(super) fn workers_have_run(&self, started: u64) -> bool {
+        let met: u64 = self.sessions.values().map(|target| target.workers).sum();
+        met >= started && self.sessions.values().all(|target| !target.is_worker() || target.has_run)
     }
 
     pub(super) fn is_session(&self, session: &str) -> bool {
@@ -235,105 +263,4 @@ impl Targets {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn targets(events: &[(&str, Value)]) -> Targets {
-        let mut targets = Targets::default();
-        for (method, params) in events {
-            targets.note(&json!({ "method": method, "params": params, "sessionId": "s" }));
-        }
-        targets
-    }
-
-    fn window() -> (&'static str, Value) {
-        let info = json!({ "targetId": "f", "type": "page", "browserContextId": "u" });
-        ("Target.attachedToTarget", json!({ "sessionId": "s", "targetInfo": info }))
-    }
-
-    fn starts(loader: &str) -> (&'static str, Value) {
-        let params = json!({ "frameId": "f", "loaderId": loader, "url": "https://a/", "navigationType": "other" });
-        ("Page.frameStartedNavigating", params)
-    }
-
-    fn lives(loader: &str, name: &str) -> (&'static str, Value) {
-        ("Page.lifecycleEvent", json!({ "frameId": "f", "loaderId": loader, "name": name }))
-    }
-
-    fn created(realm: &str) -> (&'static str, Value) {
-        let about = json!({ "frameId": "f", "isDefault": true });
-        ("Runtime.executionContextCreated", json!({ "context": { "uniqueId": realm, "auxData": about } }))
-    }
-
-    #[test]
-    fn a_frame_is_on_its_way_until_its_scripts_can_be_asked() {
-        // As Chromium 156 was seen to tell it; the first realm is of the document that the frame leaves.
-        let cleared = ("Runtime.executionContextsCleared", json!({}));
-        let events = [window(), starts("l"), created("old"), cleared, lives("l", "commit"), created("new")];
-        for (told, on_its_way) in [(2, true), (3, true), (4, true), (5, true), (6, false)] {
-            assert_eq!(targets(&events[..told]).under_way().navigating.len(), usize::from(on_its_way), "after {told}");
-        }
-        let told = targets(&events);
-        assert_eq!(told.realms(), [Realm { frame: "f".to_owned(), id: "new".to_owned() }]);
-        assert_eq!(told.session_of("new"), Some("s"));
-        assert_eq!(told.session_of("old"), None);
-    }
-
-    #[test]
-    fn a_window_that_was_just_opened_keeps_its_realm() {
-        let told = targets(&[window(), created("r"), starts("l"), lives("l", "commit")]);
-        assert!(told.under_way().navigating.is_empty());
-        assert_eq!(told.session_of("r"), Some("s"));
-    }
-
-    #[test]
-    fn a_navigation_that_comes_to_nothing_has_ended() {
-        let stopped = ("Page.frameStoppedLoading", json!({ "frameId": "f" }));
-        assert!(targets(&[window(), starts("l"), stopped]).under_way().navigating.is_empty());
-    }
-
-    #[test]
-    fn a_document_that_was_stopped_has_loaded() {
-        let stopped = ("Page.frameStoppedLoading", json!({ "frameId": "f" }));
-        let events = [window(), starts("l"), lives("l", "commit"), starts("download"), stopped.clone()];
-        assert!(!targets(&events[..4]).has_loaded("f", "l"));
-        assert!(targets(&events).has_loaded("f", "l"));
-        // That of the document before, while it leaves.
-        assert!(!targets(&[&events[..2], &[stopped, lives("l", "commit")]].concat()).has_loaded("f", "l"));
-    }
-
-    #[test]
-    fn a_document_has_loaded_or_its_successor_has() {
-        let events = [window(), lives("old", "commit"), lives("old", "load"), lives("l", "commit")];
-        assert!(!targets(&events).has_loaded("f", "l"));
-        let redirected = [&events[..], &[lives("next", "commit"), lives("l", "load")]].concat();
-        assert!(!targets(&redirected).has_loaded("f", "l"));
-        assert!(targets(&[&redirected[..], &[lives("next", "load")]].concat()).has_loaded("f", "l"));
-        // It has not come at all.
-        assert!(!targets(&events[..3]).has_loaded("f", "l"));
-    }
-
-    #[test]
-    fn what_stands_in_what_is_closed_is_forgotten() {
-        let info = |id| json!({ "targetId": id, "type": "iframe", "browserContextId": "u" });
-        let inner = |session| json!({ "sessionId": session, "targetInfo": info(session) });
-        let mut told = targets(&[("Target.attachedToTarget", inner("outer"))]);
-        told.note(&json!({ "method": "Target.attachedToTarget", "params": inner("inner"), "sessionId": "outer" }));
-        let context = json!({ "uniqueId": "r", "auxData": { "frameId": "i", "isDefault": true } });
-        let created = json!({ "context": context });
-        told.note(&json!({ "method": "Runtime.executionContextCreated", "params": created, "sessionId": "inner" }));
-        assert_eq!(told.with_inner("outer"), ["outer", "inner"]);
-        told.note(&json!({ "method": "Target.detachedFromTarget", "params": { "sessionId": "outer" } }));
-        assert!(told.realms().is_empty() && !told.is_session("inner"));
-    }
-
-    #[test]
-    fn what_is_closed_is_forgotten() {
-        let closed = ("Target.detachedFromTarget", json!({ "sessionId": "s" }));
-        let inner = json!({ "frameId": "inner", "loaderId": "i", "url": "https://a/", "navigationType": "other" });
-        let inner = ("Page.frameStartedNavigating", inner);
-        let told = targets(&[window(), starts("l"), inner, created("r"), closed]);
-        assert!(told.realms().is_empty() && told.under_way().navigating.is_empty() && told.window("f").is_none());
-    }
-}
+mod tests;

@@ -89,6 +89,7 @@ mod tests {
         Document {
             realm: String::new(),
             has_workers: false,
+            workers: 0,
             turn: 0,
             ready: "complete".to_owned(),
             waits: urls.iter().map(wait).collect(),

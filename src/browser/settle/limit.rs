@@ -90,8 +90,16 @@ mod tests {
     fn page(urls: &[&str]) -> Documents {
         let waits = urls.iter().map(|url| Wait { kind: "fetch".to_owned(), url: (*url).to_owned(), place: None });
         let (realm, ready, streams) = ("r".to_owned(), "complete".to_owned(), vec![]);
-        let document =
-            Document { realm, has_workers: false, turn: 0, ready, waits: waits.collect(), streams, refused: vec![] };
+        let document = Document {
+            realm,
+            has_workers: false,
+            workers: 0,
+            turn: 0,
+            ready,
+            waits: waits.collect(),
+            streams,
+            refused: vec![],
+        };
         Documents::from([("frame".to_owned(), document)])
     }
 

@@ -142,15 +142,15 @@ fn is_explained<'a>(
         // The body of a redirected call has the URL that it was redirected to.
         "body" => live.parked().any(|flow| is_of(flow, &wait.url)),
         // One flow may serve several elements. One that is there may wait for what it asks for in turn.
-        "script" | "link" | "img" => {
+        "script" | "link" | "img" | "decode" | "createImageBitmap" | "audio" | "video" | "play" | "FontFace" => {
             live.parked().any(|flow| is_of(flow, &wait.url) || live.stems_from(&flow.request.url(), &wait.url))
         }
         // It has loaded when what is in it has.
         "iframe" => live.is_barren(&wait.url) || documents.values().any(|document| document.ready != "complete"),
         // One document has it, and the others never asked.
         "import" => !is_unseen(&wait.url, documents),
-        "requestAnimationFrame" => ignored.frames,
-        "setTimeout" | "setInterval" | "requestIdleCallback" => ignored.timers,
+        "requestAnimationFrame" | "startViewTransition" => ignored.frames,
+        "setTimeout" | "setInterval" | "requestIdleCallback" | "scheduler.postTask" => ignored.timers,
         // Asked for by its second URL, after another had led there.
         _ => live.parked().any(|flow| flow.asked != wait.url && flow.request.url() == wait.url),
     };

@@ -17,8 +17,9 @@ const WORKER: &str = "(async () => { for (let i = 0; i < 4; i++) await new Promi
 pub(super) struct Document {
     /// Another one after each navigation.
     pub(super) realm: String,
-    /// Whether it has started workers.
+    /// Whether it has started workers, and how many of its own.
     pub(super) has_workers: bool,
+    pub(super) workers: u64,
     /// Counts everything that has happened in it.
     pub(super) turn: u64,
     /// `loading`, `interactive` or `complete`.
@@ -130,9 +131,9 @@ pub(super) async fn moved(inspector: &Inspector, documents: &Documents) {
     drop(futures_util::future::select_all(asked).await);
 }
 
-/// Lets every worker do what it has at hand.
-pub(super) async fn pass_workers(inspector: &Inspector) -> Result<(), Fault> {
-    let workers = inspector.workers().await?;
+/// Lets every worker of these documents do what it has at hand.
+pub(super) async fn pass_workers(inspector: &Inspector, documents: &Documents) -> Result<(), Fault> {
+    let workers = inspector.workers(documents.values().map(|document| document.workers).sum()).await?;
     // A worker that has ended has nothing at hand.
     drop(join_all(workers.iter().map(|worker| inspector.evaluate(worker, WORKER))).await);
     Ok(())
@@ -174,6 +175,7 @@ fn read(realm: &str, said: &str) -> Option<Document> {
     Some(Document {
         realm: realm.to_owned(),
         has_workers: said["workers"].as_u64().is_some_and(|count| count > 0),
+        workers: said["dedicated"].as_u64().unwrap_or_default(),
         turn: said["turn"].as_u64()?,
         ready: text(&said["ready"]),
         waits: waits.collect(),

@@ -7,7 +7,7 @@
   const hops = [], { port1, port2 } = new MessageChannel();
   const quote = JSON.stringify, now = () => performance.now(), asked = new Map(), streamed = new WeakSet();
   if (window[key]) return;
-  let serial = 0, turn = 0, timers = 0, frames = 0, workers = 0, wakers = [], leaving, reopened;
+  let serial = 0, turn = 0, timers = 0, frames = 0, workers = 0, dedicated = 0, wakers = [], leaving, reopened;
 
   const moved = () => { turn++; wake(); };
   const wake = () => wakers.splice(0).forEach(it => it());
@@ -59,10 +59,12 @@
     return sent;
   } });
   const fonts = new WeakMap();
-  // What is known by the promise that it returns.
+  // What is known by the promise that it returns; it may wait for a URL.
+  const sourceOf = it => it?.currentSrc || it?.src;
+  const urlOf = (self, [it]) => fonts.get(self) || sourceOf(self) || sourceOf(it) || '';
   const promised = (kind, owner, ...names) => names.forEach(name => wrap(owner, name, { apply(f, self, args) {
     const promise = apply(f, self, args);
-    return promise?.then ? until(promise, wait(kind, fonts.get(self))) : promise;
+    return promise?.then ? until(promise, wait(kind, urlOf(self, args))) : promise;
   } }));
   wrap(window, 'FontFace', { construct(f, args, target) {
     const it = construct(f, args, target), url = /url\(\s*["']?([^"')]+)/.exec(args[1])?.[1];
@@ -93,9 +95,14 @@
       const all = from.map(it => wait('caches', href(it)));
       return until(apply(f, self, args), () => all.forEach(done => done()));
     } });
+  // A task may wait for anything once it has begun: one of ours is begun right after it.
   wrap(window.Scheduler?.prototype, 'postTask', { apply(f, self, args) {
-    const promise = apply(f, self, args);
-    return args[1]?.delay > 999 ? promise : until(promise, wait('scheduler.postTask'));
+    const promise = apply(f, self, args), { delay, priority, signal } = args[1] ?? {};
+    if (delay > 999) return promise;
+    const done = wait('scheduler.postTask');
+    apply(f, self, [done, { delay, priority: priority ?? signal?.priority }]);
+    promise.catch(done);
+    return promise;
   } });
   // A database waits for others to close it, maybe for ever; a transaction ends when nothing is asked in it any more.
   for (const name of ['deleteDatabase', 'open'])
@@ -131,8 +138,15 @@
   } });
   promised('play', HTMLMediaElement.prototype, 'play');
   wrap(Document.prototype, 'startViewTransition', { apply(f, self, args) {
-    const transition = apply(f, self, args), done = wait('startViewTransition');
-    transition.finished.then(done, done);
+    const transition = apply(f, self, args);
+    let done = wait('startViewTransition');
+    // By then its callback has begun, which may wait for anything.
+    framed(() => framed(() => hop().then(() => done())));
+    transition.updateCallbackDone.then(() => {
+      done();
+      done = wait('startViewTransition');
+      transition.finished.then(() => done(), () => done());
+    }, () => done());
     return transition;
   } });
   // A clock of the same time runs after the page's own; an interval counts until it has struck once.
@@ -238,6 +252,7 @@
     wrap(window, name, { construct(f, args, target) {
       const it = construct(f, args, target), done = url ? wait(name, apply(url, it, [])) : void workers++;
       if (url) listen(it, apply(url, it, []));
+      if (name == 'Worker') dedicated++;
       hear(it.port ?? it, ['open', 'error', 'close', 'message'], () => { done && done(); moved(); });
       return it;
     } });
@@ -271,7 +286,9 @@
     if (it.preload == 'none' || !it.src || ends.has(it)) return;
     const done = wait(it.localName, it.src, 0, null, it), end = () => { if (ends.delete(it)) done(); };
     ends.set(it, end);
-    hear(it, ['loadeddata', 'error', 'suspend', 'abort', 'emptied'], end);
+    hear(it, ['loadeddata', 'error', 'abort', 'emptied'], end);
+    // A browser that has loaded enough may have yet to decode it.
+    hear(it, ['suspend'], () => apply(later, window, [end, it.readyState > 1 ? 0 : 250]));
   };
   wrap(HTMLMediaElement.prototype, 'src', { apply(f, self, args) {
     const result = apply(f, self, args);
@@ -355,7 +372,7 @@
     const open = [...streams].map(([it, { url, heard }]) => `[${quote(url)}, ${it.readyState}, {${Object.keys(heard).map(type => `${quote(type)}: ${heard[type]}`)}}]`);
     // By hand: pages have been seen that change how arrays become JSON.
     const waits = all.map(it => `[${it.map(part => part ? quote(part) : 'null')}]`);
-    return `{"turn": ${turn}, "refused": [${[...refused].map(it => quote(it))}], "workers": ${workers}, "ready": ${quote(reopened ? 'complete' : readyState)}, "streams": [${open}], "pending": [${waits}]}`;
+    return `{"turn": ${turn}, "refused": [${[...refused].map(it => quote(it))}], "workers": ${workers}, "dedicated": ${dedicated}, "ready": ${quote(reopened ? 'complete' : readyState)}, "streams": [${open}], "pending": [${waits}]}`;
   };
   // Resolves once nothing has moved for three tasks, and not before something has since `seen`. Until then it waits for
   // clocks: for all of them ('quiet'), not for frames ('undrawn'), for none ('still'); 'now' waits for nothing.

@@ -109,7 +109,7 @@ impl Pages {
                 }
                 if has_workers {
                     // Some never answer; a session that has ended is told by the next look.
-                    drop(tokio::time::timeout(ANSWER, page::pass_workers(&self.inspector)).await);
+                    drop(tokio::time::timeout(ANSWER, page::pass_workers(&self.inspector, documents)).await);
                 }
             }
             before = Some(known.documents.clone());

@@ -10,7 +10,7 @@ mod parts;
 mod unpin;
 mod walk;
 
-pub(crate) use parked::{Heads, HeldParts, Order, Verdict};
+pub(crate) use parked::{Handover, Heads, HeldParts, Order, Verdict};
 pub(super) use parts::{Injected, Stream, Way};
 pub(super) use walk::Pass;
 
@@ -46,7 +46,7 @@ struct State {
     desk: Desk,
     waiting: BTreeMap<FlowId, Waiting>,
     /// What `advance` has sent on and wants back with its response.
-    advancing: BTreeMap<FlowId, (RuleId, Place, oneshot::Sender<HeldParts>)>,
+    advancing: BTreeMap<FlowId, (RuleId, Place, oneshot::Sender<Handover>)>,
     /// Which watches saw a flow that is still under way, or a part of one, and what each has seen to its end.
     watching: BTreeMap<FlowId, Vec<(RuleId, Option<Part>)>>,
     watched: BTreeMap<RuleId, VecDeque<Seen>>,

@@ -2,7 +2,7 @@
 
 use super::apply::made;
 use super::walk::Next;
-use super::{End, Gate, Heads, HeldParts, Order, State, Verdict, Waiting};
+use super::{End, Gate, Handover, Heads, HeldParts, Order, State, Verdict, Waiting};
 use crate::desk::{Action, Claim, Rule};
 use crate::flow::{FlowId, Part, Request, Response, StageName};
 use crate::journal::Event;
@@ -61,11 +61,8 @@ impl Gate {
             state.waiting.insert(ticket.flow(), Waiting { orders: sender, parts: None });
             (parts, orders)
         };
-        if let Err(parts) = reply.send(parts) {
-            // The test no longer waits for it: nobody would decide.
-            let why = "released, since nobody waits for its response";
-            self.decide(parts.flow, why, None, Verdict::Release(Heads::default()));
-        }
+        // If the test no longer waits for it, it is released by the drop.
+        let _ = reply.send(Handover::new(ticket.gate(), parts));
         self.wait_at_response(ticket, message, &mut orders).await
     }
 

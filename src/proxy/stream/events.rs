@@ -3,28 +3,44 @@
 use crate::flow::ServerEvent;
 use bytes::{Bytes, BytesMut};
 
-/// A block that has come to its end.
+/// A block that has come to its end, or a piece of one that is too long to be looked at.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Block {
     /// What of it was not passed on before.
     pub(super) raw: Bytes,
-    /// What the page gets; none of a comment, or a block without data.
+    /// What the page gets; none of a comment, a block without data, or one that is too long.
     pub(super) event: Option<ServerEvent>,
     /// Some of it was passed on before.
     pub(super) is_rest: bool,
 }
 
-/// Finds the events of a stream.
+/// The longest block that is looked at.
+pub(super) const LONGEST: usize = 16 * 1024 * 1024;
+
+/// Finds the events of a stream, in time that is linear in its length, and with no more memory than the longest block.
 #[derive(Debug, Default)]
 pub(super) struct Parser {
+    /// What of the block is kept: its beginning may have gone.
     buffer: BytesMut,
-    /// How much of it belongs to lines that were read, and how much was passed on.
-    read: usize,
+    /// How many bytes of the block have gone from the buffer.
+    gone: usize,
+    /// Positions in the buffer: up to where line ends were looked for, where the line begins that has not ended, and up to
+    /// where bytes were passed on.
+    scanned: usize,
+    line: usize,
     passed: usize,
+    /// The beginning of the line has gone from the buffer.
+    line_has_gone: bool,
     /// The block is longer than anybody looks at.
-    forgotten: bool,
+    too_long: bool,
     /// The last line ended in CR: an LF right behind it is of the same end.
     after_cr: bool,
+    fields: Fields,
+}
+
+/// The fields of a block, as far as its lines have come.
+#[derive(Debug, Default)]
+struct Fields {
     event: Option<String>,
     data: Option<String>,
     id: Option<String>,
@@ -36,72 +52,105 @@ impl Parser {
     pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<Block> {
         self.buffer.extend_from_slice(bytes);
         let mut blocks = Vec::new();
-        while let Some((line, next)) = self.line() {
-            if line.is_empty() {
-                blocks.push(self.end(next));
-            } else {
-                self.field(&line);
-                self.read = next;
+        while self.scanned < self.buffer.len() {
+            if std::mem::take(&mut self.after_cr) && self.buffer[self.scanned] == b'\n' {
+                self.scanned += 1;
+                self.line = self.scanned;
+                // The end of the block before: no part of this one.
+                if self.scanned + self.gone == 1 {
+                    blocks.push(self.end());
+                }
+                continue;
             }
+            let Some(length) = self.buffer[self.scanned..].iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+                self.scanned = self.buffer.len();
+                break;
+            };
+            blocks.extend(self.end_line(self.scanned + length));
         }
+        blocks.extend(self.limit());
         blocks
+    }
+
+    /// Reads the line that ends here; an empty one ends the block.
+    fn end_line(&mut self, end: usize) -> Option<Block> {
+        let is_empty = end == self.line && !self.line_has_gone;
+        if !is_empty && !self.too_long {
+            self.fields.read(&String::from_utf8_lossy(&self.buffer[self.line..end]));
+        }
+        let is_cr = self.buffer[end] == b'\r';
+        let has_lf = is_cr && self.buffer.get(end + 1) == Some(&b'\n');
+        self.scanned = end + 1 + usize::from(has_lf);
+        self.after_cr = is_cr && !has_lf;
+        (self.line, self.line_has_gone) = (self.scanned, false);
+        is_empty.then(|| self.end())
+    }
+
+    /// Gives what is kept of a block that is too long. It is not looked at any more, up to its end.
+    fn limit(&mut self) -> Option<Block> {
+        if !self.too_long && self.buffer.len() + self.gone > LONGEST {
+            (self.too_long, self.fields) = (true, Fields::default());
+        }
+        if !self.too_long || self.buffer.is_empty() {
+            return None;
+        }
+        let raw = self.take_tail();
+        self.line_has_gone |= self.line < self.buffer.len();
+        self.gone += self.buffer.len();
+        self.buffer.clear();
+        (self.scanned, self.line, self.passed) = (0, 0, 0);
+        (!raw.is_empty()).then_some(Block { raw, event: None, is_rest: true })
     }
 
     /// What has come of a block that has not ended. It will not come again.
     pub(super) fn take_tail(&mut self) -> Bytes {
-        // The end of the line before: no part of a block.
-        if self.buffer[..] == *b"\n" && self.read == 1 {
-            return Bytes::new();
-        }
         let tail = Bytes::copy_from_slice(&self.buffer[self.passed..]);
-        self.passed = self.buffer.len();
+        // Lines that were read and have gone out need not be kept.
+        self.gone += self.line;
+        drop(self.buffer.split_to(self.line));
+        (self.scanned, self.line, self.passed) = (self.scanned - self.line, 0, self.buffer.len());
         tail
     }
 
     /// Whether a part of a block has gone out, and its end has not.
     pub(super) fn is_inside(&self) -> bool {
-        self.passed > 0 || self.forgotten
+        self.passed + self.gone > 0
     }
 
-    /// Keeps nothing of a block that is too long: the rest of it passes too.
-    pub(super) fn forget(&mut self) {
-        self.buffer.clear();
-        (self.read, self.passed, self.forgotten) = (0, 0, true);
+    /// Whether the block that has begun is too long to be looked at.
+    pub(super) fn is_too_long(&self) -> bool {
+        self.too_long
     }
 
-    /// How much is kept.
-    pub(super) fn size(&self) -> usize {
-        self.buffer.len()
+    /// Whether something has come that has not gone out.
+    pub(super) fn has_tail(&self) -> bool {
+        self.buffer.len() > self.passed
     }
 
-    /// The next whole line, and where the one after it begins.
-    fn line(&mut self) -> Option<(String, usize)> {
-        let mut rest = &self.buffer[self.read..];
-        if self.after_cr && !rest.is_empty() {
-            self.after_cr = false;
-            if rest[0] == b'\n' {
-                self.read += 1;
-                rest = &rest[1..];
-            }
-        }
-        let length = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'))?;
-        let line = String::from_utf8_lossy(&rest[..length]).trim_start_matches('\u{feff}').to_owned();
-        let mut next = self.read + length + 1;
-        match (rest[length], rest.get(length + 1)) {
-            (b'\r', Some(b'\n')) => next += 1,
-            (b'\r', None) => self.after_cr = true,
-            _ => {}
-        }
-        Some((line, next))
+    /// Ends the block where line ends were looked for up to now.
+    fn end(&mut self) -> Block {
+        let block = self.buffer.split_to(self.scanned).freeze();
+        let passed = self.passed.min(block.len());
+        let is_rest = passed + self.gone > 0;
+        let event = std::mem::take(&mut self.fields).event().filter(|_| !self.too_long);
+        let after_cr = self.after_cr;
+        *self = Self { buffer: std::mem::take(&mut self.buffer), after_cr, ..Self::default() };
+        Block { raw: block.slice(passed..), event, is_rest }
     }
+}
 
-    fn field(&mut self, line: &str) {
+impl Fields {
+    fn read(&mut self, line: &str) {
+        let line = line.trim_start_matches('\u{feff}');
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match name {
             "event" => self.event = Some(value.to_owned()),
             "data" => match &mut self.data {
-                Some(data) => *data = format!("{data}\n{value}"),
+                Some(data) => {
+                    data.push('\n');
+                    data.push_str(value);
+                }
                 none => *none = Some(value.to_owned()),
             },
             "id" if !value.contains('\0') => self.id = Some(value.to_owned()),
@@ -110,21 +159,10 @@ impl Parser {
         }
     }
 
-    fn end(&mut self, at: usize) -> Block {
-        let block = self.buffer.split_to(at).freeze();
-        let (event, id, retry) = (self.event.take(), self.id.take(), self.retry.take());
-        let event = self.data.take().map(|data| ServerEvent {
-            event: event.filter(|event| !event.is_empty()).unwrap_or_else(|| "message".to_owned()),
-            data,
-            id,
-            retry,
-        });
-        let passed = std::mem::take(&mut self.passed).min(block.len());
-        self.read = 0;
-        // Of what was forgotten nobody knows what it was.
-        let is_forgotten = std::mem::take(&mut self.forgotten);
-        let event = event.filter(|_| !is_forgotten);
-        Block { raw: block.slice(passed..), event, is_rest: passed > 0 || is_forgotten }
+    fn event(self) -> Option<ServerEvent> {
+        let Self { event, data, id, retry } = self;
+        let event = event.filter(|event| !event.is_empty()).unwrap_or_else(|| "message".to_owned());
+        data.map(|data| ServerEvent { event, data, id, retry })
     }
 }
 
@@ -159,6 +197,49 @@ mod tests {
         assert_eq!((&blocks[0].raw[..], blocks[0].is_rest), (&b"\n"[..], true));
         assert_eq!(events(&blocks), ["message|ab|-", "message|c|-"]);
         assert!(!blocks[1].is_rest);
+    }
+
+    /// The pieces of a block that is too long come as they come, and what stands behind it is read again.
+    #[test]
+    fn a_block_that_is_too_long_passes_in_pieces() {
+        let mut parser = Parser::default();
+        let long = ["data: ", &"x".repeat(LONGEST), "\ndata: y"].concat();
+        let (mut came, mut went, mut most) = (0, 0, 0);
+        for piece in long.as_bytes().chunks(1 << 20) {
+            came += piece.len();
+            for block in parser.push(piece) {
+                assert!(block.event.is_none() && block.is_rest);
+                went += block.raw.len();
+            }
+            most = most.max(came - went);
+        }
+        assert!(parser.is_too_long() && most <= LONGEST, "{most}");
+        let blocks = parser.push(b"\n\ndata: z\n\n");
+        assert_eq!((went + blocks[0].raw.len(), &blocks[0].event), (long.len() + 2, &None));
+        assert_eq!(events(&blocks), ["message|z|-"]);
+        assert!(!parser.is_too_long());
+    }
+
+    /// In a test build, too, a block of many lines and a line of many pieces take no time to speak of: each byte is looked at
+    /// once. (Quadratic, these took minutes.)
+    #[test]
+    fn long_blocks_are_read_in_linear_time() {
+        let mut parser = Parser::default();
+        assert_eq!(parser.push("data:x\n".repeat(300_000).as_bytes()), []);
+        assert_eq!(parser.push(b"\n")[0].event.as_ref().map(|event| event.data().len()), Some(599_999));
+        for _ in 0..12_000 {
+            assert_eq!(parser.push(&[b'x'; 1_000]), []);
+        }
+    }
+
+    #[test]
+    fn an_lf_alone_behind_a_cr_is_kept() {
+        let mut parser = Parser::default();
+        let blocks = parser.push(b"data: a\r\r");
+        assert_eq!(events(&blocks), ["message|a|-"]);
+        let blocks = parser.push(b"\n");
+        assert_eq!((&blocks[0].raw[..], &blocks[0].event), (&b"\n"[..], &None));
+        assert!(!parser.is_inside());
     }
 
     proptest! {

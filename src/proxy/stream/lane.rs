@@ -14,6 +14,8 @@ use std::task::{Context, Poll};
 
 /// How much may wait behind a parked part until no more is read.
 const ROOM: usize = 16 * 1024 * 1024;
+/// What a part costs beside its content: its walk past the rules, its names, its entries in the journal.
+const ENTRY: usize = 2048;
 
 /// A part that leaves the gate; or what is no part (a comment, a closing frame), and only keeps its place.
 pub(in crate::proxy) struct Passed<W> {
@@ -84,7 +86,7 @@ impl<W: Send + 'static> Lane<W> {
 
     /// Sends a part on its way.
     pub(in crate::proxy) fn push(&mut self, mut part: Part, wire: W) {
-        let (ticket, size) = (self.ticket(&part), part.content().len());
+        let (ticket, size) = (self.ticket(&part), part.content().len() + ENTRY);
         let (gate, stream, place) = (Arc::clone(&self.gate), Arc::clone(&self.stream), self.place(size));
         self.places.insert(place, None);
         self.walking.push(Box::pin(async move {
@@ -100,13 +102,14 @@ impl<W: Send + 'static> Lane<W> {
 
     /// Puts what is no part behind what came before it.
     pub(in crate::proxy) fn push_as_it_is(&mut self, wire: W, size: usize) {
+        let size = size + ENTRY;
         let place = self.place(size);
         self.places.insert(place, Some(Passed { way: Way::On, wire, changed: None, ticket: None, size }));
     }
 
     /// The same for a part that no rule can be asked about any more.
     pub(in crate::proxy) fn push_unasked(&mut self, part: &Part, wire: W) {
-        let (ticket, size) = (Some(self.ticket(part)), part.content().len());
+        let (ticket, size) = (Some(self.ticket(part)), part.content().len() + ENTRY);
         let place = self.place(size);
         self.places.insert(place, Some(Passed { way: Way::On, wire, changed: None, ticket, size }));
     }

@@ -23,9 +23,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
 
-/// The longest block of an event stream that is looked at.
-const LONGEST: usize = 16 * 1024 * 1024;
-
 /// A frame of a body, with the right to end the part that it brings.
 pub(super) type Sent = (Frame<Bytes>, Option<Ticket>);
 
@@ -196,7 +193,7 @@ impl Parted {
 
     /// Whether there is nothing behind what goes out now.
     fn note(&self, last: &Last) {
-        let is_last = self.lane.is_empty() && !matches!(&self.cutter, Cutter::Events(parser) if parser.size() > 0);
+        let is_last = self.lane.is_empty() && !matches!(&self.cutter, Cutter::Events(parser) if parser.has_tail());
         last.ended.store(is_last && self.source.is_end_stream(), Ordering::Relaxed);
         last.cut.store(is_last && self.source.is_cut_at_its_end(), Ordering::Relaxed);
     }
@@ -214,7 +211,15 @@ impl Parted {
     fn cut(&mut self, data: Bytes) {
         match &mut self.cutter {
             Cutter::Events(parser) => {
-                for block in parser.push(&data) {
+                let was_too_long = parser.is_too_long();
+                let blocks = parser.push(&data);
+                if parser.is_too_long() && !was_too_long {
+                    let (url, limit) = (self.stream.request.url(), events::LONGEST);
+                    let what =
+                        format!("{url}: an event of more than {limit} bytes passes, and no rule has looked at it");
+                    self.gate.journal.write(Event::Trouble { fault: Fault::new(FaultStage::Rule, what) });
+                }
+                for block in blocks {
                     let (size, raw) = (block.raw.len(), Frame::data(block.raw));
                     match block.event {
                         Some(event) if !block.is_rest => self.lane.push(Part::Event(event), raw),
@@ -240,14 +245,10 @@ impl Parted {
     /// What has come of an event goes on at once, if no rule may want it.
     fn tail_that_nobody_wants(&mut self) -> Option<Bytes> {
         let Cutter::Events(parser) = &mut self.cutter else { return None };
-        let is_free = self.lane.is_empty()
-            && (parser.size() > LONGEST
-                || !self.gate.may_want(StageName::Event, &self.stream.request, &self.stream.response));
-        let tail = if is_free { parser.take_tail() } else { Bytes::new() };
-        if parser.size() > LONGEST {
-            parser.forget();
-        }
-        (!tail.is_empty()).then_some(tail)
+        let is_free = parser.has_tail()
+            && self.lane.is_empty()
+            && !self.gate.may_want(StageName::Event, &self.stream.request, &self.stream.response);
+        is_free.then(|| parser.take_tail())
     }
 
     fn leave(&mut self, leaving: Leaving<Frame<Bytes>>) -> Option<Result<Sent, Broken>> {

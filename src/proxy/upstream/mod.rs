@@ -230,7 +230,15 @@ fn answer(answered: Answered, request: &Envelope<Request>) -> Result<Envelope<Re
         let what = "the upstream changes the protocol, and nobody has asked for that";
         return Err(Fault::new(FaultStage::Exchange, what));
     }
+    hop::one_length(&parts.headers).map_err(|why| Fault::new(FaultStage::Exchange, why))?;
     let mut headers = hop::end_to_end(&parts.headers);
+    hop::unite_lengths(&mut headers);
+    // The chunks are the proxy's to make; what stands in them stays coded, and says so in the way that clients read.
+    for coding in hop::transfer_codings(&parts.headers) {
+        if let Ok(coding) = coding.parse() {
+            headers.append(header::CONTENT_ENCODING, coding);
+        }
+    }
     // It would lead the browser past the proxy.
     hop::remove(&mut headers, &[header::ALT_SVC]);
     if parts.headers.contains_key(header::TRANSFER_ENCODING) {

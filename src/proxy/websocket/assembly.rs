@@ -13,6 +13,9 @@ pub(super) struct Assembled {
     pub(super) compressed: bool,
 }
 
+/// What a frame costs beside its payload, which may be empty.
+const FRAME: usize = 64;
+
 /// Why a direction cannot be read any more.
 pub(super) type Unreadable = &'static str;
 
@@ -64,7 +67,7 @@ impl Assembly {
         };
         open.payload.extend_from_slice(&frame.payload());
         open.frames.push(frame.raw.clone());
-        if open.payload.len() > self.limit {
+        if open.payload.len() + open.frames.len() * FRAME > self.limit {
             return Err((open.frames, "a message is too long"));
         }
         if !frame.is_final() {
@@ -120,7 +123,7 @@ mod tests {
 
     #[test]
     fn fragments_are_joined() {
-        let mut assembly = Assembly::new(Direction::ToClient, false, 99);
+        let mut assembly = Assembly::new(Direction::ToClient, false, 999);
         assert!(assembly.push(&frame(&[0x01, 2, b'a', b'b'])).expect("fine").is_none());
         assert!(assembly.is_open());
         let whole = assembly.push(&frame(&[0x80, 1, b'c'])).expect("fine").expect("whole");
