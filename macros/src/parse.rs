@@ -25,22 +25,29 @@ fn stage(input: ParseStream<'_>) -> Result<(Stage, proc_macro2::Span)> {
     Ok((stage, name.span()))
 }
 
+/// The most parentheses and `!` around each other, as in filters that are read when a test runs.
+const DEEPEST: usize = 200;
+
 impl Parse for Filter {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let mut any = vec![conjunction(input)?];
-        while input.peek(Token![||]) {
-            input.parse::<Token![||]>()?;
-            any.push(conjunction(input)?);
-        }
-        Ok(alone_or(any, Self::Any))
+        disjunction(input, 0)
     }
 }
 
-fn conjunction(input: ParseStream<'_>) -> Result<Filter> {
-    let mut all = vec![unary(input)?];
+fn disjunction(input: ParseStream<'_>, depth: usize) -> Result<Filter> {
+    let mut any = vec![conjunction(input, depth)?];
+    while input.peek(Token![||]) {
+        input.parse::<Token![||]>()?;
+        any.push(conjunction(input, depth)?);
+    }
+    Ok(alone_or(any, Filter::Any))
+}
+
+fn conjunction(input: ParseStream<'_>, depth: usize) -> Result<Filter> {
+    let mut all = vec![unary(input, depth)?];
     while input.peek(Token![&&]) {
         input.parse::<Token![&&]>()?;
-        all.push(unary(input)?);
+        all.push(unary(input, depth)?);
     }
     Ok(alone_or(all, Filter::All))
 }
@@ -49,15 +56,18 @@ fn alone_or(mut filters: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter
     if filters.len() == 1 { filters.remove(0) } else { join(filters) }
 }
 
-fn unary(input: ParseStream<'_>) -> Result<Filter> {
+fn unary(input: ParseStream<'_>, depth: usize) -> Result<Filter> {
+    if depth == DEEPEST {
+        return Err(input.error(format!("more than {DEEPEST} parentheses and `!` around each other")));
+    }
     if input.peek(Token![!]) {
         input.parse::<Token![!]>()?;
-        return Ok(Filter::Not(Box::new(unary(input)?)));
+        return Ok(Filter::Not(Box::new(unary(input, depth + 1)?)));
     }
     if input.peek(token::Paren) {
         let inner;
         parenthesized!(inner in input);
-        let filter = inner.parse()?;
+        let filter = disjunction(&inner, depth + 1)?;
         return if inner.is_empty() { Ok(filter) } else { Err(inner.error("expected `&&`, `||` or `)`")) };
     }
     if input.peek(LitStr) {

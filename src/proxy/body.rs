@@ -97,6 +97,17 @@ impl<H> Envelope<H> {
         }
     }
 
+    /// The same for a request; none when its client has broken off in the middle of the body. That is the end of the flow:
+    /// the library keeps it on HTTP/1 until somebody answers.
+    pub(super) async fn unless_broken<T>(&mut self, waiting: impl Future<Output = T>) -> Option<T> {
+        let mut waiting = std::pin::pin!(waiting);
+        tokio::select! {
+            done = waiting.as_mut() => return Some(done),
+            () = self.read_ahead() => {}
+        }
+        if self.body.sender_has_left() { None } else { Some(waiting.await) }
+    }
+
     /// The body as it goes out; taken out of the message.
     pub(super) fn take_body(&mut self) -> Handicapped {
         Handicapped::new(std::mem::take(&mut self.body), self.handicap)
@@ -234,6 +245,20 @@ impl Source {
         if self.size_hint().upper().is_some_and(|size| size <= LIMIT as u64) {
             self.read_ahead(LIMIT).await;
         }
+    }
+
+    /// Whether whoever sends it has left in the middle of it.
+    pub(super) fn sender_has_left(&self) -> bool {
+        use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        let mut cause = self.broken.as_ref().map(|error| error as &(dyn std::error::Error + 'static));
+        while let Some(error) = cause {
+            let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            if matches!(kind, Some(BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)) {
+                return true;
+            }
+            cause = error.source();
+        }
+        self.broken.as_ref().is_some_and(hyper::Error::is_incomplete_message)
     }
 
     /// Whether nothing more will come.

@@ -2,6 +2,7 @@
 
 use super::body::{Envelope, Source};
 use super::connection::{self, Connection};
+use super::cut::Cut;
 use super::delivery::{Delivery, Ticket};
 use super::gate::{Pass, Stream};
 use super::handicap::{Handicap, Handicapped};
@@ -51,6 +52,8 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
 
     let mut response = match shared.gate.request(&ticket, &mut request).await {
         Ok(Pass::Abort(kind)) => return connection.abort(ticket, kind, &mut request).await,
+        // The ticket's own drop says so.
+        Ok(Pass::Gone) => return Err(Cut(h2::Error::from(h2::Reason::CANCEL))),
         Ok(Pass::Answer(response)) => {
             // On HTTP/1 a client that is still sending would see a reset instead of the answer.
             if request.head.version != Version::HTTP_2 {
@@ -328,21 +331,5 @@ impl Connection {
             AbortKind::Goaway => h2::Reason::REFUSED_STREAM,
             AbortKind::Close | AbortKind::Stall | AbortKind::Discard => h2::Reason::CANCEL,
         })))
-    }
-}
-
-/// Tells hyper to end a stream, or on HTTP/1 the connection, without an answer.
-#[derive(Debug)]
-pub(super) struct Cut(h2::Error);
-
-impl std::fmt::Display for Cut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("aborted by a rule")
-    }
-}
-
-impl std::error::Error for Cut {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
     }
 }

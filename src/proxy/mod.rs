@@ -6,6 +6,7 @@ mod body;
 mod connection;
 mod content;
 mod credential;
+mod cut;
 mod delivery;
 mod gate;
 mod handicap;

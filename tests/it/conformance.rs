@@ -299,6 +299,20 @@ const REQUESTS: &[Asked] = &[
         &["GET /echo"],
     ),
     (
+        "host named by connection",
+        "GET http://origin.test/echo HTTP/1.1\r\nhost: origin.test\r\nconnection: host, close\r\n",
+        200,
+        &["host: origin.test\n"],
+        &["GET /echo"],
+    ),
+    (
+        "two equal lengths",
+        "POST http://origin.test/echo HTTP/1.1\r\nhost: origin.test\r\nconnection: close\r\ncontent-length: 3\r\ncontent-length: 3\r\n\r\nabc",
+        200,
+        &["content-length: 3\n\nabc"],
+        &["POST /echo"],
+    ),
+    (
         "max-forwards",
         "TRACE http://origin.test/echo HTTP/1.1\r\nhost: origin.test\r\nmax-forwards: 0\r\n",
         200,
@@ -391,6 +405,14 @@ const ANSWERS: &[Answered] = &[
         true,
     ),
     ("different lengths", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd", 502, &[], true),
+    ("two equal lengths", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 3\r\n\r\nabc", 200, &["abc"], true),
+    (
+        "a coding in chunks",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        200,
+        &["content-encoding: gzip", "abc"],
+        true,
+    ),
     ("negative length", "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\nabc", 502, &[], true),
     ("body cut short", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc", 200, &["abc"], false),
     ("chunks cut short", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nabc", 200, &["abc"], false),
@@ -445,6 +467,57 @@ fn is_whole(answer: &str) -> bool {
         Some(length) => body.len() == usize::try_from(length).unwrap(),
         None => body.ends_with("0\r\n\r\n") || !head.contains("chunked"),
     }
+}
+
+/// Inside a tunnel, where requests have no URL that names the host.
+#[mitm_test]
+async fn awkward_requests_in_a_tunnel(mitm: Mitm, _origin: Origin) -> TestResult {
+    let cases = [
+        (
+            "host named by connection",
+            "GET /echo HTTP/1.1\r\nhost: origin.test\r\nconnection: host, close\r\n\r\n",
+            200,
+            "host: origin.test\n",
+        ),
+        ("empty host", "GET /echo HTTP/1.1\r\nhost:\r\n\r\n", 400, "names no host"),
+        ("a list of hosts", "GET /echo HTTP/1.1\r\nhost: a.test, b.test\r\n\r\n", 400, "names no host"),
+        ("a host with a path", "GET /echo HTTP/1.1\r\nhost: origin.test/x\r\n\r\n", 400, "names no host"),
+        ("a host with a user", "GET /echo HTTP/1.1\r\nhost: me@origin.test\r\n\r\n", 400, "names no host"),
+        (
+            "an empty line first",
+            "\r\nGET /echo HTTP/1.1\r\nhost: origin.test\r\nconnection: close\r\n\r\n",
+            200,
+            "GET /echo",
+        ),
+        ("a blank first", " GET /echo HTTP/1.1\r\nhost: origin.test\r\n\r\n", 400, "does not begin with a method"),
+    ];
+    for (name, request, expected, contains) in cases {
+        let flows = mitm.exchanges().len();
+        let mut stream = raw::connect(&mitm).await;
+        raw::ask(&mut stream, b"CONNECT origin.test:80 HTTP/1.1\r\nhost: origin.test:80\r\n\r\n", "\r\n\r\n").await;
+        let said = raw::ask(&mut stream, request.as_bytes(), contains).await;
+        assert!(status(&said) == expected && said.contains(contains), "{name}: {said}");
+        assert_eq!(mitm.exchanges().len() - flows, usize::from(expected == 200), "{name}");
+    }
+    Ok(())
+}
+
+/// An answer to HEAD has no body that its length could be held against.
+#[mitm_test]
+async fn lengths_of_answers_to_head(mitm: Mitm, client: Client) -> TestResult {
+    for (lengths, status) in [("3\r\ncontent-length: 3", 200), ("3\r\ncontent-length: 4", 502), ("x", 502)] {
+        mitm.host("upstream.test", raw::says(format!("HTTP/1.1 200 OK\r\ncontent-length: {lengths}\r\n\r\n")).await);
+        let response = client.head("https://upstream.test/").send().await?;
+        assert_eq!(response.status(), status, "{lengths}");
+        let outcome = loop {
+            match mitm.exchanges().last().and_then(|exchange| exchange.outcome.clone()) {
+                Some(outcome) => break outcome,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(outcome.is_delivered(), status == 200, "{lengths}: {outcome}");
+    }
+    Ok(())
 }
 
 #[mitm_test]

@@ -2,6 +2,7 @@
 
 use crate::support::origin::Origin;
 use crate::support::{get, raw};
+use futures_util::FutureExt;
 use holdup::prelude::*;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -120,5 +121,57 @@ async fn a_body_that_blocks_its_thread_does_not_stop_the_proxy(mitm: Mitm) -> Te
     std::io::Read::read_exact(&mut stream, &mut answer)?;
     assert_eq!(&answer, b"HTTP/1.1 200 OK");
     server.join().unwrap();
+    Ok(())
+}
+
+/// On HTTP/1 a client that leaves in the middle of its body is gone at once, also while its request is parked.
+#[mitm_test]
+async fn a_client_that_leaves_in_the_middle_of_its_body(mitm: Mitm, origin: Origin) -> TestResult {
+    let hold = hold!(path == "/count");
+    let heads = [
+        "POST http://origin.test/count HTTP/1.1\r\nhost: origin.test\r\ncontent-length: 99\r\n\r\n123",
+        "POST http://origin.test/count HTTP/1.1\r\nhost: origin.test\r\ntransfer-encoding: chunked\r\n\r\n3\r\n123\r\n",
+        "POST http://origin.test/count HTTP/1.1\r\nhost: origin.test\r\ntransfer-encoding: chunked\r\n\r\n9\r\n123",
+    ];
+    for head in heads {
+        for reset in [false, true] {
+            let mut stream = raw::connect(&mitm).await;
+            stream.write_all(head.as_bytes()).await?;
+            let held = hold.next().await?;
+            if reset {
+                stream.set_zero_linger()?;
+            }
+            drop(stream);
+            held.cancelled().await?;
+            assert_eq!(held.release().await?, Outcome::ClientGone, "{head}, reset {reset}");
+        }
+    }
+    assert_eq!(origin.state.seen().len(), 0);
+    Ok(())
+}
+
+/// What `advance` has brought is nobody's when its future is dropped: the flow goes on.
+#[mitm_test]
+async fn an_advance_that_is_dropped_with_its_answer_releases_the_flow(
+    client: Client,
+    mitm: Mitm,
+    _origin: Origin,
+) -> TestResult {
+    let hold = hold!(path == "/text");
+    for _ in 0..20 {
+        let asking = get(&client, "https://origin.test/text");
+        let held = hold.next().await?;
+        let mut advancing = Box::pin(held.advance());
+        assert!((&mut advancing).now_or_never().is_none());
+        // The answer is there, and on its way to a future that nobody asks any more.
+        while mitm.exchanges().last().is_some_and(|exchange| exchange.response.is_none()) {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        drop(advancing);
+        assert_eq!(asking.await??.1, "the cat and the dog");
+    }
     Ok(())
 }

@@ -202,3 +202,29 @@ async fn injected_and_released_events_go_in_the_order_in_which_the_test_says_so(
     }
     Ok(())
 }
+
+/// An event that is longer than anybody looks at passes behind one that is parked, whole and in its order.
+#[mitm_test]
+async fn an_event_that_is_too_long_passes_whole(client: Client, mitm: Mitm, origin: Streams) -> TestResult {
+    const LONG: usize = 20 * 1024 * 1024;
+    let hold = hold!(event: url ~ ".");
+    let (mut answer, server) = open(&client, &origin, "/events").await;
+    server.say("data: first\n\n");
+    let first = hold.next().await?;
+    server.say("data: ");
+    for _ in 0..LONG / (64 * 1024) {
+        server.say("x".repeat(64 * 1024));
+    }
+    server.say("\n\ndata: last\n\n");
+    first.release();
+    let expected = ["data: first\n\ndata: ", &"x".repeat(LONG), "\n\n"].concat();
+    let mut came = Vec::new();
+    while came.len() < expected.len() {
+        came.extend_from_slice(&answer.chunk().await?.expect("more"));
+    }
+    assert!(came == expected.as_bytes(), "{} of {} bytes", came.len(), expected.len());
+    hold.next().await?.release();
+    hears(&mut answer, "data: last\n\n").await;
+    drop(mitm);
+    Ok(())
+}

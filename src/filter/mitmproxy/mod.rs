@@ -62,7 +62,7 @@ impl FromStr for Filter {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     fn from_str(text: &str) -> Result<Self, FilterError> {
-        let mut reader = Reader { text, tokens: tokens(text)?, at: 0 };
+        let mut reader = Reader { text, tokens: tokens(text)?, at: 0, depth: 0 };
         let filter = reader.sequence()?;
         match reader.peek() {
             None => Ok(filter),
@@ -75,7 +75,12 @@ struct Reader<'a> {
     text: &'a str,
     tokens: Vec<(usize, Token)>,
     at: usize,
+    /// How many parentheses and `!` are around what is read.
+    depth: usize,
 }
+
+/// The most of them: whatever reads, prints or asks a filter goes as deep.
+const DEEPEST: usize = 200;
 
 impl Reader<'_> {
     /// Expressions side by side: the weakest "and".
@@ -104,6 +109,16 @@ impl Reader<'_> {
     }
 
     fn unary(&mut self) -> Result<Filter, FilterError> {
+        if self.depth == DEEPEST {
+            return Err(self.error(&format!("more than {DEEPEST} parentheses and `!` around each other")));
+        }
+        self.depth += 1;
+        let filter = self.nested();
+        self.depth -= 1;
+        filter
+    }
+
+    fn nested(&mut self) -> Result<Filter, FilterError> {
         if self.eat(&Token::Not) {
             return Ok(Filter::Not(Box::new(self.unary()?)));
         }

@@ -121,3 +121,13 @@ fn a_bad_filter_is_told_with_its_column() {
         assert!(error.to_string().contains(what), "{error}");
     }
 }
+
+#[test]
+fn what_is_nested_too_deep_is_an_error() {
+    for text in ["(".repeat(10_000), "!".repeat(50_000) + "~q", "!(".repeat(300) + "a"] {
+        let error = text.parse::<Filter>().expect_err("too deep").to_string();
+        assert!(error.contains("more than 200 parentheses and `!` around each other"), "{}", &error[..100]);
+    }
+    let deep = "(".repeat(100) + &"!".repeat(99) + "~q" + &")".repeat(100);
+    deep.parse::<Filter>().expect("as deep as may be");
+}

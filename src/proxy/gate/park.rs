@@ -31,7 +31,8 @@ impl Gate {
         message: &mut Envelope<Request>,
         orders: &mut Orders,
     ) -> Next {
-        match self.verdict(ticket.flow(), message, orders).await {
+        let Some(verdict) = self.verdict(ticket.flow(), message, orders, true).await else { return Next::Gone };
+        match verdict {
             Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) => edit_request(message, heads),
             Verdict::Advance(heads, place, reply) => {
                 edit_request(message, heads);
@@ -72,7 +73,8 @@ impl Gate {
         message: &mut Envelope<Response>,
         orders: &mut Orders,
     ) -> Next {
-        match self.verdict(ticket.flow(), message, orders).await {
+        let Some(verdict) = self.verdict(ticket.flow(), message, orders, false).await else { return Next::Rule };
+        match verdict {
             Verdict::Discard => Next::Rule,
             Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) | Verdict::Advance(heads, ..) => {
                 if let Some(response) = heads.response {
@@ -86,13 +88,23 @@ impl Gate {
         }
     }
 
-    /// Waits, parked, for what the test decides. Meanwhile the body is read ahead.
-    async fn verdict<H: Head>(&self, flow: FlowId, message: &mut Envelope<H>, orders: &mut Orders) -> Verdict {
+    /// Waits, parked, for what the test decides. Meanwhile the body is read ahead; none if it is the client's, and that has
+    /// broken off.
+    async fn verdict<H: Head>(
+        &self,
+        flow: FlowId,
+        message: &mut Envelope<H>,
+        orders: &mut Orders,
+        is_of_client: bool,
+    ) -> Option<Verdict> {
         let mut reading = true;
         loop {
             let order = tokio::select! {
                 order = orders.recv() => order,
                 () = message.read_ahead(), if reading => {
+                    if is_of_client && message.body.sender_has_left() {
+                        return None;
+                    }
                     reading = false;
                     continue;
                 }
@@ -108,13 +120,17 @@ impl Gate {
                     let _ = reply.send(bytes);
                 }
                 Some(Order::Verdict(_, Verdict::ReleaseAfter(other, heads))) => {
-                    message.while_reading_ahead(self.ended(other)).await;
+                    if is_of_client {
+                        message.unless_broken(self.ended(other)).await?;
+                    } else {
+                        message.while_reading_ahead(self.ended(other)).await;
+                    }
                     self.journal.write(Event::Decided { flow, verdict: AFTER_THE_OTHER, place: None });
-                    return Verdict::Release(heads);
+                    return Some(Verdict::Release(heads));
                 }
-                Some(Order::Verdict(_, verdict)) => return verdict,
+                Some(Order::Verdict(_, verdict)) => return Some(verdict),
                 // The gate keeps the sender until it has sent a verdict.
-                None => return Verdict::Release(Heads::default()),
+                None => return Some(Verdict::Release(Heads::default())),
             }
         }
     }

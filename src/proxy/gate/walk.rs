@@ -27,6 +27,8 @@ pub(in crate::proxy) enum Pass {
     Answer(Box<Envelope<Response>>),
     /// Cut off.
     Abort(AbortKind),
+    /// Its client is gone.
+    Gone,
 }
 
 /// What becomes of a flow after one rule.
@@ -35,6 +37,8 @@ pub(super) enum Next {
     Rule,
     Answer(Box<Envelope<Response>>),
     Abort(AbortKind),
+    /// Its client is gone.
+    Gone,
 }
 
 impl Gate {
@@ -72,6 +76,7 @@ impl Gate {
                     Next::Rule => {}
                     Next::Answer(answer) => pass = Pass::Answer(answer),
                     Next::Abort(kind) => pass = Pass::Abort(kind),
+                    Next::Gone => return Ok(Pass::Gone),
                 }
                 if place != self::place(&message.head) {
                     // A rule has sent it elsewhere: the rules after it are those of that place.
@@ -109,10 +114,14 @@ impl Gate {
             Action::Hold | Action::Watch | Action::Replace(_) => {}
             Action::Delay(by) => {
                 let by = by.draw(self.seed, rule.id, hit);
-                message.while_reading_ahead(delay(arrival, by)).await;
+                if message.unless_broken(delay(arrival, by)).await.is_none() {
+                    return Ok(Next::Gone);
+                }
             }
             Action::Throttle(profile) => {
-                message.while_reading_ahead(delay(arrival, profile.latency())).await;
+                if message.unless_broken(delay(arrival, profile.latency())).await.is_none() {
+                    return Ok(Next::Gone);
+                }
                 message.handicap.slow_to(profile.up());
             }
             Action::Abort(kind) => return Ok(Next::Abort(*kind)),
@@ -142,6 +151,7 @@ impl Gate {
             Next::Rule => {}
             Next::Answer(answer) => message.become_answer(*answer),
             Next::Abort(kind) => return Ok(Some(kind)),
+            Next::Gone => {}
         }
         let of_stage = rules.at(StageName::Response, request);
         let counts = self.count(of_stage, |rule| rule.matches(request, Some(&message.head)));
@@ -172,6 +182,7 @@ impl Gate {
                     answered = true;
                 }
                 Next::Abort(kind) => cut = Some(kind),
+                Next::Gone => {}
             }
         }
         if cut.is_none() {
