@@ -5,7 +5,7 @@ use super::refusal::Reason;
 use super::sniff::{Spoken, sniff};
 use super::socket::{Flushing, Socket, Switch};
 use super::streams::{self, Streams};
-use super::upstream::{Asker, Route};
+use super::upstream::{Client, Route};
 use super::{Shared, http, limits, tls, tunnel};
 use crate::flow::{Fault, FaultStage, Target};
 use bytes::{Bytes, BytesMut};
@@ -27,8 +27,8 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
-    /// Tells it from all other connections of the proxy.
-    id: u64,
+    /// What it has of upstreams.
+    upstreams: Client,
     /// Where everything on this connection goes; none on the proxy's own connection, where requests say it themselves.
     pub(super) origin: Option<Target>,
     /// What CONNECT named, where the client asks for another name inside.
@@ -125,8 +125,9 @@ async fn first_word(shared: &Shared, socket: &mut Socket, seen: &mut BytesMut, t
     if spoken.is_none() {
         let server = async {
             let upstream = shared.upstreams.connect_tcp(target).await.ok()?;
-            let speaks = upstream.peek(&mut [0]).await.is_ok_and(|count| count > 0);
-            speaks.then_some(upstream)
+            // One that closes without a word ends the tunnel.
+            upstream.peek(&mut [0]).await.ok()?;
+            Some(upstream)
         };
         spoken = tokio::select! {
             spoken = client.as_mut() => Some(spoken),
@@ -169,16 +170,15 @@ impl Connection {
         is_http2: bool,
     ) -> Arc<Self> {
         let (shared, flushes, garbled, goaway) = (Arc::clone(shared), Arc::default(), Switch::default(), Notify::new());
-        let id = shared.connections.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Self { shared, id, origin, via, is_http2, flushes, reset, garbled, goaway, client })
+        let upstreams = Client::new(shared.connections.fetch_add(1, Ordering::Relaxed), is_http2);
+        Arc::new(Self { shared, upstreams, origin, via, is_http2, flushes, reset, garbled, goaway, client })
     }
 
     /// How a request on this connection gets to its upstream. One that a rule has sent elsewhere goes there.
     pub(super) fn route(&self, target: &Target) -> Route<'_> {
-        let asker = Asker { client: self.id, multiplexes: self.is_http2 };
         let origin = self.origin.as_ref().filter(|origin| *origin == target);
         let prior_knowledge = self.is_http2 && origin.is_some_and(|origin| !origin.tls);
-        Route { asker, via: origin.and(self.via.as_ref()), prior_knowledge }
+        Route { client: &self.upstreams, via: origin.and(self.via.as_ref()), prior_knowledge }
     }
 
     async fn http1<S>(self: Arc<Self>, io: S)

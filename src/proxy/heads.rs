@@ -56,6 +56,21 @@ pub(super) fn is_informational(head: &[u8]) -> bool {
     status.first() == Some(&b'1') && !status.starts_with(b"101")
 }
 
+/// Why an answer's head cannot be read, as far as its lines tell.
+pub(super) fn answer_refusal(head: &[u8]) -> Option<String> {
+    let first = lines(head).next().map(trimmed)?;
+    let status = first.strip_prefix(b"HTTP/1.1 ").or_else(|| first.strip_prefix(b"HTTP/1.0 "));
+    let is_status =
+        |status: &[u8]| status.len() >= 3 && status[..3].iter().all(u8::is_ascii_digit) && status[0] != b'0';
+    if !status.is_some_and(is_status) || first.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+        return Some(format!("the status line {:?} is not HTTP/1.1 or HTTP/1.0, a status and a text", shown(first)));
+    }
+    let bad = |line: &[u8]| {
+        problem(trimmed(line)).map(|problem| format!("the header line {:?} {}", shown(line), problem.says()))
+    };
+    lines(head).skip(1).find_map(bad)
+}
+
 /// Why a request's head cannot be read, as far as its lines tell.
 pub(super) fn refusal(head: &[u8]) -> Option<String> {
     let mut lines = lines(&head[..end_of(head).unwrap_or(head.len())]).filter(|line| !trimmed(line).is_empty());
@@ -94,6 +109,9 @@ fn problem_of_request_line(line: &[u8]) -> Option<&'static str> {
         }
         [_, _, version] if !matches!(version, b"HTTP/1.1" | b"HTTP/1.0") => {
             Some("does not end with HTTP/1.1 or HTTP/1.0")
+        }
+        [_, target, _] if target.iter().any(|byte| b"\"<>".contains(byte) || byte.is_ascii_control()) => {
+            Some("has a character in its URL that stands there percent-encoded only")
         }
         [_, _, _] => None,
         _ => Some("is not a method, a URL and a version with one blank between them"),

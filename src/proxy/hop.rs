@@ -33,6 +33,15 @@ pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     on
 }
 
+/// The same of a request. The proxy itself asks its client to go on, so that no server need be waited for.
+pub(super) fn of_request(headers: &HeaderMap) -> HeaderMap {
+    let mut on = end_to_end(headers);
+    if on.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        remove(&mut on, &[header::EXPECT]);
+    }
+    on
+}
+
 /// Removes headers without disturbing the order of the others, as `HeaderMap::remove` would.
 pub(super) fn remove(headers: &mut HeaderMap, names: &[HeaderName]) {
     if names.iter().any(|name| headers.contains_key(name)) {

@@ -148,7 +148,7 @@ fn name(request: hyper::Request<Incoming>, target: Target, client: Option<Socket
     let mut headers = if parts.version == Version::HTTP_2 || !names_host {
         host_first(&parts.headers, &parts.uri, &target)
     } else {
-        hop::end_to_end(&parts.headers)
+        hop::of_request(&parts.headers)
     };
     hop::join_cookies(&mut headers);
     hop::unite_lengths(&mut headers);
@@ -167,7 +167,7 @@ fn host_first(headers: &HeaderMap, uri: &http::Uri, target: &Target) -> HeaderMa
     if let Ok(host) = HeaderValue::try_from(host) {
         on.insert(header::HOST, host);
     }
-    for (name, value) in &hop::end_to_end(headers) {
+    for (name, value) in &hop::of_request(headers) {
         if name != header::HOST {
             on.append(name, value.clone());
         }
@@ -238,6 +238,10 @@ impl Connection {
         }
         if !has_body {
             response.body = Source::default();
+            if !is_head && response.head.status != StatusCode::NOT_MODIFIED {
+                // An HTTP/2 client would wait for as much.
+                hop::remove(&mut response.head.headers, &[header::CONTENT_LENGTH]);
+            }
         }
         let body = match parts.filter(|_| has_body) {
             None => Outgoing::Whole(response.take_body()),

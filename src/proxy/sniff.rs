@@ -17,15 +17,17 @@ pub(super) enum Spoken {
 const ENOUGH: usize = 4;
 /// So many blanks are not a slip any more.
 const MOST_BLANKS: usize = 1024;
+/// A request line that is longer is refused as HTTP, which says so.
+const LONGEST_LINE: usize = 64 * 1024;
 
-/// Reads into `seen` until the protocol is clear; none when the client leaves before.
+/// Reads into `seen` until the protocol is clear; none when the client leaves without a word.
 pub(super) async fn sniff(io: &mut (impl AsyncRead + Unpin), seen: &mut BytesMut) -> Option<Spoken> {
     loop {
         if let Some(spoken) = recognise(seen) {
             return Some(spoken);
         }
         if io.read_buf(seen).await.ok()? == 0 {
-            return None;
+            return (!seen.is_empty()).then_some(Spoken::Unknown);
         }
     }
 }
@@ -40,10 +42,21 @@ fn recognise(seen: &[u8]) -> Option<Spoken> {
         [] => None,
         [HANDSHAKE, ..] => Some(Spoken::Tls),
         [first, ..] if !first.is_ascii_alphabetic() => Some(Spoken::Unknown),
-        _ if seen.len() < ENOUGH => None,
-        _ if seen.starts_with(b"PRI ") => Some(Spoken::Http2),
-        _ => Some(Spoken::Http1),
+        _ if seen.len() >= ENOUGH && seen.starts_with(b"PRI ") => Some(Spoken::Http2),
+        _ => match seen.iter().position(|byte| *byte == b'\n') {
+            Some(end) if is_request_line(&seen[..end]) => Some(Spoken::Http1),
+            Some(_) => Some(Spoken::Unknown),
+            None if seen.len() > LONGEST_LINE => Some(Spoken::Http1),
+            // Other protocols begin with words and line ends, too: the first line tells.
+            None => None,
+        },
     }
+}
+
+/// Whether a line says what HTTP it is, whatever else may be wrong with it.
+fn is_request_line(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    line.rsplit(|byte| *byte == b' ').next().is_some_and(|version| version.starts_with(b"HTTP/"))
 }
 
 #[cfg(test)]
@@ -54,12 +67,17 @@ mod tests {
     fn the_first_bytes_tell() {
         assert_eq!(recognise(b""), None);
         assert_eq!(recognise(b"GE"), None);
-        assert_eq!(recognise(b"GET "), Some(Spoken::Http1));
+        assert_eq!(recognise(b"GET / HTTP/1.1"), None);
+        assert_eq!(recognise(b"GET / HTTP/1.1\r\n"), Some(Spoken::Http1));
+        assert_eq!(recognise(b"GET  / HTTP/9\n"), Some(Spoken::Http1));
+        for other in [&b"SSH-2.0-OpenSSH_9.2\r\n"[..], b"NICK bob\r\n", b"PING\r\n", b"hi\n", b"EHLO me\r\n"] {
+            assert_eq!(recognise(other), Some(Spoken::Unknown), "{other:?}");
+        }
         assert_eq!(recognise(b"PRI * HTTP/2.0"), Some(Spoken::Http2));
         assert_eq!(recognise(b"\x16\x03\x01"), Some(Spoken::Tls));
         assert_eq!(recognise(b"\x00"), Some(Spoken::Unknown));
         assert_eq!(recognise(b"\r\n \t"), None);
-        assert_eq!(recognise(b"\r\n GET /"), Some(Spoken::Http1));
+        assert_eq!(recognise(b"\r\n GET / HTTP/1.1\r\n"), Some(Spoken::Http1));
         assert_eq!(recognise(&[b' '; 2000]), Some(Spoken::Unknown));
     }
 }

@@ -8,6 +8,7 @@ mod support;
 mod basics;
 mod changes;
 mod clients;
+mod clients_apart;
 mod conformance;
 mod connections;
 mod cuts;

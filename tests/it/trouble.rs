@@ -33,7 +33,12 @@ async fn an_upstream_that_does_not_shake_hands() -> TestResult {
     let silent = TcpListener::bind("127.0.0.1:0").await?;
     mitm.host("silent.test", Upstream::tls(silent.local_addr()?));
     let text = mitm.client()?.get("https://silent.test/").send().await?.text().await?;
-    assert!(text.contains("connect: https://silent.test did not take a connection within 200ms"), "{text}");
+    assert!(
+        text.contains(
+            "upstream tls: https://silent.test took the connection and did not answer the TLS handshake within 200ms"
+        ),
+        "{text}"
+    );
     mitm.stop().await?;
     Ok(())
 }

@@ -7,7 +7,7 @@
   const hops = [], { port1, port2 } = new MessageChannel();
   const quote = JSON.stringify, now = () => performance.now(), asked = new Map(), streamed = new WeakSet();
   if (window[key]) return;
-  let serial = 0, turn = 0, timers = 0, frames = 0, workers = 0, dedicated = 0, wakers = [], leaving, reopened;
+  let serial = 0, turn = 0, timers = 0, frames = 0, workers = 0, dedicated = 0, wakers = [], restless = new WeakMap(), leaving, reopened;
 
   const moved = () => { turn++; wake(); };
   const wake = () => wakers.splice(0).forEach(it => it());
@@ -15,6 +15,7 @@
   // Begins a wait, and gives what ends it.
   const wait = (kind, url = '', since, at = new Error(), node) => {
     const id = ++serial;
+    if (url) restless = new WeakMap();
     pending.set(id, { kind, url, since, at, node });
     moved();
     return () => { if (pending.delete(id)) moved(); };
@@ -214,13 +215,19 @@
       return result;
     } });
   // Transitions and animations of up to a second, by script or by style.
-  const ending = new WeakSet();
-  const animates = () => document.getAnimations().some(it => {
+  // An element that moves again and again, with nothing else having happened, is a progress bar or the like.
+  const awaited = new WeakMap();
+  const animates = () => document.getAnimations().filter(it => {
     const { endTime } = it.effect?.getComputedTiming() ?? {}, left = (endTime - (it.currentTime ?? 0)) / Math.abs(it.playbackRate);
     if (it.playState != 'running' || !(left < 1000)) return false;
-    if (!ending.has(it)) ending.add(it), it.finished.then(moved, moved);
-    return true;
-  });
+    if (!awaited.has(it)) {
+      const { target } = it.effect, times = (restless.get(target) ?? 0) + 1;
+      restless.set(target, times);
+      awaited.set(it, times < 2);
+      it.finished.then(moved, moved);
+    }
+    return awaited.get(it);
+  }).length;
   wrap(MessagePort.prototype, 'postMessage', { apply(f, self, args) { moved(); return apply(f, self, args); } });
   // How many events of each type a stream that is open has brought; of types that the page began to listen to in time.
   const streams = new Map(), count = (it, type) => {

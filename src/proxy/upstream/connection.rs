@@ -48,6 +48,8 @@ pub(super) struct Http1 {
     pub(super) traffic: Traffic,
     /// It has carried an answer before.
     used: bool,
+    /// The client connection that has used it last.
+    pub(super) last_client: Option<u64>,
     /// The client connection that has authenticated itself on it (NTLM, Negotiate).
     pub(super) owner: Option<u64>,
     pub(super) permit: Option<Permit>,
@@ -63,7 +65,7 @@ impl Http1 {
         let (sender, connection) = builder.handshake(io).await.map_err(|error| broken(&error))?;
         // Its flows tell what comes of it.
         tokio::spawn(async move { drop(connection.with_upgrades().await) });
-        Ok(Self { sender, next, traffic, used: false, owner: None, permit: None })
+        Ok(Self { sender, next, traffic, used: false, last_client: None, owner: None, permit: None })
     }
 
     pub(super) fn with(self, permit: Option<Permit>) -> Self {
@@ -92,11 +94,7 @@ impl Http1 {
             }
             Err(error) => {
                 let closed = self.used && self.traffic.received() == received && !error.is_user();
-                let again = match () {
-                    () if error.is_canceled() => Again::Unprocessed,
-                    () if closed => Again::Closed,
-                    () => Again::No,
-                };
+                let again = if closed { Again::Closed } else { Again::No };
                 Err(Unanswered { error, again })
             }
         }
@@ -130,6 +128,11 @@ impl Http2 {
         self.sender.is_closed()
     }
 
+    /// Whether it has carried an answer before.
+    pub(super) fn is_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
+    }
+
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.used, &other.used)
     }
@@ -138,7 +141,7 @@ impl Http2 {
         &mut self,
         request: http::Request<Attempt>,
     ) -> Result<http::Response<Incoming>, Unanswered> {
-        let (used, is_idempotent) = (self.used.load(Ordering::Relaxed), request.method().is_idempotent());
+        let (used, is_idempotent) = (self.is_used(), request.method().is_idempotent());
         let sent = async {
             poll_fn(|cx| self.sender.poll_ready(cx)).await?;
             self.sender.send_request(request).await
@@ -161,8 +164,11 @@ fn again(error: &hyper::Error, used: bool, is_idempotent: bool) -> Again {
     if error.is_canceled() || error.is_closed() {
         return Again::Unprocessed;
     }
-    let Some(cause) = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>()) else {
-        return Again::No;
+    let source = std::error::Error::source(error);
+    let closed = if used { Again::Closed } else { Again::No };
+    // The library gives errors of the connection under HTTP/2 as they are.
+    let Some(cause) = source.and_then(|cause| cause.downcast_ref::<h2::Error>()) else {
+        return if source.is_some_and(|cause| cause.is::<std::io::Error>()) { closed } else { Again::No };
     };
     match cause.reason() {
         _ if cause.is_go_away() && !cause.is_remote() => Again::No,
@@ -177,7 +183,7 @@ fn again(error: &hyper::Error, used: bool, is_idempotent: bool) -> Again {
         }
         Some(h2::Reason::REFUSED_STREAM) => Again::Refused,
         Some(h2::Reason::HTTP_1_1_REQUIRED) => Again::OnHttp1,
-        _ if cause.is_io() && used => Again::Closed,
+        _ if cause.is_io() => closed,
         _ => Again::No,
     }
 }

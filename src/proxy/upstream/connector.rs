@@ -6,7 +6,6 @@ use super::names;
 use super::trust::ClientCertificate;
 use super::wire::{Tcp, Traffic, Wire};
 use crate::flow::{Fault, FaultStage, Target};
-use std::future::Future;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -45,18 +44,16 @@ impl Destination {
 
     /// Opens a connection. `http1` says that nothing else may be spoken on it.
     pub(super) async fn connect(&self, hosts: &Hosts, http1: bool) -> Result<Wire, Fault> {
-        in_time(hosts, &self.target, self.open(hosts, http1)).await
-    }
-
-    async fn open(&self, hosts: &Hosts, http1: bool) -> Result<Wire, Fault> {
-        let tcp = Tcp::new(self.tcp(hosts).await?);
+        let tcp = Tcp::new(self.connect_bare(hosts).await?);
         let alpn = match self.speaks {
             Speaks::Tls(_) if http1 => Alpn::Http1,
             Speaks::Tls(alpn) => alpn,
             Speaks::Plain | Speaks::H2c => return Ok(Wire::plain(tcp)),
         };
         let traffic = Traffic::default();
-        let tls = self.shake_hands(hosts, tcp, alpn, &traffic).await?;
+        let within = hosts.connect_within;
+        let shaking = tokio::time::timeout(within, self.shake_hands(hosts, tcp, alpn, &traffic)).await;
+        let tls = shaking.map_err(|_| handshake::silent(&self.target, within))??;
         if alpn == Alpn::Http2 && tls.get_ref().1.alpn_protocol() != Some(b"h2") {
             let what = format!("{} does not speak HTTP/2, and `Upstream::http2_only` offers nothing else", self.target);
             return Err(Fault::new(FaultStage::UpstreamTls, what));
@@ -96,7 +93,10 @@ impl Destination {
 
     /// A bare TCP connection.
     pub(super) async fn connect_bare(&self, hosts: &Hosts) -> Result<TcpStream, Fault> {
-        in_time(hosts, &self.target, self.tcp(hosts)).await
+        let (target, within) = (&self.target, hosts.connect_within);
+        tokio::time::timeout(within, self.tcp(hosts)).await.unwrap_or_else(|_| {
+            Err(Fault::new(FaultStage::Connect, format!("{target} did not take a connection within {within:?}")))
+        })
     }
 
     async fn tcp(&self, hosts: &Hosts) -> Result<TcpStream, Fault> {
@@ -111,17 +111,6 @@ impl Destination {
         }
         first_that_answers(target, &addresses).await
     }
-}
-
-async fn in_time<T>(
-    hosts: &Hosts,
-    target: &Target,
-    connecting: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
-    let within = hosts.connect_within;
-    tokio::time::timeout(within, connecting).await.unwrap_or_else(|_| {
-        Err(Fault::new(FaultStage::Connect, format!("{target} did not take a connection within {within:?}")))
-    })
 }
 
 async fn first_that_answers(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStream, Fault> {

@@ -18,17 +18,24 @@ pub(super) struct NextHead(Arc<Said>);
 struct Said {
     comes: AtomicBool,
     dropped: Mutex<Vec<Dropped>>,
+    refused: Mutex<Option<String>>,
 }
 
 impl NextHead {
     /// A request goes out: what is read next is the head of its answer.
     pub(super) fn expect(&self) {
         self.0.comes.store(true, Ordering::Relaxed);
+        self.refused();
     }
 
     /// What was left out of the head that has come.
     pub(super) fn dropped(&self) -> Vec<Dropped> {
         std::mem::take(&mut *self.0.dropped.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Why the head that has come cannot be read, if so.
+    pub(super) fn refused(&self) -> Option<String> {
+        self.0.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn comes(&self) -> bool {
@@ -75,7 +82,10 @@ impl<S> Forgiving<S> {
                     self.next.note(dropped);
                     self.fit.unsplit(kept);
                 }
-                None => self.fit.unsplit(head),
+                None => {
+                    *self.next.0.refused.lock().unwrap_or_else(PoisonError::into_inner) = heads::answer_refusal(&head);
+                    self.fit.unsplit(head);
+                }
             }
         }
         // What is no head, or a too large one, is for the library to refuse.

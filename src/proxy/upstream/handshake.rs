@@ -3,6 +3,7 @@
 use crate::flow::{Fault, FaultStage, Target};
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
 
 /// The TLS error behind an error of the wire, if it was one.
@@ -40,6 +41,16 @@ pub(super) fn explain(target: &Target, error: &(dyn Error + 'static), asked: boo
         Some(_) => format!("the TLS handshake with {target} failed"),
     };
     Fault::from_error(FaultStage::UpstreamTls, &what, error)
+}
+
+/// A server that has taken the connection and says nothing.
+pub(super) fn silent(target: &Target, within: Duration) -> Fault {
+    let host = &target.host;
+    let what = format!(
+        "{target} took the connection and did not answer the TLS handshake within {within:?}; if it does not speak TLS, it is \
+         `mitm.host({host:?}, address)`, without `Upstream::tls`"
+    );
+    Fault::new(FaultStage::UpstreamTls, what)
 }
 
 fn distrust(target: &Target, why: &CertificateError) -> String {

@@ -1,5 +1,6 @@
 //! The side of the servers: which address a name means, whom to trust, and the connections that are kept.
 
+mod client;
 mod connection;
 mod connector;
 mod forgiving;
@@ -12,19 +13,20 @@ mod trust;
 mod upload;
 mod wire;
 
+pub(super) use client::Client;
 pub use hosts::Upstream;
-pub(super) use pool::Asker;
 
 use super::body::{Envelope, Source};
 use super::hop;
 use crate::flow::{Content, Fault, FaultStage, Request, Response, Target};
+use client::Share;
 use connection::{Again, Connection, Unanswered};
 use connector::Destination;
 use hosts::Hosts;
 use http::StatusCode;
 use http::header::{self, HeaderMap};
 use hyper::body::Incoming;
-use pool::{Origin, Pool};
+use pool::{Origin, Pool, Wanted};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -43,7 +45,7 @@ pub(crate) struct Upstreams {
 /// Where a request comes from, and where its client wanted to connect to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Route<'a> {
-    pub(super) asker: Asker,
+    pub(super) client: &'a Client,
     /// What CONNECT named, if requests inside go by another name.
     pub(super) via: Option<&'a Target>,
     /// The client speaks HTTP/2 in the clear to this server, with prior knowledge.
@@ -55,6 +57,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 /// How often a request is sent that servers do not deal with. A server may take five requests a connection, say, and have
 /// sixty at once.
 const MOST_ATTEMPTS: usize = 100;
+/// How many connections may turn it away in a row that have not brought anybody an answer by then.
+const MOST_BARREN: usize = 30;
 
 impl Upstreams {
     pub(super) fn new(proxy: SocketAddr, connect_within: Option<Duration>) -> Self {
@@ -115,44 +119,67 @@ impl Upstreams {
         let destination = Destination::new(&self.hosts, &request.head.target, route.via, route.prior_knowledge);
         let pool = Arc::clone(&self.pool.read().unwrap_or_else(PoisonError::into_inner));
         let origin = pool.origin(&destination);
+        let share = origin.share_of(route.client);
         let upload = Upload::new(request.take_body());
-        let mut http1 = request.upgrade.is_some();
-        for _ in 0..MOST_ATTEMPTS {
-            let exchange = Exchange { request, route, origin: &origin, forwards: self.hosts.forwards() };
-            match exchange.attempt(&upload, http1).await {
-                Ok(response) => return answer(response, request),
-                Err(Ended::For(fault)) => return Err(fault),
-                Err(Ended::Until(_, fault)) if !upload.can_go_again() => return Err(fault),
-                Err(Ended::Until(Again::OnHttp1, _)) => {
-                    origin.requires_http1();
-                    http1 = true;
-                }
-                Err(Ended::Until(..)) => {}
-            }
-        }
-        let what = format!("{} refused the request {MOST_ATTEMPTS} times", request.head.target);
-        Err(Fault::new(FaultStage::Exchange, what))
+        let forwards = self.hosts.forwards();
+        let exchange = Exchange { request, client: route.client, origin: &origin, share: &share, forwards };
+        let response = exchange.answer(&upload).await?;
+        answer(response, request)
     }
 }
 
 /// How an attempt ended without an answer.
 enum Ended {
     For(Fault),
-    /// Another attempt may bring one.
-    Until(Again, Fault),
+    /// Another attempt may bring one; and whether the connection had brought anybody an answer.
+    Until(Again, bool, Fault),
 }
 
 /// One request to one upstream.
 struct Exchange<'a> {
     request: &'a Envelope<Request>,
-    route: Route<'a>,
+    client: &'a Client,
     origin: &'a Arc<Origin>,
+    share: &'a Share,
     forwards: bool,
 }
 
 impl Exchange<'_> {
-    async fn attempt(&self, upload: &Upload, http1: bool) -> Result<Answered, Ended> {
-        let connection = self.origin.connection(self.route.asker, http1).await.map_err(Ended::For)?;
+    /// Asks, and asks again where the server has not dealt with it.
+    async fn answer(&self, upload: &Upload) -> Result<Answered, Fault> {
+        let own = !self.request.head.method.is_idempotent() || !upload.will_be_kept();
+        let mut wanted = Wanted { http1: self.request.upgrade.is_some(), fresh: false, own };
+        let mut barren = 0;
+        for _ in 0..MOST_ATTEMPTS {
+            let (again, was_used, fault) = match self.attempt(upload, wanted).await {
+                Ok(answered) => return Ok(answered),
+                Err(Ended::For(fault)) => return Err(fault),
+                Err(Ended::Until(again, was_used, fault)) => (again, was_used, fault),
+            };
+            barren = if was_used { 0 } else { barren + 1 };
+            if !upload.can_go_again() {
+                let what = "the server has not dealt with the request, and it cannot be sent again: more than 64 KiB of its body had gone";
+                return Err(Fault::new(FaultStage::Exchange, format!("{what} ({})", fault.what())));
+            }
+            match again {
+                // It may have been the connection's age; a new one has none.
+                Again::Closed if wanted.fresh => return Err(fault),
+                Again::Closed => wanted.fresh = true,
+                Again::OnHttp1 => {
+                    self.origin.requires_http1();
+                    wanted.http1 = true;
+                }
+                Again::No => return Err(fault),
+                Again::Unprocessed | Again::Refused if barren > MOST_BARREN => return Err(fault),
+                Again::Unprocessed | Again::Refused => {}
+            }
+        }
+        let what = format!("{} refused the request {MOST_ATTEMPTS} times", self.request.head.target);
+        Err(Fault::new(FaultStage::Exchange, what))
+    }
+
+    async fn attempt(&self, upload: &Upload, wanted: Wanted) -> Result<Answered, Ended> {
+        let connection = self.origin.connection(self.client, self.share, wanted).await.map_err(Ended::For)?;
         match connection {
             Connection::Http1(mut connection) => {
                 let head = outgoing::http1(
@@ -163,11 +190,13 @@ impl Exchange<'_> {
                 );
                 let (mut head, sent) = (head.map_err(Ended::For)?, Instant::now());
                 *head.extensions_mut() = self.request.extensions.clone();
-                let response =
-                    connection.send(head).await.map_err(|unanswered| self.ended(unanswered, &connection.traffic))?;
+                let response = connection.send(head).await.map_err(|unanswered| {
+                    self.ended(unanswered, true, &connection.traffic, connection.next.refused())
+                })?;
                 if self.binds(response.headers()) {
-                    connection.owner = Some(self.route.asker.client);
+                    connection.owner = Some(self.client.id);
                 }
+                connection.last_client = Some(self.client.id);
                 let (permit, dropped) = (connection.permit.clone(), connection.next.dropped());
                 self.origin.keep(connection);
                 Ok(Answered { response, sent, permit, dropped })
@@ -180,9 +209,9 @@ impl Exchange<'_> {
                     Ok(response) => Ok(Answered { response, sent, permit: None, dropped: Vec::new() }),
                     Err(unanswered) => {
                         if matches!(unanswered.again, Again::Unprocessed | Again::Closed) {
-                            self.origin.forget(&connection);
+                            self.share.forget(&connection).await;
                         }
-                        Err(self.ended(unanswered, &connection.traffic))
+                        Err(self.ended(unanswered, connection.is_used(), &connection.traffic, None))
                     }
                 }
             }
@@ -203,14 +232,18 @@ impl Exchange<'_> {
             || outgoing::authenticates_connection(answer, &header::WWW_AUTHENTICATE)
     }
 
-    fn ended(&self, unanswered: Unanswered, traffic: &wire::Traffic) -> Ended {
+    fn ended(&self, unanswered: Unanswered, was_used: bool, traffic: &wire::Traffic, bad: Option<String>) -> Ended {
         let Unanswered { error, again } = unanswered;
+        let bad = bad.map(|line| format!("the answer of the upstream cannot be read: {line}"));
         // Servers with TLS 1.3 ask for a client certificate when the handshake is over.
         let fault = match handshake::tls_error(&error) {
             Some(_) => self.origin.destination.explain_tls(&error, traffic),
-            None => Fault::from_error(FaultStage::Exchange, "the upstream gave no answer", &error),
+            None => {
+                let what = bad.as_deref().unwrap_or("the upstream gave no answer");
+                Fault::from_error(FaultStage::Exchange, what, &error)
+            }
         };
-        if again == Again::No { Ended::For(fault) } else { Ended::Until(again, fault) }
+        if again == Again::No { Ended::For(fault) } else { Ended::Until(again, was_used, fault) }
     }
 }
 

@@ -1,29 +1,18 @@
-//! The connections to one upstream: those that are kept, and how many there may be.
+//! The connections to one upstream: those that are kept, and new ones.
 
+use super::client::{Client, Share};
 use super::connection::{Connection, Http1, Http2};
 use super::connector::Destination;
 use super::hosts::{Alpn, Hosts, Speaks};
-use super::wire::Wire;
 use crate::flow::{Fault, FaultStage, Target};
-use crate::proxy::permit::Permit;
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// Common servers keep an idle connection for 5 s; one that is about to be closed must not be chosen.
 const IDLE: Duration = Duration::from_secs(3);
-
-/// Who asks for a connection.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::proxy) struct Asker {
-    /// The client's connection.
-    pub(in crate::proxy) client: u64,
-    /// Its requests share that connection, so that nothing else limits how many there are at once.
-    pub(in crate::proxy) multiplexes: bool,
-}
 
 /// What tells one upstream from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -54,26 +43,33 @@ impl Pool {
     }
 }
 
+/// Which connections are good enough for a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// Nothing but HTTP/1: for a change of protocol, or since the server wants it.
+    pub(super) http1: bool,
+    /// None that was used before.
+    pub(super) fresh: bool,
+    /// None that another client has used last: a request that cannot be sent again must not meet one that the server is
+    /// closing, and this client could not know of it.
+    pub(super) own: bool,
+}
+
 /// One upstream.
 #[derive(Debug)]
 pub(super) struct Origin {
+    pub(super) id: u64,
     hosts: Arc<Hosts>,
     pub(super) destination: Destination,
     state: Mutex<State>,
-    permits: Arc<Semaphore>,
-    /// While the first connection is opened: only then it is known which protocol the server takes.
-    opening: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
 struct State {
     /// None before the first connection has told.
     is_http2: Option<bool>,
-    shared: Option<Http2>,
     /// The one used last is last.
     idle: Vec<Idle>,
-    /// How often a first connection has failed, and how it did last.
-    failed: (u64, Option<Fault>),
     closes_idle: bool,
 }
 
@@ -85,32 +81,36 @@ struct Idle {
 
 impl Origin {
     fn new(hosts: &Arc<Hosts>, destination: Destination) -> Arc<Self> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
         let is_http2 = match destination.speaks {
             Speaks::Plain | Speaks::Tls(Alpn::Http1) => Some(false),
             Speaks::H2c | Speaks::Tls(Alpn::Http2) => Some(true),
             Speaks::Tls(Alpn::Any) => None,
         };
-        let state = State { is_http2, shared: None, idle: Vec::new(), failed: (0, None), closes_idle: false };
-        let permits = Arc::new(Semaphore::new(hosts.connections_per_host.load(Ordering::Relaxed)));
-        let (hosts, opening) = (Arc::clone(hosts), tokio::sync::Mutex::default());
-        Arc::new(Self { hosts, destination, state: Mutex::new(state), permits, opening })
+        let state = Mutex::new(State { is_http2, idle: Vec::new(), closes_idle: false });
+        let id = LAST.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Self { id, hosts: Arc::clone(hosts), destination, state })
+    }
+
+    pub(super) fn share_of(self: &Arc<Self>, client: &Client) -> Arc<Share> {
+        client.share(self, self.hosts.connections_per_host.load(Ordering::Relaxed))
     }
 
     /// A connection for one request: a kept one, or a new one.
-    pub(super) async fn connection(self: &Arc<Self>, asker: Asker, http1: bool) -> Result<Connection, Fault> {
-        if http1 && self.destination.speaks == Speaks::H2c {
+    pub(super) async fn connection(&self, client: &Client, share: &Share, wanted: Wanted) -> Result<Connection, Fault> {
+        if wanted.http1 && self.destination.speaks == Speaks::H2c {
             let what =
                 "HTTP/2 has no `upgrade`, and the server is declared as one that speaks nothing else (`Upstream::h2c`)";
             return Err(Fault::new(FaultStage::Exchange, what));
         }
-        if !http1
+        if !wanted.http1
             && self.lock().is_http2 != Some(false)
-            && let Some(connection) = self.shared(asker).await?
+            && let Some(connection) = self.http2(client, share).await?
         {
             return Ok(connection);
         }
-        let permit = if asker.multiplexes && !http1 { Some(self.permit().await?) } else { None };
-        let kept = self.take_idle(asker);
+        let permit = if client.multiplexes && !wanted.http1 { share.permit().await } else { None };
+        let kept = if wanted.fresh { None } else { self.take_idle(client, wanted.own) };
         let connection = match kept {
             Some(connection) => connection,
             None => Http1::open(self.destination.connect(&self.hosts, true).await?).await?,
@@ -118,61 +118,40 @@ impl Origin {
         Ok(Connection::Http1(connection.with(permit)))
     }
 
-    async fn permit(&self) -> Result<Permit, Fault> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
-        permit.map(Permit::new).map_err(|error| Fault::from_error(FaultStage::Internal, "connection permits", &error))
-    }
-
-    /// The HTTP/2 connection, opened if there is none; none where the server does not take HTTP/2.
-    async fn shared(self: &Arc<Self>, asker: Asker) -> Result<Option<Connection>, Fault> {
-        let failures = {
-            let state = self.lock();
-            if let Some(connection) = state.alive() {
-                return Ok(Some(Connection::Http2(connection)));
+    /// The client's HTTP/2 connection, opened if there is none; none where the server does not take HTTP/2.
+    async fn http2(&self, client: &Client, share: &Share) -> Result<Option<Connection>, Fault> {
+        let mut http2 = share.http2().await?;
+        if let Some(connection) = &*http2 {
+            return Ok(Some(Connection::Http2(connection.clone())));
+        }
+        // Somebody else may have found out meanwhile.
+        if self.lock().is_http2 == Some(false) {
+            return Ok(None);
+        }
+        let opened = async {
+            let wire = self.destination.connect(&self.hosts, false).await?;
+            if !wire.is_http2(self.destination.speaks) {
+                self.lock().is_http2 = Some(false);
+                let permit = if client.multiplexes { share.permit().await } else { None };
+                return Ok(Connection::Http1(Http1::open(wire).await?.with(permit)));
             }
-            state.failed.0
+            self.lock().is_http2 = Some(true);
+            Ok(Connection::Http2(Http2::open(wire).await?))
         };
-        let _opening = self.opening.lock().await;
-        {
-            let state = self.lock();
-            match (state.alive(), state.is_http2, &state.failed) {
-                (Some(connection), ..) => return Ok(Some(Connection::Http2(connection))),
-                (None, Some(false), _) => return Ok(None),
-                // Somebody else has tried meanwhile: the same would come of it.
-                (None, _, (count, Some(fault))) if *count != failures => return Err(fault.clone()),
-                (None, ..) => {}
-            }
+        let opened = opened.await.inspect_err(|fault| share.note_failure(fault))?;
+        if let Connection::Http2(connection) = &opened {
+            *http2 = Some(connection.clone());
         }
-        match self.first(asker).await {
-            Ok(connection) => Ok(Some(connection)),
-            Err(fault) => {
-                let mut state = self.lock();
-                state.failed = (state.failed.0 + 1, Some(fault.clone()));
-                Err(fault)
-            }
-        }
-    }
-
-    /// Opens the connection that tells the protocol.
-    async fn first(self: &Arc<Self>, asker: Asker) -> Result<Connection, Fault> {
-        let wire: Wire = self.destination.connect(&self.hosts, false).await?;
-        if !wire.is_http2(self.destination.speaks) {
-            self.lock().is_http2 = Some(false);
-            let permit = if asker.multiplexes { Some(self.permit().await?) } else { None };
-            return Ok(Connection::Http1(Http1::open(wire).await?.with(permit)));
-        }
-        let connection = Http2::open(wire).await?;
-        let mut state = self.lock();
-        (state.is_http2, state.shared) = (Some(true), Some(connection.clone()));
-        Ok(Connection::Http2(connection))
+        Ok(Some(opened))
     }
 
     /// A kept connection. One on which somebody has shown who he is belongs to him alone.
-    fn take_idle(&self, asker: Asker) -> Option<Http1> {
+    fn take_idle(&self, client: &Client, own: bool) -> Option<Http1> {
         let mut state = self.lock();
         state.drop_stale();
-        let of = |owner: Option<u64>| state.idle.iter().rposition(|idle| idle.connection.owner == owner);
-        let at = of(Some(asker.client)).or_else(|| of(None))?;
+        let find = |fits: &dyn Fn(&Http1) -> bool| state.idle.iter().rposition(|idle| fits(&idle.connection));
+        let at = find(&|it| it.owner == Some(client.id))
+            .or_else(|| find(&|it| it.owner.is_none() && (!own || it.last_client == Some(client.id))))?;
         Some(state.idle.remove(at).connection)
     }
 
@@ -197,18 +176,9 @@ impl Origin {
         }
     }
 
-    /// Takes no more requests on a connection that is on its way out.
-    pub(super) fn forget(&self, connection: &Http2) {
-        let mut state = self.lock();
-        if state.shared.as_ref().is_some_and(|shared| shared.is(connection)) {
-            state.shared = None;
-        }
-    }
-
     /// The server wants HTTP/1.1, whatever its handshake has agreed to.
     pub(super) fn requires_http1(&self) {
-        let mut state = self.lock();
-        (state.is_http2, state.shared) = (Some(false), None);
+        self.lock().is_http2 = Some(false);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -218,10 +188,6 @@ impl Origin {
 }
 
 impl State {
-    fn alive(&self) -> Option<Http2> {
-        self.shared.clone().filter(|connection| !connection.is_closed())
-    }
-
     fn drop_stale(&mut self) {
         self.idle.retain(|idle| idle.since.elapsed() < IDLE && idle.connection.is_ready());
     }

@@ -56,6 +56,12 @@ impl Upload {
         Attempt { state: Some(Arc::clone(shared)), number }
     }
 
+    /// Whether all of it is sure to be short enough to be kept.
+    pub(super) fn will_be_kept(&self) -> bool {
+        let upper = self.0.as_ref().map_or(Some(0), |state| lock(state).body.size_hint().upper());
+        upper.is_some_and(|size| size <= KEEP as u64)
+    }
+
     /// Whether all that has gone so far was kept.
     pub(super) fn can_go_again(&self) -> bool {
         self.0.as_ref().is_none_or(|state| lock(state).kept.is_some())

@@ -1,0 +1,93 @@
+//! What one connection of a client has of upstreams, besides the idle connections that all share.
+
+use super::connection::Http2;
+use super::pool::Origin;
+use crate::flow::Fault;
+use crate::proxy::permit::Permit;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::sync::{MutexGuard, Semaphore};
+
+/// One connection of a client. What it has ends with it, as a browser's own connections would.
+#[derive(Debug)]
+pub(in crate::proxy) struct Client {
+    pub(super) id: u64,
+    /// Its requests share the connection, so that nothing else limits how many there are at once.
+    pub(super) multiplexes: bool,
+    shares: Mutex<HashMap<u64, Arc<Share>>>,
+}
+
+/// What a client has of one upstream.
+#[derive(Debug)]
+pub(super) struct Share {
+    origin: Weak<Origin>,
+    /// Held while it is opened: only then it is known which protocol the server takes.
+    http2: tokio::sync::Mutex<Option<Http2>>,
+    permits: Arc<Semaphore>,
+    /// How often opening has failed, and how it did last.
+    failures: AtomicU64,
+    failed: Mutex<Option<Fault>>,
+}
+
+impl Client {
+    pub(in crate::proxy) fn new(id: u64, multiplexes: bool) -> Self {
+        Self { id, multiplexes, shares: Mutex::default() }
+    }
+
+    pub(super) fn share(&self, origin: &Arc<Origin>, permits: usize) -> Arc<Share> {
+        // Entries are inserted whole, so a panic elsewhere leaves the map intact.
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if !shares.contains_key(&origin.id) {
+            // Upstreams that a test has declared anew meanwhile.
+            shares.retain(|_, share| share.origin.strong_count() > 0);
+        }
+        let share = || Arc::new(Share::new(origin, permits));
+        Arc::clone(shares.entry(origin.id).or_insert_with(share))
+    }
+}
+
+impl Share {
+    fn new(origin: &Arc<Origin>, permits: usize) -> Self {
+        Self {
+            origin: Arc::downgrade(origin),
+            http2: tokio::sync::Mutex::default(),
+            permits: Arc::new(Semaphore::new(permits)),
+            failures: AtomicU64::new(0),
+            failed: Mutex::default(),
+        }
+    }
+
+    /// Waits for one of the few HTTP/1 connections.
+    pub(super) async fn permit(&self) -> Option<Permit> {
+        // It is never closed.
+        Arc::clone(&self.permits).acquire_owned().await.ok().map(Permit::new)
+    }
+
+    /// The HTTP/2 connection, to be opened by whoever finds none. Who has waited while that failed fails with it.
+    pub(super) async fn http2(&self) -> Result<MutexGuard<'_, Option<Http2>>, Fault> {
+        let before = self.failures.load(Ordering::Relaxed);
+        let mut http2 = self.http2.lock().await;
+        if http2.as_ref().is_some_and(Http2::is_closed) {
+            *http2 = None;
+        }
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match failed {
+            Some(fault) if http2.is_none() && self.failures.load(Ordering::Relaxed) != before => Err(fault),
+            _ => Ok(http2),
+        }
+    }
+
+    pub(super) fn note_failure(&self, fault: &Fault) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault.clone());
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Sends no more on a connection that is on its way out.
+    pub(super) async fn forget(&self, connection: &Http2) {
+        let mut http2 = self.http2.lock().await;
+        if http2.as_ref().is_some_and(|current| current.is(connection)) {
+            *http2 = None;
+        }
+    }
+}
