@@ -69,7 +69,7 @@ async fn main(browser: Browser, site: Site) -> TestResult {
 async fn throttle(browser: &Browser) -> TestResult {
     let Ok(rate) = std::env::var("THROTTLE") else { return Ok(()) };
     let session = browser.session_id().await?.unwrap_or_default();
-    let url = format!("{}/session/{session}/goog/cdp/execute", browser.webdriver_url());
+    let url = format!("{}session/{session}/goog/cdp/execute", browser.webdriver_url());
     let body = format!(r#"{{"cmd": "Emulation.setCPUThrottlingRate", "params": {{"rate": {rate}}}}}"#);
     let curl = std::process::Command::new("curl").args(["-sS", "--fail", "-d", &body, &url]).status()?;
     assert!(curl.success(), "no throttling");

@@ -23,6 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
+use url::Url;
 
 /// A browser that hangs at its start would otherwise hang the test: with its pipe open, the driver waits for ever.
 const START: Duration = Duration::from_secs(30);
@@ -98,9 +99,8 @@ impl Browser {
         let relay = Relay::start(Arc::clone(driver), Arc::clone(journal), turns.clone()).await.map_err(failed)?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        let url = format!("http://{}", relay.address);
         let mut builder = ClientBuilder::new(connector);
-        let connecting = builder.capabilities(capabilities::of(kind, &launch)).connect(&url);
+        let connecting = builder.capabilities(capabilities::of(kind, &launch)).connect(relay.url());
         // Beside other work on two cores, Firefox has been seen to need more than thirty seconds for its first window.
         let start = if kind == BrowserKind::Firefox { 3 * START } else { START };
         let client = match tokio::time::timeout(start, connecting).await {
@@ -157,6 +157,17 @@ impl Browser {
         self.kind
     }
 
+    /// The ports of this machine by which the browser is driven: no page may ask there.
+    pub(crate) fn ports(&self) -> Vec<u16> {
+        let urls = [self.relay.url(), self.relay.driver_url(), self.pages.inspector_url()];
+        let of_this_machine = |url: &&str| {
+            let url = Url::parse(url).ok()?;
+            let local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+            url.port().filter(|_| local)
+        };
+        urls.iter().filter_map(of_this_machine).collect()
+    }
+
     pub(crate) fn pages(&self) -> &Arc<Pages> {
         &self.pages
     }
@@ -198,10 +209,11 @@ impl Browser {
         self.relay.end_session(&self.session).await;
     }
 
-    /// Where the WebDriver relay listens: other clients can be pointed at it too.
+    /// Where the WebDriver relay listens: other clients can be pointed at it too. The URL has a token in its path, and only
+    /// who knows it is served, so that no page can drive the browser that it is shown in.
     #[must_use]
     pub fn webdriver_url(&self) -> String {
-        format!("http://{}", self.relay.address)
+        self.relay.url().to_owned()
     }
 
     /// Opens a URL and waits until it has loaded.

@@ -60,3 +60,36 @@ fn holdup_client_without_tls() -> reqwest::Client {
     let tls = tls.with_root_certificates(tokio_rustls::rustls::RootCertStore::empty()).with_no_client_auth();
     reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls).build().unwrap()
 }
+
+/// A page cannot drive the browser that it is shown in, by whatever name it asks.
+#[mitm_test]
+async fn a_page_cannot_use_the_relay(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+    site.page("/", "<p>");
+    browser.goto("https://site.test/").await?;
+    let url = url::Url::parse(&browser.webdriver_url())?;
+    let port = url.port().expect("a port");
+    mitm.host("rebound.test", ([127, 0, 0, 1], port));
+    for at in
+        [format!("http://127.0.0.1:{port}"), format!("http://localhost:{port}"), format!("http://rebound.test:{port}")]
+    {
+        for page in ["https://site.test/".to_owned(), format!("{at}/")] {
+            // From its own origin, too, which then is what answers a refusal.
+            drop(browser.goto(&page).await);
+            let asked = format!("return fetch('{at}/status').then(r => r.status + ' ' + r.type, () => 'refused')");
+            let said = browser.eval(&asked).await?;
+            assert!(said == "refused" || said == "502 basic", "{page} asks {at}: {said}");
+        }
+    }
+    // Who knows the URL but has an origin is a page, too.
+    let status = reqwest::Client::builder()
+        .no_proxy()
+        .tls_backend_preconfigured(crate::support::raw::tls_config(&mitm.ca_pem(), &[]))
+        .build()?
+        .get(format!("{}status", browser.webdriver_url()))
+        .header("origin", "https://site.test")
+        .send()
+        .await?
+        .status();
+    assert_eq!(status, 403);
+    Ok(())
+}

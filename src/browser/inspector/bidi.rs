@@ -12,6 +12,8 @@ use tokio::sync::{mpsc, watch};
 pub(super) struct Bidi {
     socket: Socket,
     under_way: watch::Receiver<UnderWay>,
+    /// `ws://HOST:PORT/..`
+    pub(super) url: String,
 }
 
 /// What the proxy wants to hear from its browser.
@@ -71,7 +73,7 @@ impl Bidi {
                 told.send_if_modified(|under_way| note(under_way, &event));
             }
         };
-        let bidi = Self { socket: socket::connect(url, hear).await?, under_way };
+        let bidi = Self { socket: socket::connect(url, hear).await?, under_way, url: url.to_owned() };
         match login {
             None => Ok(bidi),
             Some(login) => bidi.log_in(login, challenges).await.map_err(|error| format!("no login: {error}")),

@@ -28,6 +28,8 @@ pub(super) struct DevTools {
     calls: watch::Receiver<Calls>,
     /// Runs first in each document.
     script: Arc<OnceLock<String>>,
+    /// `ws://127.0.0.1:PORT/..`
+    pub(super) url: String,
 }
 
 impl DevTools {
@@ -60,7 +62,7 @@ impl DevTools {
             }
         };
         let socket = socket::connect(&url, hear).await.ok()?;
-        Some(Self { socket, targets, under_way, calls, script })
+        Some(Self { socket, targets, under_way, calls, script, url })
     }
 
     fn command(&self, method: &str, params: &Value) -> impl Future<Output = Result<Value, Fault>> + Send + use<> {

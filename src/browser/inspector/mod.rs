@@ -103,6 +103,14 @@ impl Inspector {
         }
     }
 
+    /// Where the browser, or its driver, listens for this.
+    pub(super) fn url(&self) -> &str {
+        match &self.0 {
+            Speaks::Bidi(bidi) => &bidi.url,
+            Speaks::DevTools(devtools) => &devtools.url,
+        }
+    }
+
     /// Has a function run in each document that is made from now on, before any script of it, and tells of what is under
     /// way from now on. Gives the first window.
     pub(super) async fn install(&self, script: &str) -> Result<String, Fault> {

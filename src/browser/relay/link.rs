@@ -255,6 +255,10 @@ impl Link {
         }
     }
 
+    pub(super) fn driver_url(&self) -> &str {
+        &self.driver.url
+    }
+
     /// Why the driver does not answer.
     pub(super) async fn lost(&self, error: &(impl std::fmt::Display + Sync)) -> String {
         let death = self.driver.expected_death().await;

@@ -1,6 +1,7 @@
 //! The relay: a small reverse proxy between the WebDriver client and the driver, so that what the test does to the
 //! browser stands in the same journal as what the page does on the wire. Any client can be pointed at it.
 
+mod access;
 mod link;
 
 use super::command::Kind;
@@ -9,6 +10,7 @@ use super::inspector::{Fault, Way};
 use super::knot;
 use super::turns::{Given, Turns};
 use crate::journal::{Event, Journal};
+use access::Access;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -19,7 +21,7 @@ use link::Link;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -31,7 +33,7 @@ const WHAT_IS_SHOWN: &str =
 /// A relay that listens. Dropping it cuts its connections; the driver's session is none of its business.
 #[derive(Debug)]
 pub(super) struct Relay {
-    pub(super) address: SocketAddr,
+    url: String,
     link: Arc<Link>,
     _serving: JoinSet<()>,
 }
@@ -40,11 +42,23 @@ impl Relay {
     /// Listens on a free loopback port.
     pub(super) async fn start(driver: Arc<Driver>, journal: Arc<Journal>, turns: Turns) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
+        let access = Arc::new(Access::new(listener.local_addr()?)?);
+        let url = access.url();
         let link = Arc::new(Link::new(driver, journal, turns));
         let mut serving = JoinSet::new();
-        serving.spawn(accept(listener, Arc::clone(&link)));
-        Ok(Self { address, link, _serving: serving })
+        serving.spawn(accept(listener, access, Arc::clone(&link)));
+        Ok(Self { url, link, _serving: serving })
+    }
+
+    /// Where clients are pointed at. Who does not know it is not served: whoever drives a browser can read all that it shows,
+    /// and start programs.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where its driver listens.
+    pub(super) fn driver_url(&self) -> &str {
+        self.link.driver_url()
     }
 
     /// Does something that goes another way than by a command, and is journalled like one.
@@ -117,7 +131,7 @@ impl Relay {
     }
 }
 
-async fn accept(listener: TcpListener, link: Arc<Link>) {
+async fn accept(listener: TcpListener, access: Arc<Access>, link: Arc<Link>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -126,9 +140,9 @@ async fn accept(listener: TcpListener, link: Arc<Link>) {
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let link = Arc::clone(&link);
+        let (access, link) = (Arc::clone(&access), Arc::clone(&link));
         connections.spawn(async move {
-            let service = service_fn(|request| relay(&link, request));
+            let service = service_fn(|request| relay(&access, &link, request));
             // A client that leaves ends its own connection only.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
@@ -136,7 +150,14 @@ async fn accept(listener: TcpListener, link: Arc<Link>) {
     }
 }
 
-async fn relay(link: &Link, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn relay(
+    access: &Access,
+    link: &Link,
+    mut request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    if let Err(refusal) = access.admit(&mut request) {
+        return Ok(refusal.map(Full::new));
+    }
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     Ok(link.command(Request::from_parts(parts, body)).await.map(Full::new))

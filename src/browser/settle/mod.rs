@@ -116,6 +116,11 @@ impl Pages {
         &self.window
     }
 
+    /// Where the browser is asked.
+    pub(super) fn inspector_url(&self) -> &str {
+        self.inspector.url()
+    }
+
     /// From now on nobody waits for what matches.
     pub(super) fn ignore(&self, filter: Filter) {
         self.ignored.lock().unwrap_or_else(PoisonError::into_inner).push(filter);

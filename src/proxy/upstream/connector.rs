@@ -109,6 +109,10 @@ impl Destination {
             let what = format!("{target} is this proxy itself: the request would loop");
             return Err(Fault::new(FaultStage::Connect, what));
         }
+        if addresses.iter().any(|address| hosts.refuses(address)) {
+            let what = format!("{target} is where this test's browser is driven: no page may ask there");
+            return Err(Fault::new(FaultStage::Connect, what));
+        }
         first_that_answers(target, &addresses).await
     }
 }

@@ -3,6 +3,7 @@
 use super::names::ByName;
 use super::trust::{Identity, Trust};
 use crate::flow::{Fault, Target};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -137,6 +138,8 @@ struct Said {
     upstreams: ByName<Upstream>,
     insecure: ByName<()>,
     trust: Trust,
+    /// Ports of this machine to which nobody is led.
+    refused: BTreeSet<u16>,
 }
 
 /// What browsers open to one HTTP/1 host at once.
@@ -159,6 +162,15 @@ impl Hosts {
 
     pub(super) fn trust(&self, pem: &str) -> Result<(), Fault> {
         self.write().trust.add(pem)
+    }
+
+    pub(super) fn refuse(&self, ports: &[u16]) {
+        self.write().refused.extend(ports);
+    }
+
+    /// Whether this is an address by which the test's browser is driven.
+    pub(super) fn refuses(&self, address: &SocketAddr) -> bool {
+        address.ip().is_loopback() && self.read().refused.contains(&address.port())
     }
 
     /// The server that the test has declared for a name.

@@ -93,6 +93,11 @@ impl Upstreams {
         self.forget_connections();
     }
 
+    /// From now on nobody is led to these ports of this machine.
+    pub(crate) fn refuse_ports(&self, ports: &[u16]) {
+        self.hosts.refuse(ports);
+    }
+
     /// From now on servers are not told what the browser sees.
     pub(crate) fn forward_nothing(&self) {
         self.hosts.forwards.store(false, Ordering::Relaxed);

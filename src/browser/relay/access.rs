@@ -1,0 +1,93 @@
+//! Who may use the relay: a page must not, whatever name it has found for this machine.
+
+use crate::crypto;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
+use std::io;
+use std::net::SocketAddr;
+
+/// What a client must know, and what it must not bring.
+#[derive(Debug)]
+pub(super) struct Access {
+    address: SocketAddr,
+    token: String,
+}
+
+impl Access {
+    /// With a token of 128 random bits.
+    pub(super) fn new(address: SocketAddr) -> io::Result<Self> {
+        let mut bits = [0; 16];
+        crypto::random(&mut bits)?;
+        Ok(Self { address, token: bits.iter().map(|byte| format!("{byte:02x}")).collect() })
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/{}/", self.address, self.token)
+    }
+
+    /// Takes the token off the path of a request that may pass.
+    ///
+    /// A page cannot know the token. It shows itself by its `Origin`, and by the `Host` that it believes to speak to (DNS
+    /// rebinding).
+    pub(super) fn admit<B>(&self, request: &mut Request<B>) -> Result<(), Response<Bytes>> {
+        if request.headers().contains_key(header::ORIGIN) {
+            return Err(refusal("a page asks (it has an `Origin`)"));
+        }
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        if host != self.address.to_string() && host != format!("localhost:{}", self.address.port()) {
+            return Err(refusal("the `Host` is not the one that it listens at"));
+        }
+        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(&self.token));
+        let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let Some(rest) = rest else { return Err(refusal("the token in the URL is missing or another")) };
+        // `//session` is what some clients make of a URL that ends with a slash.
+        let rest = format!("/{}", rest.trim_start_matches('/'));
+        match rest.parse() {
+            Ok(uri) => *request.uri_mut() = uri,
+            Err(_) => return Err(refusal("the path cannot be read")),
+        }
+        Ok(())
+    }
+}
+
+fn refusal(why: &str) -> Response<Bytes> {
+    let text = format!("Holdup's WebDriver relay serves who knows its URL, `browser.webdriver_url()`: {why}\n");
+    let mut response = Response::new(Bytes::from(text));
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_knows_the_url_is_admitted() {
+        let access = Access::new("127.0.0.1:4444".parse().expect("an address")).expect("a token");
+        let token = access.token.clone();
+        let admitted = |path: &str, headers: &[(&str, &str)]| {
+            let mut request = Request::get(path.replace("TOKEN", &token));
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let mut request = request.body(()).expect("a request");
+            access.admit(&mut request).map(|()| request.uri().to_string()).map_err(|refusal| refusal.status().as_u16())
+        };
+        let host = ("host", "127.0.0.1:4444");
+        assert_eq!(admitted("/TOKEN/session/1/url?x", &[host]), Ok("/session/1/url?x".to_owned()));
+        assert_eq!(admitted("/TOKEN//session", &[("host", "localhost:4444")]), Ok("/session".to_owned()));
+        for (path, headers) in [
+            ("/session", &[host][..]),
+            ("/TOKENx/session", &[host]),
+            ("/TOKEN/session", &[]),
+            ("/TOKEN/session", &[("host", "rebound.test:4444")]),
+            ("/TOKEN/session", &[("host", "localhost:4445")]),
+            ("/TOKEN/session", &[host, ("origin", "http://127.0.0.1:4444")]),
+        ] {
+            assert_eq!(admitted(path, headers), Err(403), "{path} {headers:?}");
+        }
+    }
+}
