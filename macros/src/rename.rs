@@ -22,7 +22,7 @@ fn renamed(tokens: TokenStream, name: &str) -> TokenStream {
             inner.into()
         }
         TokenTree::Ident(ident) => {
-            let is_root = std::mem::take(&mut colons) == 2 && ident == "holdup";
+            let is_root = std::mem::take(&mut colons) >= 2 && ident == "holdup";
             if is_root { Ident::new(name, ident.span()).into() } else { ident.into() }
         }
         TokenTree::Punct(punct) => {
@@ -44,8 +44,8 @@ mod tests {
 
     #[test]
     fn only_the_root_of_a_path_is_renamed() {
-        let tokens = quote!(::holdup::a(holdup, [::holdup::b::<::holdup::C>(), x::y], "holdup"));
-        let expected = quote!(::h::a(holdup, [::h::b::<::h::C>(), x::y], "holdup"));
+        let tokens = quote!(::holdup::a(holdup, [::holdup::b::<::holdup::C>(), x::y, A { b: ::holdup::C }], "holdup"));
+        let expected = quote!(::h::a(holdup, [::h::b::<::h::C>(), x::y, A { b: ::h::C }], "holdup"));
         assert_eq!(renamed(tokens, "h").to_string(), expected.to_string());
     }
 }
