@@ -163,7 +163,8 @@ impl Exchange<'_> {
             };
             barren = if was_used { 0 } else { barren + 1 };
             if !upload.can_go_again() {
-                let what = "the server has not dealt with the request, and it cannot be sent again: more than 64 KiB of its body had gone";
+                let what =
+                    "no answer came, and the request cannot be sent again: more than 64 KiB of its body had gone";
                 return Err(Fault::new(FaultStage::Exchange, format!("{what} ({})", fault.what())));
             }
             match again {
