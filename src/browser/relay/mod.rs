@@ -155,8 +155,8 @@ async fn relay(
     link: &Link,
     mut request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    if let Err(refusal) = access.admit(&mut request) {
-        return Ok(refusal.map(Full::new));
+    if let Err(why) = access.admit(&mut request) {
+        return Ok(access::refusal(why).map(Full::new));
     }
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
