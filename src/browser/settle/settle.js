@@ -221,7 +221,8 @@
     const { endTime } = it.effect?.getComputedTiming() ?? {}, left = (endTime - (it.currentTime ?? 0)) / Math.abs(it.playbackRate);
     if (it.playState != 'running' || !(left < 1000)) return false;
     if (!awaited.has(it)) {
-      const { target } = it.effect, times = (restless.get(target) ?? 0) + 1;
+      // One without an element is one of a kind.
+      const target = it.effect.target ?? it, times = (restless.get(target) ?? 0) + 1;
       restless.set(target, times);
       awaited.set(it, times < 2);
       it.finished.then(moved, moved);
