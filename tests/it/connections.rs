@@ -14,10 +14,17 @@ async fn most(client: &Client) -> TestResult<u64> {
     Ok(said["most"].as_u64().expect("a number"))
 }
 
+/// A client that does not know yet that the proxy speaks HTTP/2 opens a connection for each of its first requests.
+async fn known_as_http2(client: &Client) -> TestResult {
+    client.get("https://pictures.test/1").send().await?;
+    Ok(())
+}
+
 #[mitm_test]
 async fn a_page_with_150_pictures_has_six_connections(client: Client, mitm: Mitm) -> TestResult {
     let node = Program::node("pictures.mjs", &Pair::new("x"), &[]).await;
     mitm.host("pictures.test", node.address);
+    known_as_http2(&client).await?;
     let all = (1..=150).map(|n| get(&client, &format!("https://pictures.test/{n}")));
     for (n, answer) in (1..).zip(join_all(all).await) {
         assert_eq!(answer??.1.len(), n);
@@ -31,6 +38,7 @@ async fn a_test_says_how_many_connections_there_are(client: Client, mitm: Mitm) 
     let node = Program::node("pictures.mjs", &Pair::new("x"), &[]).await;
     mitm.host("pictures.test", node.address);
     mitm.limit_connections(2);
+    known_as_http2(&client).await?;
     let all = (1..=20).map(|n| get(&client, &format!("https://pictures.test/{n}")));
     try_join_all(all).await?;
     assert_eq!(most(&client).await?, 2);

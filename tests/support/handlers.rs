@@ -53,7 +53,7 @@ pub const HANDLERS: [(&str, &str); 44] = [
     ),
     (
         "intersects later",
-        "let seen = 0, o = new IntersectionObserver(() => { if (seen++) { o.disconnect(); show() } }); o.observe(far); answered().then(() => far.style.marginTop = 0).then(() => setTimeout(() => far.style.marginTop = '5000px', 500))",
+        "let near, o = new IntersectionObserver(() => { if (near) { o.disconnect(); show() } }); o.observe(far); answered().then(() => { near = true; far.style.marginTop = 0 }).then(() => setTimeout(() => far.style.marginTop = '5000px', 500))",
     ),
     (
         "resize",
@@ -61,7 +61,7 @@ pub const HANDLERS: [(&str, &str); 44] = [
     ),
     (
         "resizes later",
-        "let seen = 0, o = new ResizeObserver(() => { if (seen++) { o.disconnect(); show() } }); o.observe(far); answered().then(() => far.style.width = 100 + Math.random() * 1000 + 'px')",
+        "let changed, o = new ResizeObserver(() => { if (changed) { o.disconnect(); show() } }); o.observe(far); answered().then(() => changed = far.style.width = 100 + Math.random() * 1000 + 'px')",
     ),
     ("idle", "answered().then(() => requestIdleCallback(show))"),
     ("post task", "answered().then(() => window.scheduler?.postTask(show) ?? show())"),

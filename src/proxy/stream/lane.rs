@@ -158,7 +158,21 @@ impl<W: Send + 'static> Lane<W> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, may_inject: bool) -> Poll<Leaving<W>> {
+        // What is seen of one was said after all that can be seen of the other by then: both are looked at again until
+        // neither has anything new.
+        while self.take_walked(cx) | (may_inject && self.take_injected(cx)) {}
+        let Some(leaving) = self.take_next() else { return Poll::Pending };
+        if let Leaving::Part(passed) = &leaving {
+            self.size = self.size.saturating_sub(passed.size);
+        }
+        Poll::Ready(leaving)
+    }
+
+    /// Takes the parts that have left the gate; true if there were any.
+    fn take_walked(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut took = false;
         while let Poll::Ready(Some((place, passed))) = self.walking.poll_next_unpin(cx) {
+            took = true;
             let nth = match passed.way {
                 Way::On => {
                     self.places.insert(place, Some(passed));
@@ -170,15 +184,18 @@ impl<W: Send + 'static> Lane<W> {
             self.places.remove(&place);
             self.ahead.insert(nth, (place, Leaving::Part(passed)));
         }
-        while may_inject && let Poll::Ready(Some((nth, part))) = self.injected.poll_recv(cx) {
+        took
+    }
+
+    /// Takes the parts of the test's own; true if there were any.
+    fn take_injected(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut took = false;
+        while let Poll::Ready(Some((nth, part))) = self.injected.poll_recv(cx) {
+            took = true;
             let ticket = self.ticket(&part);
             self.ahead.insert(nth, (self.next + 1, Leaving::Injected(part, ticket)));
         }
-        let Some(leaving) = self.take_next() else { return Poll::Pending };
-        if let Leaving::Part(passed) = &leaving {
-            self.size = self.size.saturating_sub(passed.size);
-        }
-        Poll::Ready(leaving)
+        took
     }
 }
 
