@@ -30,7 +30,7 @@ struct State {
     size: usize,
     /// Earlier attempts get nothing any more.
     attempt: u64,
-    /// Nothing follows.
+    /// The body has nothing more; what goes again may.
     ended: bool,
 }
 
@@ -77,6 +77,7 @@ impl State {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let frame = match self.again.pop_front() {
             Some(frame) => Some(Ok(frame)),
+            None if self.ended => None,
             None => ready!(Pin::new(&mut self.body).poll_frame(cx)),
         };
         match &frame {
@@ -98,7 +99,7 @@ impl State {
     }
 
     fn is_end(&self) -> bool {
-        self.ended || (self.again.is_empty() && self.body.is_end_stream())
+        self.again.is_empty() && (self.ended || self.body.is_end_stream())
     }
 }
 
@@ -153,5 +154,25 @@ impl Body for Attempt {
         }
         hint.set_lower(rest.lower() + again);
         hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::body::Source;
+    use crate::proxy::handicap::Handicap;
+
+    #[tokio::test]
+    async fn a_body_that_was_sent_to_its_end_goes_again_whole() {
+        let upload = Upload::new(Handicapped::new(Source::whole(Bytes::from_static(b"body")), Handicap::default()));
+        for _ in 0..3 {
+            assert!(upload.can_go_again());
+            let attempt = upload.attempt();
+            // An attempt that says so would go out without a body.
+            assert!(!attempt.is_end_stream());
+            assert_eq!(attempt.size_hint().exact(), Some(4));
+            assert_eq!(attempt.collect().await.expect("a body").to_bytes(), "body");
+        }
     }
 }
