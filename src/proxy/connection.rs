@@ -116,30 +116,31 @@ enum First {
     Nobody,
 }
 
+impl First {
+    fn of(client: Option<Spoken>) -> Self {
+        client.map_or(Self::Nobody, Self::Client)
+    }
+}
+
 /// How long a client may be silent before the server is listened to: with SMTP and the like, that speaks first.
 const SILENCE: Duration = Duration::from_millis(300);
 
 async fn first_word(shared: &Shared, socket: &mut Socket, seen: &mut BytesMut, target: &Target) -> First {
     let mut client = pin!(sniff(socket, seen));
-    let mut spoken = tokio::time::timeout(SILENCE, client.as_mut()).await.ok();
-    if spoken.is_none() {
-        let server = async {
-            let upstream = shared.upstreams.connect_tcp(target).await.ok()?;
-            // One that closes without a word ends the tunnel.
-            upstream.peek(&mut [0]).await.ok()?;
-            Some(upstream)
-        };
-        spoken = tokio::select! {
-            spoken = client.as_mut() => Some(spoken),
-            Some(upstream) = server => return First::Server(upstream),
-            else => None,
-        };
+    if let Ok(spoken) = tokio::time::timeout(SILENCE, client.as_mut()).await {
+        return First::of(spoken);
     }
-    match spoken {
-        Some(spoken) => spoken,
-        None => client.await,
+    let server = async {
+        let upstream = shared.upstreams.connect_tcp(target).await.ok()?;
+        // One that closes without a word ends the tunnel.
+        upstream.peek(&mut [0]).await.ok()?;
+        Some(upstream)
+    };
+    tokio::select! {
+        spoken = client => First::of(spoken),
+        // Where there is no server, the client is waited for.
+        Some(upstream) = server => First::Server(upstream),
     }
-    .map_or(First::Nobody, First::Client)
 }
 
 /// `origin` tells where requests go, by the name that the client asks for.

@@ -79,14 +79,9 @@ pub(super) fn refusal(head: &[u8]) -> Option<String> {
         return Some(format!("the request line {:?} {why}", shown(first)));
     }
     lines.find_map(|line| {
-        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-        let why = match problem(trimmed(line)) {
-            Some(problem) => problem.says(),
-            None if is_framing(name) => "says a length or a transfer coding that can be read in more than one way",
-            None => return None,
-        };
-        let of_framing = problem(trimmed(line)).is_none();
-        (!of_framing || has_bad_length(line)).then(|| format!("the header line {:?} {why}", shown(line)))
+        let bad_length = || has_bad_length(line).then_some("says a length that is no number");
+        let why = problem(trimmed(line)).map(Problem::says).or_else(bad_length)?;
+        Some(format!("the header line {:?} {why}", shown(line)))
     })
 }
 

@@ -46,6 +46,10 @@ impl NextHead {
         self.0.comes.store(false, Ordering::Relaxed);
     }
 
+    fn refuse(&self, why: Option<String>) {
+        *self.0.refused.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
     fn note(&self, dropped: Vec<Dropped>) {
         // Extended whole, so a panic elsewhere leaves the list intact.
         self.0.dropped.lock().unwrap_or_else(PoisonError::into_inner).extend(dropped);
@@ -83,7 +87,7 @@ impl<S> Forgiving<S> {
                     self.fit.unsplit(kept);
                 }
                 None => {
-                    *self.next.0.refused.lock().unwrap_or_else(PoisonError::into_inner) = heads::answer_refusal(&head);
+                    self.next.refuse(heads::answer_refusal(&head));
                     self.fit.unsplit(head);
                 }
             }

@@ -20,7 +20,7 @@ use super::body::{Envelope, Source};
 use super::hop;
 use crate::flow::{Content, Fault, FaultStage, Request, Response, Target};
 use client::Share;
-use connection::{Again, Connection, Unanswered};
+use connection::{Again, Connection, Http1, Http2, Unanswered};
 use connector::Destination;
 use hosts::Hosts;
 use http::StatusCode;
@@ -185,41 +185,41 @@ impl Exchange<'_> {
     }
 
     async fn attempt(&self, upload: &Upload, wanted: Wanted) -> Result<Answered, Ended> {
-        let connection = self.origin.connection(self.client, self.share, wanted).await.map_err(Ended::For)?;
-        match connection {
-            Connection::Http1(mut connection) => {
-                let head = outgoing::http1(
-                    &self.request.head,
-                    self.headers(),
-                    upload.attempt(),
-                    self.request.upgrade.as_ref(),
-                );
-                let (mut head, sent) = (head.map_err(Ended::For)?, Instant::now());
-                *head.extensions_mut() = self.request.extensions.clone();
-                let response = connection.send(head).await.map_err(|unanswered| {
-                    self.ended(unanswered, true, &connection.traffic, connection.next.refused())
-                })?;
-                if self.binds(response.headers()) {
-                    connection.owner = Some(self.client.id);
+        match self.origin.connection(self.client, self.share, wanted).await.map_err(Ended::For)? {
+            Connection::Http1(connection) => self.on_http1(connection, upload).await,
+            Connection::Http2(connection) => self.on_http2(connection, upload).await,
+        }
+    }
+
+    async fn on_http1(&self, mut connection: Http1, upload: &Upload) -> Result<Answered, Ended> {
+        let upgrade = self.request.upgrade.as_ref();
+        let head = outgoing::http1(&self.request.head, self.headers(), upload.attempt(), upgrade);
+        let (mut head, sent) = (head.map_err(Ended::For)?, Instant::now());
+        *head.extensions_mut() = self.request.extensions.clone();
+        let response = connection
+            .send(head)
+            .await
+            .map_err(|unanswered| self.ended(unanswered, true, &connection.traffic, connection.next.refused()))?;
+        if self.binds(response.headers()) {
+            connection.owner = Some(self.client.id);
+        }
+        connection.last_client = Some(self.client.id);
+        let (permit, dropped) = (connection.permit.clone(), connection.next.dropped());
+        self.origin.keep(connection);
+        Ok(Answered { response, sent, permit, dropped })
+    }
+
+    async fn on_http2(&self, mut connection: Http2, upload: &Upload) -> Result<Answered, Ended> {
+        let tls = self.origin.destination.speaks.is_tls();
+        let head = outgoing::http2(&self.request.head, self.headers(), upload.attempt(), tls);
+        let (head, sent) = (head.map_err(Ended::For)?, Instant::now());
+        match connection.send(head).await {
+            Ok(response) => Ok(Answered { response, sent, permit: None, dropped: Vec::new() }),
+            Err(unanswered) => {
+                if matches!(unanswered.again, Again::Unprocessed | Again::Closed) {
+                    self.share.forget(&connection).await;
                 }
-                connection.last_client = Some(self.client.id);
-                let (permit, dropped) = (connection.permit.clone(), connection.next.dropped());
-                self.origin.keep(connection);
-                Ok(Answered { response, sent, permit, dropped })
-            }
-            Connection::Http2(mut connection) => {
-                let tls = self.origin.destination.speaks.is_tls();
-                let head = outgoing::http2(&self.request.head, self.headers(), upload.attempt(), tls);
-                let (head, sent) = (head.map_err(Ended::For)?, Instant::now());
-                match connection.send(head).await {
-                    Ok(response) => Ok(Answered { response, sent, permit: None, dropped: Vec::new() }),
-                    Err(unanswered) => {
-                        if matches!(unanswered.again, Again::Unprocessed | Again::Closed) {
-                            self.share.forget(&connection).await;
-                        }
-                        Err(self.ended(unanswered, connection.is_used(), &connection.traffic, None))
-                    }
-                }
+                Err(self.ended(unanswered, connection.is_used(), &connection.traffic, None))
             }
         }
     }

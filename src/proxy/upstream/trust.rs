@@ -84,9 +84,7 @@ impl RootsAndPinned {
         );
         of_chain && self.pinned.contains(certificate)
     }
-}
 
-impl RootsAndPinned {
     /// A certificate that the library cannot read (X.509 version 1) has no key that it could verify with.
     fn unless_unreadable(
         &self,
