@@ -45,3 +45,10 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 pub(crate) fn random(bytes: &mut [u8]) -> io::Result<()> {
     SystemRandom::new().fill(bytes).map_err(|_| io::Error::other("the system gives no random numbers"))
 }
+
+/// A secret of 128 random bits, in hexadecimal digits.
+pub(crate) fn secret() -> io::Result<String> {
+    let mut bits = [0; 16];
+    random(&mut bits)?;
+    Ok(bits.iter().map(|byte| format!("{byte:02x}")).collect())
+}

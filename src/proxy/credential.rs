@@ -19,9 +19,7 @@ impl Credential {
 
     /// A new one, of 128 random bits.
     pub(crate) fn random() -> io::Result<Self> {
-        let mut bits = [0; 16];
-        crypto::random(&mut bits)?;
-        let password = bits.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let password = crypto::secret()?;
         let header = format!("Basic {}", BASE64_STANDARD.encode(format!("{}:{password}", Self::USER)));
         Ok(Self { password, header })
     }

@@ -17,9 +17,7 @@ pub(super) struct Access {
 impl Access {
     /// With a token of 128 random bits.
     pub(super) fn new(address: SocketAddr) -> io::Result<Self> {
-        let mut bits = [0; 16];
-        crypto::random(&mut bits)?;
-        Ok(Self { address, token: bits.iter().map(|byte| format!("{byte:02x}")).collect() })
+        Ok(Self { address, token: crypto::secret()? })
     }
 
     pub(super) fn url(&self) -> String {
