@@ -5,7 +5,7 @@ use crate::support::{get, raw};
 use futures_util::future::{join_all, try_join_all};
 use holdup::prelude::*;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 async fn most(client: &Client) -> TestResult<u64> {
@@ -132,18 +132,26 @@ async fn what_nginx_has_not_dealt_with_is_asked_again(client: Client, mitm: Mitm
     Ok(())
 }
 
-/// A server that answers once on each connection, and closes it when it is asked again.
-async fn closes_when_asked_again() -> std::net::SocketAddr {
+/// A request whose body ends with "said", to its last chunk if it comes in chunks.
+async fn ends_with_said(stream: &mut TcpStream) -> String {
+    let mut request = raw::read_until(stream, "said").await;
+    if request.contains("chunked") && !request.ends_with("0\r\n\r\n") {
+        request += &raw::read_until(stream, "0\r\n\r\n").await;
+    }
+    request
+}
+
+/// A server that answers once on each connection, with a text made of the request's length, and closes it when it is asked again.
+async fn closes_when_asked_again(text: fn(usize) -> String) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
-                let ask = raw::read_until(&mut stream, "said").await;
-                let length = ask.len();
-                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{length}", length.to_string().len());
+                let text = text(ends_with_said(&mut stream).await.len());
+                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len());
                 stream.write_all(answer.as_bytes()).await.unwrap();
-                raw::read_until(&mut stream, "said").await;
+                ends_with_said(&mut stream).await;
             });
         }
     });
@@ -152,7 +160,7 @@ async fn closes_when_asked_again() -> std::net::SocketAddr {
 
 #[mitm_test]
 async fn a_post_is_asked_again_when_a_kept_connection_closes(client: Client, mitm: Mitm) -> TestResult {
-    mitm.host("short.test", closes_when_asked_again().await);
+    mitm.host("short.test", closes_when_asked_again(|length| length.to_string()).await);
     for size in [0, 1_000, 60_000] {
         for _ in 0..3 {
             let request = client.post("https://short.test/").body("x".repeat(size) + "said");
@@ -164,6 +172,19 @@ async fn a_post_is_asked_again_when_a_kept_connection_closes(client: Client, mit
     // What is too large to be sent again waits for a connection of its own.
     let large = mitm.client()?.post("https://short.test/").body("x".repeat(200_000) + "said");
     assert_eq!(large.send().await?.status(), 200);
+    Ok(())
+}
+
+/// Nobody has told how long the body is, and it has gone to its end when the connection closes.
+#[mitm_test]
+async fn a_body_in_chunks_goes_again_whole(mitm: Mitm) -> TestResult {
+    mitm.host("short.test", closes_when_asked_again(|_| "done".to_owned()).await);
+    let mut stream = raw::connect(&mitm).await;
+    let post = "POST http://short.test/ HTTP/1.1\r\nhost: short.test\r\ntransfer-encoding: chunked\r\n\r\n4\r\nsaid\r\n0\r\n\r\n";
+    for _ in 0..5 {
+        let answer = raw::ask(&mut stream, post.as_bytes(), "done").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
     Ok(())
 }
 
