@@ -46,8 +46,10 @@ mod filter;
 mod fixture;
 mod flow;
 mod journal;
+pub mod prelude;
 mod proxy;
 mod report;
+mod sanitize;
 mod schedule;
 mod verbs;
 
@@ -334,15 +336,6 @@ pub use holdup_macros::redirect;
 /// # Ok(()) }
 /// ```
 pub use holdup_macros::edit;
-
-/// What a test needs: `use holdup::prelude::*;`
-pub mod prelude {
-    pub use crate::{
-        AbortKind, Browser, BrowserKind, Client, Delivery, Exchange, Failure, Fixture, Held, Hold, Mitm, Outcome,
-        Profile, Request, Response, Rule, Setup, TestResult, Upstream, Watch, abort, delay, dir, edit, file, filter,
-        hold, json, mitm_test, redirect, replace, respond, rewrite, throttle, watch,
-    };
-}
 
 /// The README's examples compile.
 #[cfg(doctest)]

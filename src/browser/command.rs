@@ -1,6 +1,7 @@
 //! WebDriver commands in words, as the journal shows them. Pure.
 
 use super::inspector::Way;
+use crate::sanitize::placeholder;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ pub(super) struct Locator {
 pub(super) const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A command in words: `click #save` rather than `POST /session/4f../element/f.3/click`.
-pub(super) fn describe(method: &str, path: &str, body: &Value, elements: &Elements) -> String {
+pub(super) fn describe(method: &str, path: &str, body: &Value, elements: &Elements, is_secret: bool) -> String {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let text = |key: &str| body[key].as_str().unwrap_or_default();
     let element = |id: &str| elements.get(id).map_or("an element", |locator| &locator.value);
@@ -31,12 +32,24 @@ pub(super) fn describe(method: &str, path: &str, body: &Value, elements: &Elemen
         ("POST", ["session", _, "element"]) => format!("find {}", text("value")),
         ("POST", ["session", _, "elements"]) => format!("find all {}", text("value")),
         ("POST", ["session", _, "element", id, "click"]) => format!("click {}", element(id)),
+        ("POST", ["session", _, "element", id, "value"]) if is_secret => {
+            format!("type {} into {}", placeholder(text("text")), element(id))
+        }
         ("POST", ["session", _, "element", id, "value"]) => format!("type {:?} into {}", text("text"), element(id)),
         ("GET", ["session", _, "element", id, what @ ..]) => format!("{} of {}", what.join(" "), element(id)),
         ("POST", ["session", _, "execute", _]) => format!("execute {}", one_line(text("script"))),
         (_, ["session", _, rest @ ..]) => rest.join(" "),
         _ => format!("{method} {path}"),
     }
+}
+
+/// Whether what is typed into the element is a secret: a script for the page to answer.
+pub(super) const IS_SECRET: &str =
+    "return arguments[0].type == 'password' || /password|one-time-code|^cc-/.test(arguments[0].autocomplete || '')";
+
+/// The element that a command types into.
+pub(super) fn typed_into<'a>(method: &str, path: &'a str) -> Option<&'a str> {
+    (method == "POST" && path.ends_with("/value")).then(|| element_of(path)).flatten()
 }
 
 /// What a command is to a page.
@@ -144,10 +157,18 @@ mod tests {
             &json!({"value": {ELEMENT: "f.1"}}),
             &mut elements,
         );
-        assert_eq!(describe("POST", "/session/1/element/f.1/click", &json!({}), &elements), "click #save");
-        assert_eq!(describe("GET", "/session/1/element/f.1/text", &json!({}), &elements), "text of #save");
-        assert_eq!(describe("POST", "/session/1/url", &json!({"url": "https://a/"}), &elements), "goto https://a/");
-        assert_eq!(describe("POST", "/session/1/back", &json!({}), &elements), "back");
+        assert_eq!(describe("POST", "/session/1/element/f.1/click", &json!({}), &elements, false), "click #save");
+        assert_eq!(describe("GET", "/session/1/element/f.1/text", &json!({}), &elements, false), "text of #save");
+        assert_eq!(
+            describe("POST", "/session/1/url", &json!({"url": "https://a/"}), &elements, false),
+            "goto https://a/"
+        );
+        assert_eq!(describe("POST", "/session/1/back", &json!({}), &elements, false), "back");
+        let typed = |is_secret| {
+            describe("POST", "/session/1/element/f.1/value", &json!({"text": "Passw0rd"}), &elements, is_secret)
+        };
+        assert_eq!(typed(false), "type \"Passw0rd\" into #save");
+        assert!(!typed(true).contains("Passw0rd"), "{}", typed(true));
     }
 
     #[test]

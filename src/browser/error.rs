@@ -1,13 +1,13 @@
 //! What can go wrong with a browser, and what to do about it.
 
 use super::{BrowserKind, knot};
+use crate::sanitize::sanitize;
 use fantoccini::error::{CmdError, NewSessionError};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
 /// Why the browser did not do what the test said.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum BrowserError {
     /// There is no driver or no browser on this machine.
@@ -65,19 +65,27 @@ pub(super) fn last_words(log: &[String]) -> String {
 
 impl fmt::Display for BrowserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        let text = match self {
             Self::Missing(what)
             | Self::Driver(what)
             | Self::Session(what)
             | Self::NotLoaded(what)
-            | Self::NotShown(what) => f.write_str(what),
-            Self::Command { what, source: CmdError::WaitTimeout } => write!(f, "{what}: it did not appear in time"),
+            | Self::NotShown(what) => what.clone(),
+            Self::Command { what, source: CmdError::WaitTimeout } => format!("{what}: it did not appear in time"),
             // The relay says it all.
             Self::Command { source: CmdError::Standard(said), .. } if said.message.contains(knot::MARK) => {
-                f.write_str(&said.message)
+                said.message.to_string()
             }
-            Self::Command { what, source } => write!(f, "{what}: {source}"),
-        }
+            Self::Command { what, source } => format!("{what}: {source}"),
+        };
+        f.write_str(&sanitize(&text))
+    }
+}
+
+/// The same text: the driver's own error would show what a page says as it is.
+impl fmt::Debug for BrowserError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::filter::operation_of;
 use crate::flow::Request;
+use crate::sanitize::{is_secret, is_unambiguous};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Parameters that differ each time, and mean nothing.
@@ -14,13 +15,18 @@ pub(super) fn label(request: &Request, app: Option<&str>) -> String {
     match (operation_of(request), request.body().filter(|body| !body.is_empty())) {
         (Some(operation), _) => label += &format!(" {operation}"),
         (None, Some(body)) => {
-            let mut hasher = DefaultHasher::new();
-            body.hash(&mut hasher);
-            label += &format!(" ~{:04x}", hasher.finish() & 0xffff);
+            label += &format!(" ~{}", digest(body));
         }
         (None, None) => {}
     }
     label
+}
+
+/// Tells two of a kind apart, and shows neither: `12ab`.
+fn digest(what: impl Hash) -> String {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    format!("{:04x}", hasher.finish() & 0xffff)
 }
 
 /// The name of a part of a stream: `MESSAGE /socket`, `EVENT /stream tick` (of its type).
@@ -39,7 +45,8 @@ fn place(request: &Request, app: Option<&str>) -> String {
     label += request.path();
     let query = request.path_and_query.split_once('?').map_or("", |(_, query)| query);
     let mut pairs: Vec<_> = form_urlencoded::parse(query.as_bytes())
-        .filter(|(key, _)| !VOLATILE.contains(&&**key))
+        .filter(|(key, _)| !VOLATILE.contains(&&**key) && !is_unambiguous(key))
+        .map(|(key, value)| if is_secret(&key) { (key, format!("*{}", digest(&*value)).into()) } else { (key, value) })
         .map(|(key, value)| form_urlencoded::Serializer::new(String::new()).append_pair(&key, &value).finish())
         .collect();
     pairs.sort();
@@ -61,6 +68,10 @@ mod tests {
     fn what_means_nothing_is_left_out() {
         assert_eq!(named("https://app.test/s?q=b%20c&_=17&a=1"), "GET /s?a=1&q=b+c");
         assert_eq!(named("https://cdn.test/s?t=1"), "GET //cdn.test/s");
+        assert_eq!(named("https://app.test/socket?_csrf_token=S3cret&vsn=2"), "GET /socket?vsn=2");
+        let login = named("https://app.test/login?code=S3cret");
+        assert!(login.starts_with("GET /login?code=") && !login.contains("S3cret"), "{login}");
+        assert_ne!(login, named("https://app.test/login?code=another"));
         assert_eq!(
             named("https://app.test/graphql?query=query%20Cart%20%7B%7D"),
             "GET /graphql?query=query+Cart+%7B%7D Cart"

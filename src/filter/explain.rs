@@ -1,6 +1,7 @@
 //! Why a flow did not match, term by term: `path ok, query("q") was "a", wanted == "ab"`.
 
 use super::{Filter, Truth, View};
+use crate::sanitize::sanitize;
 use std::fmt;
 
 /// What each term of a filter said of one flow.
@@ -21,7 +22,7 @@ impl Explanation {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.lines.join(", "))
+        f.write_str(&sanitize(&self.lines.join(", ")))
     }
 }
 
@@ -64,8 +65,8 @@ impl Filter {
                 } else {
                     into.misses += 1;
                     let (seen, op) = (term.value_seen(view), term.op.as_str());
-                    let hint = term.literal_hint(view);
-                    into.lines.push(format!("{} was {seen}, wanted {not}{op} {}{hint}", term.field, term.value()));
+                    let (hint, wanted) = (term.literal_hint(view), term.value_wanted());
+                    into.lines.push(format!("{} was {seen}, wanted {not}{op} {wanted}{hint}", term.field));
                 }
             }
         }

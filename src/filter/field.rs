@@ -1,7 +1,8 @@
 //! What a filter can ask of a flow.
 
 use super::{Need, View, parts, reading};
-use crate::flow::{StageName, is_secret};
+use crate::flow::StageName;
+use crate::sanitize::{is_secret, is_unambiguous};
 use http::HeaderMap;
 use std::borrow::Cow;
 
@@ -126,7 +127,8 @@ impl Field {
     pub(super) fn is_secret(&self) -> bool {
         match self {
             Self::Cookie(_) | Self::Headers(_) => true,
-            Self::Header(_, name) => is_secret(name),
+            Self::Header(_, name) | Self::Json(_, name) => is_unambiguous(name),
+            Self::Query(name) | Self::Form(name) => is_secret(name),
             _ => false,
         }
     }

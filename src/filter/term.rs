@@ -1,6 +1,7 @@
 //! One comparison of a filter: a field, an operator, a value.
 
 use super::{Field, Required, Truth, View};
+use crate::sanitize::{placeholder, shorten};
 use regex::Regex;
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
@@ -200,23 +201,28 @@ impl Term {
         }
     }
 
+    pub(super) fn value_wanted(&self) -> String {
+        if self.field.is_secret() { placeholder(&self.wanted) } else { self.value() }
+    }
+
     pub(super) fn value_seen(&self, view: &View<'_>) -> String {
         let found = self.field.find(view);
         match found.values.as_slice() {
-            [_, ..] if self.field.is_secret() => "(masked)".to_owned(),
+            [_, ..] if self.field.is_secret() => {
+                found.values.iter().map(|value| placeholder(value)).collect::<Vec<_>>().join(" and ")
+            }
             [] if found.missing.is_some() => "not known here".to_owned(),
             [] => "absent".to_owned(),
-            [one] => shorten(one),
-            many => many.iter().map(|value| shorten(value)).collect::<Vec<_>>().join(" and "),
+            [one] => shown(one),
+            many => many.iter().map(|value| shown(value)).collect::<Vec<_>>().join(" and "),
         }
     }
 }
 
 /// A value as a report shows it: quoted, cut to a line.
-fn shorten(value: &str) -> String {
-    const WIDTH: usize = 80;
-    match value.char_indices().nth(WIDTH) {
-        None => format!("{value:?}"),
-        Some((cut, _)) => format!("{:?}.. ({} characters)", &value[..cut], value.chars().count()),
+fn shown(value: &str) -> String {
+    match shorten(value, 80) {
+        (all, false) => format!("{all:?}"),
+        (start, true) => format!("{start:?}.. ({} characters)", value.chars().count()),
     }
 }

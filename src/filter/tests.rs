@@ -102,7 +102,7 @@ fn secrets_are_not_shown() {
     let request = request("https://shop.test/");
     for field in [Field::Cookie("a".into()), Field::Header(Side::Request, "Cookie".into())] {
         let said = term(field, Op::Equals, "x").explain(&at_request(&request)).to_string();
-        assert!(said.contains("was (masked)") && !said.contains("a=1"), "{said}");
+        assert!(said.contains("was <masked ") && !said.contains("a=1"), "{said}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The record of a flow, as the journal tells it.
 
 use super::{Fault, FlowId, Part, Request, Response};
+use crate::sanitize::sanitize_line;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +58,7 @@ pub struct Exchange {
 
 impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.id, self.request.method(), self.request.url())?;
+        write!(f, "{} {} {}", self.id, self.request.method(), sanitize_line(&self.request.url()))?;
         if let Some(response) = &self.response {
             write!(f, " -> {}", response.status().as_u16())?;
         }

@@ -1,6 +1,7 @@
 //! What went wrong on the wire. A fault never panics: it is journalled, and the browser gets a 502 that says it.
 
 use super::Place;
+use crate::sanitize::sanitize;
 use std::fmt;
 
 /// Where on its way a flow met trouble.
@@ -44,7 +45,7 @@ impl fmt::Display for FaultStage {
 }
 
 /// What went wrong on the wire, and at which stage.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Fault {
     stage: FaultStage,
     what: String,
@@ -92,7 +93,14 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.stage, self.what)
+        write!(f, "{}: {}", self.stage, sanitize(&self.what))
+    }
+}
+
+/// The same text.
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

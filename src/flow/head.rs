@@ -1,6 +1,7 @@
 //! The two heads of a flow, with what a test asks of them.
 
 use super::Target;
+use crate::sanitize::{is_unambiguous, placeholder, sanitize_line};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use std::borrow::Cow;
@@ -256,19 +257,10 @@ impl Response {
     }
 }
 
-/// Whether a header's value is a secret: it never stands in a text that a person or a CI log sees.
-pub(crate) fn is_secret(header: &str) -> bool {
-    const SECRET: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
-    SECRET.iter().any(|secret| secret.eq_ignore_ascii_case(header))
-}
-
 fn fmt_headers(headers: &HeaderMap, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for (name, value) in headers {
-        let value = if is_secret(name.as_str()) {
-            Cow::Borrowed("(masked)")
-        } else {
-            String::from_utf8_lossy(value.as_bytes())
-        };
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let value = if is_unambiguous(name.as_str()) { placeholder(&value) } else { sanitize_line(&value) };
         write!(f, "\n  {name}: {value}")?;
     }
     Ok(())
@@ -276,7 +268,7 @@ fn fmt_headers(headers: &HeaderMap, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.url())?;
+        write!(f, "{} {}", self.method, sanitize_line(&self.url()))?;
         fmt_headers(&self.headers, f)
     }
 }

@@ -11,7 +11,7 @@ mod target;
 
 pub use exchange::{Exchange, Outcome};
 pub use fault::{Fault, FaultStage};
-pub(crate) use head::{Content, is_secret};
+pub(crate) use head::Content;
 pub use head::{Request, Response};
 pub use id::FlowId;
 pub(crate) use id::RuleId;

@@ -1,6 +1,7 @@
 //! The parts of a stream: WebSocket messages, server-sent events, chunks of a body.
 
 use super::StageName;
+use crate::sanitize::shorten;
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::fmt;
@@ -43,7 +44,7 @@ impl Opcode {
 }
 
 /// One WebSocket message: whole, and inflated if it was sent compressed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     pub(crate) direction: Direction,
     pub(crate) opcode: Opcode,
@@ -99,7 +100,7 @@ impl Message {
 }
 
 /// One server-sent event, as the page's `EventSource` gets it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ServerEvent {
     pub(crate) event: String,
     pub(crate) data: String,
@@ -177,7 +178,7 @@ impl ServerEvent {
 }
 
 /// A piece of an answer's body, as it came.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Chunk {
     pub(crate) offset: u64,
     pub(crate) bytes: Bytes,
@@ -259,15 +260,29 @@ impl fmt::Display for Part {
             Self::Event(event) => write!(f, "event {:?}, ", event.event)?,
             Self::Chunk(chunk) => write!(f, "chunk at {}, ", chunk.offset)?,
         }
-        let (size, text) = (self.content().len(), self.text());
-        let is_bytes = matches!(self, Self::Message(Message { opcode: Opcode::Binary, .. }));
-        match text.char_indices().nth(WIDTH) {
-            _ if is_bytes => write!(f, "{size} bytes"),
-            None => write!(f, "{text:?}"),
-            Some((cut, _)) => write!(f, "{:?}.. ({size} bytes)", &text[..cut]),
+        let size = self.content().len();
+        if matches!(self, Self::Message(Message { opcode: Opcode::Binary, .. })) {
+            return write!(f, "{size} bytes");
+        }
+        match shorten(&String::from_utf8_lossy(self.content()), WIDTH) {
+            (all, false) => write!(f, "{all:?}"),
+            (start, true) => write!(f, "{start:?}.. ({size} bytes)"),
         }
     }
 }
+
+/// The same text: a payload may be long, and have secrets in it.
+macro_rules! debug_as_part {
+    ($($kind:ident => $part:ident),*) => {$(
+        impl fmt::Debug for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&Part::$part(self.clone()), f)
+            }
+        }
+    )*};
+}
+
+debug_as_part!(Message => Message, ServerEvent => Event, Chunk => Chunk);
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use crate::flow::Place;
+use crate::sanitize::sanitize;
 use std::error::Error;
 use std::fmt;
 
@@ -39,17 +40,17 @@ impl TestError {
 
 impl fmt::Display for TestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.error)?;
+        let mut text = self.error.to_string();
         let mut cause = self.error.source();
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            text += &format!(": {error}");
             cause = error.source();
         }
         // A failure names its own line.
         if !self.error.is::<Failure>() {
-            write!(f, "\n  at {}", self.place)?;
+            text += &format!("\n  at {}", self.place);
         }
-        Ok(())
+        f.write_str(&sanitize(&text))
     }
 }
 

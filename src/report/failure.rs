@@ -1,6 +1,7 @@
 //! One failure: what happened, where in the test, what was near, what to do.
 
 use crate::flow::Place;
+use crate::sanitize::sanitize;
 use std::fmt;
 
 /// What a test author reads. Its text names the line of the test, what passed meanwhile, the nearest miss, and what to do.
@@ -44,20 +45,16 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.headline)?;
+        let mut text = self.headline.clone();
         if let Some(place) = self.place {
-            write!(f, "\n  at {place}")?;
+            text += &format!("\n  at {place}");
         }
         for (title, lines) in &self.sections {
-            write!(f, "\n  {title}")?;
-            for line in lines {
-                write!(f, "\n    {line}")?;
-            }
+            text += &format!("\n  {title}");
+            lines.iter().for_each(|line| text += &format!("\n    {line}"));
         }
-        for line in &self.help {
-            write!(f, "\n  help: {line}")?;
-        }
-        Ok(())
+        self.help.iter().for_each(|line| text += &format!("\n  help: {line}"));
+        f.write_str(&sanitize(&text))
     }
 }
 

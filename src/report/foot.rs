@@ -4,6 +4,7 @@ use super::wait::{Scene, near_miss, some};
 use crate::desk::Rule;
 use crate::flow::Outcome;
 use crate::journal::{Entry, Event};
+use crate::sanitize::sanitize;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +39,7 @@ pub(crate) fn foot(scene: &Scene<'_>, idle: &[Arc<Rule>], seed: Option<u64>) -> 
     }
     text.push_str("what happened, last:");
     lines.iter().skip(lines.len().saturating_sub(SHOWN)).for_each(|line| push(&mut text, line));
-    text
+    sanitize(&text)
 }
 
 fn push(text: &mut String, line: &str) {

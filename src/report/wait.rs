@@ -130,7 +130,11 @@ fn missing_file(rule: &Rule, exchange: &Exchange) -> Option<String> {
 
 /// What a rule could have caught.
 fn candidates(scene: &Scene<'_>, rule: &Rule) -> Vec<Exchange> {
-    if rule.stage.is_part() { scene.journal.parts() } else { scene.journal.exchanges() }
+    if !rule.stage.is_part() {
+        return scene.journal.exchanges();
+    }
+    let is_of_kind = |exchange: &Exchange| exchange.part.as_ref().is_some_and(|part| part.stage() == rule.stage);
+    scene.journal.parts().into_iter().filter(is_of_kind).collect()
 }
 
 fn view<'a>(rule: &Rule, exchange: &'a Exchange) -> View<'a> {

@@ -2,6 +2,7 @@
 
 use crate::flow::FlowId;
 use crate::proxy;
+use crate::sanitize::sanitize;
 use bytes::Bytes;
 use similar::TextDiff;
 use std::fmt;
@@ -54,7 +55,10 @@ impl fmt::Debug for Applied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             None => f.write_str("Applied"),
-            Some(applied) => write!(f, "Applied to {} {}\n{}", applied.flow, applied.url, self.diff()),
+            Some(applied) => {
+                let text = format!("Applied to {} {}\n{}", applied.flow, applied.url, self.diff());
+                f.write_str(&sanitize(&text))
+            }
         }
     }
 }

@@ -3,8 +3,9 @@
 use super::{Rule, Verbs};
 use crate::desk::{Action, AnyEdit, Editable};
 use crate::filter::Filter;
-use crate::flow::{Request, Target, Whole, is_secret};
+use crate::flow::{Request, Target, Whole};
 use crate::report::misuse;
+use crate::sanitize::{is_unambiguous, placeholder};
 use http::{HeaderName, HeaderValue, Uri, header};
 use std::pin::Pin;
 
@@ -79,7 +80,7 @@ impl Verbs {
     ) -> Rule {
         let (name, value) = (header_name(name.as_ref()), value.as_ref());
         let Ok(header) = HeaderValue::try_from(value) else { misuse(&format!("{value:?} cannot be a header's value")) };
-        let shown = if is_secret(name.as_str()) { "(masked)".to_owned() } else { format!("{value:?}") };
+        let shown = if is_unambiguous(name.as_str()) { placeholder(value) } else { format!("{value:?}") };
         let says = format!("header({:?}) => {shown}", name.as_str());
         self.change(filter, "rewrite!", says, move |head: &mut S| {
             head.headers().insert(name.clone(), header.clone());

@@ -16,6 +16,7 @@ mod knots;
 mod limits;
 mod others;
 mod pages;
+mod private;
 mod remote;
 mod settled;
 mod trouble;

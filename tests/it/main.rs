@@ -24,6 +24,7 @@ mod many;
 mod names;
 mod order;
 mod pace;
+mod private;
 mod programs;
 mod replaced;
 mod sockets;

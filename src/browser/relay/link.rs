@@ -106,8 +106,9 @@ impl Link {
     /// Journals a command, hands it on when it is its turn, and journals its answer.
     pub(super) async fn command(&self, request: Request<Bytes>) -> Response<Bytes> {
         let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        let says = command::describe(request.method().as_str(), request.uri().path(), &said, &lock(&self.elements));
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let is_secret = self.types_secret(&method, &path).await;
+        let says = command::describe(&method, &path, &said, &lock(&self.elements), is_secret);
         let (journal, id) = (self.journal(), self.begin(says.clone()));
         let is_post_to = |end: &str| method == "POST" && path.ends_with(end);
         let response = self.in_turn(request, &says).await;
@@ -126,6 +127,23 @@ impl Link {
         }
         journal.write(Event::Commanded { id, status: response.status().as_u16() });
         response
+    }
+
+    /// Whether a command types into a field for secrets. The page says so; where it cannot, the name of the field does.
+    async fn types_secret(&self, method: &str, path: &str) -> bool {
+        let Some(element) = command::typed_into(method, path) else { return false };
+        let by_name = || {
+            let elements = lock(&self.elements);
+            elements.get(element).is_none_or(|locator| locator.value.to_ascii_lowercase().contains("pass"))
+        };
+        let asked = async {
+            let session = path.split("/element/").next()?;
+            let ask = json!({ "script": command::IS_SECRET, "args": [{ command::ELEMENT: element }] }).to_string();
+            let ask = Request::post(format!("{session}/execute/sync")).body(Bytes::from(ask)).ok()?;
+            let said: Value = serde_json::from_slice(self.send(ask).await.ok()?.body()).ok()?;
+            said["value"].as_bool()
+        };
+        asked.await.unwrap_or_else(by_name)
     }
 
     /// Hands a command on when it is its turn: in a conducted test again, if it came too early, as long as something can

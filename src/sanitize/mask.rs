@@ -1,0 +1,153 @@
+//! Secrets in a text: found by the names that they stand behind, and by their form.
+
+use super::names::{is_secret, is_unambiguous};
+use once_cell::sync::Lazy;
+use regex::{Captures, Regex};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, PoisonError};
+
+/// What a secret becomes: `<masked 1>`. The same secret has the same number for as long as the process lives.
+pub(crate) fn placeholder(secret: &str) -> String {
+    /// Digests of what was masked, and their numbers; not the secrets.
+    static SEEN: Lazy<(RandomState, Mutex<HashMap<u64, usize>>)> = Lazy::new(Default::default);
+    let (hasher, seen) = &*SEEN;
+    // A number is inserted whole.
+    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    let next = seen.len() + 1;
+    let number = *seen.entry(hasher.hash_one(secret)).or_insert(next);
+    format!("<masked {number}>")
+}
+
+/// The text with its secrets replaced by their [`placeholder`]s.
+pub(crate) fn mask(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    for (form, mask) in FORMS.iter() {
+        if let Cow::Owned(masked) = form.replace_all(&text, mask) {
+            text = Cow::Owned(masked);
+        }
+    }
+    text
+}
+
+type Mask = fn(&Captures<'_>) -> String;
+
+/// How secrets stand in texts. Each has its secret in the group `it`, between `before` and `after`.
+static FORMS: Lazy<Vec<(Regex, Mask)>> = Lazy::new(|| {
+    let forms: [(&str, Mask); 9] = [
+        // https://user:password@host
+        (r#"(?<before>\b[A-Za-z][A-Za-z0-9+.-]*://)(?<it>[^/?#@\s"'<>]+)(?<after>@)"#, always),
+        // A JSON Web Token: its signature is what makes it one.
+        (r"(?<before>\beyJ[\w-]+\.eyJ[\w-]+\.)(?<it>[\w-]+)(?<after>)", always),
+        // authorization: Bearer abc
+        (
+            r"(?<before>\b(?:Bearer|bearer|Basic|basic|Token|Digest) )(?<it>[\w.~+/-]{8,}=*)(?<after>)",
+            if_it_looks_random,
+        ),
+        // A header in a line of its own, also of a diff.
+        (r"(?m)(?<before>^[ +-]*(?<name>[\w-]+): )(?<it>[^\r\n]+)(?<after>)", if_header),
+        // "password": "a", or 17
+        (r#"(?<before>"(?<name>[\w.$-]+)"\s*:\s*")(?<it>(?:[^"\\]|\\.)+)(?<after>")"#, if_unambiguous),
+        (r#"(?<before>"(?<name>[\w.$-]+)"\s*:\s*)(?<it>-?\d[\d.eE+-]*)(?<after>)"#, if_unambiguous),
+        // \"password\":\"a\": JSON inside of a quoted text
+        (r#"(?<before>\\"(?<name>[\w.$-]+)\\"\s*:\s*\\")(?<it>(?:[^"\\]|\\\\.)+)(?<after>\\")"#, if_unambiguous),
+        // query("token") == "a": a filter, or code that has one
+        (
+            r#"(?<before>\("(?<name>[\w./\[\]-]+)"\)\s*(?:==|!=|~|contains|=>)\s*")(?<it>(?:[^"\\]|\\.)+)(?<after>")"#,
+            if_unambiguous,
+        ),
+        // ?token=a&code=b, and sid=a; in a cookie or a form
+        (r#"(?<before>(?:^|[?&;#\s"'(,])(?<name>[\w.$%\[\]-]+)=)(?<it>[^&;#\s"'<>(),]+)(?<after>)"#, if_pair),
+    ];
+    forms.into_iter().filter_map(|(form, mask)| Some((Regex::new(form).ok()?, mask))).collect()
+});
+
+fn always(found: &Captures<'_>) -> String {
+    let it = &found["it"];
+    let shown = if it.starts_with("<masked ") { it.to_owned() } else { placeholder(it) };
+    format!("{}{shown}{}", &found["before"], &found["after"])
+}
+
+fn only_if(is_secret: bool, found: &Captures<'_>) -> String {
+    if is_secret { always(found) } else { found[0].to_owned() }
+}
+
+fn if_unambiguous(found: &Captures<'_>) -> String {
+    only_if(is_unambiguous(&found["name"]) && &found["it"] != "..", found)
+}
+
+/// A header has a name of several words, or is one of those that everybody knows.
+fn if_header(found: &Captures<'_>) -> String {
+    let name = &found["name"];
+    let is_header =
+        name.contains('-') || ["authorization", "cookie"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    only_if(is_header && is_unambiguous(name), found)
+}
+
+/// An ordinary word is a parameter only where a query says so.
+fn if_pair(found: &Captures<'_>) -> String {
+    let is_parameter = found["before"].starts_with(['?', '&']);
+    // `code=*12ab` is a digest of ours already.
+    let is_digest = found["it"].starts_with('*');
+    let name = percent_encoding::percent_decode_str(&found["name"]).decode_utf8_lossy();
+    only_if(!is_digest && (is_unambiguous(&name) || (is_parameter && is_secret(&name))), found)
+}
+
+/// "basic authentication" is none.
+fn if_it_looks_random(found: &Captures<'_>) -> String {
+    let it = &found["it"];
+    let is_word = it.chars().skip(1).all(|char| char.is_ascii_lowercase() || char == '-' || char == '.');
+    only_if(!is_word, found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_found_in_every_form() {
+        for (text, secret) in [
+            ("goto https://shop.test/cb?code=S3cret&x=1", "S3cret"),
+            ("GET https://shop.test/?a=1&access_token=S3cret", "S3cret"),
+            ("location: https://user:S3cret@shop.test/", "S3cret"),
+            ("{\"user\": {\"password\": \"S3\\\"cret\"}}", "cret"),
+            ("{\"pin\": 1, \"token\": 8675309}", "8675309"),
+            ("message \"{\\\"token\\\":\\\"S3cret\\\"}\"", "S3cret"),
+            ("user=a&user[password]=S3cret&b=c", "S3cret"),
+            ("user=a&user%5Bpassword%5D=S3cret", "S3cret"),
+            ("theme=dark; sid=S3cret; lang=de", "S3cret"),
+            ("fetch failed: Authorization: Bearer abcS3cret.x", "abcS3cret.x"),
+            ("  x-api-key: S3cret", "S3cret"),
+            ("+cookie: a=S3cret", "S3cret"),
+            ("a eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.S3cret b", "S3cret"),
+            ("https://cdn.test/f?X-Amz-Signature=S3cret", "S3cret"),
+            ("hold!(request.header(\"x-api-key\") == \"S3cret\")", "S3cret"),
+            ("https://shop.test/#access_token=S3cret", "S3cret"),
+        ] {
+            let masked = mask(text);
+            assert!(masked.contains("<masked ") && !masked.contains(secret), "{masked}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for text in [
+            "expected state=open, code=3",
+            "help: rewrite!(request: F, header(\"authorization\") => \"..\")",
+            "the server wants basic authentication",
+            "https://shop.test/search?q=token&page=2",
+            "r:GET /login?code=*12ab#1 > a2",
+            "token: find #x",
+        ] {
+            assert_eq!(mask(text), text);
+        }
+    }
+
+    #[test]
+    fn the_same_secret_is_the_same_placeholder() {
+        let both = mask("?token=one&x=1&token=two&y=1&api_key=one").into_owned();
+        let found: Vec<_> = both.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value).collect();
+        assert!(found[0] == found[4] && found[0] != found[2], "{both}");
+    }
+}

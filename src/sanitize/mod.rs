@@ -1,0 +1,58 @@
+//! What leaves the process as text for people: control characters are escaped and secrets are masked.
+//!
+//! A page, a server or a driver decides what stands in a URL, a script error, an alert or a header. Every type that a report
+//! shows sanitizes itself when it is written, and so does what prints; to do it twice changes nothing.
+
+mod escape;
+mod mask;
+mod names;
+
+pub(crate) use escape::escape;
+pub(crate) use mask::{mask, placeholder};
+pub(crate) use names::{is_secret, is_unambiguous};
+
+/// The text with control characters escaped and secrets masked. Line breaks and tabs stay.
+pub(crate) fn sanitize(text: &str) -> String {
+    escape(&mask(text)).into_owned()
+}
+
+/// The text on one line: line breaks and tabs are escaped, too. For text of a page inside a line of a report.
+pub(crate) fn sanitize_line(text: &str) -> String {
+    sanitize(text).replace('\n', "\\n").replace('\t', "\\t")
+}
+
+/// The first `width` characters of a text, its secrets masked, and whether there are more. Masked before it is cut: a secret
+/// that is cut in two has lost its form.
+pub(crate) fn shorten(text: &str, width: usize) -> (String, bool) {
+    /// Beyond this nothing can come into view.
+    const LOOKED_AT: usize = 4096;
+    let looked_at = text.char_indices().nth(width + LOOKED_AT).map_or(text, |(cut, _)| &text[..cut]);
+    let mut masked = mask(looked_at).into_owned();
+    match masked.char_indices().nth(width).map(|(cut, _)| cut) {
+        None => (masked, looked_at.len() < text.len()),
+        Some(cut) => {
+            masked.truncate(cut);
+            (masked, true)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_a_line() {
+        assert_eq!(sanitize_line("a\nhelp: \x1b[31mb\r"), "a\\nhelp: \\u{1b}[31mb\\r");
+    }
+
+    #[test]
+    fn what_is_sanitized_stays_as_it_is() {
+        for text in
+            ["https://u:p@a/?token=x&code=1", "{\"password\": \"p\\\"q\"}", "\u{202e}x\x1b]0;t\x07", "plain\n\ttext"]
+        {
+            let once = sanitize(text);
+            assert_eq!(sanitize(&once), once);
+        }
+    }
+}
