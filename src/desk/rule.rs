@@ -156,25 +156,20 @@ impl Rule {
         self.filter.matches(&self.view(request, response))
     }
 
-    /// What it says of a part of a stream.
-    pub(crate) fn matches_part(&self, request: &Request, response: &Response, part: &Part) -> Truth {
-        self.filter.matches(&View { part: Some(part), ..self.view(request, Some(response)) })
-    }
-
     /// What its filter sees.
     pub(crate) fn view<'a>(&self, request: &'a Request, response: Option<&'a Response>) -> View<'a> {
         View::of(request, response, self.stage)
     }
 
-    /// The same of the flow that is the n-th to meet the rest of the filter.
+    /// The same of a part of a stream, or of what is the `nth` to meet the rest of the filter.
     pub(crate) fn matches_as(
         &self,
-        n: u64,
+        nth: Option<u64>,
         request: &Request,
         response: Option<&Response>,
         part: Option<&Part>,
     ) -> Truth {
-        self.filter.matches(&View { occurrence: Some(n), part, ..self.view(request, response) })
+        self.filter.matches(&View { occurrence: nth, part, ..self.view(request, response) })
     }
 }
 

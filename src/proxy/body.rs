@@ -1,9 +1,11 @@
 //! A body on its way: frames that were read ahead, then the rest of the stream.
 
 use super::content;
+use super::framing::Framing;
 use super::handicap::{Handicap, Handicapped};
 use super::heads::Dropped;
 use super::hop::Upgrade;
+use super::offload::offload;
 use super::permit::Permit;
 use crate::flow::{Content, Fault, FaultStage, Request, Response};
 use bytes::{Bytes, BytesMut};
@@ -162,7 +164,14 @@ impl<H: Head> Envelope<H> {
                 return Err(Fault::new(FaultStage::Rule, what));
             };
             let raw = raw?;
-            let decoded = content::decode(self.head.headers(), raw, self.limit)?;
+            let (headers, limit) = (self.head.headers(), self.limit);
+            // Little that is coded may become much.
+            let decoded = if headers.contains_key(http::header::CONTENT_ENCODING) {
+                let headers = headers.clone();
+                offload(move || content::decode(&headers, raw, limit)).await?
+            } else {
+                raw
+            };
             *self.head.content_mut() = Content::Read(decoded);
         }
         Ok(())
@@ -207,12 +216,19 @@ pub(super) struct Source {
     rest: Option<Incoming>,
     /// Set by an error while reading ahead; delivered when the reader gets there.
     broken: Option<hyper::Error>,
+    /// Of the connection that it comes on.
+    framing: Option<Framing>,
 }
 
 impl Source {
     pub(super) fn stream(rest: Incoming) -> Self {
         // A body that is known to be empty must say so at once: a GET would otherwise go out chunked.
         Self { rest: (!rest.is_end_stream()).then_some(rest), ..Self::default() }
+    }
+
+    /// The same, and tells the connection when content has come.
+    pub(super) fn counted(rest: Incoming, framing: Option<Framing>) -> Self {
+        Self { framing, ..Self::stream(rest) }
     }
 
     pub(super) fn whole(bytes: Bytes) -> Self {
@@ -228,6 +244,7 @@ impl Source {
         {
             match rest.frame().await {
                 Some(Ok(frame)) => {
+                    self.framing.iter().for_each(Framing::content);
                     size += frame.data_ref().map_or(0, Bytes::len);
                     self.ahead.push_back(frame);
                 }
@@ -309,6 +326,8 @@ impl Body for Source {
         }
         let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(&mut *rest).poll_frame(cx));
+        self.framing.iter().for_each(Framing::content);
+        let Some(rest) = &self.rest else { return Poll::Ready(frame) };
         if frame.is_none() || rest.is_end_stream() {
             self.rest = None;
         }

@@ -56,6 +56,11 @@ pub(super) fn is_informational(head: &[u8]) -> bool {
     status.first() == Some(&b'1') && !status.starts_with(b"101")
 }
 
+/// Whether an answer's head says that another protocol begins.
+pub(super) fn is_upgrade(head: &[u8]) -> bool {
+    head.split(|byte| *byte == b' ').nth(1).is_some_and(|status| status.starts_with(b"101"))
+}
+
 /// Why an answer's head cannot be read, as far as its lines tell.
 pub(super) fn answer_refusal(head: &[u8]) -> Option<String> {
     let first = lines(head).next().map(trimmed)?;

@@ -218,3 +218,56 @@ async fn a_client_that_does_not_trust_the_ca_is_told_what_to_do(mitm: Mitm) -> T
     assert!(failure.contains("does not trust Holdup's CA: give it `mitm.ca_pem()`"), "{failure}");
     Ok(())
 }
+
+/// A server that says something, and then the same without end.
+async fn endless(first: &'static str, then: &'static str) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            raw::read_until(&mut stream, "\r\n\r\n").await;
+            let _ = stream.write_all(first.as_bytes()).await;
+            let more = then.repeat(1_000);
+            while stream.write_all(more.as_bytes()).await.is_ok() {}
+        }
+    });
+    address
+}
+
+#[mitm_test]
+async fn a_server_that_never_comes_to_the_point(client: Client, mitm: Mitm) -> TestResult {
+    mitm.host("hints.test", endless("", "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n").await);
+    let text = client.get("https://hints.test/").send().await?.text().await?;
+    assert!(text.contains("more than 128 informational answers"), "{text}");
+    assert_eq!(fault_of(&mitm, 0).stage(), FaultStage::Exchange);
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n";
+    for (i, filling) in ["0", "5;", "1 ", "1\r\na\r\n0\r\nx: y\r\n"].into_iter().enumerate() {
+        let end = if i == 3 { "x: y\r\n" } else { filling };
+        let first = Box::leak(format!("{chunked}{filling}").into_boxed_str());
+        mitm.host("zeros.test", endless(first, end.trim_start_matches(['5', '1'])).await);
+        let answer = client.get("https://zeros.test/").send().await?;
+        assert!(answer.bytes().await.is_err(), "{filling:?}");
+        assert_eq!(fault_of(&mitm, i + 1).stage(), FaultStage::Body);
+    }
+    Ok(())
+}
+
+/// Whether a flow is answered says nothing about time: it must not have to wait for the others.
+#[mitm_test]
+async fn a_slow_pattern_stops_nobody_else(client: Client, mitm: Mitm) -> TestResult {
+    let slow = raw::answers("content-type: text/plain\r\n", "abé".repeat(100_000).as_bytes()).await;
+    mitm.host("slow.test", slow);
+    let hold = hold!(response: path ~ "/[0-9]");
+    watch!(response: path ~ "/[0-9]" && body ~ r"\b(?:[abé]{1,99}[^abé]){1,4}\b");
+    let mut held = Vec::new();
+    for n in 0..4 {
+        crate::support::get(&client, &format!("https://slow.test/{n}"));
+        held.push(hold.next().await?);
+    }
+    // Now the pattern has its turn: this one is looked for at every place, by an engine that takes seconds for it.
+    held.into_iter().for_each(|held| drop(held.release()));
+    client.get("https://slow.test/beside").send().await?.bytes().await?;
+    let has_ended = |one: &Exchange| one.request.path() != "/beside" && one.outcome.is_some();
+    assert_eq!(mitm.exchanges().iter().filter(|one| has_ended(one)).count(), 0);
+    Ok(())
+}

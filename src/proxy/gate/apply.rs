@@ -4,6 +4,7 @@ use crate::desk::{Local, media_type};
 use crate::flow::{Content, Fault, FaultStage, Response};
 use crate::proxy::body::{Envelope, Head, Source};
 use crate::proxy::content;
+use crate::proxy::offload::{is_short, offload};
 use futures_util::FutureExt;
 use http::StatusCode;
 use http::header::{self, HeaderValue};
@@ -62,14 +63,25 @@ pub(super) async fn rewrite_response(
 ) -> Result<(), Fault> {
     has_body_to_change(message)?;
     message.read().await?;
-    rewrite(message, pattern, with)?;
+    rewrite(message, pattern, with).await?;
     content::forbid_caching(&mut message.head.headers);
     Ok(())
 }
 
-pub(super) fn rewrite<H: Head>(message: &mut Envelope<H>, pattern: &regex::Regex, with: &str) -> Result<(), Fault> {
+pub(super) async fn rewrite<H: Head>(
+    message: &mut Envelope<H>,
+    pattern: &regex::Regex,
+    with: &str,
+) -> Result<(), Fault> {
     let Some(body) = message.head.content_mut().bytes().cloned() else { return Ok(()) };
-    if let Some(changed) = content::rewrite(message.head.headers(), &body, pattern, with) {
+    let headers = message.head.headers();
+    let changed = if is_short(body.len()) {
+        content::rewrite(headers, &body, pattern, with)
+    } else {
+        let (headers, pattern, with) = (headers.clone(), pattern.clone(), with.to_owned());
+        offload(move || content::rewrite(&headers, &body, &pattern, &with)).await
+    };
+    if let Some(changed) = changed {
         if changed.len() > message.limit {
             let what =
                 format!("a rewrite makes {} bytes of a body, more than the limit of {}", changed.len(), message.limit);

@@ -1,5 +1,6 @@
 //! Whether a rule wants a flow, once what its filter hangs on was read.
 
+use super::subject::Subject;
 use super::{Gate, unpin};
 use crate::desk::{AbortKind, Action, Rule, RuleSet};
 use crate::filter::Truth;
@@ -18,34 +19,34 @@ impl Gate {
     /// Whether a rule wants a request.
     pub(super) async fn wants_request(
         &self,
-        rule: &Rule,
+        rule: &Arc<Rule>,
         flow: FlowId,
         counts: &Counts,
         message: &mut Envelope<Request>,
     ) -> Result<bool, Fault> {
-        let mut truth = rule.matches(&message.head, None);
+        let mut truth = Subject::request(&message.head).truth(rule, None).await;
         if matches!(truth, Truth::Unknown(need) if need.request_body) {
             self.read_for(rule, flow, message).await?;
-            truth = rule.matches(&message.head, None);
+            truth = Subject::request(&message.head).truth(rule, None).await;
         }
-        Ok(self.counted(truth, rule, counts, |n| rule.matches_as(n, &message.head, None, None)))
+        Ok(self.counted(truth, rule, counts, Subject::request(&message.head)).await)
     }
 
     /// Whether a rule wants an answer.
     pub(super) async fn wants_response(
         &self,
-        rule: &Rule,
+        rule: &Arc<Rule>,
         flow: FlowId,
         counts: &Counts,
         request: &Request,
         message: &mut Envelope<Response>,
     ) -> Result<bool, Fault> {
-        let mut truth = rule.matches(request, Some(&message.head));
+        let mut truth = Subject::response(request, &message.head).truth(rule, None).await;
         if matches!(truth, Truth::Unknown(need) if need.response_body) {
             self.read_for(rule, flow, message).await?;
-            truth = rule.matches(request, Some(&message.head));
+            truth = Subject::response(request, &message.head).truth(rule, None).await;
         }
-        Ok(self.counted(truth, rule, counts, |n| rule.matches_as(n, request, Some(&message.head), None)))
+        Ok(self.counted(truth, rule, counts, Subject::response(request, &message.head)).await)
     }
 
     /// Reads a body that a rule's filter hangs on. Where it cannot be read, a rule that only looks does not match, and the
@@ -67,28 +68,23 @@ impl Gate {
 
     /// Counts something for every rule that asks which occurrence it is, when it arrives at their stage: one rule may park it
     /// for long, and the next ones have come all the same.
-    pub(super) fn count<'a>(
-        &self,
-        rules: impl Iterator<Item = &'a Arc<Rule>>,
-        truth: impl Fn(&Rule) -> Truth,
-    ) -> Counts {
-        let asks = |rule: &Rule| rule.counts && matches!(truth(rule), Truth::Unknown(need) if need.is_count());
-        rules.filter(|rule| asks(rule)).map(|rule| (rule.id, self.lock().desk.occurrence(rule.id))).collect()
+    pub(super) async fn count<'a>(&self, rules: impl Iterator<Item = &'a Arc<Rule>>, subject: Subject<'_>) -> Counts {
+        let mut counts = Counts::new();
+        for rule in rules.filter(|rule| rule.counts) {
+            if matches!(subject.truth(rule, None).await, Truth::Unknown(need) if need.is_count()) {
+                counts.insert(rule.id, self.lock().desk.occurrence(rule.id));
+            }
+        }
+        counts
     }
 
     /// Where all but the count is known, it is one more. What an earlier rule has made to match is counted here.
-    pub(super) fn counted(
-        &self,
-        truth: Truth,
-        rule: &Rule,
-        counts: &Counts,
-        matches_as: impl FnOnce(u64) -> Truth,
-    ) -> bool {
+    pub(super) async fn counted(&self, truth: Truth, rule: &Arc<Rule>, counts: &Counts, subject: Subject<'_>) -> bool {
         match truth {
             Truth::Unknown(need) if need.is_count() => {
                 let counted = counts.get(&rule.id).copied();
-                let n = counted.unwrap_or_else(|| self.lock().desk.occurrence(rule.id));
-                matches_as(n) == Truth::Yes
+                let nth = counted.unwrap_or_else(|| self.lock().desk.occurrence(rule.id));
+                subject.truth(rule, Some(nth)).await == Truth::Yes
             }
             truth => truth == Truth::Yes,
         }
@@ -127,7 +123,7 @@ pub(super) async fn prepare(
     }
     let rules: Vec<_> = rules.at(StageName::Response, &message.head).collect();
     for rule in rules {
-        let truth = rule.matches(&message.head, None);
+        let truth = Subject::request(&message.head).truth(rule, None).await;
         if truth == Truth::No {
             continue;
         }

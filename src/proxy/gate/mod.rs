@@ -7,6 +7,7 @@ mod ask;
 mod park;
 mod parked;
 mod parts;
+mod subject;
 mod unpin;
 mod walk;
 

@@ -3,12 +3,14 @@
 use super::apply::delay;
 use super::ask::{Counts, still_asked};
 use super::park::Claimed;
+use super::subject::Subject;
 use super::{Gate, Inlet, State, Verdict};
 use crate::desk::{AbortKind, Action, Edit, Rule};
 use crate::filter::Truth;
 use crate::flow::{Direction, FlowId, Part, Request, Response, StageName};
 use crate::journal::Event;
 use crate::proxy::delivery::Ticket;
+use crate::proxy::offload::{is_short, offload};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -93,11 +95,11 @@ impl Gate {
         let rules = self.lock().desk.rules();
         let (request, response) = (&stream.request, &stream.response);
         let of_stage = rules.at(part.stage(), request);
-        let counts = self.count(of_stage, |rule| rule.matches_part(request, response, part));
+        let counts = self.count(of_stage, Subject::part(request, response, part)).await;
         let mut way = Way::On;
         for rule in rules.at(part.stage(), &stream.request) {
             let is_over = matches!(way, Way::Discarded | Way::Cut(_));
-            if !still_asked(rule, is_over) || !self.wants_part(rule, &counts, stream, part) {
+            if !still_asked(rule, is_over) || !self.wants_part(rule, &counts, stream, part).await {
                 continue;
             }
             match self.act_on_part(rule, ticket, stream, part, arrival).await {
@@ -108,10 +110,9 @@ impl Gate {
         way
     }
 
-    fn wants_part(&self, rule: &Rule, counts: &Counts, stream: &Stream, part: &Part) -> bool {
-        let Stream { request, response, .. } = stream;
-        let truth = rule.matches_part(request, response, part);
-        self.counted(truth, rule, counts, |n| rule.matches_as(n, request, Some(response), Some(part)))
+    async fn wants_part(&self, rule: &Arc<Rule>, counts: &Counts, stream: &Stream, part: &Part) -> bool {
+        let subject = Subject::part(&stream.request, &stream.response, part);
+        self.counted(subject.truth(rule, None).await, rule, counts, subject).await
     }
 
     async fn act_on_part(
@@ -143,7 +144,7 @@ impl Gate {
         match &rule.action {
             Action::Delay(by) => delay(arrival, by.draw(self.seed, rule.id, hit)).await,
             Action::Abort(kind) => return self.cut_at(ticket.flow(), *kind).await,
-            Action::Rewrite { pattern, with } => rewrite(part, pattern, with),
+            Action::Rewrite { .. } => rewrite(rule, part).await,
             Action::Edit { edit: change, .. } => {
                 let changing = AssertUnwindSafe(edit(change, part.clone())).catch_unwind();
                 match changing.await {
@@ -190,8 +191,17 @@ fn panicked(rule: &Rule) -> crate::flow::Fault {
     crate::flow::Fault::new(crate::flow::FaultStage::Rule, what).of(&rule.text, rule.place)
 }
 
-fn rewrite(part: &mut Part, pattern: &regex::Regex, with: &str) {
-    match part {
+async fn rewrite(rule: &Arc<Rule>, part: &mut Part) {
+    let (rule, changed) = (Arc::clone(rule), part.clone());
+    let is_short = is_short(part.content().len());
+    let rewrite = move || rewritten(&rule.action, changed);
+    *part = if is_short { rewrite() } else { offload(rewrite).await };
+}
+
+fn rewritten(action: &Action, mut part: Part) -> Part {
+    let Action::Rewrite { pattern, with } = action else { return part };
+    let with = with.as_str();
+    match &mut part {
         Part::Message(message) if message.opcode == crate::flow::Opcode::Text => {
             let changed = pattern.replace_all(&message.text(), with).into_owned();
             message.set_text(changed);
@@ -199,6 +209,7 @@ fn rewrite(part: &mut Part, pattern: &regex::Regex, with: &str) {
         Part::Event(event) => event.data = pattern.replace_all(&event.data, with).into_owned(),
         Part::Message(_) | Part::Chunk(_) => {}
     }
+    part
 }
 
 async fn edit(edit: &Edit, part: Part) -> Part {

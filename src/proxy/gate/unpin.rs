@@ -4,8 +4,10 @@ use crate::desk::{Action, RuleSet};
 use crate::filter::Truth;
 use crate::flow::{Content, Fault, Request, Response};
 use crate::proxy::body::Envelope;
+use crate::proxy::offload::{is_short, offload};
 use crate::proxy::{content, pins};
 use http::StatusCode;
+use std::sync::Arc;
 
 /// A worker would answer for the proxy, with what it has kept.
 pub(super) fn refuses_worker(rules: &RuleSet, request: &Request) -> bool {
@@ -20,7 +22,7 @@ pub(super) fn may_pin(rules: &RuleSet, request: &Request) -> bool {
 
 /// Takes the pins off what rules will change. `changed` says that a rule has changed the page itself.
 pub(super) async fn unpin(
-    rules: &RuleSet,
+    rules: &Arc<RuleSet>,
     request: &Request,
     message: &mut Envelope<Response>,
     changed: bool,
@@ -34,9 +36,11 @@ pub(super) async fn unpin(
         return Ok(());
     }
     let (url, body) = (request.url(), message.head.content.bytes().cloned().unwrap_or_default());
-    let changes = |part: &str| is_changed(rules, part);
-    pins::unpin_links(&mut message.head.headers, &url, changes);
-    let unpinned = content::change_text(&message.head.headers, &body, |page| pins::unpin(page, &url, changes));
+    pins::unpin_links(&mut message.head.headers, &url, |part| is_changed(rules, part));
+    let (of_page, rules, page) = (message.head.headers.clone(), Arc::clone(rules), body.clone());
+    let unpin =
+        move || content::change_text(&of_page, &page, |page| pins::unpin(page, &url, |part| is_changed(&rules, part)));
+    let unpinned = if is_short(body.len()) { unpin() } else { offload(unpin).await };
     if let Some(unpinned) = &unpinned {
         message.head.content = Content::Edited(unpinned.clone());
         message.settle_edits();

@@ -3,6 +3,7 @@
 use super::apply::{delay, edit, made, replace, rewrite, rewrite_response};
 use super::ask::{local_file, prepare, still_asked};
 use super::park::Claimed;
+use super::subject::Subject;
 use super::{Applied, Gate, unpin};
 use crate::desk::{AbortKind, Action, Edit, Rule};
 use crate::flow::{Fault, Request, Response, StageName, Target};
@@ -59,7 +60,7 @@ impl Gate {
             return Ok(Pass::On);
         }
         let of_stage = rules.at(StageName::Request, &message.head);
-        let counts = self.count(of_stage, |rule| rule.matches(&message.head, None));
+        let counts = self.count(of_stage, Subject::request(&message.head)).await;
         let mut pass = Pass::On;
         let mut last = None;
         'walk: loop {
@@ -128,7 +129,7 @@ impl Gate {
             Action::Respond(response) => return Ok(Next::Answer(made(response))),
             Action::Rewrite { pattern, with } => {
                 message.read().await.map_err(told)?;
-                rewrite(message, pattern, with).map_err(told)?;
+                rewrite(message, pattern, with).await.map_err(told)?;
             }
             Action::Edit { edit: Edit::Request(change), of_body, .. } => {
                 edit(message, &**change, *of_body).await.map_err(told)?;
@@ -154,7 +155,7 @@ impl Gate {
             Next::Gone => {}
         }
         let of_stage = rules.at(StageName::Response, request);
-        let counts = self.count(of_stage, |rule| rule.matches(request, Some(&message.head)));
+        let counts = self.count(of_stage, Subject::response(request, &message.head)).await;
         let (mut cut, mut answered, mut changed) = (None, false, false);
         for rule in rules.at(StageName::Response, request) {
             let too_late = answered && matches!(rule.action, Action::Respond(_));

@@ -1,14 +1,18 @@
 //! The answers of an HTTP/1 server without the lines that nobody can read, before the library sees them.
 
+use crate::proxy::framing::Framing;
 use crate::proxy::heads::{self, Dropped};
 use crate::proxy::limits::MAX_HEADERS;
 use bytes::BytesMut;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// More than any server sends: one for each hint that it has.
+const MOST_INFORMATIONAL: usize = 128;
 
 /// What the two sides of a connection say to each other: that a head comes next, and what was left out of it.
 #[derive(Clone, Debug, Default)]
@@ -19,12 +23,19 @@ struct Said {
     comes: AtomicBool,
     dropped: Mutex<Vec<Dropped>>,
     refused: Mutex<Option<String>>,
+    /// How many informational answers have come before the head.
+    informational: AtomicUsize,
+    /// Set once the connection has become another protocol's.
+    upgraded: AtomicBool,
+    framing: Framing,
 }
 
 impl NextHead {
     /// A request goes out: what is read next is the head of its answer.
     pub(super) fn expect(&self) {
         self.0.comes.store(true, Ordering::Relaxed);
+        self.0.informational.store(0, Ordering::Relaxed);
+        self.0.framing.content();
         self.refused();
     }
 
@@ -36,6 +47,26 @@ impl NextHead {
     /// Why the head that has come cannot be read, if so.
     pub(super) fn refused(&self) -> Option<String> {
         self.0.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// What comes between the pieces of a body.
+    pub(super) fn framing(&self) -> Framing {
+        self.0.framing.clone()
+    }
+
+    /// Bytes that are no head have come.
+    fn body(&self, bytes: usize) -> io::Result<()> {
+        if self.0.upgraded.load(Ordering::Relaxed) { Ok(()) } else { self.0.framing.count(bytes) }
+    }
+
+    /// Another informational answer has come.
+    fn informational(&self) -> io::Result<()> {
+        if self.0.informational.fetch_add(1, Ordering::Relaxed) < MOST_INFORMATIONAL {
+            return Ok(());
+        }
+        let what = format!("the server has sent more than {MOST_INFORMATIONAL} informational answers");
+        self.refuse(Some(what.clone()));
+        Err(io::Error::new(io::ErrorKind::InvalidData, what))
     }
 
     fn comes(&self) -> bool {
@@ -73,13 +104,16 @@ impl<S> Forgiving<S> {
     }
 
     /// Moves the heads that are whole, and what stands behind the last.
-    fn look(&mut self) {
+    fn look(&mut self) -> io::Result<()> {
         while self.next.comes()
             && let Some(end) = heads::end_of(&self.read)
         {
             let head = self.read.split_to(end);
-            if !heads::is_informational(&head) {
+            if heads::is_informational(&head) {
+                self.next.informational()?;
+            } else {
                 self.next.has_come();
+                self.next.0.upgraded.store(heads::is_upgrade(&head), Ordering::Relaxed);
             }
             match heads::without_bad_lines(&head) {
                 Some((kept, dropped)) => {
@@ -97,6 +131,7 @@ impl<S> Forgiving<S> {
             self.next.has_come();
             self.fit.unsplit(self.read.split());
         }
+        Ok(())
     }
 }
 
@@ -114,10 +149,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Forgiving<S> {
                 buf.put_slice(&self.fit.split_to(count));
                 return Poll::Ready(Ok(()));
             }
-            if !self.next.comes() {
-                return Pin::new(&mut self.inner).poll_read(cx, buf);
-            }
             let before = buf.filled().len();
+            if !self.next.comes() {
+                ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+                return Poll::Ready(self.next.body(buf.filled().len() - before));
+            }
             ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
             let came = &buf.filled()[before..];
             if came.is_empty() {
@@ -132,7 +168,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Forgiving<S> {
             }
             self.read.extend_from_slice(came);
             buf.set_filled(before);
-            self.look();
+            self.look()?;
         }
     }
 }

@@ -17,6 +17,7 @@ pub(super) use client::Client;
 pub use hosts::Upstream;
 
 use super::body::{Envelope, Source};
+use super::framing::Framing;
 use super::hop;
 use crate::flow::{Content, Fault, FaultStage, Request, Response, Target};
 use client::Share;
@@ -205,8 +206,9 @@ impl Exchange<'_> {
         }
         connection.last_client = Some(self.client.id);
         let (permit, dropped) = (connection.permit.clone(), connection.next.dropped());
+        let framing = connection.next.framing();
         self.origin.keep(connection);
-        Ok(Answered { response, sent, permit, dropped })
+        Ok(Answered { response, sent, permit, dropped, framing: Some(framing) })
     }
 
     async fn on_http2(&self, mut connection: Http2, upload: &Upload) -> Result<Answered, Ended> {
@@ -214,7 +216,7 @@ impl Exchange<'_> {
         let head = outgoing::http2(&self.request.head, self.headers(), upload.attempt(), tls);
         let (head, sent) = (head.map_err(Ended::For)?, Instant::now());
         match connection.send(head).await {
-            Ok(response) => Ok(Answered { response, sent, permit: None, dropped: Vec::new() }),
+            Ok(response) => Ok(Answered { response, sent, permit: None, dropped: Vec::new(), framing: None }),
             Err(unanswered) => {
                 if matches!(unanswered.again, Again::Unprocessed | Again::Closed) {
                     self.share.forget(&connection).await;
@@ -260,6 +262,7 @@ struct Answered {
     permit: Option<super::permit::Permit>,
     /// What the server said that nobody can read.
     dropped: Vec<super::heads::Dropped>,
+    framing: Option<Framing>,
 }
 
 fn answer(answered: Answered, request: &Envelope<Request>) -> Result<Envelope<Response>, Fault> {
@@ -285,7 +288,8 @@ fn answer(answered: Answered, request: &Envelope<Request>) -> Result<Envelope<Re
         hop::remove(&mut headers, &[header::CONTENT_LENGTH]);
     }
     let (status, version, content) = (parts.status, parts.version, Content::Streaming);
-    let mut response = Envelope::new(Response { status, version, headers, content, elapsed }, Source::stream(body));
+    let mut response =
+        Envelope::new(Response { status, version, headers, content, elapsed }, Source::counted(body, answered.framing));
     (response.extensions, response.limit, response.permit) = (parts.extensions, request.limit, answered.permit);
     (response.upgrade, response.dropped) = (hop::upgrade(&parts.headers), answered.dropped);
     Ok(response)
