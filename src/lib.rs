@@ -51,6 +51,7 @@ mod proxy;
 mod report;
 mod sanitize;
 mod schedule;
+mod temp;
 mod verbs;
 
 pub use browser::{Browser, BrowserError, BrowserKind, Settled};

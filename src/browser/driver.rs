@@ -3,6 +3,7 @@
 
 use super::error::last_words;
 use super::{BrowserError, find, guardian, listening};
+use crate::temp;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
@@ -43,6 +44,7 @@ pub(super) struct Driver {
     /// One has not listened all the same.
     hides: AtomicBool,
     _lifeline: Option<guardian::Lifeline>,
+    _folder: Option<temp::Folder>,
 }
 
 type Log = Arc<Mutex<VecDeque<String>>>;
@@ -84,6 +86,7 @@ impl Driver {
             listening: None,
             hides: AtomicBool::default(),
             _lifeline: None,
+            _folder: None,
         }
     }
 
@@ -103,9 +106,9 @@ impl Driver {
         let not_started = |what: String| NotStarted::Otherwise(BrowserError::Driver(what));
         let failed = |error: std::io::Error| not_started(format!("{} did not start: {error}", program.display()));
         // The guardian removes it.
-        let folder = tempfile::Builder::new().prefix("holdup-driver-").tempdir().map_err(failed)?.keep();
+        let folder = temp::folder("driver").map_err(failed)?;
         let (mut child, lifeline) =
-            guardian::spawn(&program, kind.arguments(), kind.environment(proxy), &folder).map_err(failed)?;
+            guardian::spawn(&program, kind.arguments(), kind.environment(proxy), &folder.path).map_err(failed)?;
         let log = Log::default();
         let (sender, port) = oneshot::channel();
         let pid = Some(child.id());
@@ -125,14 +128,7 @@ impl Driver {
         };
         let port = match tokio::time::timeout(START, said).await {
             Ok(Ok(port)) => port,
-            Ok(Err(status)) => {
-                let lines = snapshot(&log);
-                let status = status.map_or_else(|| "an unknown status".to_owned(), |status| status.to_string());
-                let what = format!("{} ended as it started, with {status}", program.display());
-                let error = BrowserError::Driver(what + &last_words(&lines));
-                let taken = lines.iter().any(|line| is_about_a_taken_port(line));
-                return Err(if taken { NotStarted::PortTaken(error) } else { NotStarted::Otherwise(error) });
-            }
+            Ok(Err(status)) => return Err(ended_as_it_started(&program, status, &snapshot(&log))),
             Err(_) => {
                 let what = format!("{} did not say its port within {START:?}", program.display());
                 return Err(not_started(what + &last_words(&snapshot(&log))));
@@ -140,8 +136,18 @@ impl Driver {
         };
         let url = format!("http://127.0.0.1:{port}");
         // Without it there is another way.
-        let listening = if kind == DriverKind::Chromedriver { listening::script(&folder).ok() } else { None };
-        Ok(Self { kind, url, pid, death, log, listening, hides: AtomicBool::default(), _lifeline: Some(lifeline) })
+        let listening = if kind == DriverKind::Chromedriver { listening::script(&folder.path).ok() } else { None };
+        Ok(Self {
+            kind,
+            url,
+            pid,
+            death,
+            log,
+            listening,
+            hides: AtomicBool::default(),
+            _lifeline: Some(lifeline),
+            _folder: Some(folder),
+        })
     }
 
     /// The script through which a Chromium also listens, if that works here.
@@ -178,6 +184,14 @@ enum NotStarted {
     /// Between its choice of a free port and its use, somebody else has taken it.
     PortTaken(BrowserError),
     Otherwise(BrowserError),
+}
+
+fn ended_as_it_started(program: &Path, status: Option<ExitStatus>, log: &[String]) -> NotStarted {
+    let status = status.map_or_else(|| "an unknown status".to_owned(), |status| status.to_string());
+    let what = format!("{} ended as it started, with {status}", program.display());
+    let error = BrowserError::Driver(what + &last_words(log));
+    let taken = log.iter().any(|line| is_about_a_taken_port(line));
+    if taken { NotStarted::PortTaken(error) } else { NotStarted::Otherwise(error) }
 }
 
 fn is_about_a_taken_port(line: &str) -> bool {

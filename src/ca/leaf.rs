@@ -14,8 +14,19 @@ use tokio_rustls::rustls::{self, ServerConfig};
 pub(crate) struct Leaves {
     key: KeyPair,
     serial: AtomicU64,
-    by_name: Mutex<BTreeMap<String, Arc<ServerConfig>>>,
+    by_name: Mutex<BTreeMap<String, Leaf>>,
 }
+
+struct Leaf {
+    made: SystemTime,
+    config: Arc<ServerConfig>,
+}
+
+/// Beyond this many names they are made anew: that takes a tenth of a millisecond.
+const MOST: usize = 4096;
+
+/// From when on a leaf is made anew.
+const OLD: Duration = Duration::from_hours(12);
 
 impl Leaves {
     pub(super) fn new() -> Result<Self, rcgen::Error> {
@@ -28,11 +39,17 @@ impl CertificateAuthority {
     pub(crate) fn server_config(&self, name: &str) -> Result<Arc<ServerConfig>, LeafError> {
         // A config is inserted whole, so a panic elsewhere leaves the map intact.
         let mut by_name = self.leaves.by_name.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(config) = by_name.get(name) {
-            return Ok(Arc::clone(config));
+        let made = SystemTime::now();
+        // Where the clock was set back, it is made anew, too.
+        let is_young = |leaf: &&Leaf| made.duration_since(leaf.made).is_ok_and(|age| age < OLD);
+        if let Some(leaf) = by_name.get(name).filter(is_young) {
+            return Ok(Arc::clone(&leaf.config));
         }
         let config = Arc::new(self.mint(name)?);
-        by_name.insert(name.to_owned(), Arc::clone(&config));
+        if by_name.len() >= MOST {
+            by_name.clear();
+        }
+        by_name.insert(name.to_owned(), Leaf { made, config: Arc::clone(&config) });
         Ok(config)
     }
 
@@ -43,7 +60,7 @@ impl CertificateAuthority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        (params.not_before, params.not_after) = validity();
+        (params.not_before, params.not_after) = validity(1);
         // rcgen derives its default from the public key; with one key for all leaves the serials would repeat,
         // and Firefox refuses that.
         let serial = self.leaves.serial.fetch_add(1, Ordering::Relaxed);
@@ -61,11 +78,11 @@ impl CertificateAuthority {
     }
 }
 
-/// From yesterday, for clocks that differ, to next week: nothing of it outlives a test run by much.
-pub(super) fn validity() -> (time::OffsetDateTime, time::OffsetDateTime) {
+/// From yesterday, for clocks that differ, to a number of days from now: nothing of it outlives a test run by much.
+pub(super) fn validity(days: u32) -> (time::OffsetDateTime, time::OffsetDateTime) {
     const DAY: Duration = Duration::from_hours(24);
     let now = SystemTime::now();
-    ((now - DAY).into(), (now + 7 * DAY).into())
+    ((now - DAY).into(), (now + days * DAY).into())
 }
 
 /// Why there is no leaf for a name.
@@ -110,6 +127,15 @@ mod tests {
             ca.leaves.serial.load(Ordering::Relaxed)
         };
         assert!(serial("a.test") < serial("127.0.0.1"));
+    }
+
+    #[test]
+    fn many_names_are_not_kept() {
+        let ca = CertificateAuthority::new().expect("a CA");
+        for n in 0..MOST + 10 {
+            ca.server_config(&format!("n{n}.test")).expect("a leaf");
+        }
+        assert!(ca.leaves.by_name.lock().expect("no panic").len() <= MOST);
     }
 
     #[test]

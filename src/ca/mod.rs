@@ -27,7 +27,7 @@ impl CertificateAuthority {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.distinguished_name.push(DnType::CommonName, format!("Holdup test CA of process {}", std::process::id()));
-        (params.not_before, params.not_after) = leaf::validity();
+        (params.not_before, params.not_after) = leaf::validity(7);
         let root = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         Ok(Self { root, leaves: Leaves::new()? })
     }

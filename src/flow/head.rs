@@ -74,7 +74,19 @@ fn detached(headers: &HeaderMap) -> HeaderMap {
     copy
 }
 
+/// How many bytes headers take: an entry of the map beside what is said.
+fn size_of_headers(headers: &HeaderMap) -> usize {
+    const ENTRY: usize = 64;
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ENTRY).sum()
+}
+
 impl Request {
+    /// How many bytes of memory it takes.
+    pub(crate) fn size(&self) -> usize {
+        let said = self.target.host.len() + self.path_and_query.len() + size_of_headers(&self.headers);
+        size_of::<Self>() + said + self.content.bytes().map_or(0, Bytes::len)
+    }
+
     /// What the journal keeps of it.
     pub(crate) fn record(&self) -> Arc<Self> {
         let (method, target) = (self.method.clone(), self.target.clone());
@@ -185,6 +197,11 @@ impl Request {
 }
 
 impl Response {
+    /// How many bytes of memory it takes.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>() + size_of_headers(&self.headers) + self.content.bytes().map_or(0, Bytes::len)
+    }
+
     /// One with a text.
     pub(crate) fn made(status: StatusCode, text: &'static str) -> Self {
         let headers = [(http::header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))];

@@ -2,6 +2,7 @@
 
 use crate::flow::{Fault, FlowId, Outcome, Part, Place, Request, Response, StageName};
 use std::fmt;
+use std::mem::size_of;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,45 @@ pub(crate) enum Event {
     Commanded { id: u64, status: u16 },
     /// A page has not taken what it has got for this URL: its `integrity` says otherwise.
     Refused { url: String },
+}
+
+impl Event {
+    /// The flow or the part that it is about.
+    pub(super) fn flow(&self) -> Option<FlowId> {
+        match self {
+            Self::Began { flow, .. }
+            | Self::Ruled { flow, .. }
+            | Self::Unread { flow, .. }
+            | Self::Parked { flow, .. }
+            | Self::Taken { flow, .. }
+            | Self::Chained { flow, .. }
+            | Self::Decided { flow, .. }
+            | Self::Stalled { flow }
+            | Self::Sent { flow }
+            | Self::Answered { flow, .. }
+            | Self::Dropped { flow, .. }
+            | Self::Part { flow, .. }
+            | Self::Changed { flow, .. }
+            | Self::Closed { flow }
+            | Self::Ended { flow, .. } => Some(*flow),
+            Self::Trouble { .. } | Self::Command { .. } | Self::Commanded { .. } | Self::Refused { .. } => None,
+        }
+    }
+
+    /// How many bytes it keeps, beside its own.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Began { request, .. } => request.size(),
+            Self::Answered { response, .. } => response.size(),
+            Self::Part { part, .. } | Self::Changed { part, .. } => part.content().len() + size_of::<Part>(),
+            Self::Unread { why: text, .. } => text.len(),
+            Self::Dropped { line: text, .. } | Self::Command { says: text, .. } | Self::Refused { url: text } => {
+                text.len()
+            }
+            Self::Trouble { fault } | Self::Ended { outcome: Outcome::Failed(fault), .. } => fault.what().len(),
+            _ => 0,
+        }
+    }
 }
 
 impl fmt::Display for Event {

@@ -69,8 +69,14 @@ impl Live {
     /// Catches up with the log. Tells whether anything has happened to a flow.
     pub(crate) fn follow(&mut self, journal: &Journal) -> bool {
         let mut moved = false;
-        let position = self.position;
-        self.position = journal.read_from(position, |entry| moved |= self.apply(entry));
+        let log = journal.lock();
+        let (entries, some_have_gone) = log.since(self.position);
+        entries.for_each(|entry| moved |= self.apply(entry));
+        self.position = log.next();
+        if some_have_gone {
+            // Their ends may have gone unseen.
+            self.flows.retain(|flow, _| log.is_live(*flow));
+        }
         moved
     }
 

@@ -2,6 +2,7 @@
 
 mod entry;
 mod live;
+mod log;
 mod query;
 mod streams;
 
@@ -10,15 +11,12 @@ pub(crate) use live::{Live, LiveFlow};
 pub(crate) use streams::{TO_SERVER, Tally};
 
 use crate::flow::FlowId;
-use std::collections::VecDeque;
+use log::Log;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-
-/// A soak test must not eat the machine: beyond this many entries the oldest go.
-const KEPT: usize = 100_000;
 
 /// The log of one [`Mitm`](crate::Mitm).
 #[derive(Debug)]
@@ -27,13 +25,6 @@ pub(crate) struct Journal {
     flows: AtomicU64,
     log: Mutex<Log>,
     written: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Log {
-    /// How many entries have gone to make room.
-    gone: u64,
-    entries: VecDeque<Entry>,
 }
 
 impl Journal {
@@ -58,12 +49,8 @@ impl Journal {
     /// Appends an entry. The order of calls is the order of the log.
     pub(crate) fn write(&self, event: Event) {
         let mut log = self.lock();
-        if log.entries.len() == KEPT {
-            log.entries.pop_front();
-            log.gone += 1;
-        }
         // Read under the lock, so that times never run against the order.
-        log.entries.push_back(Entry { at: self.now(), event });
+        log.push(Entry { at: self.now(), event });
         drop(log);
         self.written.notify_waiters();
     }
@@ -73,13 +60,14 @@ impl Journal {
         self.written.notified()
     }
 
-    /// Shows every entry from the given position on, and gives the position after the last.
-    pub(crate) fn read_from(&self, position: u64, mut each: impl FnMut(&Entry)) -> u64 {
-        let log = self.lock();
-        // Entries number as they are indexed, and those fit into memory.
-        let skip = usize::try_from(position.saturating_sub(log.gone)).unwrap_or(usize::MAX);
-        log.entries.iter().skip(skip).for_each(&mut each);
-        log.gone + log.entries.len() as u64
+    /// From now on the entries are no more than so many bytes: the oldest flows that have ended go first.
+    pub(crate) fn limit(&self, bytes: usize) {
+        self.lock().limit(bytes);
+    }
+
+    /// How many flows have gone to make room.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.lock().forgotten()
     }
 
     fn lock(&self) -> MutexGuard<'_, Log> {

@@ -23,7 +23,7 @@ impl Journal {
 
     fn gather(&self, wanted: impl Fn(FlowId) -> bool) -> BTreeMap<FlowId, Exchange> {
         let mut all: BTreeMap<FlowId, Exchange> = BTreeMap::new();
-        for Entry { at, event } in &self.lock().entries {
+        for Entry { at, event } in self.lock().iter() {
             match event {
                 Event::Began { flow, .. } if !wanted(*flow) => {}
                 Event::Began { flow: id, request } => {
@@ -55,8 +55,10 @@ impl Journal {
 
     /// The last entries, for the foot of a failure.
     pub(crate) fn tail(&self, lines: usize) -> Vec<Entry> {
-        let log = &self.lock().entries;
-        log.iter().skip(log.len().saturating_sub(lines)).cloned().collect()
+        let log = self.lock();
+        let mut last: Vec<_> = log.iter().rev().take(lines).cloned().collect();
+        last.reverse();
+        last
     }
 
     /// The flows that passed a rule since it could not look at their bodies, and why.
@@ -67,14 +69,13 @@ impl Journal {
             }
             _ => None,
         };
-        self.lock().entries.iter().filter_map(unread).collect()
+        self.lock().iter().filter_map(unread).collect()
     }
 
     /// Whether a page has refused what a flow has brought.
     pub(crate) fn was_refused(&self, flow: FlowId, of: &str) -> bool {
         let log = self.lock();
-        let since =
-            log.entries.iter().skip_while(|entry| !matches!(entry.event, Event::Began { flow: id, .. } if id == flow));
+        let since = log.iter().skip_while(|entry| !matches!(entry.event, Event::Began { flow: id, .. } if id == flow));
         since.into_iter().any(|entry| matches!(&entry.event, Event::Refused { url } if url == of))
     }
 
@@ -84,6 +85,6 @@ impl Journal {
             Event::Trouble { fault } => Some(fault.clone()),
             _ => None,
         };
-        self.lock().entries.iter().filter_map(trouble).collect()
+        self.lock().iter().filter_map(trouble).collect()
     }
 }

@@ -1,234 +1,103 @@
 //! A body on its way: frames that were read ahead, then the rest of the stream.
 
-use super::content;
 use super::framing::Framing;
-use super::handicap::{Handicap, Handicapped};
-use super::heads::Dropped;
-use super::hop::Upgrade;
-use super::offload::offload;
-use super::permit::Permit;
-use crate::flow::{Content, Fault, FaultStage, Request, Response};
+use super::local_file::LocalFile;
+use crate::flow::{Fault, FaultStage};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 /// The most of a body that is ever read into memory, for a rule that looks into it, unless the test says otherwise.
 pub(super) const LIMIT: usize = 16 * 1024 * 1024;
-
-/// How long an answer that is parked may keep its connection from others.
-const FREE_WITHIN: Duration = Duration::from_millis(250);
-
-/// How long such a body may take to arrive.
-const READ_WITHIN: Duration = Duration::from_secs(20);
-
-/// Whether a body of this type goes on for as long as the connection does.
-fn is_endless(headers: &HeaderMap) -> bool {
-    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.starts_with("text/event-stream") || kind.starts_with("multipart/x-mixed-replace")
-}
-
-/// One side of a flow: its head, and its body as far as it has come.
-#[derive(Debug)]
-pub(super) struct Envelope<H> {
-    pub(super) head: H,
-    pub(super) body: Source,
-    /// What hyper knows beyond the head: the case of header names, the upgrade.
-    pub(super) extensions: http::Extensions,
-    /// What rules do to the body on its way.
-    pub(super) handicap: Handicap,
-    /// How much of the body may be read into memory.
-    pub(super) limit: usize,
-    /// The change of protocol that the head asks for or agrees to.
-    pub(super) upgrade: Option<Upgrade>,
-    /// Lines of its head that nobody can read.
-    pub(super) dropped: Vec<Dropped>,
-    /// Why the body cannot be read, once that was tried.
-    unreadable: Option<Fault>,
-    /// To use the connection that the body comes on.
-    pub(super) permit: Option<Permit>,
-}
-
-impl<H> Envelope<H> {
-    pub(super) fn new(head: H, body: Source) -> Self {
-        let (extensions, handicap) = (http::Extensions::new(), Handicap::default());
-        Self {
-            head,
-            body,
-            extensions,
-            handicap,
-            limit: LIMIT,
-            upgrade: None,
-            dropped: Vec::new(),
-            unreadable: None,
-            permit: None,
-        }
-    }
-
-    /// Puts an answer in the place of this one. What rules have done to its way stays.
-    pub(super) fn become_answer(&mut self, answer: Self) {
-        let (handicap, limit) = (self.handicap, self.limit);
-        *self = Self { handicap, limit, ..answer };
-    }
-
-    /// Reads the body ahead, as far as it may be. A connection that then is not free is no longer counted among the few
-    /// that its host gets: nobody waits for it.
-    pub(super) async fn read_ahead(&mut self) {
-        if let Some(permit) = self.permit.clone() {
-            let reading = tokio::time::timeout(FREE_WITHIN, self.body.read_ahead(self.limit)).await;
-            if reading.is_err() || !self.body.is_read() {
-                permit.give_back();
-            }
-            self.permit = None;
-        }
-        self.body.read_ahead(self.limit).await;
-    }
-
-    /// Waits for something, and reads the body ahead meanwhile: on HTTP/1 a client that leaves is noticed only behind what
-    /// it has sent, and a server's connection is free only behind its answer.
-    pub(super) async fn while_reading_ahead<T>(&mut self, waiting: impl Future<Output = T>) -> T {
-        let mut waiting = std::pin::pin!(waiting);
-        tokio::select! {
-            done = waiting.as_mut() => done,
-            () = self.read_ahead() => waiting.await,
-        }
-    }
-
-    /// The same for a request; none when its client has broken off in the middle of the body. That is the end of the flow:
-    /// the library keeps it on HTTP/1 until somebody answers.
-    pub(super) async fn unless_broken<T>(&mut self, waiting: impl Future<Output = T>) -> Option<T> {
-        let mut waiting = std::pin::pin!(waiting);
-        tokio::select! {
-            done = waiting.as_mut() => return Some(done),
-            () = self.read_ahead() => {}
-        }
-        if self.body.sender_has_left() { None } else { Some(waiting.await) }
-    }
-
-    /// The body as it goes out; taken out of the message.
-    pub(super) fn take_body(&mut self) -> Handicapped {
-        Handicapped::new(std::mem::take(&mut self.body), self.handicap)
-    }
-}
-
-/// A head with headers and content: what reading a body needs of either side.
-pub(super) trait Head {
-    fn headers(&self) -> &HeaderMap;
-    fn headers_mut(&mut self) -> &mut HeaderMap;
-    fn content_mut(&mut self) -> &mut Content;
-}
-
-macro_rules! head {
-    ($head:ty) => {
-        impl Head for $head {
-            fn headers(&self) -> &HeaderMap {
-                &self.headers
-            }
-            fn headers_mut(&mut self) -> &mut HeaderMap {
-                &mut self.headers
-            }
-            fn content_mut(&mut self) -> &mut Content {
-                &mut self.content
-            }
-        }
-    };
-}
-head!(Request);
-head!(Response);
-
-impl<H: Head> Envelope<H> {
-    /// Reads the whole body, so that filters and tests can look at it. What goes on is still what came, also when the body
-    /// cannot be read: then it is not tried again.
-    pub(super) async fn read(&mut self) -> Result<(), Fault> {
-        if let Some(fault) = &self.unreadable {
-            return Err(fault.clone());
-        }
-        let read = self.read_now().await;
-        self.unreadable = read.as_ref().err().cloned();
-        read
-    }
-
-    async fn read_now(&mut self) -> Result<(), Fault> {
-        if *self.head.content_mut() == Content::Streaming {
-            if is_endless(self.head.headers()) {
-                let what = "a rule wants to read a stream that has no end; narrow its filter by `content_type`";
-                return Err(Fault::new(FaultStage::Rule, what));
-            }
-            let Ok(raw) = tokio::time::timeout(READ_WITHIN, self.body.read_whole(self.limit)).await else {
-                let what = format!("a rule wants to read a body that did not end within {READ_WITHIN:?}");
-                return Err(Fault::new(FaultStage::Rule, what));
-            };
-            let raw = raw?;
-            let (headers, limit) = (self.head.headers(), self.limit);
-            // Little that is coded may become much.
-            let decoded = if headers.contains_key(http::header::CONTENT_ENCODING) {
-                let headers = headers.clone();
-                offload(move || content::decode(&headers, raw, limit)).await?
-            } else {
-                raw
-            };
-            *self.head.content_mut() = Content::Read(decoded);
-        }
-        Ok(())
-    }
-
-    /// Whether the body goes on for as long as the connection does.
-    pub(super) fn is_endless(&self) -> bool {
-        is_endless(self.head.headers())
-    }
-
-    /// What is wrong between the head and the body, after a test or a rule had its hands on them.
-    pub(super) fn mismatch(&self) -> Option<Fault> {
-        let said = self.head.headers().get(http::header::CONTENT_LENGTH)?;
-        let is = self.body.size_hint().exact()?;
-        (said.to_str().ok()?.parse() != Ok(is)).then(|| {
-            let what = format!("content-length was set to {said:?}, and the body has {is} bytes");
-            Fault::new(FaultStage::Rule, what)
-        })
-    }
-
-    /// Puts an edited body in the place of the one that came, and makes the head fit it.
-    pub(super) fn settle_edits(&mut self) {
-        if let Content::Edited(bytes) = self.head.content_mut() {
-            let bytes = bytes.clone();
-            *self.head.content_mut() = Content::Read(bytes.clone());
-            content::fit_head(self.head.headers_mut(), bytes.len());
-            let trailers = self.body.trailers().map(content::fit_trailers);
-            (self.body, self.unreadable) = (Source::whole(bytes), None);
-            if let Some(trailers) = trailers {
-                // On HTTP/1 only a body without a known length has any.
-                self.head.headers_mut().remove(http::header::CONTENT_LENGTH);
-                self.body.ahead.push_back(Frame::trailers(trailers));
-            }
-        }
-    }
-}
 
 /// A body: what was read ahead, then the rest.
 #[derive(Debug, Default)]
 pub(super) struct Source {
     ahead: VecDeque<Frame<Bytes>>,
-    rest: Option<Incoming>,
+    rest: Option<Rest>,
     /// Set by an error while reading ahead; delivered when the reader gets there.
-    broken: Option<hyper::Error>,
+    broken: Option<BodyError>,
     /// Of the connection that it comes on.
     framing: Option<Framing>,
+}
+
+/// What has not been read yet.
+#[derive(Debug)]
+enum Rest {
+    Incoming(Incoming),
+    File(LocalFile),
+}
+
+impl Rest {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            Self::Incoming(rest) => Pin::new(rest).poll_frame(cx).map_err(BodyError::Wire),
+            Self::File(rest) => rest.poll_piece(cx).map_ok(Frame::data).map_err(BodyError::File),
+        }
+    }
+
+    fn is_at_its_end(&self) -> bool {
+        match self {
+            Self::Incoming(rest) => rest.is_end_stream(),
+            Self::File(rest) => rest.left() == 0,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Incoming(rest) => rest.size_hint(),
+            Self::File(rest) => SizeHint::with_exact(rest.left()),
+        }
+    }
+}
+
+/// Why a body does not come to its end.
+#[derive(Debug)]
+pub(super) enum BodyError {
+    Wire(hyper::Error),
+    File(io::Error),
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wire(error) => error.fmt(f),
+            Self::File(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for BodyError {
+    /// The text is that of the error itself.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Wire(error) => error.source(),
+            Self::File(error) => error.source(),
+        }
+    }
 }
 
 impl Source {
     pub(super) fn stream(rest: Incoming) -> Self {
         // A body that is known to be empty must say so at once: a GET would otherwise go out chunked.
-        Self { rest: (!rest.is_end_stream()).then_some(rest), ..Self::default() }
+        Self { rest: (!rest.is_end_stream()).then_some(Rest::Incoming(rest)), ..Self::default() }
     }
 
     /// The same, and tells the connection when content has come.
     pub(super) fn counted(rest: Incoming, framing: Option<Framing>) -> Self {
         Self { framing, ..Self::stream(rest) }
+    }
+
+    pub(super) fn file(file: LocalFile) -> Self {
+        Self { rest: Some(Rest::File(file)), ..Self::default() }
     }
 
     pub(super) fn whole(bytes: Bytes) -> Self {
@@ -242,7 +111,7 @@ impl Source {
         while let Some(rest) = &mut self.rest
             && size <= limit
         {
-            match rest.frame().await {
+            match poll_fn(|cx| rest.poll_frame(cx)).await {
                 Some(Ok(frame)) => {
                     self.framing.iter().for_each(Framing::content);
                     size += frame.data_ref().map_or(0, Bytes::len);
@@ -266,24 +135,25 @@ impl Source {
 
     /// Whether whoever sends it has left in the middle of it.
     pub(super) fn sender_has_left(&self) -> bool {
-        use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-        let mut cause = self.broken.as_ref().map(|error| error as &(dyn std::error::Error + 'static));
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        let Some(BodyError::Wire(broken)) = &self.broken else { return false };
+        let mut cause = Some(broken as &(dyn Error + 'static));
         while let Some(error) = cause {
-            let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
             if matches!(kind, Some(BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)) {
                 return true;
             }
             cause = error.source();
         }
-        self.broken.as_ref().is_some_and(hyper::Error::is_incomplete_message)
+        broken.is_incomplete_message()
     }
 
     /// Whether nothing more will come.
-    fn is_read(&self) -> bool {
+    pub(super) fn is_read(&self) -> bool {
         self.rest.is_none()
     }
 
-    async fn read_whole(&mut self, limit: usize) -> Result<Bytes, Fault> {
+    pub(super) async fn read_whole(&mut self, limit: usize) -> Result<Bytes, Fault> {
         self.read_ahead(limit).await;
         if let Some(error) = &self.broken {
             return Err(Fault::from_error(FaultStage::Body, "while a rule read the body", error));
@@ -304,8 +174,12 @@ impl Source {
     }
 
     /// What stands behind the body, if that was read to its end.
-    fn trailers(&self) -> Option<HeaderMap> {
+    pub(super) fn trailers(&self) -> Option<HeaderMap> {
         self.ahead.iter().find_map(Frame::trailers_ref).cloned()
+    }
+
+    pub(super) fn push_trailers(&mut self, trailers: HeaderMap) {
+        self.ahead.push_back(Frame::trailers(trailers));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -315,9 +189,9 @@ impl Source {
 
 impl Body for Source {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some(frame) = self.ahead.pop_front() {
             return Poll::Ready(Some(Ok(frame)));
         }
@@ -325,10 +199,10 @@ impl Body for Source {
             return Poll::Ready(Some(Err(error)));
         }
         let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(&mut *rest).poll_frame(cx));
+        let frame = ready!(rest.poll_frame(cx));
         self.framing.iter().for_each(Framing::content);
         let Some(rest) = &self.rest else { return Poll::Ready(frame) };
-        if frame.is_none() || rest.is_end_stream() {
+        if frame.is_none() || rest.is_at_its_end() {
             self.rest = None;
         }
         Poll::Ready(frame)

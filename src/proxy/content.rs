@@ -151,7 +151,7 @@ const ABOUT_BYTES: [HeaderName; 8] = [
 ];
 
 /// Makes a head fit a body that was put in its place.
-pub(super) fn fit_head(headers: &mut HeaderMap, length: usize) {
+pub(super) fn fit_head(headers: &mut HeaderMap, length: u64) {
     hop::remove(headers, &ABOUT_BYTES);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
 }

@@ -1,5 +1,6 @@
 //! The end of a flow: delivered, cut off, or given up by its client. Whoever drops a ticket says that the client is gone.
 
+use super::body::BodyError;
 use super::gate::Gate;
 use super::handicap::Broken;
 use super::stream::{Outgoing, Sent};
@@ -195,7 +196,10 @@ impl Body for Delivery {
             Some(Ok((frame, _))) if frame.is_data() => self.handed_on = self.way.flushes.done.load(Ordering::Relaxed),
             Some(Err(Broken::Cut(_))) => self.ends(End::Cut),
             Some(Err(Broken::Wire(error))) => {
-                let what = "the upstream broke off in the middle of the body";
+                let what = match error {
+                    BodyError::Wire(_) => "the upstream broke off in the middle of the body",
+                    BodyError::File(_) => "replace! could not read its file to the end",
+                };
                 self.ends(End::Broken(Fault::from_error(FaultStage::Body, what, error)));
             }
             // Trailers are last.

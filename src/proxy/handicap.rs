@@ -1,6 +1,6 @@
 //! What a rule does to a body on its way: its pace, and where it breaks off.
 
-use super::body::Source;
+use super::body::{BodyError, Source};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::fmt;
@@ -29,8 +29,8 @@ impl Handicap {
 /// Why a body breaks off.
 #[derive(Debug)]
 pub(super) enum Broken {
-    /// The other side of the proxy broke off.
-    Wire(hyper::Error),
+    /// The other side of the proxy broke off, or the file that stands for it.
+    Wire(BodyError),
     /// A rule said so.
     Cut(h2::Error),
 }

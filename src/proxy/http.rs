@@ -1,9 +1,10 @@
 //! The way of a flow, from the browser to the upstream and back.
 
-use super::body::{Envelope, Source};
+use super::body::Source;
 use super::connection::{self, Connection};
 use super::cut::Cut;
 use super::delivery::{Delivery, Ticket};
+use super::envelope::Envelope;
 use super::gate::{Pass, Stream};
 use super::handicap::{Handicap, Handicapped};
 use super::stream::{Kind, Outgoing, Parted};

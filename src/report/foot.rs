@@ -33,6 +33,14 @@ pub(crate) fn foot(scene: &Scene<'_>, idle: &[Arc<Rule>], seed: Option<u64>) -> 
         let _ = write!(text, "delays were drawn: HOLDUP_SEED={seed} draws the same again\n\n");
     }
     let lines = folded(&journal.tail(LOOKED_AT));
+    let forgotten = journal.forgotten();
+    if forgotten > 0 {
+        let _ = write!(
+            text,
+            "the journal has reached its limit: the {forgotten} oldest flows are not in it any more \
+             (`mitm.limit_journal(bytes)` keeps more)\n\n"
+        );
+    }
     if lines.is_empty() {
         text.push_str("nothing passed the proxy");
         return text;
@@ -48,7 +56,7 @@ fn push(text: &mut String, line: &str) {
 }
 
 /// One line an entry; a command and its answer are one where nothing stands between, and the same again and again (a test
-/// that looks for an element until it is there) is one with a count.
+/// that looks for an element, and at its text, until that is there) is one with a count.
 fn folded(entries: &[Entry]) -> Vec<String> {
     let mut lines: Vec<Line> = Vec::new();
     let mut rest = entries;
@@ -65,9 +73,11 @@ fn folded(entries: &[Entry]) -> Vec<String> {
                 Line::new(first.at, first.event.to_string())
             }
         };
-        match lines.last_mut() {
-            Some(last) if last.says == line.says => last.again(line.at),
-            _ => lines.push(line),
+        // One or two commands in turn; a flow in between stands for itself.
+        let same = lines.iter_mut().rev().take(2).take_while(|last| last.is_command() || last.says == line.says);
+        match same.into_iter().find(|last| last.says == line.says) {
+            Some(last) => last.again(line.at),
+            None => lines.push(line),
         }
     }
     lines.iter().map(Line::text).collect()
@@ -83,6 +93,10 @@ struct Line {
 impl Line {
     fn new(at: Duration, says: String) -> Self {
         Self { at, says, times: 1, until: at }
+    }
+
+    fn is_command(&self) -> bool {
+        self.says.starts_with("browser: ")
     }
 
     fn again(&mut self, at: Duration) {

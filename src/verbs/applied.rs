@@ -26,10 +26,10 @@ impl Applied {
         self.0.as_ref()?.upstream.as_ref()
     }
 
-    /// What went on in its place.
+    /// What went on in its place. None if that is a file of more than a mebibyte, which is read as it goes out.
     #[must_use]
     pub fn served(&self) -> Option<&Bytes> {
-        self.0.as_ref().map(|applied| &applied.served)
+        self.0.as_ref()?.served.as_ref()
     }
 
     /// What has changed, as a unified diff. Bodies that are no text are told by their sizes, and a line says so where nothing
@@ -40,11 +40,14 @@ impl Applied {
         let Some(upstream) = &applied.upstream else {
             return format!("{}: what upstream sent could not be read\n", applied.url);
         };
-        if upstream == &applied.served {
+        let Some(served) = &applied.served else {
+            return format!("{}: {} bytes became a file of more than a mebibyte\n", applied.url, upstream.len());
+        };
+        if upstream == served {
             return format!("{}: nothing has changed: upstream sends the same {} bytes\n", applied.url, upstream.len());
         }
-        let (Ok(old), Ok(new)) = (std::str::from_utf8(upstream), std::str::from_utf8(&applied.served)) else {
-            return format!("{}: {} bytes became {}\n", applied.url, upstream.len(), applied.served.len());
+        let (Ok(old), Ok(new)) = (std::str::from_utf8(upstream), std::str::from_utf8(served)) else {
+            return format!("{}: {} bytes became {}\n", applied.url, upstream.len(), served.len());
         };
         let diff = TextDiff::from_lines(old, new);
         diff.unified_diff().header(&format!("{} (upstream)", applied.url), "(served)").to_string()

@@ -105,3 +105,28 @@ async fn parked_bodies_do_not_use_up_the_connection(client: Client, mitm: Mitm) 
     }
     Ok(())
 }
+
+/// The journal has a limit in bytes: the oldest flows go, those under way stay, and a failure says so.
+#[test]
+fn old_flows_are_forgotten_before_memory_runs_out() {
+    #[mitm_test]
+    async fn body(client: Client, mitm: Mitm, _origin: Origin) -> TestResult {
+        mitm.limit_journal(1 << 20);
+        let hold = hold!(path == "/parked");
+        let parked = crate::support::get(&client, "https://origin.test/parked");
+        let held = hold.next().await?;
+        for n in 0..100 {
+            let request = client.get(format!("https://origin.test/{n}")).header("x-long", "x".repeat(30_000));
+            request.send().await?.bytes().await?;
+        }
+        let exchanges = mitm.exchanges();
+        assert!(exchanges.len() < 40, "{} flows of 30 kB in a MiB", exchanges.len());
+        assert_eq!(exchanges.last().map(|last| last.request.path().to_owned()).as_deref(), Some("/99"));
+        assert_eq!((exchanges[0].request.path(), &exchanges[0].outcome), ("/parked", &None));
+        held.release().await?;
+        assert_eq!(parked.await??.0, 200);
+        Err(Failure::new("to see what is said"))?
+    }
+    let text = crate::support::failure_of(body);
+    assert!(text.contains("oldest flows are not in it any more") && text.contains("limit_journal"), "{text}");
+}

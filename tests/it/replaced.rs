@@ -232,3 +232,30 @@ fn a_heavy_regex_is_refused_at_its_line() {
     let text = failure_of(body);
     assert!(text.contains("rewrite! needs a regex: Compiled regex exceeds size limit"), "{text}");
 }
+
+/// Read as it goes out: not held in memory, and to the last byte.
+#[mitm_test]
+async fn a_file_of_any_size_is_served(client: Client, mitm: Mitm, _origin: Origin) -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let content: Vec<u8> = (0..40_u32 << 18).flat_map(u32::to_le_bytes).collect();
+    write(folder.path(), "film.mp4", &content)?;
+    mitm.limit_bodies(1_000);
+    let fix = replace!(path == "/text", folder.path().join("film.mp4"));
+    for scheme in ["http", "https"] {
+        let answer = client.get(format!("{scheme}://origin.test/text")).send().await?;
+        assert_eq!(answer.content_length(), Some(content.len() as u64));
+        assert!(answer.bytes().await? == content);
+    }
+    let applied = fix.assert_applied()?;
+    assert_eq!((applied.upstream().map(|_| ()), applied.served()), (Some(()), None));
+    assert!(applied.diff().contains("became a file of more than a mebibyte"), "{}", applied.diff());
+    // A client that leaves in the middle: nobody reads on.
+    let mut answer = client.get("https://origin.test/text").send().await?;
+    answer.chunk().await?;
+    drop(answer);
+    while mitm.exchanges()[2].outcome.is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(mitm.exchanges()[2].outcome, Some(Outcome::ClientGone));
+    Ok(())
+}

@@ -2,12 +2,15 @@
 
 use crate::desk::{Local, media_type};
 use crate::flow::{Content, Fault, FaultStage, Response};
-use crate::proxy::body::{Envelope, Head, Source};
+use crate::proxy::body::Source;
 use crate::proxy::content;
+use crate::proxy::envelope::{Envelope, Head};
+use crate::proxy::local_file::LocalFile;
 use crate::proxy::offload::{is_short, offload};
 use futures_util::FutureExt;
 use http::StatusCode;
 use http::header::{self, HeaderValue};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::pin::Pin;
@@ -35,12 +38,25 @@ fn has_body_to_change(message: &Envelope<Response>) -> Result<(), Fault> {
     Err(Fault::new(FaultStage::Rule, what))
 }
 
+/// A longer file is not read into memory.
+const WHOLE: u64 = 1024 * 1024;
+
+enum Opened {
+    Whole(Vec<u8>),
+    Long(LocalFile),
+}
+
+fn open(path: &Path) -> io::Result<Opened> {
+    if std::fs::metadata(path)?.len() > WHOLE {
+        return LocalFile::open(path).map(Opened::Long);
+    }
+    std::fs::read(path).map(Opened::Whole)
+}
+
 pub(super) async fn replace(message: &mut Envelope<Response>, local: &Local, file: &Path) -> Result<(), Fault> {
     has_body_to_change(message)?;
     let path = file.to_owned();
-    let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
-    let read = read.map_err(|error| Fault::from_error(FaultStage::Internal, "reading a file", &error))?;
-    let bytes = read.map_err(|error| {
+    let opened = offload(move || open(&path)).await.map_err(|error| {
         Fault::from_error(FaultStage::Rule, &format!("replace! cannot read {}", file.display()), &error)
     })?;
     // A file that only the local build has.
@@ -50,7 +66,10 @@ pub(super) async fn replace(message: &mut Envelope<Response>, local: &Local, fil
             message.head.set_header(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }
     }
-    message.head.set_body(bytes);
+    match opened {
+        Opened::Whole(bytes) => message.head.set_body(bytes),
+        Opened::Long(file) => message.become_file(file),
+    }
     message.settle_edits();
     content::forbid_caching(&mut message.head.headers);
     Ok(())

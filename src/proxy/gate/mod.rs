@@ -68,7 +68,8 @@ pub(crate) struct Applied {
     pub(crate) url: String,
     /// As it came, with its content-encoding undone; none if it could not be read.
     pub(crate) upstream: Option<Bytes>,
-    pub(crate) served: Bytes,
+    /// None if it is a long file, which is read as it goes out.
+    pub(crate) served: Option<Bytes>,
 }
 
 /// A flow that a watch has seen to its end, and the part, if it looks at those.

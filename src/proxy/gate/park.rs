@@ -6,8 +6,8 @@ use super::{End, Gate, Handover, Heads, HeldParts, Order, State, Verdict, Waitin
 use crate::desk::{Action, Claim, Rule};
 use crate::flow::{FlowId, Part, Request, Response, StageName};
 use crate::journal::Event;
-use crate::proxy::body::{Envelope, Head};
 use crate::proxy::delivery::Ticket;
+use crate::proxy::envelope::{Envelope, Head};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 

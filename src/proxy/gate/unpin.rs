@@ -3,7 +3,7 @@
 use crate::desk::{Action, RuleSet};
 use crate::filter::Truth;
 use crate::flow::{Content, Fault, Request, Response};
-use crate::proxy::body::Envelope;
+use crate::proxy::envelope::Envelope;
 use crate::proxy::offload::{is_short, offload};
 use crate::proxy::{content, pins};
 use http::StatusCode;

@@ -7,9 +7,9 @@ use super::subject::Subject;
 use super::{Applied, Gate, unpin};
 use crate::desk::{AbortKind, Action, Edit, Rule};
 use crate::flow::{Fault, Request, Response, StageName, Target};
-use crate::proxy::body::Envelope;
 use crate::proxy::content;
 use crate::proxy::delivery::Ticket;
+use crate::proxy::envelope::Envelope;
 use bytes::Bytes;
 use http::StatusCode;
 use std::path::PathBuf;
@@ -226,7 +226,7 @@ impl Gate {
             Action::Edit { .. } => {}
         }
         if rule.action.changes_body() {
-            let served = message.head.body().cloned().unwrap_or_default();
+            let served = message.head.body().cloned();
             let (flow, url) = (ticket.flow(), request.url());
             self.lock().applied.insert(rule.id, Applied { flow, url, upstream: before, served });
         }

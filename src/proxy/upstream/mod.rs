@@ -16,7 +16,8 @@ mod wire;
 pub(super) use client::Client;
 pub use hosts::Upstream;
 
-use super::body::{Envelope, Source};
+use super::body::Source;
+use super::envelope::Envelope;
 use super::framing::Framing;
 use super::hop;
 use crate::flow::{Content, Fault, FaultStage, Request, Response, Target};

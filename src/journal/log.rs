@@ -1,0 +1,240 @@
+//! The entries, and which of them go when there are too many bytes of them. Pure.
+
+use super::{Entry, Event};
+use crate::flow::FlowId;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem::size_of;
+
+/// How many bytes of entries are kept unless the test says otherwise.
+pub(super) const BYTES: usize = 256 * 1024 * 1024;
+/// Beyond this many entries, questions to the journal take too long.
+const ENTRIES: usize = 100_000;
+
+/// Entries with their numbers, in order. Flows that have ended go whole, the oldest first; what is under way stays known.
+#[derive(Debug)]
+pub(super) struct Log {
+    entries: VecDeque<(u64, Entry)>,
+    /// The number of the next entry.
+    next: u64,
+    /// Every entry with a smaller number may have gone.
+    gap: u64,
+    bytes: usize,
+    limit: usize,
+    /// Flows that have begun and not ended.
+    live: BTreeSet<FlowId>,
+    /// WebSockets: their flow ends when they are open, and they when they close.
+    sockets: BTreeSet<FlowId>,
+    /// Flows that have ended, the first to end first.
+    ended: VecDeque<FlowId>,
+    /// What the entries of each flow come to.
+    sizes: BTreeMap<FlowId, Size>,
+    /// How many flows have gone.
+    forgotten: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    bytes: usize,
+    entries: usize,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            next: 0,
+            gap: 0,
+            bytes: 0,
+            limit: BYTES,
+            live: BTreeSet::new(),
+            sockets: BTreeSet::new(),
+            ended: VecDeque::new(),
+            sizes: BTreeMap::new(),
+            forgotten: 0,
+        }
+    }
+}
+
+impl Log {
+    pub(super) fn push(&mut self, entry: Entry) {
+        self.note(&entry.event);
+        let bytes = size_of::<(u64, Entry)>() + entry.event.size();
+        self.bytes += bytes;
+        if let Some(flow) = entry.event.flow() {
+            let size = self.sizes.entry(flow.whole()).or_default();
+            (size.bytes, size.entries) = (size.bytes + bytes, size.entries + 1);
+        }
+        self.entries.push_back((self.next, entry));
+        self.next += 1;
+        self.make_room();
+    }
+
+    pub(super) fn limit(&mut self, bytes: usize) {
+        self.limit = bytes;
+        self.make_room();
+    }
+
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.entries.iter().map(|(_, entry)| entry)
+    }
+
+    /// The entries from a number on, and whether some that came before the others may have gone unseen.
+    pub(super) fn since(&self, number: u64) -> (impl Iterator<Item = &Entry>, bool) {
+        let from = self.entries.partition_point(|(at, _)| *at < number);
+        (self.entries.range(from..).map(|(_, entry)| entry), number < self.gap)
+    }
+
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    pub(super) fn is_live(&self, flow: FlowId) -> bool {
+        self.live.contains(&flow)
+    }
+
+    /// How many flows have gone to make room.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Began { flow, .. } => drop(self.live.insert(*flow)),
+            Event::Answered { flow, response } if response.status().as_u16() == 101 => {
+                self.sockets.insert(*flow);
+            }
+            Event::Ended { flow, outcome } if *flow == flow.whole() => {
+                self.live.remove(flow);
+                if !outcome.is_delivered() || !self.sockets.contains(flow) {
+                    self.sockets.remove(flow);
+                    self.ended.push_back(*flow);
+                }
+            }
+            Event::Closed { flow } if self.sockets.remove(flow) => self.ended.push_back(*flow),
+            _ => {}
+        }
+    }
+
+    /// Makes a quarter more room than is needed, so that it is needed seldom.
+    fn make_room(&mut self) {
+        if self.bytes <= self.limit && self.entries.len() <= ENTRIES {
+            return;
+        }
+        let (bytes, entries) = (self.limit / 4 * 3, ENTRIES / 4 * 3);
+        let mut left = Size { bytes: self.bytes, entries: self.entries.len() };
+        let mut going = BTreeSet::new();
+        while (left.bytes > bytes || left.entries > entries)
+            && let Some(flow) = self.ended.pop_front()
+        {
+            let size = self.sizes.remove(&flow).unwrap_or_default();
+            left = Size { bytes: left.bytes - size.bytes, entries: left.entries - size.entries };
+            going.insert(flow);
+        }
+        self.forgotten += going.len() as u64;
+        self.forget(|event| event.flow().is_some_and(|flow| going.contains(&flow.whole())));
+        if self.bytes > bytes || self.entries.len() > entries {
+            self.forget_parts(bytes, entries);
+        }
+        self.gap = self.next;
+    }
+
+    /// What is under way has too many parts: the oldest go, and whatever else is old. How each flow began stays.
+    fn forget_parts(&mut self, bytes: usize, entries: usize) {
+        let (mut over_bytes, mut over_entries) =
+            (self.bytes.saturating_sub(bytes), self.entries.len().saturating_sub(entries));
+        self.forget(|event| {
+            let stays = matches!(event, Event::Began { .. } | Event::Answered { .. } | Event::Parked { .. });
+            if stays || (over_bytes == 0 && over_entries == 0) {
+                return false;
+            }
+            over_bytes = over_bytes.saturating_sub(size_of::<(u64, Entry)>() + event.size());
+            over_entries = over_entries.saturating_sub(1);
+            true
+        });
+    }
+
+    fn forget(&mut self, mut goes: impl FnMut(&Event) -> bool) {
+        let (bytes, sizes) = (&mut self.bytes, &mut self.sizes);
+        self.entries.retain(|(_, entry)| {
+            let goes = goes(&entry.event);
+            if goes {
+                let size = size_of::<(u64, Entry)>() + entry.event.size();
+                *bytes -= size;
+                if let Some(of_flow) = entry.event.flow().and_then(|flow| sizes.get_mut(&flow.whole())) {
+                    (of_flow.bytes, of_flow.entries) = (of_flow.bytes - size, of_flow.entries - 1);
+                }
+            }
+            !goes
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Message, Outcome, Part, Request};
+    use proptest::prelude::*;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    fn entry(event: Event) -> Entry {
+        Entry { at: Duration::ZERO, event }
+    }
+
+    fn began(n: u64, header: usize) -> Event {
+        let mut request = Request::get("http://a/").expect("a URL");
+        let value = http::HeaderValue::from_str(&"x".repeat(header)).expect("a value");
+        request.headers.insert("x-long", value);
+        Event::Began { flow: FlowId::new(n), request: Arc::new(request) }
+    }
+
+    fn ended(n: u64) -> Event {
+        Event::Ended { flow: FlowId::new(n), outcome: Outcome::Delivered }
+    }
+
+    #[test]
+    fn the_oldest_flows_go_whole_and_those_under_way_stay() {
+        let mut log = Log::default();
+        log.limit(1 << 20);
+        log.push(entry(began(1, 60_000)));
+        for n in 2..200 {
+            log.push(entry(began(n, 60_000)));
+            log.push(entry(ended(n)));
+            assert!(log.bytes <= 1 << 20, "{} bytes", log.bytes);
+        }
+        let flows: Vec<_> = log.iter().filter_map(|entry| entry.event.flow()).map(FlowId::number).collect();
+        assert_eq!((flows[0], flows[flows.len() - 1]), (1, 199));
+        // Each of the others is there twice: begun, and ended.
+        assert!(flows[1..].chunks(2).all(|two| two[0] == two[1]), "{flows:?}");
+        assert_eq!(log.forgotten(), 198 - (flows.len() as u64 - 1) / 2);
+        assert!(log.is_live(FlowId::new(1)) && !log.is_live(FlowId::new(2)));
+        assert!(log.since(3).1 && !log.since(log.next()).1);
+    }
+
+    #[test]
+    fn a_socket_that_never_closes_forgets_its_oldest_messages() {
+        let mut log = Log::default();
+        log.limit(1 << 20);
+        log.push(entry(began(1, 10)));
+        for n in 1..1_000 {
+            let part = Arc::new(Part::Message(Message::to_client("x".repeat(5_000))));
+            log.push(entry(Event::Part { flow: FlowId::new(1).part(n), part }));
+            assert!(log.bytes <= 1 << 20, "{} bytes", log.bytes);
+        }
+        assert!(matches!(log.iter().next().map(|entry| &entry.event), Some(Event::Began { .. })));
+        assert_eq!(log.iter().next_back().and_then(|entry| entry.event.flow()), Some(FlowId::new(1).part(999)));
+    }
+
+    proptest! {
+        #[test]
+        fn the_bytes_are_those_of_the_entries(flows in prop::collection::vec((1..30u64, 0..9_000usize, any::<bool>()), 0..200)) {
+            let mut log = Log::default();
+            log.limit(100_000);
+            for (n, header, ends) in flows {
+                log.push(entry(if ends { ended(n) } else { began(n, header) }));
+                let bytes: usize = log.iter().map(|entry| size_of::<(u64, Entry)>() + entry.event.size()).sum();
+                prop_assert_eq!(log.bytes, bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Files and folders in the temporary folder. What a killed process has left there, the next one removes.
+//!
+//! Who owns one holds a lock on it, which the kernel takes back however the process ends. Process ids would not do: containers
+//! may share the folder and not the ids.
+
+use std::fs::{self, DirEntry, File, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Once;
+use std::time::Duration;
+use tempfile::NamedTempFile;
+
+/// What every name begins with.
+const PREFIX: &str = "holdup-";
+
+/// A younger one may not be locked yet.
+const YOUNG: Duration = Duration::from_secs(60);
+
+/// A file for this user only, which is removed when it is dropped.
+pub(crate) fn file(what: &str, suffix: &str) -> io::Result<NamedTempFile> {
+    sweep_once();
+    let file = tempfile::Builder::new().prefix(&format!("{PREFIX}{what}-")).suffix(suffix).tempfile()?;
+    file.as_file().lock_shared()?;
+    Ok(file)
+}
+
+/// A folder for this user only. Whoever asks for it removes it.
+pub(crate) fn folder(what: &str) -> io::Result<Folder> {
+    sweep_once();
+    let mut builder = tempfile::Builder::new();
+    let folder = builder.prefix(&format!("{PREFIX}{what}-")).permissions(Permissions::from_mode(0o700)).tempdir()?;
+    let lock = File::open(folder.path())?;
+    lock.lock_shared()?;
+    Ok(Folder { path: folder.keep(), _lock: lock })
+}
+
+/// A folder that no other process sweeps as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+    _lock: File,
+}
+
+fn sweep_once() {
+    static SWEPT: Once = Once::new();
+    SWEPT.call_once(|| {
+        // Who may not look there has nothing to remove.
+        let entries = fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
+        entries.filter(is_ours).for_each(|entry| remove(&entry));
+    });
+}
+
+fn is_ours(entry: &DirEntry) -> bool {
+    let name = entry.file_name();
+    let age = entry.metadata().and_then(|of| of.modified()).ok().and_then(|at| at.elapsed().ok());
+    name.to_str().is_some_and(|name| name.starts_with(PREFIX)) && age.is_some_and(|age| age > YOUNG)
+}
+
+/// Removes what nobody has locked. What cannot be removed is somebody else's.
+fn remove(entry: &DirEntry) {
+    let Ok(file) = File::open(entry.path()) else { return };
+    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        return;
+    }
+    let _ = match entry.file_type() {
+        Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
+        _ => fs::remove_file(entry.path()),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found in the temporary folder.
+    fn entry(path: &std::path::Path) -> DirEntry {
+        let mut entries = fs::read_dir(std::env::temp_dir()).expect("a folder").flatten();
+        entries.find(|entry| entry.path() == path).expect("the entry")
+    }
+
+    #[test]
+    fn what_somebody_holds_stays_and_what_nobody_holds_goes() {
+        let (file, folder) = (file("test", ".pem").expect("a file"), folder("test").expect("a folder"));
+        let mode = fs::metadata(&folder.path).expect("metadata").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        assert!(!is_ours(&entry(file.path())), "it is young");
+        let (path, kept) = (folder.path.clone(), file.path().to_owned());
+        for path in [&path, &kept] {
+            remove(&entry(path));
+            assert!(path.exists(), "{} is held", path.display());
+        }
+        drop(folder);
+        // As a killed process leaves it.
+        let (unlocked, _) = file.keep().expect("a file");
+        drop(unlocked);
+        for path in [&path, &kept] {
+            remove(&entry(path));
+            assert!(!path.exists(), "{} is held by nobody", path.display());
+        }
+    }
+}
