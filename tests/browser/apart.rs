@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 /// Names the body that a child process runs; nothing else does anything without it.
 const BODY: &str = "HOLDUP_TEST_BODY";
 /// Stands in the environment of a child and of all that comes from it.
-const MARK: &str = "HOLDUP_TEST_MARK";
+pub const MARK: &str = "HOLDUP_TEST_MARK";
 
 /// A child process, with everything that it has started.
 pub struct Apart {
@@ -57,13 +57,7 @@ impl Apart {
 
     /// The living processes that come from it, as `pid name`. A zombie has no environment any more.
     pub fn survivors(&self) -> BTreeSet<String> {
-        let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
-        let marked = processes.filter(|process| {
-            let environment = fs::read(process.join("environ")).unwrap_or_default();
-            let mark = format!("{MARK}={}", self.mark).into_bytes();
-            environment.split(|byte| *byte == 0).any(|variable| variable == mark)
-        });
-        marked.map(|process| format!("{} {}", process.display(), name_of(&process))).collect()
+        marked(&self.mark)
     }
 
     /// Waits until nothing of it is left, neither process nor file.
@@ -78,6 +72,17 @@ impl Apart {
             std::thread::yield_now();
         }
     }
+}
+
+/// The living processes that have a mark.
+pub fn marked(mark: &str) -> BTreeSet<String> {
+    let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let marked = processes.filter(|process| {
+        let environment = fs::read(process.join("environ")).unwrap_or_default();
+        let mark = format!("{MARK}={mark}").into_bytes();
+        environment.split(|byte| *byte == 0).any(|variable| variable == mark)
+    });
+    marked.map(|process| format!("{} {}", process.display(), name_of(&process))).collect()
 }
 
 pub fn name_of(process: &Path) -> String {

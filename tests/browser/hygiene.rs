@@ -2,6 +2,7 @@
 
 use crate::apart::{self, Apart};
 use crate::support::site::Site;
+use futures_util::FutureExt;
 use holdup::prelude::*;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Child;
@@ -58,4 +59,51 @@ fn nothing_is_left() {
         child.wait().unwrap();
         apart.wait_until_gone();
     }
+}
+
+/// The sessions that are open in this process: browsers, without the processes that they start.
+fn sessions() -> usize {
+    let mark = std::env::var(apart::MARK).unwrap();
+    let is_session = |process: &String| {
+        let path = process.split(' ').next().unwrap_or_default();
+        let command = std::fs::read(format!("{path}/cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).replace('\0', " ");
+        let is_main = command.contains("--user-data-dir=") || command.contains(" -profile ");
+        is_main && !command.contains(" --type=") && !command.contains("-contentproc")
+    };
+    apart::marked(&mark).iter().filter(|process| is_session(process)).count()
+}
+
+#[mitm_test]
+async fn dropped_body(mitm: Mitm, site: Site) -> TestResult {
+    if !apart::is("dropped") {
+        return Ok(());
+    }
+    site.page("/", "<p id=here>here");
+    for polls in 0..3 {
+        let mut opening = Box::pin(mitm.browser());
+        for _ in 0..=polls {
+            assert!((&mut opening).now_or_never().is_none());
+            tokio::task::yield_now().await;
+        }
+    }
+    let browser = mitm.browser().await?;
+    browser.goto("https://site.test/").await?;
+    // Those that nobody has are closed while the test still runs.
+    while sessions() != 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(browser.text("#here").await?, "here");
+    Ok(())
+}
+
+#[test]
+fn a_session_whose_future_is_dropped_is_closed() {
+    if apart::is("dropped") {
+        return dropped_body();
+    }
+    let mut apart = Apart::new("hygiene::a_session_whose_future_is_dropped_is_closed", "dropped");
+    let said = apart.output();
+    assert!(said.contains("1 passed"), "{said}");
+    apart.wait_until_gone();
 }

@@ -12,6 +12,7 @@ mod clients_apart;
 mod conformance;
 mod connections;
 mod cuts;
+mod drops;
 mod failures;
 mod forgiving;
 mod giving_up;

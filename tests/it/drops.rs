@@ -1,0 +1,111 @@
+//! Futures that are dropped at any moment: what they carry goes back, every flow comes to its end, and none is decided twice.
+
+use crate::support::get;
+use crate::support::origin::Origin;
+use futures_util::FutureExt;
+use holdup::prelude::*;
+use std::future::Future;
+use tokio::task::{JoinSet, yield_now};
+
+const DROPS: u64 = 5_000;
+/// Flows at once.
+const LANES: u64 = 20;
+
+/// Numbers that are the same in every run (Steele, Lea and Flood: SplitMix64).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % most
+    }
+}
+
+/// Polls a future a few times, and drops it if it has not ended by then.
+async fn drop_early<T>(numbers: &mut Numbers, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = Box::pin(future);
+    for _ in 0..numbers.below(4) {
+        if let Some(done) = (&mut future).now_or_never() {
+            return Some(done);
+        }
+        for _ in 0..numbers.below(40) {
+            yield_now().await;
+        }
+    }
+    None
+}
+
+/// One flow, and whatever a test may do with it, each thing dropped early.
+async fn one(numbers: &mut Numbers, client: &Client, n: u64) -> TestResult<bool> {
+    let path = format!("/n{n}");
+    let hold = hold!(path == { &path }).optional();
+    let at_response = hold!(response: path == {&path}).optional();
+    let watch = watch!(path == { &path });
+    let asking = get(client, &format!("https://origin.test{path}"));
+    let mut dropped = false;
+    match numbers.below(6) {
+        0 => dropped |= drop_early(numbers, hold.next()).await.is_none(),
+        1 => dropped |= drop_early(numbers, hold.take(1)).await.is_none(),
+        2 => dropped |= drop_early(numbers, hold.nth(1)).await.is_none(),
+        kind => {
+            let held = hold.next().await?;
+            match kind {
+                3 => match drop_early(numbers, held.advance()).await {
+                    Some(answered) => drop(drop_early(numbers, answered?.body()).await),
+                    None => dropped = true,
+                },
+                4 => {
+                    dropped |= drop_early(numbers, held.body()).await.is_none();
+                    dropped |= drop_early(numbers, held.cancelled()).await.is_none();
+                }
+                _ => dropped |= drop_early(numbers, held.release().into_future()).await.is_none(),
+            }
+        }
+    }
+    match numbers.below(3) {
+        0 => dropped |= drop_early(numbers, at_response.next()).await.is_none(),
+        1 => dropped |= drop_early(numbers, watch.next()).await.is_none(),
+        _ => {}
+    }
+    // What no future has is still the hold's.
+    while !asking.is_finished() {
+        hold.release_all();
+        at_response.release_all();
+        yield_now().await;
+    }
+    assert_eq!(asking.await??, (200, format!("this is {path}")));
+    hold.remove();
+    at_response.remove();
+    Ok(dropped)
+}
+
+#[mitm_test(timeout = "300s")]
+async fn futures_that_are_dropped_lose_nothing(mitm: Mitm, client: Client, origin: Origin) -> TestResult {
+    let mut lanes = JoinSet::new();
+    for lane in 0..LANES {
+        let (client, scope) = (client.clone(), mitm.clone());
+        lanes.spawn(mitm.scope(async move {
+            let _ = &scope;
+            let mut numbers = Numbers(lane);
+            let mut dropped = 0;
+            for n in 0..DROPS / LANES {
+                dropped += u64::from(one(&mut numbers, &client, lane * DROPS + n).await.map_err(|e| e.to_string())?);
+            }
+            Ok::<_, String>(dropped)
+        }));
+    }
+    let mut dropped = 0;
+    while let Some(lane) = lanes.join_next().await {
+        dropped += lane?.map_err(Failure::new)?;
+    }
+    assert!(dropped > DROPS / 3, "only {dropped} were dropped before their end");
+    // Each reached the server once, and each has one end.
+    assert_eq!(origin.state.seen().len() as u64, DROPS);
+    let exchanges = mitm.exchanges();
+    let delivered = exchanges.iter().filter(|one| one.outcome == Some(Outcome::Delivered)).count() as u64;
+    assert_eq!((exchanges.len() as u64, delivered), (DROPS, DROPS));
+    Ok(())
+}
