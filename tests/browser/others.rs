@@ -1,7 +1,9 @@
 //! Other clients and drivers than the built-in ones.
 
+use crate::apart::{self, Apart};
 use crate::support::site::Site;
 use holdup::prelude::*;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use thirtyfour::prelude::*;
 use thirtyfour::session::http::{Body, HttpClient};
@@ -91,5 +93,67 @@ async fn a_page_cannot_use_the_relay(mitm: Mitm, browser: Browser, site: Site) -
         .await?
         .status();
     assert_eq!(status, 403);
+    Ok(())
+}
+
+/// The ports of loopback at which the drivers and browsers of this process listen.
+fn ports_of_browsers() -> BTreeSet<u16> {
+    let mut inodes = BTreeSet::new();
+    for process in apart::marked(&std::env::var(apart::MARK).unwrap()) {
+        let (process, name) = process.split_once(' ').unwrap();
+        if ["chrom", "headless"].iter().any(|program| name.starts_with(program)) {
+            let process = std::path::Path::new(process);
+            let links = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+            inodes.extend(links.filter_map(|link| Some(std::fs::read_link(link.path()).ok()?.display().to_string())));
+        }
+    }
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let rows = table.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let listening = rows.filter(|row| row[3] == "0A" && inodes.contains(&format!("socket:[{}]", row[9])));
+    listening.map(|row| u16::from_str_radix(row[1].rsplit(':').next().unwrap(), 16).unwrap()).collect()
+}
+
+/// Whether something that listens there has answered.
+fn is_answered(one: &Exchange, port: u16) -> bool {
+    one.request.target().port == port && one.outcome.as_ref().is_some_and(Outcome::is_delivered)
+}
+
+/// Neither its driver nor its DevTools, nor those of the tests beside it.
+#[test]
+fn a_page_cannot_use_the_driver_or_the_inspector() {
+    if apart::is("driven") {
+        return driven();
+    }
+    let said = Apart::new("others::a_page_cannot_use_the_driver_or_the_inspector", "driven").output();
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+#[mitm_test(browser = headless_shell)]
+async fn driven(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+    if !apart::is("driven") {
+        return Ok(());
+    }
+    let beside = Mitm::start().await?;
+    let other = beside.browser_of(BrowserKind::HeadlessShell).await?;
+    site.page("/", "<p>");
+    let ports = ports_of_browsers();
+    assert!(ports.len() >= 3, "a driver and two browsers: {ports:?}");
+    for port in ports {
+        mitm.host("rebound.test", ([127, 0, 0, 1], port));
+        for at in ["127.0.0.1", "localhost", "rebound.test"].map(|host| format!("http://{host}:{port}")) {
+            browser.goto("https://site.test/").await?;
+            for ask in [
+                format!("fetch('{at}/json/version')"),
+                format!("fetch('{at}/session', {{ method: 'POST', body: '{{}}' }})"),
+            ] {
+                let asked = format!("return {ask}.then(r => r.status + ' ' + r.type, () => 'refused')");
+                let said = browser.eval(&asked).await?;
+                assert_eq!(said, "refused", "{ask}");
+                assert!(mitm.exchanges().iter().all(|one| !is_answered(one, port)), "{ask}");
+            }
+        }
+    }
+    other.close().await;
+    beside.stop().await?;
     Ok(())
 }

@@ -109,7 +109,7 @@ impl Destination {
             let what = format!("{target} is this proxy itself: the request would loop");
             return Err(Fault::new(FaultStage::Connect, what));
         }
-        if addresses.iter().any(|address| hosts.refuses(address)) {
+        if addresses.iter().any(Hosts::refuses) {
             let what = format!("{target} is where this test's browser is driven: no page may ask there");
             return Err(Fault::new(FaultStage::Connect, what));
         }

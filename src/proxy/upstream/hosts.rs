@@ -1,9 +1,9 @@
 //! What the test says of names: where they lead, what is spoken there, and whom to trust.
 
+use super::driven::{self, Driven};
 use super::names::ByName;
 use super::trust::{Identity, Trust};
 use crate::flow::{Fault, Target};
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -138,8 +138,7 @@ struct Said {
     upstreams: ByName<Upstream>,
     insecure: ByName<()>,
     trust: Trust,
-    /// Ports of this machine to which nobody is led.
-    refused: BTreeSet<u16>,
+    driven: Driven,
 }
 
 /// What browsers open to one HTTP/1 host at once.
@@ -165,12 +164,12 @@ impl Hosts {
     }
 
     pub(super) fn refuse(&self, ports: &[u16]) {
-        self.write().refused.extend(ports);
+        self.write().driven.add(ports);
     }
 
-    /// Whether this is an address by which the test's browser is driven.
-    pub(super) fn refuses(&self, address: &SocketAddr) -> bool {
-        address.ip().is_loopback() && self.read().refused.contains(&address.port())
+    /// Whether this is an address by which a browser is driven.
+    pub(super) fn refuses(address: &SocketAddr) -> bool {
+        address.ip().is_loopback() && driven::is_driven(address.port())
     }
 
     /// The server that the test has declared for a name.

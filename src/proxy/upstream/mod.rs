@@ -3,6 +3,7 @@
 mod client;
 mod connection;
 mod connector;
+mod driven;
 mod forgiving;
 mod handshake;
 mod hosts;

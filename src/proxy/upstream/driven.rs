@@ -1,0 +1,47 @@
+//! The ports of this machine by which browsers are driven, of all proxies of the process: no page may ask there, and tests
+//! that run beside each other have pages, too.
+
+use once_cell::sync::Lazy;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Each port, and how many proxies refuse it.
+static DRIVEN: Lazy<Mutex<BTreeMap<u16, usize>>> = Lazy::new(Mutex::default);
+
+/// What one proxy has had refused. It ends with the proxy, for another server may get the port then.
+#[derive(Debug, Default)]
+pub(super) struct Driven(Vec<u16>);
+
+impl Driven {
+    pub(super) fn add(&mut self, ports: &[u16]) {
+        let mut all = lock();
+        for port in ports {
+            *all.entry(*port).or_default() += 1;
+            self.0.push(*port);
+        }
+    }
+}
+
+/// Whether a browser is driven by this port.
+pub(super) fn is_driven(port: u16) -> bool {
+    lock().contains_key(&port)
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        let mut all = lock();
+        for port in &self.0 {
+            if let Some(count) = all.get_mut(port) {
+                *count -= 1;
+                if *count == 0 {
+                    all.remove(port);
+                }
+            }
+        }
+    }
+}
+
+fn lock() -> MutexGuard<'static, BTreeMap<u16, usize>> {
+    // Each change is made whole.
+    DRIVEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
