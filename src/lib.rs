@@ -45,6 +45,9 @@ mod explore;
 mod filter;
 mod fixture;
 mod flow;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod journal;
 pub mod prelude;
 mod proxy;

@@ -10,6 +10,8 @@ mod cut;
 mod delivery;
 mod envelope;
 mod framing;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod gate;
 mod handicap;
 mod heads;

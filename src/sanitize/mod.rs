@@ -13,7 +13,7 @@ pub(crate) use names::{is_secret, is_unambiguous};
 
 /// The text with control characters escaped and secrets masked. Line breaks and tabs stay.
 pub(crate) fn sanitize(text: &str) -> String {
-    escape(&mask(text)).into_owned()
+    mask(&escape(text)).into_owned()
 }
 
 /// The text on one line: line breaks and tabs are escaped, too. For text of a page inside a line of a report.

@@ -306,6 +306,20 @@ fn next_cut(offset: u64, data: &[u8], cuts: &[u64], by_lines: bool) -> usize {
     within.filter(|cut| *cut > 0).chain(line).chain([data.len()]).min().unwrap_or(data.len()).min(data.len())
 }
 
+/// What must hold of a stream that comes in pieces of a size.
+#[cfg(any(test, fuzzing))]
+pub(super) fn fuzz(stream: &[u8], size: usize) {
+    let (mut parser, mut passed) = (Parser::default(), Vec::new());
+    for (n, piece) in stream.chunks(size).enumerate() {
+        parser.push(piece).iter().for_each(|block| passed.extend_from_slice(&block.raw));
+        if n % 3 == 0 {
+            passed.extend_from_slice(&parser.take_tail());
+        }
+    }
+    passed.extend_from_slice(&parser.take_tail());
+    assert_eq!(passed, stream);
+}
+
 #[cfg(test)]
 mod tests {
     use super::next_cut;

@@ -97,3 +97,38 @@ fn is_compressed(headers: &HeaderMap) -> bool {
     let extensions = headers.get_all("sec-websocket-extensions");
     extensions.iter().any(|said| said.to_str().is_ok_and(|said| said.contains("permessage-deflate")))
 }
+
+/// What must hold of frames that come in pieces of a size.
+#[cfg(any(test, fuzzing))]
+pub(super) fn fuzz(stream: &[u8], size: usize) {
+    const LIMIT: usize = 64 * 1024;
+    let mut buffer = bytes::BytesMut::new();
+    let mut assembly = assembly::Assembly::new(Direction::ToClient, true, LIMIT);
+    let (mut taken, mut whole, mut open) = (Vec::new(), 0, 0);
+    for piece in stream.chunks(size) {
+        buffer.extend_from_slice(piece);
+        while let Ok(Some(frame)) = frame::Frame::take(&mut buffer, LIMIT) {
+            taken.extend_from_slice(&frame.raw);
+            if frame.is_control() {
+                continue;
+            }
+            open += frame.raw.len();
+            match assembly.push(&frame) {
+                Ok(None) => {}
+                Ok(Some(assembled)) => {
+                    let frames: usize = assembled.frames.iter().map(bytes::Bytes::len).sum();
+                    assert_eq!(frames, std::mem::take(&mut open), "a frame is lost");
+                    assert!(assembled.message.payload.len() <= LIMIT, "{} bytes", assembled.message.payload.len());
+                    whole += frames;
+                }
+                Err((frames, _)) => {
+                    let frames: usize = frames.iter().map(bytes::Bytes::len).sum();
+                    assert_eq!(frames, std::mem::take(&mut open), "a frame is lost");
+                    whole += frames;
+                }
+            }
+        }
+    }
+    let left = stream.len() - taken.len();
+    assert!(whole <= taken.len() && stream.starts_with(&taken) && left >= buffer.len().min(left));
+}

@@ -1,0 +1,41 @@
+//! What must hold of the proxy's own readers, whatever bytes they get. See [`crate::fuzz`].
+
+use super::{content, heads as lines, stream, websocket};
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
+
+/// An event stream loses no byte, however it is cut.
+pub fn event_streams(bytes: &[u8]) {
+    let Some((size, stream)) = bytes.split_first() else { return };
+    stream::fuzz(stream, usize::from(*size).max(1));
+}
+
+/// The frames of a WebSocket lose no byte, however they are cut.
+pub fn websockets(bytes: &[u8]) {
+    let Some((size, stream)) = bytes.split_first() else { return };
+    websocket::fuzz(stream, usize::from(*size).max(1));
+}
+
+/// A body is decoded to no more than the limit, or refused.
+pub fn content_codings(bytes: &[u8]) {
+    const LIMIT: usize = 64 * 1024;
+    const CODINGS: [&str; 6] = ["gzip", "deflate", "br", "zstd", "gzip, br", "none"];
+    let Some((coding, body)) = bytes.split_first() else { return };
+    let coding = CODINGS[usize::from(*coding) % CODINGS.len()];
+    let headers = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static(coding))]);
+    if let Ok(decoded) = content::decode(&headers, Bytes::copy_from_slice(body), LIMIT) {
+        assert!(decoded.len() <= LIMIT.max(body.len()), "{} bytes", decoded.len());
+    }
+}
+
+/// A head that is cleaned has no line that was not there, and is clean.
+pub fn heads(bytes: &[u8]) {
+    let Some(end) = lines::end_of(bytes) else { return };
+    let head = &bytes[..end];
+    lines::refusal(head);
+    lines::answer_refusal(head);
+    if let Some((kept, _)) = lines::without_bad_lines(head) {
+        assert!(kept.len() <= head.len());
+        assert!(lines::without_bad_lines(&kept).is_none());
+    }
+}
