@@ -8,6 +8,8 @@ mod check;
 mod expand;
 mod exploring;
 mod fields;
+#[cfg(test)]
+mod fuzz;
 mod parse;
 mod rename;
 mod test_fn;
