@@ -14,13 +14,13 @@ const KEPT: usize = 6;
 
 /// What flows could leave behind.
 #[derive(Debug)]
-struct Left {
-    tasks: usize,
-    descriptors: usize,
-    kilobytes: usize,
+pub struct Left {
+    pub tasks: usize,
+    pub descriptors: usize,
+    pub kilobytes: usize,
 }
 
-fn left() -> Left {
+pub fn left() -> Left {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
     let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count();

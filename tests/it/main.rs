@@ -1,5 +1,5 @@
 //! Real clients through the proxy to real servers, without a browser.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::too_many_lines)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic, clippy::too_many_lines)]
 #![allow(unnameable_test_items, reason = "some bodies are called by tests, not collected")]
 
 #[path = "../support/mod.rs"]
@@ -28,6 +28,8 @@ mod pace;
 mod private;
 mod programs;
 mod replaced;
+mod smuggling;
+mod soak;
 mod sockets;
 mod streams;
 mod trouble;

@@ -5,6 +5,7 @@
 #[path = "../../src/browser/find.rs"]
 mod find;
 mod install;
+mod soak;
 mod zoo;
 
 use std::env;
@@ -13,6 +14,7 @@ use std::process::{Command, ExitCode};
 
 const USAGE: &str = "usage: cargo xtask demo    shows a race, lost on purpose in a real browser
        cargo xtask test    checks everything: format, lints, tests, documentation
+       cargo xtask soak N  everything at once for N minutes (30), and what is left behind
        cargo xtask zoo     only fetches the libraries of tests/zoo; `test` does that too";
 
 fn main() -> ExitCode {
@@ -20,6 +22,11 @@ fn main() -> ExitCode {
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["demo"] => install::browser().and_then(|()| demo()),
         ["test"] => install::everything().and_then(|()| zoo::fetch(&root())).and_then(|()| test()),
+        ["soak"] => soak::soak(&root(), 30),
+        ["soak", minutes] => match minutes.parse() {
+            Ok(minutes) => soak::soak(&root(), minutes),
+            Err(_) => Err(USAGE.to_owned()),
+        },
         ["zoo"] => install::node().and_then(|()| zoo::fetch(&root())),
         _ => Err(USAGE.to_owned()),
     };
