@@ -40,7 +40,6 @@ pub mod __private;
 mod browser;
 mod ca;
 mod crypto;
-mod desk;
 mod explore;
 mod filter;
 mod fixture;
@@ -52,13 +51,13 @@ mod journal;
 pub mod prelude;
 mod proxy;
 mod report;
+mod rules;
 mod sanitize;
 mod schedule;
 mod temp;
 mod verbs;
 
 pub use browser::{Browser, BrowserError, BrowserKind, Settled};
-pub use desk::{AbortKind, Delay, Editable, Local, Profile};
 pub use filter::{Filter, FilterError};
 pub use fixture::{Client, Config, Fixture, Mitm, Setup};
 pub use flow::{
@@ -67,6 +66,7 @@ pub use flow::{
 };
 pub use proxy::Upstream;
 pub use report::{Failure, TestError, TestResult};
+pub use rules::{AbortKind, Delay, Editable, Local, Profile};
 pub use verbs::{
     Applied, Delivery, Ends, File, Held, Hold, HostHeader, IntoAnswer, IntoPart, Rule, Verbs, Watch, dir, file,
 };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// `crate::X` that is no folder: what the root itself offers.
 const NO_FOLDERS: [&str; 1] = ["__private"];
-const PURE: [&str; 4] = ["flow", "filter", "desk", "schedule"];
+const PURE: [&str; 4] = ["flow", "filter", "rules", "schedule"];
 /// What would make a pure folder depend on the world outside.
 const WORLDLY: [&str; 8] = ["tokio", "hyper", "rustls", "Mutex", "RwLock", "Instant::now", "SystemTime", "std::thread"];
 const LONGEST_FILE: usize = 350;

@@ -1,6 +1,6 @@
 //! WebDriver commands in words, as the journal shows them. Pure.
 
-use super::inspector::Way;
+use super::inspector::Protocol;
 use crate::sanitize::placeholder;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -126,11 +126,11 @@ pub(super) fn is_early(response: &Value) -> bool {
 }
 
 /// A session that has begun, and how it can be asked beside its commands.
-pub(super) fn begun(response: &[u8]) -> Option<(String, Way)> {
+pub(super) fn begun(response: &[u8]) -> Option<(String, Protocol)> {
     let said: Value = serde_json::from_slice(response).ok()?;
     let (session, capabilities) = (said["value"]["sessionId"].as_str()?, &said["value"]["capabilities"]);
-    let bidi = capabilities["webSocketUrl"].as_str().map(|url| Way::Bidi(url.to_owned()));
-    let profile = || capabilities["chrome"]["userDataDir"].as_str().map(|profile| Way::DevTools(profile.into()));
+    let bidi = capabilities["webSocketUrl"].as_str().map(|url| Protocol::Bidi(url.to_owned()));
+    let profile = || capabilities["chrome"]["userDataDir"].as_str().map(|profile| Protocol::DevTools(profile.into()));
     Some((session.to_owned(), bidi.or_else(profile)?))
 }
 

@@ -1,7 +1,7 @@
 //! The driver process. One chromedriver serves all tests of this process, and is replaced when it has died; a geckodriver
 //! serves one session.
 
-use super::error::last_words;
+use super::error::log_tail;
 use super::{BrowserError, find, guardian, listening};
 use crate::temp;
 use std::collections::{BTreeMap, VecDeque};
@@ -131,7 +131,7 @@ impl Driver {
             Ok(Err(status)) => return Err(ended_as_it_started(&program, status, &snapshot(&log))),
             Err(_) => {
                 let what = format!("{} did not say its port within {START:?}", program.display());
-                return Err(not_started(what + &last_words(&snapshot(&log))));
+                return Err(not_started(what + &log_tail(&snapshot(&log))));
             }
         };
         let url = format!("http://127.0.0.1:{port}");
@@ -189,7 +189,7 @@ enum NotStarted {
 fn ended_as_it_started(program: &Path, status: Option<ExitStatus>, log: &[String]) -> NotStarted {
     let status = status.map_or_else(|| "an unknown status".to_owned(), |status| status.to_string());
     let what = format!("{} ended as it started, with {status}", program.display());
-    let error = BrowserError::Driver(what + &last_words(log));
+    let error = BrowserError::Driver(what + &log_tail(log));
     let taken = log.iter().any(|line| is_about_a_taken_port(line));
     if taken { NotStarted::PortTaken(error) } else { NotStarted::Otherwise(error) }
 }

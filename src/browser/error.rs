@@ -1,6 +1,6 @@
 //! What can go wrong with a browser, and what to do about it.
 
-use super::{BrowserKind, knot};
+use super::{BrowserKind, deadlock};
 use crate::sanitize::sanitize;
 use fantoccini::error::{CmdError, NewSessionError};
 use std::fmt;
@@ -36,7 +36,7 @@ impl BrowserError {
     }
 
     pub(super) fn session(error: &NewSessionError, log: &[String]) -> Self {
-        Self::Session(format!("no browser session: {error}{}", last_words(log)))
+        Self::Session(format!("no browser session: {error}{}", log_tail(log)))
     }
 
     pub(super) fn session_timeout(after: Duration, kind: BrowserKind, binary: Option<&Path>, log: &[String]) -> Self {
@@ -54,12 +54,12 @@ impl BrowserError {
                 )
             }
         };
-        Self::Session(what + &last_words(log))
+        Self::Session(what + &log_tail(log))
     }
 }
 
-/// The driver's last lines, as the foot of an error.
-pub(super) fn last_words(log: &[String]) -> String {
+/// The driver's last lines, as the footer of an error.
+pub(super) fn log_tail(log: &[String]) -> String {
     if log.is_empty() { String::new() } else { format!("\n  the driver's last lines:\n    {}", log.join("\n    ")) }
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for BrowserError {
             | Self::NotShown(what) => what.clone(),
             Self::Command { what, source: CmdError::WaitTimeout } => format!("{what}: it did not appear in time"),
             // The relay says it all.
-            Self::Command { source: CmdError::Standard(said), .. } if said.message.contains(knot::MARK) => {
+            Self::Command { source: CmdError::Standard(said), .. } if said.message.contains(deadlock::MARK) => {
                 said.message.to_string()
             }
             Self::Command { what, source } => format!("{what}: {source}"),

@@ -2,14 +2,14 @@
 
 mod capabilities;
 mod command;
+mod deadlock;
 mod driver;
 mod error;
 mod find;
-mod gesture;
 mod guardian;
+mod input;
 mod inspector;
 mod kind;
-mod knot;
 mod listening;
 mod relay;
 mod session;
@@ -24,5 +24,5 @@ pub use kind::BrowserKind;
 pub use session::Browser;
 pub(crate) use session::Wire;
 pub use settle::Settled;
-pub(crate) use settle::{Asked, Audience};
+pub(crate) use settle::{Pages, Pending};
 pub(crate) use turns::Turn;

@@ -2,12 +2,12 @@
 
 use super::BrowserError;
 use super::capabilities::{self, Launch};
+use super::deadlock;
 use super::driver::{self, Driver};
 use super::inspector::{Inspector, Login, Until};
 use super::kind::{self, BrowserKind};
-use super::knot;
 use super::relay::Relay;
-use super::settle::{Pages, Settled};
+use super::settle::{SessionPages, Settled};
 use super::turns::Turns;
 use crate::ca::CertificateAuthority;
 use crate::filter::Filter;
@@ -53,7 +53,7 @@ pub struct Browser {
     client: Client,
     relay: Arc<Relay>,
     session: String,
-    pages: Arc<Pages>,
+    pages: Arc<SessionPages>,
     /// Whose window it is, where one session serves many executions.
     user: Option<String>,
     /// Of the relay and the proxy: what is begun here goes on while the test's own thread is blocked.
@@ -114,15 +114,15 @@ impl Browser {
             relay.end_session(&session).await;
             return Ok(None);
         };
-        let pages = Pages::watch(inspector, Arc::clone(journal), turns.clone()).await;
+        let pages = SessionPages::watch(inspector, Arc::clone(journal), turns.clone()).await;
         let pages = pages.map_err(|fault| BrowserError::Session(format!("the page cannot be watched: {fault}")))?;
         let (relay, pages) = (Arc::new(relay), Arc::new(pages));
         Ok(Some(Self { kind, client, relay, session, pages, user: None, runtime: Handle::current() }))
     }
 
     async fn inspect(relay: &Relay, session: &str, wire: &Wire) -> Result<Option<Inspector>, String> {
-        match relay.way(session) {
-            Some(way) => Inspector::connect(&way, wire.login.clone()).await,
+        match relay.protocol(session) {
+            Some(protocol) => Inspector::connect(&protocol, wire.login.clone()).await,
             None => Ok(None),
         }
     }
@@ -168,7 +168,7 @@ impl Browser {
         urls.iter().filter_map(of_this_machine).collect()
     }
 
-    pub(crate) fn pages(&self) -> &Arc<Pages> {
+    pub(crate) fn pages(&self) -> &Arc<SessionPages> {
         &self.pages
     }
 
@@ -223,7 +223,7 @@ impl Browser {
     /// could not fetch the page.
     pub async fn goto(&self, url: &str) -> Result<(), BrowserError> {
         let says = format!("goto {url}");
-        let failed = |why: String| match why.contains(knot::MARK) {
+        let failed = |why: String| match why.contains(deadlock::MARK) {
             true => BrowserError::NotLoaded(why),
             false => BrowserError::NotLoaded(format!("{url} did not load: {why}")),
         };

@@ -1,15 +1,15 @@
 //! One execution: waits until the page is quiet, lets happen what the plan picks, and so on.
 
-use super::loads::Loads;
 use super::pool::{Holds, Pool};
 use super::scope::Scope;
+use super::script_loads::ScriptLoads;
 use crate::browser::{Kind, Turn};
-use crate::desk::{Action, RuleSpec};
 use crate::flow::{FlowId, Place, RuleId, StageName};
 use crate::journal::Live;
 use crate::report::Failure;
+use crate::rules::{Action, RuleSpec};
 use crate::schedule::{Event, Plan, Player, Trace};
-use crate::verbs::{Court, Hold};
+use crate::verbs::{Hold, RuleContext};
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,12 +29,12 @@ const IDLE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Conductor {
     stop: watch::Sender<()>,
-    conducting: JoinHandle<Conducted>,
+    conducting: JoinHandle<ExecutionRecord>,
 }
 
 /// What came of it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Conducted {
+pub(crate) struct ExecutionRecord {
     pub(crate) trace: Trace,
     /// What the user's actions were.
     pub(crate) actions: Vec<String>,
@@ -50,29 +50,29 @@ pub(crate) struct Conducted {
 
 impl Conductor {
     /// From now on every ordered flow is held, and every command of the test asks for its turn. The rules stand at `place`.
-    pub(crate) fn start(court: &Court, plan: Plan, scope: Scope, place: Place, runtime: &Handle) -> Self {
+    pub(crate) fn start(context: &RuleContext, plan: Plan, scope: Scope, place: Place, runtime: &Handle) -> Self {
         let hold = |stage, filter| {
-            let since = court.journal.now();
-            court.register(RuleSpec { stage, filter, action: Action::Hold, place, since, name: Some("the explorer") })
+            let since = context.journal.now();
+            context.register(RuleSpec { stage, filter, action: Action::Hold, place, since, name: Some("the explorer") })
         };
         let (requests, answers) =
             (hold(StageName::Request, scope.requests()), hold(StageName::Response, scope.answers()));
         let (messages, events) = (hold(StageName::Message, scope.messages()), hold(StageName::Event, scope.events()));
         let rules = [requests.id, answers.id, messages.id, events.id];
         let holds = Holds {
-            requests: Hold::new(court.clone(), requests),
-            answers: Hold::new(court.clone(), answers),
-            messages: Hold::new(court.clone(), messages),
-            events: Hold::new(court.clone(), events),
+            requests: Hold::new(context.clone(), requests),
+            answers: Hold::new(context.clone(), answers),
+            messages: Hold::new(context.clone(), messages),
+            events: Hold::new(context.clone(), events),
         };
-        let turns = court.audience.turns().conduct();
+        let turns = context.pages.turns().conduct();
         let (stop, stopped) = watch::channel(());
-        let (court, ignored) = (court.clone(), scope.ignored.clone());
+        let (context, ignored) = (context.clone(), scope.ignored.clone());
         let conducting = runtime.spawn(async move {
-            let loads = Arc::new(Loads::new(Arc::clone(&court.journal)));
+            let loads = Arc::new(ScriptLoads::new(Arc::clone(&context.journal)));
             let pool = Pool::new(scope, holds, Arc::clone(&loads), place);
-            let conduct = Conduct {
-                court,
+            let conduct = Conducting {
+                context,
                 rules,
                 place,
                 pool,
@@ -91,23 +91,23 @@ impl Conductor {
     }
 
     /// Lets go whatever is still held.
-    pub(crate) async fn finish(self) -> Conducted {
+    pub(crate) async fn finish(self) -> ExecutionRecord {
         drop(self.stop);
-        self.conducting.await.unwrap_or_else(|error| Conducted {
+        self.conducting.await.unwrap_or_else(|error| ExecutionRecord {
             doubts: vec![format!("the conductor ended early: {error}")],
-            ..Conducted::default()
+            ..ExecutionRecord::default()
         })
     }
 }
 
 /// The state of one execution.
-struct Conduct {
-    court: Court,
+struct Conducting {
+    context: RuleContext,
     /// Those that hold for it, and their line.
     rules: [RuleId; 4],
     place: Place,
     pool: Pool,
-    loads: Arc<Loads>,
+    loads: Arc<ScriptLoads>,
     ignored: Vec<crate::filter::Filter>,
     player: Player,
     actions: Vec<String>,
@@ -129,8 +129,12 @@ enum Stepped {
     Idle,
 }
 
-impl Conduct {
-    async fn run(mut self, mut turns: mpsc::UnboundedReceiver<Turn>, mut stopped: watch::Receiver<()>) -> Conducted {
+impl Conducting {
+    async fn run(
+        mut self,
+        mut turns: mpsc::UnboundedReceiver<Turn>,
+        mut stopped: watch::Receiver<()>,
+    ) -> ExecutionRecord {
         loop {
             let turn = tokio::select! {
                 _ = stopped.changed() => break,
@@ -146,7 +150,7 @@ impl Conduct {
                 }
             }
         }
-        let (looks, left) = match self.court.audience.pages().first() {
+        let (looks, left) = match self.context.pages.sessions().first() {
             Some(pages) => {
                 let looking = async { tokio::join!(pages.fingerprint(), pages.has_left()) };
                 tokio::time::timeout(PATIENCE, looking).await.unwrap_or_default()
@@ -155,9 +159,9 @@ impl Conduct {
         };
         let loops = self.pool.loops();
         // What is still parked goes on, and nothing is held any more.
-        self.rules.into_iter().for_each(|rule| self.court.remove(rule));
+        self.rules.into_iter().for_each(|rule| self.context.remove(rule));
         self.pool.close().await;
-        Conducted { trace: self.player.trace, actions: self.actions, doubts: self.doubts, loops, looks, left }
+        ExecutionRecord { trace: self.player.trace, actions: self.actions, doubts: self.doubts, loops, looks, left }
     }
 
     /// Gives a command its turn, when that has come.
@@ -224,10 +228,10 @@ impl Conduct {
     /// Waits until nothing is open but what is held here, whole.
     async fn become_quiet(&mut self) {
         // A window in which nothing was opened yet.
-        self.quiet |= !self.court.journal.has_flows();
+        self.quiet |= !self.context.journal.has_flows();
         while !self.quiet || self.has_news() {
             let mut asked = Vec::new();
-            for pages in self.court.audience.pages() {
+            for pages in self.context.pages.sessions() {
                 match pages.quiet(&self.ignored, PATIENCE, self.place).await {
                     Ok(urls) => asked.extend(urls),
                     Err(failure) => self.doubt(&failure),
@@ -240,7 +244,7 @@ impl Conduct {
                 continue;
             }
             let here = self.pool.flows();
-            let parked = self.court.parked();
+            let parked = self.context.parked();
             let mut mine = parked.iter().filter(|(_, rule)| self.rules.contains(&rule.id));
             if mine.all(|(parked, _)| here.contains(&parked.flow)) {
                 self.pool.name(&asked);
@@ -259,7 +263,7 @@ impl Conduct {
 
     /// Whether pages had spoken to servers that had not answered yet. They have had the time.
     async fn has_waited_for_reply(&mut self) -> bool {
-        let (journal, mut had_to_wait) = (Arc::clone(&self.court.journal), false);
+        let (journal, mut had_to_wait) = (Arc::clone(&self.context.journal), false);
         let replies = async {
             loop {
                 let mut written = pin!(journal.written());
@@ -281,12 +285,12 @@ impl Conduct {
 
     /// Whether a flow was parked that has no name yet.
     fn has_news(&self) -> bool {
-        let (named, parked) = (self.pool.named(), self.court.parked());
+        let (named, parked) = (self.pool.named(), self.context.parked());
         parked.iter().any(|(parked, rule)| self.rules.contains(&rule.id) && !named.contains(&parked.flow))
     }
 
     fn first_host(&self) -> Option<String> {
-        let exchanges = self.court.journal.exchanges();
+        let exchanges = self.context.journal.exchanges();
         let mut navigations = exchanges.iter().filter(|exchange| exchange.request.is_navigation());
         navigations.next().map(|exchange| exchange.request.target().host.clone())
     }

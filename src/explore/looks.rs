@@ -4,7 +4,7 @@
 use crate::browser::{Kind, Turn};
 use crate::filter::Filter;
 use crate::flow::Place;
-use crate::verbs::Court;
+use crate::verbs::RuleContext;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -18,9 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct SettledLooks(JoinHandle<()>);
 
 impl SettledLooks {
-    pub(crate) fn start(court: &Court, ignored: Vec<Filter>, place: Place, runtime: &Handle) -> Self {
-        let turns = court.audience.turns().observe();
-        Self(runtime.spawn(give(court.clone(), turns, ignored, place)))
+    pub(crate) fn start(context: &RuleContext, ignored: Vec<Filter>, place: Place, runtime: &Handle) -> Self {
+        let turns = context.pages.turns().observe();
+        Self(runtime.spawn(give(context.clone(), turns, ignored, place)))
     }
 }
 
@@ -30,10 +30,10 @@ impl Drop for SettledLooks {
     }
 }
 
-async fn give(court: Court, mut turns: mpsc::UnboundedReceiver<Turn>, ignored: Vec<Filter>, place: Place) {
+async fn give(context: RuleContext, mut turns: mpsc::UnboundedReceiver<Turn>, ignored: Vec<Filter>, place: Place) {
     while let Some(Turn { kind, go, .. }) = turns.recv().await {
         if kind == Kind::Observation {
-            for pages in court.audience.pages() {
+            for pages in context.pages.sessions() {
                 drop(pages.quiet(&ignored, PATIENCE, place).await);
             }
         }

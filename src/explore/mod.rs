@@ -5,11 +5,11 @@
 
 mod conductor;
 mod label;
-mod loads;
 mod looks;
 mod pool;
 mod scope;
+mod script_loads;
 
-pub(crate) use conductor::{Conducted, Conductor};
+pub(crate) use conductor::{Conductor, ExecutionRecord};
 pub(crate) use looks::SettledLooks;
 pub(crate) use scope::Scope;

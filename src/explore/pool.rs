@@ -1,9 +1,9 @@
 //! The flows that an execution holds and has not let go.
 
 use super::label::{label, label_of_part};
-use super::loads::Loads;
 use super::scope::Scope;
-use crate::browser::Asked;
+use super::script_loads::ScriptLoads;
+use crate::browser::Pending;
 use crate::flow::{FlowId, Message, Place, Request, Response, ServerEvent, Stage};
 use crate::schedule::Event;
 use crate::verbs::{Held, Hold};
@@ -95,7 +95,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(scope: Scope, holds: Holds, loads: Arc<Loads>, place: Place) -> Self {
+    pub(super) fn new(scope: Scope, holds: Holds, loads: Arc<ScriptLoads>, place: Place) -> Self {
         let arrivals = Arc::<Arrivals>::default();
         let mut collecting = JoinSet::new();
         let Holds { requests, answers, messages, events } = holds;
@@ -140,7 +140,7 @@ impl Pool {
     }
 
     /// Names what has arrived, in the order in which the pages asked; forgets what nobody waits for any more.
-    pub(super) fn name(&mut self, asked: &[Asked]) {
+    pub(super) fn name(&mut self, asked: &[Pending]) {
         let mut new = std::mem::take(&mut *self.arrivals.parked.lock().unwrap_or_else(PoisonError::into_inner));
         new.sort_by_key(Parked::flow);
         for (at, parked) in new.iter().enumerate() {
@@ -175,7 +175,7 @@ impl Pool {
     }
 
     /// Who has asked for it: of several the one that it says it comes from, or else the first that still lacks one.
-    fn by<'a>(&self, parked: &Parked, asked: &'a [Asked], before: &[Parked]) -> Option<&'a Asked> {
+    fn by<'a>(&self, parked: &Parked, asked: &'a [Pending], before: &[Parked]) -> Option<&'a Pending> {
         let (request, url) = (parked.request(), parked.request().url());
         let who = || asked.iter().filter(|asked| asked.url == url);
         // Another host is not told the page.
@@ -187,7 +187,7 @@ impl Pool {
             let is_its = |parked: &&Parked| self.by.get(&parked.flow().whole()).is_some_and(|its| its == by);
             here.filter(|parked| parked.request().url() == url).filter(is_its).count()
         };
-        let lacks = |asked: &&Asked| held(&asked.by) < who().filter(|other| other.by == asked.by).count();
+        let lacks = |asked: &&Pending| held(&asked.by) < who().filter(|other| other.by == asked.by).count();
         let says = who().find(|asked| referer == Some(asked.document.as_str()));
         says.or_else(|| who().find(lacks)).or_else(|| who().next())
     }
@@ -280,7 +280,7 @@ async fn collect_parts<S: Stage>(hold: Hold<S>, parked: fn(Held<S>) -> Parked, a
     }
 }
 
-async fn collect_responses(hold: Hold<Response>, arrivals: Arc<Arrivals>, loads: Arc<Loads>, place: Place) {
+async fn collect_responses(hold: Hold<Response>, arrivals: Arc<Arrivals>, loads: Arc<ScriptLoads>, place: Place) {
     let mut reading = JoinSet::new();
     while let Some(held) = hold.next_at(place).await {
         let arrivals = Arc::clone(&arrivals);

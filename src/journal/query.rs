@@ -53,7 +53,7 @@ impl Journal {
         all
     }
 
-    /// The last entries, for the foot of a failure.
+    /// The last entries, for the footer of a failure.
     pub(crate) fn tail(&self, lines: usize) -> Vec<Entry> {
         let log = self.lock();
         let mut last: Vec<_> = log.iter().rev().take(lines).cloned().collect();

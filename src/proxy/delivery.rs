@@ -1,8 +1,8 @@
-//! The end of a flow: delivered, cut off, or given up by its client. Whoever drops a ticket says that the client is gone.
+//! The end of a flow: delivered, cut off, or given up by its client. Whoever drops a guard says that the client is gone.
 
 use super::body::BodyError;
 use super::gate::Gate;
-use super::handicap::Broken;
+use super::shaping::Broken;
 use super::stream::{Outgoing, Sent};
 use crate::flow::{Fault, FaultStage, FlowId, Outcome};
 use bytes::{Buf, Bytes};
@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 /// The right to end a flow, once. It travels with the flow: from the service to the body to the last flush. hyper drops
-/// what a client no longer waits for, so a ticket that is dropped unused means that the client is gone.
+/// what a client no longer waits for, so a guard that is dropped unused means that the client is gone.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(super) struct FlowGuard {
     flow: FlowId,
     gate: Arc<Gate>,
     ended: bool,
@@ -23,7 +23,7 @@ pub(super) struct Ticket {
     lost: Option<Arc<OnceLock<Outcome>>>,
 }
 
-impl Ticket {
+impl FlowGuard {
     pub(super) fn new(flow: FlowId, gate: Arc<Gate>) -> Self {
         Self { flow, gate, ended: false, lost: None }
     }
@@ -52,7 +52,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for FlowGuard {
     fn drop(&mut self) {
         let outcome = if std::thread::panicking() {
             Outcome::Failed(Fault::new(FaultStage::Internal, "the proxy panicked; this is a bug of Holdup"))
@@ -68,7 +68,7 @@ impl Drop for Ticket {
 /// task ([`streams`](super::streams)), so nothing is written between a look at this and the next.
 #[derive(Debug, Default)]
 pub(super) struct Flushes {
-    waiting: Mutex<Vec<Ticket>>,
+    waiting: Mutex<Vec<FlowGuard>>,
     count: AtomicUsize,
     /// Something was written since the last flush that succeeded.
     dirty: AtomicBool,
@@ -78,9 +78,9 @@ pub(super) struct Flushes {
 }
 
 impl Flushes {
-    fn push(&self, ticket: Ticket) {
-        // Tickets are pushed and taken whole, so a panic elsewhere leaves the list intact.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(ticket);
+    fn push(&self, guard: FlowGuard) {
+        // Guards are pushed and taken whole, so a panic elsewhere leaves the list intact.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(guard);
         self.count.fetch_add(1, Ordering::Release);
     }
 
@@ -114,14 +114,14 @@ impl Flushes {
         }
         let done = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         self.count.fetch_sub(done.len(), Ordering::AcqRel);
-        done.into_iter().for_each(|ticket| ticket.end(Outcome::Delivered));
+        done.into_iter().for_each(|guard| guard.end(Outcome::Delivered));
     }
 }
 
 /// What a body and its chunks have in common. When the last of them is gone, it is clear how the flow has ended.
 #[derive(Debug)]
-struct Way {
-    ticket: Option<Ticket>,
+struct BodyState {
+    guard: Option<FlowGuard>,
     flushes: Arc<Flushes>,
     end: Mutex<End>,
     /// A chunk was dropped before all of it was written.
@@ -137,23 +137,23 @@ enum End {
     Broken(Fault),
 }
 
-impl Drop for Way {
+impl Drop for BodyState {
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket.take() else { return };
+        let Some(guard) = self.guard.take() else { return };
         match std::mem::replace(self.end.get_mut().unwrap_or_else(PoisonError::into_inner), End::Streaming) {
-            End::Broken(fault) => ticket.end(Outcome::Failed(fault)),
-            End::Cut => ticket.end(Outcome::Aborted),
-            End::Finished if !*self.cut.get_mut() => self.flushes.push(ticket),
-            // The ticket's own drop says it.
+            End::Broken(fault) => guard.end(Outcome::Failed(fault)),
+            End::Cut => guard.end(Outcome::Aborted),
+            End::Finished if !*self.cut.get_mut() => self.flushes.push(guard),
+            // The guard's own drop says it.
             End::Finished | End::Streaming => {}
         }
     }
 }
 
-/// The body that goes to the browser, with the flow's ticket.
+/// The body that goes to the browser, with the flow's guard.
 pub(super) struct Delivery {
     source: Outgoing,
-    way: Arc<Way>,
+    state: Arc<BodyState>,
     /// How many flushes there had been when the last chunk was handed on.
     handed_on: u64,
     /// Told to hyper once everything before it is with the socket: hyper drops what it has not written yet.
@@ -161,20 +161,20 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(source: Outgoing, ticket: Option<Ticket>, flushes: Arc<Flushes>) -> Self {
+    pub(super) fn new(source: Outgoing, guard: Option<FlowGuard>, flushes: Arc<Flushes>) -> Self {
         let handed_on = flushes.done.load(Ordering::Relaxed);
-        let way = Way { ticket, flushes, end: Mutex::new(End::Streaming), cut: AtomicBool::new(false) };
-        Self { source, way: Arc::new(way), handed_on, breaking: None }
+        let state = BodyState { guard, flushes, end: Mutex::new(End::Streaming), cut: AtomicBool::new(false) };
+        Self { source, state: Arc::new(state), handed_on, breaking: None }
     }
 
     /// Whether all chunks are with the socket. HTTP/1 copies a chunk, and writes at the next flush; HTTP/2 lets go of a chunk
     /// after the flush that carried it.
     fn is_written(&self) -> bool {
-        Arc::strong_count(&self.way) == 1 && self.way.flushes.done.load(Ordering::Relaxed) > self.handed_on
+        Arc::strong_count(&self.state) == 1 && self.state.flushes.done.load(Ordering::Relaxed) > self.handed_on
     }
 
     fn ends(&self, end: End) {
-        *self.way.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
+        *self.state.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 }
 
@@ -189,11 +189,11 @@ impl Body for Delivery {
         };
         if matches!(frame, Some(Err(_))) && !self.is_written() {
             self.breaking = frame.and_then(Result::err);
-            self.way.flushes.wake_at_next(cx.waker());
+            self.state.flushes.wake_at_next(cx.waker());
             return Poll::Pending;
         }
         match &frame {
-            Some(Ok((frame, _))) if frame.is_data() => self.handed_on = self.way.flushes.done.load(Ordering::Relaxed),
+            Some(Ok((frame, _))) if frame.is_data() => self.handed_on = self.state.flushes.done.load(Ordering::Relaxed),
             Some(Err(Broken::Cut(_))) => self.ends(End::Cut),
             Some(Err(Broken::Wire(error))) => {
                 let what = match error {
@@ -205,8 +205,8 @@ impl Body for Delivery {
             // Trailers are last.
             Some(Ok(_)) | None => self.ends(End::Finished),
         }
-        let way = Arc::clone(&self.way);
-        let piece = |(frame, ticket): Sent| frame.map_data(|bytes| Piece { bytes, way, ticket });
+        let state = Arc::clone(&self.state);
+        let piece = |(frame, guard): Sent| frame.map_data(|bytes| Piece { bytes, state, guard });
         Poll::Ready(frame.map(|frame| frame.map(piece)))
     }
 
@@ -221,7 +221,7 @@ impl Body for Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        let mut end = self.way.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut end = self.state.end.lock().unwrap_or_else(PoisonError::into_inner);
         // A body that is known to be at its end is not asked for the end.
         if matches!(*end, End::Streaming) && self.source.is_end_stream() {
             *end = End::Finished;
@@ -235,9 +235,9 @@ impl Drop for Delivery {
 #[derive(Debug)]
 pub(super) struct Piece {
     bytes: Bytes,
-    way: Arc<Way>,
+    state: Arc<BodyState>,
     /// Of the part that it brings.
-    ticket: Option<Ticket>,
+    guard: Option<FlowGuard>,
 }
 
 impl Buf for Piece {
@@ -257,10 +257,10 @@ impl Buf for Piece {
 impl Drop for Piece {
     fn drop(&mut self) {
         if self.bytes.has_remaining() {
-            self.way.cut.store(true, Ordering::Relaxed);
-        } else if let Some(ticket) = self.ticket.take() {
-            self.way.flushes.push(ticket);
+            self.state.cut.store(true, Ordering::Relaxed);
+        } else if let Some(guard) = self.guard.take() {
+            self.state.flushes.push(guard);
         }
-        self.way.flushes.wake();
+        self.state.flushes.wake();
     }
 }

@@ -2,12 +2,12 @@
 
 use super::body::{LIMIT, Source};
 use super::content;
-use super::handicap::{Handicap, Handicapped};
 use super::heads::Dropped;
 use super::hop::Upgrade;
 use super::local_file::LocalFile;
 use super::offload::offload;
 use super::permit::Permit;
+use super::shaping::{Shaped, Shaping};
 use crate::flow::{Content, Fault, FaultStage, Request, Response};
 use http::HeaderMap;
 use http_body::Body;
@@ -33,7 +33,7 @@ pub(super) struct Envelope<H> {
     /// What hyper knows beyond the head: the case of header names, the upgrade.
     pub(super) extensions: http::Extensions,
     /// What rules do to the body on its way.
-    pub(super) handicap: Handicap,
+    pub(super) shaping: Shaping,
     /// How much of the body may be read into memory.
     pub(super) limit: usize,
     /// The change of protocol that the head asks for or agrees to.
@@ -48,12 +48,12 @@ pub(super) struct Envelope<H> {
 
 impl<H> Envelope<H> {
     pub(super) fn new(head: H, body: Source) -> Self {
-        let (extensions, handicap) = (http::Extensions::new(), Handicap::default());
+        let (extensions, shaping) = (http::Extensions::new(), Shaping::default());
         Self {
             head,
             body,
             extensions,
-            handicap,
+            shaping,
             limit: LIMIT,
             upgrade: None,
             dropped: Vec::new(),
@@ -64,8 +64,8 @@ impl<H> Envelope<H> {
 
     /// Puts an answer in the place of this one. What rules have done to its way stays.
     pub(super) fn become_answer(&mut self, answer: Self) {
-        let (handicap, limit) = (self.handicap, self.limit);
-        *self = Self { handicap, limit, ..answer };
+        let (shaping, limit) = (self.shaping, self.limit);
+        *self = Self { shaping, limit, ..answer };
     }
 
     /// Reads the body ahead, as far as it may be. A connection that then is not free is no longer counted among the few
@@ -103,8 +103,8 @@ impl<H> Envelope<H> {
     }
 
     /// The body as it goes out; taken out of the message.
-    pub(super) fn take_body(&mut self) -> Handicapped {
-        Handicapped::new(std::mem::take(&mut self.body), self.handicap)
+    pub(super) fn take_body(&mut self) -> Shaped {
+        Shaped::new(std::mem::take(&mut self.body), self.shaping)
     }
 }
 

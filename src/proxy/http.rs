@@ -3,15 +3,15 @@
 use super::body::Source;
 use super::connection::{self, Connection};
 use super::cut::Cut;
-use super::delivery::{Delivery, Ticket};
+use super::delivery::{Delivery, FlowGuard};
 use super::envelope::Envelope;
 use super::gate::{Pass, Stream};
-use super::handicap::{Handicap, Handicapped};
+use super::shaping::{Shaped, Shaping};
 use super::stream::{Kind, Outgoing, Parted};
 use super::{content, hop, tunnel, websocket};
-use crate::desk::AbortKind;
 use crate::flow::{Content, Fault, FaultStage, Outcome, Request, Response, Target};
 use crate::journal::Event;
+use crate::rules::AbortKind;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, StatusCode, Version};
@@ -48,12 +48,12 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
     request.upgrade = upgrade;
     request.limit = shared.gate.body_limit();
     let is_head = request.head.method == Method::HEAD;
-    let ticket = Ticket::new(shared.journal.next_flow(), Arc::clone(&shared.gate));
-    shared.journal.write(Event::Began { flow: ticket.flow(), request: request.head.record() });
+    let guard = FlowGuard::new(shared.journal.next_flow(), Arc::clone(&shared.gate));
+    shared.journal.write(Event::Began { flow: guard.flow(), request: request.head.record() });
 
-    let mut response = match shared.gate.request(&ticket, &mut request).await {
-        Ok(Pass::Abort(kind)) => return connection.abort(ticket, kind, &mut request).await,
-        // The ticket's own drop says so.
+    let mut response = match shared.gate.request(&guard, &mut request).await {
+        Ok(Pass::Abort(kind)) => return connection.abort(guard, kind, &mut request).await,
+        // The guard's own drop says so.
         Ok(Pass::Gone) => return Err(Cut(h2::Error::from(h2::Reason::CANCEL))),
         Ok(Pass::Answer(response)) => {
             // On HTTP/1 a client that is still sending would see a reset instead of the answer.
@@ -63,36 +63,36 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
             *response
         }
         Ok(Pass::On) => {
-            shared.journal.write(Event::Sent { flow: ticket.flow() });
+            shared.journal.write(Event::Sent { flow: guard.flow() });
             let route = connection.route(&request.head.target);
             match shared.upstreams.send(&mut request, route).await {
                 Ok(response) => response,
-                Err(fault) => return Ok(connection.fail(ticket, fault, is_head)),
+                Err(fault) => return Ok(connection.fail(guard, fault, is_head)),
             }
         }
-        Err(fault) => return Ok(connection.fail(ticket, fault, is_head)),
+        Err(fault) => return Ok(connection.fail(guard, fault, is_head)),
     };
-    shared.journal.write(Event::Answered { flow: ticket.flow(), response: response.head.record() });
+    shared.journal.write(Event::Answered { flow: guard.flow(), response: response.head.record() });
     for line in response.dropped.drain(..) {
-        shared.journal.write(Event::Dropped { flow: ticket.flow(), line: line.to_string() });
+        shared.journal.write(Event::Dropped { flow: guard.flow(), line: line.to_string() });
     }
-    match shared.gate.response(&ticket, &request.head, &mut response).await {
-        Ok(Some(AbortKind::Truncate(after))) => response.handicap.cut_after = Some(after),
-        Ok(Some(kind)) => return connection.cut(ticket, kind, &mut request).await,
+    match shared.gate.response(&guard, &request.head, &mut response).await {
+        Ok(Some(AbortKind::Truncate(after))) => response.shaping.cut_after = Some(after),
+        Ok(Some(kind)) => return connection.cut(guard, kind, &mut request).await,
         Ok(None) => {}
-        Err(fault) => return Ok(connection.fail(ticket, fault, is_head)),
+        Err(fault) => return Ok(connection.fail(guard, fault, is_head)),
     }
     if response.head.status == StatusCode::SWITCHING_PROTOCOLS
         && let Some(client) = client_upgrade
     {
-        connection.switch_protocols(&ticket, &mut request, &mut response, client);
+        connection.switch_protocols(&guard, &mut request, &mut response, client);
     }
-    let parts = connection.parts(&ticket, &request, &mut response);
-    Ok(connection.deliver(ticket, response, is_head, parts))
+    let parts = connection.parts(&guard, &request, &mut response);
+    Ok(connection.deliver(guard, response, is_head, parts))
 }
 
-fn stream(ticket: &Ticket, request: &Envelope<Request>, response: &Envelope<Response>) -> Stream {
-    Stream { flow: ticket.flow(), request: request.head.record(), response: response.head.record() }
+fn stream(guard: &FlowGuard, request: &Envelope<Request>, response: &Envelope<Response>) -> Stream {
+    Stream { flow: guard.flow(), request: request.head.record(), response: response.head.record() }
 }
 
 /// What a full Chromium asks each site for by itself; no flag turns it off.
@@ -190,7 +190,7 @@ impl Connection {
     /// Carries what both ends speak from now on.
     fn switch_protocols(
         &self,
-        ticket: &Ticket,
+        guard: &FlowGuard,
         request: &mut Envelope<Request>,
         response: &mut Envelope<Response>,
         client: OnUpgrade,
@@ -199,7 +199,7 @@ impl Connection {
         let upstream = hyper::upgrade::on(carrier(&mut response.extensions));
         let shared = Arc::clone(&self.shared);
         if upgrade.is_to_websocket() {
-            let stream = stream(ticket, request, response);
+            let stream = stream(guard, request, response);
             self.shared.tasks.spawn(websocket::relay(shared, stream, client, upstream, Arc::clone(&self.reset)));
         } else {
             self.shared.tasks.spawn(tunnel::upgraded(shared, client, upstream));
@@ -210,7 +210,7 @@ impl Connection {
     /// What there is to look at in an answer that goes out part by part.
     fn parts(
         &self,
-        ticket: &Ticket,
+        guard: &FlowGuard,
         request: &Envelope<Request>,
         response: &mut Envelope<Response>,
     ) -> Option<(Kind, Stream)> {
@@ -222,20 +222,20 @@ impl Connection {
         if self.shared.revalidates.load(Ordering::Relaxed) {
             content::forget_pinned(&request.head, &mut response.head.headers);
         }
-        kind.map(|kind| (kind, stream(ticket, request, response)))
+        kind.map(|kind| (kind, stream(guard, request, response)))
     }
 
     /// The flow's answer, whose body ends the flow when it has been handed to the socket.
     fn deliver(
         &self,
-        ticket: Ticket,
+        guard: FlowGuard,
         mut response: Envelope<Response>,
         is_head: bool,
         parts: Option<(Kind, Stream)>,
     ) -> Answer {
         let has_body = !is_head && !hop::never_has_body(response.head.status);
         if has_body && let Some(fault) = response.mismatch() {
-            return self.fail(ticket, fault, is_head);
+            return self.fail(guard, fault, is_head);
         }
         if !has_body {
             response.body = Source::default();
@@ -259,7 +259,7 @@ impl Connection {
         if self.shared.revalidates.load(Ordering::Relaxed) {
             content::revalidate(&mut head.headers);
         }
-        let mut answer = hyper::Response::new(Delivery::new(body, Some(ticket), Arc::clone(&self.flushes)));
+        let mut answer = hyper::Response::new(Delivery::new(body, Some(guard), Arc::clone(&self.flushes)));
         *answer.status_mut() = head.status;
         *answer.headers_mut() = head.headers;
         *answer.extensions_mut() = extensions;
@@ -280,16 +280,16 @@ impl Connection {
     }
 
     /// Ends a flow with a 502 that says what went wrong.
-    fn fail(&self, ticket: Ticket, fault: Fault, is_head: bool) -> Answer {
+    fn fail(&self, guard: FlowGuard, fault: Fault, is_head: bool) -> Answer {
         let text = format!("holdup could not fetch this\n\n{fault}\n");
-        ticket.end(Outcome::Failed(fault));
+        guard.end(Outcome::Failed(fault));
         let text = if is_head { "" } else { &text };
         self.own_answer(StatusCode::BAD_GATEWAY, text, Some("text/plain; charset=utf-8"))
     }
 
     fn own_answer(&self, status: StatusCode, text: &str, kind: Option<&'static str>) -> Answer {
         let whole = Source::whole(Bytes::copy_from_slice(text.as_bytes()));
-        let body = Outgoing::Whole(Handicapped::new(whole, Handicap::default()));
+        let body = Outgoing::Whole(Shaped::new(whole, Shaping::default()));
         let mut answer = hyper::Response::new(Delivery::new(body, None, Arc::clone(&self.flushes)));
         *answer.status_mut() = status;
         if let Some(kind) = kind {
@@ -300,23 +300,23 @@ impl Connection {
     }
 
     /// Ends a flow at its request.
-    async fn abort(&self, ticket: Ticket, kind: AbortKind, request: &mut Envelope<Request>) -> Result<Answer, Cut> {
-        let AbortKind::Truncate(after) = kind else { return self.cut(ticket, kind, request).await };
+    async fn abort(&self, guard: FlowGuard, kind: AbortKind, request: &mut Envelope<Request>) -> Result<Answer, Cut> {
+        let AbortKind::Truncate(after) = kind else { return self.cut(guard, kind, request).await };
         // An answer of blanks, which breaks off before the last.
         let size = usize::try_from(after).unwrap_or(usize::MAX).min(request.limit) + 1;
         let body = Source::whole(vec![b' '; size].into());
         let mut answer = Envelope::new(Response::made(StatusCode::OK, ""), body);
-        answer.handicap.cut_after = Some(after);
-        Ok(self.deliver(ticket, answer, false, None))
+        answer.shaping.cut_after = Some(after);
+        Ok(self.deliver(guard, answer, false, None))
     }
 
     /// Ends a flow without an answer, or with one that is none.
-    async fn cut(&self, ticket: Ticket, kind: AbortKind, request: &mut Envelope<Request>) -> Result<Answer, Cut> {
+    async fn cut(&self, guard: FlowGuard, kind: AbortKind, request: &mut Envelope<Request>) -> Result<Answer, Cut> {
         if kind == AbortKind::Stall {
-            self.shared.journal.write(Event::Stalled { flow: ticket.flow() });
+            self.shared.journal.write(Event::Stalled { flow: guard.flow() });
             request.while_reading_ahead(self.shared.gate.test_ended()).await;
         }
-        ticket.end(Outcome::Aborted);
+        guard.end(Outcome::Aborted);
         // On HTTP/2 the stream's own reset says it, and the connection lives on.
         let is_http1 = request.head.version != Version::HTTP_2;
         match kind {

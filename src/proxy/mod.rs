@@ -13,17 +13,17 @@ mod framing;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod gate;
-mod handicap;
 mod heads;
 mod hop;
 mod http;
+mod integrity;
 mod limits;
 mod listener;
 mod local_file;
 mod offload;
 mod permit;
-mod pins;
 mod refusal;
+mod shaping;
 mod sniff;
 mod socket;
 mod stream;
@@ -49,7 +49,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
-    /// Asked for where others can reach the proxy.
+    /// Pending for where others can reach the proxy.
     pub(crate) credential: Option<Credential>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) gate: Arc<Gate>,

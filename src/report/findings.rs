@@ -1,17 +1,17 @@
 //! What a test leaves behind.
 
 use super::Failure;
-use super::wait::{Scene, never_caught};
-use crate::desk::Finding;
+use super::wait::{ReportContext, never_caught};
 use crate::flow::{FaultStage, Outcome};
+use crate::rules::Finding;
 
 /// Something that was left behind, as a failure of its own.
-pub(crate) fn finding(finding: &Finding, scene: &Scene<'_>) -> Failure {
+pub(crate) fn finding(finding: &Finding, context: &ReportContext<'_>) -> Failure {
     match finding {
-        Finding::Unused(rule) => never_caught(scene, rule),
+        Finding::Unused(rule) => never_caught(context, rule),
         Finding::StillParked(parked, rule) => {
-            let what = scene.journal.exchange(parked.flow).map_or_else(|| parked.flow.to_string(), |e| e.to_string());
-            let since = scene.journal.now().saturating_sub(parked.since);
+            let what = context.journal.exchange(parked.flow).map_or_else(|| parked.flow.to_string(), |e| e.to_string());
+            let since = context.journal.now().saturating_sub(parked.since);
             Failure::bare(format!("a flow was still parked when the test ended: {what}"))
                 .at(rule.place)
                 .section(format!("parked for {since:.0?} at its {} by {rule}", parked.stage), vec![])
@@ -21,9 +21,9 @@ pub(crate) fn finding(finding: &Finding, scene: &Scene<'_>) -> Failure {
 }
 
 /// Rules that could not do their work: what they were to do is part of the test, so the test fails.
-pub(crate) fn rule_faults(scene: &Scene<'_>) -> Vec<Failure> {
+pub(crate) fn rule_faults(context: &ReportContext<'_>) -> Vec<Failure> {
     let of_rule = |outcome: &Outcome| matches!(outcome, Outcome::Failed(fault) if fault.stage() == FaultStage::Rule);
-    let exchanges = scene.journal.exchanges();
+    let exchanges = context.journal.exchanges();
     let failed = exchanges.iter().filter(|exchange| exchange.outcome.as_ref().is_some_and(of_rule));
     failed.map(|exchange| Failure::bare(format!("a rule could not do its work: {exchange}"))).collect()
 }

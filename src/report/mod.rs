@@ -1,9 +1,9 @@
-//! What a test author reads when something fails. Text only: it reads the journal and the desk's findings, and changes nothing.
+//! What a test author reads when something fails. Text only: it reads the journal and the rule table's findings, and changes nothing.
 
 mod error;
 mod failure;
 mod findings;
-mod foot;
+mod footer;
 mod misuse;
 mod paste;
 mod race;
@@ -12,9 +12,9 @@ mod wait;
 pub use error::{TestError, TestResult};
 pub use failure::Failure;
 pub(crate) use findings::{finding, rule_faults};
-pub(crate) use foot::foot;
+pub(crate) use footer::footer;
 pub(crate) use misuse::misuse;
 pub(crate) use race::{Race, nondeterminism};
 pub(crate) use wait::{
-    Scene, caught_although_none_expected, expired, never_applied, still_waited_for, unfinished, was_refused,
+    ReportContext, caught_although_none_expected, expired, never_applied, still_waited_for, unfinished, was_refused,
 };

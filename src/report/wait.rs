@@ -1,33 +1,33 @@
 //! Waits that ended without what they waited for.
 
 use super::Failure;
-use crate::desk::{Action, Parked, Rule};
 use crate::filter::View;
 use crate::flow::{Exchange, FlowId, Outcome, Place};
 use crate::journal::Journal;
+use crate::rules::{Action, Parked, Rule};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What there is to see when something fails.
 #[derive(Debug)]
-pub(crate) struct Scene<'a> {
+pub(crate) struct ReportContext<'a> {
     pub(crate) journal: &'a Journal,
     pub(crate) parked: Vec<(Parked, Arc<Rule>)>,
 }
 
 /// A wait for a rule to catch something ended.
-pub(crate) fn expired(scene: &Scene<'_>, rule: &Rule, waited: Duration, place: Place) -> Failure {
+pub(crate) fn expired(context: &ReportContext<'_>, rule: &Rule, waited: Duration, place: Place) -> Failure {
     let failure = Failure::bare(format!("{rule} caught nothing within {waited:?}")).at(place);
     let failure = failure.section(format!("declared at {}", rule.place), vec![]);
-    near(failure, scene, rule)
+    near(failure, context, rule)
         .help("let the page make the request before the wait ends, widen the filter, or wait longer with `.within(..)`")
 }
 
 /// A rule was to have been applied, and was not.
-pub(crate) fn never_applied(scene: &Scene<'_>, rule: &Rule, place: Place) -> Failure {
+pub(crate) fn never_applied(context: &ReportContext<'_>, rule: &Rule, place: Place) -> Failure {
     let failure = Failure::bare(format!("{rule} was never applied")).at(place);
     let failure = failure.section(format!("declared at {}", rule.place), vec![]);
-    near(failure, scene, rule).help("mend the filter so that it matches the flow that was meant")
+    near(failure, context, rule).help("mend the filter so that it matches the flow that was meant")
 }
 
 /// A rule was applied, and the page did not take what came of it.
@@ -42,31 +42,36 @@ pub(crate) fn was_refused(rule: &Rule, flow: FlowId, url: &str, place: Place) ->
 }
 
 /// A wait that wanted nothing to be caught.
-pub(crate) fn caught_although_none_expected(scene: &Scene<'_>, rule: &Rule, flow: FlowId, place: Place) -> Failure {
-    let caught = scene.journal.exchange(flow).map_or_else(|| flow.to_string(), |exchange| exchange.to_string());
+pub(crate) fn caught_although_none_expected(
+    context: &ReportContext<'_>,
+    rule: &Rule,
+    flow: FlowId,
+    place: Place,
+) -> Failure {
+    let caught = context.journal.exchange(flow).map_or_else(|| flow.to_string(), |exchange| exchange.to_string());
     Failure::bare(format!("{rule} caught a flow where none was expected")).at(place).section("caught", vec![caught])
 }
 
 /// A flow was let go and has not come to its end.
-pub(crate) fn unfinished(scene: &Scene<'_>, flow: FlowId, waited: Duration, place: Place) -> Failure {
-    let exchange = scene.journal.exchange(flow);
+pub(crate) fn unfinished(context: &ReportContext<'_>, flow: FlowId, waited: Duration, place: Place) -> Failure {
+    let exchange = context.journal.exchange(flow);
     let state = exchange.map_or_else(|| flow.to_string(), |exchange| exchange.to_string());
-    parked_now(Failure::bare(format!("{flow} was not delivered within {waited:?}")).at(place), scene)
+    parked_now(Failure::bare(format!("{flow} was not delivered within {waited:?}")).at(place), context)
         .section("it stands at", vec![state])
         .help("the upstream may be slow, a later rule may park it, or the page may not read it; wait longer with `.within(..)`")
 }
 
 /// A flow was to be given up by its client, and was not.
-pub(crate) fn still_waited_for(scene: &Scene<'_>, flow: FlowId, waited: Duration, place: Place) -> Failure {
-    parked_now(Failure::bare(format!("the browser did not give {flow} up within {waited:?}")).at(place), scene).help(
+pub(crate) fn still_waited_for(context: &ReportContext<'_>, flow: FlowId, waited: Duration, place: Place) -> Failure {
+    parked_now(Failure::bare(format!("the browser did not give {flow} up within {waited:?}")).at(place), context).help(
         "a page that goes into the back/forward cache keeps its calls; an AbortController or a closed tab ends them",
     )
 }
 
 /// What passed, what came nearest, what came too early, and what is parked.
-fn near(mut failure: Failure, scene: &Scene<'_>, rule: &Rule) -> Failure {
+fn near(mut failure: Failure, context: &ReportContext<'_>, rule: &Rule) -> Failure {
     let (earlier, since): (Vec<_>, Vec<_>) =
-        candidates(scene, rule).into_iter().partition(|exchange| exchange.began < rule.since);
+        candidates(context, rule).into_iter().partition(|exchange| exchange.began < rule.since);
     let too_early: Vec<_> = earlier.iter().filter(|exchange| matched(rule, exchange)).collect();
     let (gone, since): (Vec<_>, Vec<_>) = since.into_iter().partition(|exchange| matched(rule, exchange));
     failure = match nearest(rule, &since) {
@@ -96,21 +101,21 @@ fn near(mut failure: Failure, scene: &Scene<'_>, rule: &Rule) -> Failure {
             .section("these came too early:", some(lines))
             .help("declare the rule before the action that makes the request");
     }
-    let unread = scene.journal.unread(&rule.text, rule.place);
+    let unread = context.journal.unread(&rule.text, rule.place);
     if !unread.is_empty() {
         let lines = unread.iter().map(|(flow, why)| {
-            let what = scene.journal.exchange(*flow).map_or_else(|| flow.to_string(), |e| e.to_string());
+            let what = context.journal.exchange(*flow).map_or_else(|| flow.to_string(), |e| e.to_string());
             format!("{what}: {why}")
         });
         failure =
             failure.section("it is not known whether these match, since their bodies cannot be read:", some(lines));
     }
-    let troubles = scene.journal.troubles();
+    let troubles = context.journal.troubles();
     if !troubles.is_empty() {
         let lines = some(troubles.iter().map(ToString::to_string));
         failure = failure.section("trouble on connections, before any flow:", lines);
     }
-    parked_now(failure, scene)
+    parked_now(failure, context)
 }
 
 /// Why a folder had nothing to put in the place of what came, if that is why.
@@ -129,12 +134,12 @@ fn missing_file(rule: &Rule, exchange: &Exchange) -> Option<String> {
 }
 
 /// What a rule could have caught.
-fn candidates(scene: &Scene<'_>, rule: &Rule) -> Vec<Exchange> {
+fn candidates(context: &ReportContext<'_>, rule: &Rule) -> Vec<Exchange> {
     if !rule.stage.is_part() {
-        return scene.journal.exchanges();
+        return context.journal.exchanges();
     }
     let is_of_kind = |exchange: &Exchange| exchange.part.as_ref().is_some_and(|part| part.stage() == rule.stage);
-    scene.journal.parts().into_iter().filter(is_of_kind).collect()
+    context.journal.parts().into_iter().filter(is_of_kind).collect()
 }
 
 fn view<'a>(rule: &Rule, exchange: &'a Exchange) -> View<'a> {
@@ -153,26 +158,26 @@ fn nearest<'a>(rule: &Rule, exchanges: &'a [Exchange]) -> Option<(&'a Exchange, 
 }
 
 /// A rule that met no flow, and the flow that came nearest, in one line.
-pub(super) fn near_miss(scene: &Scene<'_>, rule: &Rule) -> String {
-    let exchanges: Vec<_> = candidates(scene, rule).into_iter().filter(|e| e.began >= rule.since).collect();
+pub(super) fn near_miss(context: &ReportContext<'_>, rule: &Rule) -> String {
+    let exchanges: Vec<_> = candidates(context, rule).into_iter().filter(|e| e.began >= rule.since).collect();
     let nearest = nearest(rule, &exchanges);
     let miss = nearest.map(|(exchange, why)| format!("; nearest: {exchange}: {why}")).unwrap_or_default();
     format!("{rule} of {}{miss}", rule.place)
 }
 
 /// A hold that never caught anything, and that nobody waited for.
-pub(super) fn never_caught(scene: &Scene<'_>, rule: &Rule) -> Failure {
+pub(super) fn never_caught(context: &ReportContext<'_>, rule: &Rule) -> Failure {
     let failure = Failure::bare(format!("{rule} caught nothing before the test ended")).at(rule.place);
-    near(failure, scene, rule)
+    near(failure, context, rule)
         .help("a hold is an expectation: wait for it with `.next().await?`, or say `.optional()` if it need not catch anything")
 }
 
-fn parked_now(failure: Failure, scene: &Scene<'_>) -> Failure {
-    if scene.parked.is_empty() {
+fn parked_now(failure: Failure, context: &ReportContext<'_>) -> Failure {
+    if context.parked.is_empty() {
         return failure;
     }
-    let lines = scene.parked.iter().map(|(parked, rule)| {
-        let what = scene.journal.exchange(parked.flow).map_or_else(|| parked.flow.to_string(), |e| e.to_string());
+    let lines = context.parked.iter().map(|(parked, rule)| {
+        let what = context.journal.exchange(parked.flow).map_or_else(|| parked.flow.to_string(), |e| e.to_string());
         format!("{what}, at its {}, by {rule} of {}", parked.stage, rule.place)
     });
     failure.section("parked now:", some(lines))

@@ -1,8 +1,8 @@
 //! What a test may answer with.
 
-use crate::desk::{Local, TEXT, media_type};
 use crate::flow::{Content, Response};
 use crate::report::misuse;
+use crate::rules::{Local, TEXT, media_type};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, StatusCode, Version};

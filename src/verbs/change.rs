@@ -1,10 +1,10 @@
 //! The verbs that change a flow by code: `edit!`, `redirect!`, and `rewrite!` of headers and URLs.
 
 use super::{Rule, Verbs};
-use crate::desk::{Action, AnyEdit, Editable};
 use crate::filter::Filter;
 use crate::flow::{Request, Target, Whole};
 use crate::report::misuse;
+use crate::rules::{Action, AnyEdit, Editable};
 use crate::sanitize::{is_unambiguous, placeholder};
 use http::{HeaderName, HeaderValue, Uri, header};
 use std::pin::Pin;

@@ -1,10 +1,10 @@
 //! The verbs without the macros: each is what the macro of its name expands to.
 
-use super::{Court, Hold, IntoAnswer, Rule, Watch};
-use crate::desk::{self, AbortKind, Action, Delay, Editable, Local, Profile, RuleSpec};
+use super::{Hold, IntoAnswer, Rule, RuleContext, Watch};
 use crate::filter::Filter;
 use crate::flow::{Place, Stage, StageName, Whole};
 use crate::report::misuse;
+use crate::rules::{self, AbortKind, Action, Delay, Editable, Local, Profile, RuleSpec};
 use std::sync::Arc;
 
 /// Everything that a test can do to flows. A [`Mitm`](crate::Mitm) derefs to it.
@@ -13,18 +13,18 @@ use std::sync::Arc;
 /// declaration, each seeing what earlier ones made; the first that answers or aborts ends the walk of that stage (a watch
 /// sees the flow all the same).
 #[derive(Clone, Debug)]
-pub struct Verbs(Court);
+pub struct Verbs(RuleContext);
 
 tokio::task_local! {
     static AMBIENT: Verbs;
 }
 
 impl Verbs {
-    pub(crate) fn new(court: Court) -> Self {
-        Self(court)
+    pub(crate) fn new(context: RuleContext) -> Self {
+        Self(context)
     }
 
-    pub(super) fn court(&self) -> &Court {
+    pub(super) fn context(&self) -> &RuleContext {
         &self.0
     }
 
@@ -124,7 +124,7 @@ impl Verbs {
     }
 
     #[track_caller]
-    fn declare(&self, stage: StageName, filter: Filter, action: Action) -> Arc<desk::Rule> {
+    fn declare(&self, stage: StageName, filter: Filter, action: Action) -> Arc<rules::Rule> {
         if let Err(why) = can_be_asked(&filter, stage) {
             misuse(&why);
         }

@@ -1,6 +1,6 @@
 //! What follows a verdict.
 
-use super::{Court, PATIENCE, scene};
+use super::{PATIENCE, RuleContext, report_context};
 use crate::flow::{FlowId, Outcome, Place};
 use crate::proxy::End;
 use crate::report::{Failure, unfinished};
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Dropping it changes nothing.
 #[derive(Debug)]
 pub struct Delivery {
-    court: Court,
+    context: RuleContext,
     flow: FlowId,
     end: End,
     place: Place,
@@ -20,8 +20,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(court: Court, flow: FlowId, end: End, place: Place) -> Self {
-        Self { court, flow, end, place, patience: PATIENCE }
+    pub(super) fn new(context: RuleContext, flow: FlowId, end: End, place: Place) -> Self {
+        Self { context, flow, end, place, patience: PATIENCE }
     }
 
     /// Changes how long to wait for the end; 5 seconds unless said.
@@ -43,10 +43,10 @@ impl Delivery {
     pub fn processed(self) -> impl Future<Output = Result<Outcome, Failure>> + Send {
         let place = Place::here();
         async move {
-            let (court, flow, patience) = (self.court.clone(), self.flow, self.patience);
+            let (context, flow, patience) = (self.context.clone(), self.flow, self.patience);
             let outcome = self.into_future().await?;
             if outcome != Outcome::ClientGone {
-                court.audience.processed(flow, patience, place).await?;
+                context.pages.processed(flow, patience, place).await?;
             }
             Ok(outcome)
         }
@@ -74,7 +74,7 @@ impl IntoFuture for Delivery {
                 Ok(Err(_)) => Some(Outcome::ClientGone),
                 Err(_) => None,
             };
-            outcome.ok_or_else(|| unfinished(&scene(&self.court), self.flow, self.patience, self.place))
+            outcome.ok_or_else(|| unfinished(&report_context(&self.context), self.flow, self.patience, self.place))
         })
     }
 }

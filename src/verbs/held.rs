@@ -1,10 +1,10 @@
 //! A parked flow in the hands of the test.
 
-use super::{Court, Delivery, Ends, IntoAnswer, scene};
-use crate::desk::AbortKind;
+use super::{Delivery, Ends, IntoAnswer, RuleContext, report_context};
 use crate::flow::{Content, FlowId, Outcome, Place, Request, Response, Stage, Whole};
 use crate::proxy::{End, Heads, HeldParts, Verdict};
 use crate::report::{Failure, still_waited_for, unfinished};
+use crate::rules::AbortKind;
 use bytes::Bytes;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 #[must_use = "a held flow that is dropped is released"]
 pub struct Held<S: Stage> {
-    pub(super) court: Court,
+    pub(super) context: RuleContext,
     pub(super) parts: HeldParts,
     pub(super) edited: bool,
     decided: bool,
@@ -23,8 +23,8 @@ pub struct Held<S: Stage> {
 }
 
 impl<S: Stage> Held<S> {
-    pub(super) fn new(court: Court, parts: HeldParts, patience: Duration) -> Self {
-        Self { court, parts, edited: false, decided: false, patience, stage: PhantomData }
+    pub(super) fn new(context: RuleContext, parts: HeldParts, patience: Duration) -> Self {
+        Self { context, parts, edited: false, decided: false, patience, stage: PhantomData }
     }
 
     /// Which flow it is.
@@ -77,7 +77,9 @@ impl<S: Stage> Held<S> {
                 Ok(Ok(outcome)) if *outcome != Some(Outcome::ClientGone) => {}
                 // A proxy that is gone has no clients.
                 Ok(_) => return Ok(()),
-                Err(_) => return Err(still_waited_for(&scene(&self.court), self.flow(), self.patience, place)),
+                Err(_) => {
+                    return Err(still_waited_for(&report_context(&self.context), self.flow(), self.patience, place));
+                }
             }
             Err(self.lost("was not given up", place))
         }
@@ -91,14 +93,14 @@ impl<S: Stage> Held<S> {
 
     async fn read(&self, place: Place) -> Result<Bytes, Failure> {
         let (reply, answer) = oneshot::channel();
-        self.court.read_body(self.flow(), reply);
+        self.context.read_body(self.flow(), reply);
         match tokio::time::timeout(self.patience, answer).await {
             Ok(Ok(Ok(bytes))) => Ok(bytes),
             Ok(Ok(Err(fault))) => {
                 Err(Failure::bare(format!("the body of {} could not be read: {fault}", self.flow())).at(place))
             }
             Ok(Err(_)) => Err(self.lost("has no body to read", place)),
-            Err(_) => Err(unfinished(&scene(&self.court), self.flow(), self.patience, place)),
+            Err(_) => Err(unfinished(&report_context(&self.context), self.flow(), self.patience, place)),
         }
     }
 
@@ -120,8 +122,8 @@ impl<S: Stage> Held<S> {
     ) -> Delivery {
         let verdict = verdict(self.heads());
         self.decided = true;
-        self.court.decide(self.flow(), says, Some(place), verdict);
-        Delivery::new(self.court.clone(), self.flow(), self.parts.end.clone(), place)
+        self.context.decide(self.flow(), says, Some(place), verdict);
+        Delivery::new(self.context.clone(), self.flow(), self.parts.end.clone(), place)
     }
 
     fn heads(&self) -> Heads {
@@ -175,15 +177,15 @@ impl Held<Request> {
         let (reply, response) = oneshot::channel();
         self.decided = true;
         let verdict = Verdict::Advance(self.heads(), place, reply);
-        self.court.decide(self.flow(), "advanced to the upstream", Some(place), verdict);
+        self.context.decide(self.flow(), "advanced to the upstream", Some(place), verdict);
         async move {
             match tokio::time::timeout(self.patience, response).await {
                 Ok(Ok(handover)) => match handover.take() {
-                    Some(parts) => Ok(Held::new(self.court.clone(), parts, self.patience)),
+                    Some(parts) => Ok(Held::new(self.context.clone(), parts, self.patience)),
                     None => Err(self.lost("did not come back with a response", place)),
                 },
                 Ok(Err(_)) => Err(self.lost("did not come back with a response", place)),
-                Err(_) => Err(unfinished(&scene(&self.court), self.flow(), self.patience, place)),
+                Err(_) => Err(unfinished(&report_context(&self.context), self.flow(), self.patience, place)),
             }
         }
     }
@@ -222,7 +224,7 @@ impl<S: Stage> Drop for Held<S> {
     fn drop(&mut self) {
         if !self.decided {
             let verdict = Verdict::Release(self.heads());
-            self.court.decide(self.flow(), "released, since its handle was dropped", None, verdict);
+            self.context.decide(self.flow(), "released, since its handle was dropped", None, verdict);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! `hold!`: park what matches, and wait for it.
 
-use super::{Court, Held, PATIENCE, scene};
-use crate::desk;
+use super::{Held, PATIENCE, RuleContext, report_context};
 use crate::filter::Truth;
 use crate::flow::{Place, Request, Stage};
 use crate::report::{Failure, caught_although_none_expected, expired};
+use crate::rules;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use std::time::Duration;
 #[derive(Debug)]
 #[must_use = "a hold parks flows: take them with `.next().await?`, or the browser waits for them until the test ends"]
 pub struct Hold<S> {
-    court: Court,
-    rule: Arc<desk::Rule>,
+    context: RuleContext,
+    rule: Arc<rules::Rule>,
     patience: Duration,
     stage: PhantomData<S>,
 }
 
 impl<S: Stage> Hold<S> {
-    pub(crate) fn new(court: Court, rule: Arc<desk::Rule>) -> Self {
-        Self { court, rule, patience: PATIENCE, stage: PhantomData }
+    pub(crate) fn new(context: RuleContext, rule: Arc<rules::Rule>) -> Self {
+        Self { context, rule, patience: PATIENCE, stage: PhantomData }
     }
 
     /// Waits for the next flow that is parked. A flow that was handed out before never counts again.
@@ -83,7 +83,9 @@ impl<S: Stage> Hold<S> {
         async move {
             match tokio::time::timeout(time, self.parked(place)).await {
                 Err(_) => Ok(()),
-                Ok(held) => Err(caught_although_none_expected(&scene(&self.court), &self.rule, held.flow(), place)),
+                Ok(held) => {
+                    Err(caught_although_none_expected(&report_context(&self.context), &self.rule, held.flow(), place))
+                }
             }
         }
     }
@@ -96,35 +98,35 @@ impl<S: Stage> Hold<S> {
 
     /// It need not catch anything.
     pub fn optional(self) -> Self {
-        self.court.set_optional(self.rule.id);
+        self.context.set_optional(self.rule.id);
         self
     }
 
     /// How many flows it has parked so far.
     #[must_use]
     pub fn hits(&self) -> u64 {
-        self.court.hits(self.rule.id)
+        self.context.hits(self.rule.id)
     }
 
     /// Releases every flow that it parks and that was not handed out, and goes on parking. Returns how many.
     #[track_caller]
     pub fn release_all(&self) -> usize {
-        self.court.release_queued(self.rule.id, Place::here())
+        self.context.release_queued(self.rule.id, Place::here())
     }
 
     /// Parks no more flows, and releases those that it parks; one that was handed out stays the test's to decide.
     pub fn remove(self) {
-        self.court.remove(self.rule.id);
+        self.context.remove(self.rule.id);
     }
 
     async fn wait(&self, place: Place) -> Result<Held<S>, Failure> {
-        let expired = |waited| expired(&scene(&self.court), &self.rule, waited, place);
-        let began = self.court.journal.now();
+        let expired = |waited| expired(&report_context(&self.context), &self.rule, waited, place);
+        let began = self.context.journal.now();
         tokio::select! {
             held = tokio::time::timeout(self.patience, self.parked(place)) => held.map_err(|_| expired(self.patience)),
             // What it waits for will not come.
-            limit = self.court.audience.limited(|url| self.may_catch(url)), if !S::NAME.is_part() => {
-                Err(limit.tell(expired(self.court.journal.now().saturating_sub(began))))
+            limit = self.context.pages.limited(|url| self.may_catch(url)), if !S::NAME.is_part() => {
+                Err(limit.tell(expired(self.context.journal.now().saturating_sub(began))))
             }
         }
     }
@@ -135,11 +137,11 @@ impl<S: Stage> Hold<S> {
 
     async fn parked(&self, place: Place) -> Held<S> {
         loop {
-            let mut changed = std::pin::pin!(self.court.changed());
+            let mut changed = std::pin::pin!(self.context.changed());
             // From here on no change is missed.
             changed.as_mut().enable();
-            if let Some(parts) = self.court.take(self.rule.id, place) {
-                return Held::new(self.court.clone(), parts, self.patience);
+            if let Some(parts) = self.context.take(self.rule.id, place) {
+                return Held::new(self.context.clone(), parts, self.patience);
             }
             changed.await;
         }

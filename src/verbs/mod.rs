@@ -3,7 +3,7 @@
 mod answer;
 mod applied;
 mod change;
-mod court;
+mod context;
 mod declare;
 mod delivery;
 mod held;
@@ -15,7 +15,7 @@ mod watch;
 pub use answer::{File, IntoAnswer, dir, file};
 pub use applied::Applied;
 pub use change::HostHeader;
-pub(crate) use court::Court;
+pub(crate) use context::RuleContext;
 pub use declare::Verbs;
 pub use delivery::{Delivery, Ends};
 pub use held::Held;
@@ -25,13 +25,13 @@ pub use rule::Rule;
 pub use watch::Watch;
 
 use crate::proxy::Gate;
-use crate::report::Scene;
+use crate::report::ReportContext;
 use std::time::Duration;
 
 /// How long a wait lasts unless it is told otherwise.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a failure shows of the moment.
-pub(crate) fn scene(gate: &Gate) -> Scene<'_> {
-    Scene { journal: &gate.journal, parked: gate.parked() }
+pub(crate) fn report_context(gate: &Gate) -> ReportContext<'_> {
+    ReportContext { journal: &gate.journal, parked: gate.parked() }
 }

@@ -33,7 +33,7 @@ impl Verbs {
     pub fn inject(&self, flow: FlowId, part: impl IntoPart) -> Result<(), Failure> {
         let place = Place::here();
         let part = part.into_part();
-        if self.court().inject(flow.whole(), &part) {
+        if self.context().inject(flow.whole(), &part) {
             return Ok(());
         }
         let what = format!("{} has no open stream for this {}", flow.whole(), part.stage());
@@ -56,7 +56,7 @@ impl<S: IntoPart> Held<S> {
     /// When the stream has ended.
     #[track_caller]
     pub fn inject(&self, part: impl IntoPart) -> Result<(), Failure> {
-        Verbs::new(self.court.clone()).inject(self.flow(), part)
+        Verbs::new(self.context.clone()).inject(self.flow(), part)
     }
 }
 

@@ -1,22 +1,22 @@
 //! The handle of every verb that acts without the test looking.
 
-use super::{Applied, scene};
+use super::{Applied, report_context};
 use crate::crypto;
-use crate::desk;
 use crate::flow::Place;
 use crate::proxy::Gate;
 use crate::report::{Failure, never_applied, was_refused};
+use crate::rules;
 use std::sync::Arc;
 
 /// A rule in force. It stays so until the test ends or it is [removed](Self::remove); dropping the handle changes nothing.
 #[derive(Clone, Debug)]
 pub struct Rule {
     gate: Arc<Gate>,
-    rule: Arc<desk::Rule>,
+    rule: Arc<rules::Rule>,
 }
 
 impl Rule {
-    pub(crate) fn new(gate: Arc<Gate>, rule: Arc<desk::Rule>) -> Self {
+    pub(crate) fn new(gate: Arc<Gate>, rule: Arc<rules::Rule>) -> Self {
         Self { gate, rule }
     }
 
@@ -49,7 +49,7 @@ impl Rule {
     #[track_caller]
     pub fn assert_applied(&self) -> Result<Applied, Failure> {
         if self.hits() == 0 {
-            return Err(never_applied(&scene(&self.gate), &self.rule, Place::here()));
+            return Err(never_applied(&report_context(&self.gate), &self.rule, Place::here()));
         }
         let applied = self.gate.applied(self.rule.id);
         match applied.as_ref().filter(|applied| self.gate.journal.was_refused(applied.flow, &applied.url)) {

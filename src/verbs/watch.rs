@@ -1,10 +1,10 @@
 //! `watch!`: see what matches pass, and park none.
 
-use super::{PATIENCE, scene};
-use crate::desk;
+use super::{PATIENCE, report_context};
 use crate::flow::{Chunk, Exchange, Message, Part, Place, ServerEvent, Stage, Whole};
 use crate::proxy::{Gate, Seen};
 use crate::report::{Failure, expired};
+use crate::rules;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Watch<S> {
     gate: Arc<Gate>,
-    rule: Arc<desk::Rule>,
+    rule: Arc<rules::Rule>,
     patience: Duration,
     stage: PhantomData<S>,
 }
 
 impl<S: Stage> Watch<S> {
-    pub(crate) fn new(gate: Arc<Gate>, rule: Arc<desk::Rule>) -> Self {
+    pub(crate) fn new(gate: Arc<Gate>, rule: Arc<rules::Rule>) -> Self {
         Self { gate, rule, patience: PATIENCE, stage: PhantomData }
     }
 
@@ -39,7 +39,7 @@ impl<S: Stage> Watch<S> {
     async fn wait<T>(&self, place: Place, pick: impl Fn(Seen) -> Option<T> + Send) -> Result<T, Failure> {
         match tokio::time::timeout(self.patience, self.seen(pick)).await {
             Ok(seen) => Ok(seen),
-            Err(_) => Err(expired(&scene(&self.gate), &self.rule, self.patience, place)),
+            Err(_) => Err(expired(&report_context(&self.gate), &self.rule, self.patience, place)),
         }
     }
 

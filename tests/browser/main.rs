@@ -6,13 +6,13 @@
 mod support;
 
 mod apart;
+mod deadlocks;
 mod dialogs;
 mod examples;
 mod facts;
 mod hotfix;
 mod hygiene;
 mod kinds;
-mod knots;
 mod limits;
 mod others;
 mod pages;

@@ -124,12 +124,12 @@ fn chance_is_no_race() {
     async fn body(browser: Browser, app: App) -> TestResult {
         let third = EXECUTIONS.fetch_add(1, Ordering::Relaxed) == 2;
         play(&CONFIG, true, browser, app).await?;
-        assert!(!third, "by chance");
+        assert!(!third, "by random_delays");
         Ok(())
     }
     let text = failure_of(body);
     assert!(text.contains("is flaky under this order: 1 of 3 executions failed"), "{text}");
-    assert!(!text.contains("race:") && text.contains("by chance"), "{text}");
+    assert!(!text.contains("race:") && text.contains("by random_delays"), "{text}");
 }
 
 #[mitm_test(explore(max = 12), browser = headless_shell)]

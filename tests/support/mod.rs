@@ -2,11 +2,11 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
 pub mod app;
-pub mod chance;
 pub mod handlers;
 pub mod origin;
 pub mod programs;
 pub mod races;
+pub mod random_delays;
 pub mod raw;
 pub mod site;
 pub mod streams;

@@ -1,7 +1,7 @@
 //! Races that web pages have, each with its correction: a table. The server of all is in `app.rs`.
 
 use super::app::App;
-use super::chance;
+use super::random_delays;
 use holdup::{Browser, TestResult};
 
 /// What a user does.
@@ -273,7 +273,7 @@ impl Case {
 /// Does what the user does, and looks.
 pub async fn play(case: &Case, fixed: bool, browser: Browser, app: App) -> TestResult {
     app.serve(&case.page_of(fixed));
-    chance::delays();
+    random_delays::delays();
     browser.goto("https://app.test/").await?;
     for act in case.acts {
         match act {
@@ -281,7 +281,7 @@ pub async fn play(case: &Case, fixed: bool, browser: Browser, app: App) -> TestR
             Type(css, text) => browser.type_into(css, text).await?,
         }
     }
-    chance::settle(&browser).await;
+    random_delays::settle(&browser).await;
     let (expression, expected) = case.verdict;
     let seen = browser.eval(&format!("return {expression}")).await?;
     assert_eq!(seen, expected, "{}", case.name);

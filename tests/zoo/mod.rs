@@ -5,7 +5,7 @@
 mod cases;
 mod server;
 
-use crate::support::{chance, failure_of};
+use crate::support::{failure_of, random_delays};
 use cases::{Act, Case, Flow, Step};
 use holdup::prelude::*;
 use holdup::{Message, ServerEvent};
@@ -33,12 +33,12 @@ fn value(text: &str) -> Value {
 
 /// What the user does, and what must hold in the end.
 async fn play(browser: Browser, case: &Case) -> TestResult {
-    chance::delays();
+    random_delays::delays();
     browser.goto("https://zoo.test/").await?;
     for each in case.acts {
         act(&browser, *each).await?;
     }
-    chance::settle(&browser).await;
+    random_delays::settle(&browser).await;
     let seen = seen(&browser, case).await?;
     assert!(case.right.iter().any(|right| value(right) == seen), "the page shows {seen}");
     Ok(())

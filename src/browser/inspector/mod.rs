@@ -31,7 +31,7 @@ enum Speaks {
 
 /// How a session can be asked, as it says itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Protocol {
     /// Its `webSocketUrl`.
     Bidi(String),
     /// The profile of its browser.
@@ -96,10 +96,12 @@ pub(super) struct Frame {
 
 impl Inspector {
     /// A login is given to the proxy when it asks for one. None if the browser cannot be reached in this way.
-    pub(super) async fn connect(way: &Way, login: Option<Login>) -> Result<Option<Self>, String> {
-        match way {
-            Way::Bidi(url) => Bidi::connect(url, login).await.map(|bidi| Some(Self(Speaks::Bidi(bidi)))),
-            Way::DevTools(profile) => Ok(DevTools::connect(profile).await.map(|tools| Self(Speaks::DevTools(tools)))),
+    pub(super) async fn connect(protocol: &Protocol, login: Option<Login>) -> Result<Option<Self>, String> {
+        match protocol {
+            Protocol::Bidi(url) => Bidi::connect(url, login).await.map(|bidi| Some(Self(Speaks::Bidi(bidi)))),
+            Protocol::DevTools(profile) => {
+                Ok(DevTools::connect(profile).await.map(|tools| Self(Speaks::DevTools(tools))))
+            }
         }
     }
 

@@ -1,11 +1,11 @@
 //! What becomes of each command: journalled, handed on when it is its turn, and journalled again.
 
 use crate::browser::command::{self, Elements, Kind};
+use crate::browser::deadlock;
 use crate::browser::driver::Driver;
-use crate::browser::error::last_words;
-use crate::browser::gesture::Gesture;
-use crate::browser::inspector::Way;
-use crate::browser::knot;
+use crate::browser::error::log_tail;
+use crate::browser::input::Input;
+use crate::browser::inspector::Protocol;
 use crate::browser::turns::Turns;
 use crate::journal::{Event, Journal};
 use bytes::Bytes;
@@ -31,7 +31,7 @@ pub(super) struct Link {
     commands: AtomicU64,
     elements: Mutex<Elements>,
     /// How each session that was begun here can be asked beside its commands.
-    ways: Mutex<BTreeMap<String, Way>>,
+    protocols: Mutex<BTreeMap<String, Protocol>>,
     window: Mutex<Option<String>>,
 }
 
@@ -66,7 +66,7 @@ impl Link {
             turns: Mutex::new(turns),
             commands: AtomicU64::new(1),
             elements: Mutex::default(),
-            ways: Mutex::default(),
+            protocols: Mutex::default(),
             window: Mutex::default(),
         }
     }
@@ -84,8 +84,8 @@ impl Link {
     }
 
     /// How a session that was begun here can be asked beside its commands.
-    pub(super) fn way(&self, session: &str) -> Option<Way> {
-        lock(&self.ways).get(session).cloned()
+    pub(super) fn protocol(&self, session: &str) -> Option<Protocol> {
+        lock(&self.protocols).get(session).cloned()
     }
 
     pub(super) fn journal(&self) -> Arc<Journal> {
@@ -121,9 +121,9 @@ impl Link {
             *lock(&self.window) = said["handle"].as_str().map(str::to_owned);
         }
         if is_post_to("/session")
-            && let Some((session, way)) = command::begun(response.body())
+            && let Some((session, protocol)) = command::begun(response.body())
         {
-            lock(&self.ways).insert(session, way);
+            lock(&self.protocols).insert(session, protocol);
         }
         journal.write(Event::Commanded { id, status: response.status().as_u16() });
         response
@@ -146,7 +146,7 @@ impl Link {
         asked.await.unwrap_or_else(by_name)
     }
 
-    /// Hands a command on when it is its turn: in a conducted test again, if it came too early, as long as something can
+    /// Hands a command on when it is its turn: in a record test again, if it came too early, as long as something can
     /// still happen.
     async fn in_turn(&self, request: Request<Bytes>, says: &str) -> Response<Bytes> {
         let turns = self.turns();
@@ -180,7 +180,7 @@ impl Link {
         let journal = self.journal();
         tokio::select! {
             response = self.sent(request) => response,
-            knot = knot::tied(&journal, says, method_path), if can_wait => unknown_error(&knot),
+            deadlock = deadlock::detected(&journal, says, method_path), if can_wait => unknown_error(&deadlock),
         }
     }
 
@@ -210,19 +210,19 @@ impl Link {
     /// Does what a command says in less time than the driver, if that can be.
     async fn by_actions(&self, request: &Request<Bytes>) -> ByActions {
         let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        let gesture = Gesture::of(request.method().as_str(), request.uri().path(), &said);
-        let Some(gesture) = gesture else { return ByActions::Never };
+        let input = Input::of(request.method().as_str(), request.uri().path(), &said);
+        let Some(input) = input else { return ByActions::Never };
         let post = |command: &str, body: &Value| {
-            let request = Request::post(format!("{}/{command}", gesture.session)).body(Bytes::from(body.to_string()));
+            let request = Request::post(format!("{}/{command}", input.session)).body(Bytes::from(body.to_string()));
             async move { self.send(request.ok()?).await.ok() }
         };
         // A driver that does not answer says so again.
-        let Some(looked) = post("execute/sync", &gesture.look).await else { return ByActions::Never };
+        let Some(looked) = post("execute/sync", &input.look).await else { return ByActions::Never };
         if !looked.status().is_success() {
             return ByActions::failed(looked);
         }
         let looked: Value = serde_json::from_slice(looked.body()).unwrap_or_default();
-        match (&looked["value"], post("actions", &gesture.actions)) {
+        match (&looked["value"], post("actions", &input.actions)) {
             (Value::Bool(false), _) => ByActions::NotYet,
             (Value::Bool(true), acting) => match acting.await {
                 Some(acted) if acted.status().is_success() => ByActions::Done(acted),
@@ -280,7 +280,7 @@ impl Link {
     /// Why the driver does not answer.
     pub(super) async fn lost(&self, error: &(impl std::fmt::Display + Sync)) -> String {
         let death = self.driver.expected_death().await;
-        let log = last_words(&self.driver.log());
+        let log = log_tail(&self.driver.log());
         match death {
             Some(death) => format!("{death}; the next test gets a new one{log}"),
             None => format!("the driver at {} does not answer: {error}{log}", self.driver.url),

@@ -5,9 +5,9 @@ mod access;
 mod link;
 
 use super::command::Kind;
+use super::deadlock;
 use super::driver::Driver;
-use super::inspector::{Fault, Way};
-use super::knot;
+use super::inspector::{Fault, Protocol};
 use super::turns::{Given, Turns};
 use crate::journal::{Event, Journal};
 use access::Access;
@@ -77,7 +77,7 @@ impl Relay {
                 Err(Fault::Closed) => Err(link.lost(&Fault::Closed).await),
                 Err(Fault::Refused(why)) => Err(why),
             },
-            knot = knot::tied(&journal, &says, ("POST", "url")), if !link.turns().are_conducted() => Err(knot),
+            deadlock = deadlock::detected(&journal, &says, ("POST", "url")), if !link.turns().are_conducted() => Err(deadlock),
         };
         journal.write(Event::Commanded { id, status: if done.is_ok() { 200 } else { 500 } });
         done
@@ -117,8 +117,8 @@ impl Relay {
     }
 
     /// How a session can be asked beside its commands.
-    pub(super) fn way(&self, session: &str) -> Option<Way> {
-        self.link.way(session)
+    pub(super) fn protocol(&self, session: &str) -> Option<Protocol> {
+        self.link.protocol(session)
     }
 
     /// Ends a session, past whatever command its client is waiting for.

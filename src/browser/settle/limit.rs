@@ -1,7 +1,7 @@
 //! Limits of browsers that look as if the test hangs: a call that the page has made, and that never reaches the proxy. Pure.
 
+use super::explain::lines;
 use super::page::Documents;
-use super::told::lines;
 use crate::journal::{Live, LiveFlow};
 use crate::report::Failure;
 use http::Version;

@@ -3,19 +3,19 @@
 //! The page's side is counted by `settle.js` and asked for by [`page`]; the proxy's side is the journal's
 //! [`Live`] flows; [`open`] compares the two. The rule is that of the measurements in `ARCHITECTURE.md`, "Settled".
 
-mod asked;
-mod audience;
+mod explain;
 mod limit;
 mod open;
 mod page;
+mod pages;
+mod pending;
 mod settled;
-mod told;
 mod wait;
 mod windows;
 
-pub(crate) use asked::Asked;
-pub(crate) use audience::Audience;
 pub(crate) use limit::Limit;
+pub(crate) use pages::Pages;
+pub(crate) use pending::Pending;
 pub use settled::Settled;
 
 use super::inspector::{Fault, Inspector, Until, Window, as_on_the_wire};
@@ -43,7 +43,7 @@ static NONE: Documents = Documents::new();
 
 /// The pages of one session, and what is known of them.
 #[derive(Debug)]
-pub(crate) struct Pages {
+pub(crate) struct SessionPages {
     inspector: Arc<Inspector>,
     journal: Arc<Journal>,
     turns: Turns,
@@ -67,7 +67,7 @@ struct Known {
     others: Vec<String>,
 }
 
-impl Pages {
+impl SessionPages {
     /// Has every document of the session count what it waits for.
     pub(super) async fn watch(inspector: Inspector, journal: Arc<Journal>, turns: Turns) -> Result<Self, Fault> {
         let window = inspector.install(page::SETTLE).await?;
@@ -149,7 +149,7 @@ impl Pages {
         ignored: &[Filter],
         patience: Duration,
         place: Place,
-    ) -> Result<Vec<Asked>, Failure> {
+    ) -> Result<Vec<Pending>, Failure> {
         let mut filters = self.ignored();
         filters.extend_from_slice(ignored);
         let ignored = Ignored { filters, frames: false, timers: false };
@@ -172,7 +172,7 @@ impl Pages {
                 asking.await.unwrap_or(Ok(vec![])).unwrap_or_default()
             }
         };
-        Ok(asked::asked(documents, &windows, &self.window, others))
+        Ok(pending::asked(documents, &windows, &self.window, others))
     }
 
     /// Opens a URL, in a window that the test has switched to or else in its first.
@@ -251,7 +251,7 @@ impl Pages {
         };
         let failure = match ended {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(Unsettled::Blocked)) => told::blocked(&self.known.lock().await.live),
+            Ok(Err(Unsettled::Blocked)) => explain::blocked(&self.known.lock().await.live),
             Ok(Err(Unsettled::Fault(error))) => Failure::bare(format!("{what}: {error}")),
             Err(_) => self.expired(what, patience, ignored).await,
         };
@@ -289,9 +289,9 @@ impl Pages {
         let headline = format!("{what} within {patience:?}");
         match tokio::time::timeout(ANSWER, asking).await {
             Ok(Ok(Some(documents))) => {
-                told::still_open(&headline, &open::open(&documents, &self.beside(&documents), live, ignored))
+                explain::still_open(&headline, &open::open(&documents, &self.beside(&documents), live, ignored))
             }
-            _ => told::mute(&headline),
+            _ => explain::mute(&headline),
         }
     }
 }

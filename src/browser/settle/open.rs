@@ -23,7 +23,7 @@ pub(super) enum Open {
     /// A frame is on its way to another document.
     Navigates(String),
     /// A document has asked for a part of itself that is not held.
-    Asked(String),
+    Pending(String),
     /// A document is still being read, and nothing that is held explains it.
     Reads(String),
 }
@@ -67,7 +67,7 @@ pub(super) fn open(documents: &Documents, beside: &Beside, live: &Live, ignored:
     // Most of it is counted by the documents, too, and has been told above.
     if open.is_empty() {
         let is_open = |url: &&String| !live.flows().any(|flow| is_of(flow, url)) && !ignored.url(url);
-        open.extend(beside.asked.iter().filter(is_open).map(|url| Open::Asked(url.clone())));
+        open.extend(beside.asked.iter().filter(is_open).map(|url| Open::Pending(url.clone())));
     }
     open
 }
@@ -151,7 +151,7 @@ fn is_explained<'a>(
         "import" => !is_unseen(&wait.url, documents),
         "requestAnimationFrame" | "startViewTransition" => ignored.frames,
         "setTimeout" | "setInterval" | "requestIdleCallback" | "scheduler.postTask" => ignored.timers,
-        // Asked for by its second URL, after another had led there.
+        // Pending for by its second URL, after another had led there.
         _ => live.parked().any(|flow| flow.asked != wait.url && flow.request.url() == wait.url),
     };
     by_its_kind || (!wait.url.is_empty() && ignored.url(&wait.url))
@@ -206,7 +206,7 @@ impl fmt::Display for Open {
             Self::Unheard(url) => write!(f, "what was delivered of {url}, and the page has not heard"),
             Self::Coming(url) => write!(f, "what was released of {url}, and is not delivered yet"),
             Self::Unsent(url) => write!(f, "what the page has sent to {url}, and the proxy has not got"),
-            Self::Asked(url) => write!(f, "{url}, which the page has asked for: the proxy has no such flow now"),
+            Self::Pending(url) => write!(f, "{url}, which the page has asked for: the proxy has no such flow now"),
             Self::Navigates(url) => write!(f, "the navigation to {url}"),
             Self::Reads(ready) => write!(f, "the document, which is still `{ready}`"),
             Self::Waits(Wait { kind, url, place }, flow) => {

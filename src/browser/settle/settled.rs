@@ -1,6 +1,6 @@
 //! What a test says to wait for the settled page.
 
-use super::Pages;
+use super::SessionPages;
 use super::open::{self, Ignored};
 use super::page::Asking;
 use crate::browser::command::Kind;
@@ -18,14 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 #[must_use = "nothing waits until it is awaited"]
 pub struct Settled {
-    pages: Arc<Pages>,
+    pages: Arc<SessionPages>,
     ignored: Ignored,
     patience: Duration,
     place: Place,
 }
 
 impl Settled {
-    pub(in crate::browser) fn new(pages: Arc<Pages>, place: Place) -> Self {
+    pub(in crate::browser) fn new(pages: Arc<SessionPages>, place: Place) -> Self {
         let ignored = Ignored { filters: pages.ignored(), frames: false, timers: false };
         Self { pages, ignored, patience: PATIENCE, place }
     }
@@ -62,7 +62,7 @@ impl IntoFuture for Settled {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let Self { pages, ignored, patience, place } = self;
-            // Who looks at a page in a conducted test sees it when all has happened.
+            // Who looks at a page in a record test sees it when all has happened.
             let _turn = pages.turns.ask(Kind::Observation, "settled", false).await;
             let asking = match (ignored.timers, ignored.frames) {
                 (true, _) => Asking::Still,

@@ -1,7 +1,7 @@
 //! The wait for a settled page: asked again whenever something has happened, until nothing is open.
 
 use super::page::{self, Asking, Documents};
-use super::{ANSWER, Known, NONE, Pages, open};
+use super::{ANSWER, Known, NONE, SessionPages, open};
 use crate::browser::inspector::{Calls, Fault, Inspector, UnderWay};
 use crate::journal::{Event, Live};
 use std::pin::{Pin, pin};
@@ -57,7 +57,7 @@ impl News {
     }
 }
 
-impl Pages {
+impl SessionPages {
     /// Resolves once nothing is open but what the test holds. `is_open` says what counts.
     pub(super) async fn settle(
         &self,

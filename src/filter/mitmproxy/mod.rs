@@ -185,7 +185,7 @@ impl Reader<'_> {
     }
 
     fn term(&mut self, field: Field, flags: &str, regex: &str) -> Result<Filter, FilterError> {
-        // Asked without the flags, so that an error shows what was written.
+        // Pending without the flags, so that an error shows what was written.
         let term = match Term::new(field.clone(), Op::Matches, regex) {
             Ok(_) => Term::new(field, Op::Matches, format!("(?{flags}){regex}")),
             // The crate draws the regex over several lines; the last says what is wrong.

@@ -1,12 +1,12 @@
 //! What rules do to a flow without the test looking.
 
-use crate::desk::{Local, media_type};
 use crate::flow::{Content, Fault, FaultStage, Response};
 use crate::proxy::body::Source;
 use crate::proxy::content;
 use crate::proxy::envelope::{Envelope, Head};
 use crate::proxy::local_file::LocalFile;
 use crate::proxy::offload::{is_short, offload};
+use crate::rules::{Local, media_type};
 use futures_util::FutureExt;
 use http::StatusCode;
 use http::header::{self, HeaderValue};

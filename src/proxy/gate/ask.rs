@@ -1,13 +1,13 @@
 //! Whether a rule wants a flow, once what its filter hangs on was read.
 
 use super::subject::Subject;
-use super::{Gate, unpin};
-use crate::desk::{AbortKind, Action, Rule, RuleSet};
+use super::{Gate, integrity};
 use crate::filter::Truth;
 use crate::flow::{Fault, FlowId, Request, Response, RuleId, StageName};
 use crate::journal::Event;
 use crate::proxy::content;
 use crate::proxy::envelope::{Envelope, Head};
+use crate::rules::{AbortKind, Action, Rule, RuleSet};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl Gate {
         let mut counts = Counts::new();
         for rule in rules.filter(|rule| rule.counts) {
             if matches!(subject.truth(rule, None).await, Truth::Unknown(need) if need.is_count()) {
-                counts.insert(rule.id, self.lock().desk.occurrence(rule.id));
+                counts.insert(rule.id, self.lock().table.occurrence(rule.id));
             }
         }
         counts
@@ -83,7 +83,7 @@ impl Gate {
         match truth {
             Truth::Unknown(need) if need.is_count() => {
                 let counted = counts.get(&rule.id).copied();
-                let nth = counted.unwrap_or_else(|| self.lock().desk.occurrence(rule.id));
+                let nth = counted.unwrap_or_else(|| self.lock().table.occurrence(rule.id));
                 subject.truth(rule, Some(nth)).await == Truth::Yes
             }
             truth => truth == Truth::Yes,
@@ -114,7 +114,7 @@ pub(super) async fn prepare(
     flow: FlowId,
     message: &mut Envelope<Request>,
 ) -> Result<(), Fault> {
-    if unpin::may_pin(rules, &message.head) {
+    if integrity::may_matter(rules, &message.head) {
         content::ask_for_whole_body(&mut message.head.headers);
     }
     let mut of_parts = rules.at(StageName::Event, &message.head).chain(rules.at(StageName::Chunk, &message.head));

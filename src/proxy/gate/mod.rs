@@ -1,24 +1,24 @@
-//! The door of the desk: where a flow asks which rules want it, and where it waits.
+//! The door of the rule table: where a flow asks which rules want it, and where it waits.
 //!
 //! [`walk`] and [`park`] are the flows' side; this file is the tests' side, and the state that both share.
 
 mod apply;
 mod ask;
+mod integrity;
 mod park;
 mod parked;
 mod parts;
 mod subject;
-mod unpin;
 mod walk;
 
 pub(crate) use parked::{Handover, Heads, HeldParts, Order, Verdict};
-pub(super) use parts::{Injected, Stream, Way};
+pub(super) use parts::{Injected, PartOutcome, Stream};
 pub(super) use walk::Pass;
 
-use crate::desk::{Desk, Finding, Parked, Rule, RuleSpec};
 use crate::flow::{Direction, Fault, FlowId, Outcome, Part, Place, RuleId, StageName};
 use crate::journal::{Event, Journal};
 use crate::proxy::body::LIMIT;
+use crate::rules::{Finding, Parked, Rule, RuleSpec, RuleTable};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -44,11 +44,11 @@ pub(crate) struct Gate {
 
 #[derive(Debug, Default)]
 struct State {
-    desk: Desk,
+    table: RuleTable,
     waiting: BTreeMap<FlowId, Waiting>,
     /// What `advance` has sent on and wants back with its response.
     advancing: BTreeMap<FlowId, (RuleId, Place, oneshot::Sender<Handover>)>,
-    /// Which watches saw a flow that is still under way, or a part of one, and what each has seen to its end.
+    /// Which watches saw a flow that is still under outcome, or a part of one, and what each has seen to its end.
     watching: BTreeMap<FlowId, Vec<(RuleId, Option<Part>)>>,
     watched: BTreeMap<RuleId, VecDeque<Seen>>,
     /// Streams into which the test can put parts of its own.
@@ -109,19 +109,19 @@ impl Gate {
 
     /// Opens a rule: in force when this returns.
     pub(crate) fn register(&self, spec: RuleSpec) -> Arc<Rule> {
-        self.lock().desk.register(spec)
+        self.lock().table.register(spec)
     }
 
     /// Takes a rule back, and lets go what it parks.
     pub(crate) fn remove(&self, rule: RuleId) {
-        let parked = self.lock().desk.close(rule);
+        let parked = self.lock().table.close(rule);
         self.let_go(parked, "released, since its rule was removed");
     }
 
     /// Takes all rules back, and lets go everything that is parked.
     pub(crate) fn stop(&self) {
         self.stopped.send_replace(true);
-        let parked = self.lock().desk.stop();
+        let parked = self.lock().table.stop();
         self.let_go(parked, "released, since the test has ended");
     }
 
@@ -146,7 +146,7 @@ impl Gate {
 
     /// What delays are drawn from, if any are.
     pub(crate) fn seed(&self) -> Option<u64> {
-        self.lock().desk.draws().then_some(self.seed)
+        self.lock().table.draws().then_some(self.seed)
     }
 
     fn lets_workers(&self) -> bool {
@@ -162,7 +162,7 @@ impl Gate {
     /// The longest parked flow of a hold that the test does not have yet.
     pub(crate) fn take(&self, rule: RuleId, place: Place) -> Option<HeldParts> {
         let mut state = self.lock();
-        let flow = state.desk.take(rule)?.flow;
+        let flow = state.table.take(rule)?.flow;
         let parts = state.waiting.get_mut(&flow)?.parts.take()?;
         self.journal.write(Event::Taken { flow, place });
         Some(parts)
@@ -170,7 +170,7 @@ impl Gate {
 
     /// Releases what a hold parks and no test has taken; gives how many.
     pub(crate) fn release_queued(&self, rule: RuleId, place: Place) -> usize {
-        let queued = self.lock().desk.take_all(rule);
+        let queued = self.lock().table.take_all(rule);
         for flow in &queued {
             self.decide(*flow, "released", Some(place), Verdict::Release(Heads::default()));
         }
@@ -185,7 +185,7 @@ impl Gate {
     /// Tells a parked flow its verdict. A flow that is gone hears nothing, and its end says so.
     pub(crate) fn decide(&self, flow: FlowId, says: &'static str, place: Option<Place>, verdict: Verdict) {
         let mut state = self.lock();
-        if !state.desk.leave(flow) {
+        if !state.table.leave(flow) {
             return;
         }
         let Some(waiting) = state.waiting.remove(&flow) else { return };
@@ -193,7 +193,7 @@ impl Gate {
             (Verdict::ReleaseAfter(..), Some(place)) => Event::Chained { flow, place },
             _ => Event::Decided { flow, verdict: says, place },
         });
-        // A receiver that is gone means that the client left this very moment; its ticket says so.
+        // A receiver that is gone means that the client left this very moment; its guard says so.
         let _ = waiting.orders.send(Order::Verdict(state.number(), verdict));
     }
 
@@ -210,37 +210,37 @@ impl Gate {
     }
 
     pub(crate) fn limit(&self, rule: RuleId, times: u64) {
-        self.lock().desk.limit(rule, times);
+        self.lock().table.limit(rule, times);
     }
 
     pub(crate) fn set_optional(&self, rule: RuleId) {
-        self.lock().desk.set_optional(rule);
+        self.lock().table.set_optional(rule);
     }
 
     pub(crate) fn hits(&self, rule: RuleId) -> u64 {
-        self.lock().desk.hits(rule)
+        self.lock().table.hits(rule)
     }
 
     /// What is parked now, and by which rule.
     pub(crate) fn parked(&self) -> Vec<(Parked, Arc<Rule>)> {
-        self.lock().desk.parked().map(|(parked, rule)| (parked.clone(), Arc::clone(rule))).collect()
+        self.lock().table.parked().map(|(parked, rule)| (parked.clone(), Arc::clone(rule))).collect()
     }
 
     /// Rules that met no flow.
     pub(crate) fn idle(&self) -> Vec<Arc<Rule>> {
-        self.lock().desk.idle()
+        self.lock().table.idle()
     }
 
     /// What the test left behind.
     pub(crate) fn audit(&self) -> Vec<Finding> {
-        self.lock().desk.audit()
+        self.lock().table.audit()
     }
 
     /// A flow has ended, one way or another.
     pub(super) fn end(&self, flow: FlowId, outcome: Outcome) {
         let mut state = self.lock();
         self.journal.write(Event::Ended { flow, outcome: outcome.clone() });
-        state.desk.leave(flow);
+        state.table.leave(flow);
         state.waiting.remove(&flow);
         state.advancing.remove(&flow);
         state.close_inlets(flow, StageName::Event);

@@ -3,11 +3,11 @@
 use super::apply::made;
 use super::walk::Next;
 use super::{End, Gate, Handover, Heads, HeldParts, Order, State, Verdict, Waiting};
-use crate::desk::{Action, Claim, Rule};
 use crate::flow::{FlowId, Part, Request, Response, StageName};
 use crate::journal::Event;
-use crate::proxy::delivery::Ticket;
+use crate::proxy::delivery::FlowGuard;
 use crate::proxy::envelope::{Envelope, Head};
+use crate::rules::{Action, Claim, Rule};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -27,16 +27,16 @@ impl Gate {
     pub(super) async fn wait_at_request(
         &self,
         rule: &Arc<Rule>,
-        ticket: &Ticket,
+        guard: &FlowGuard,
         message: &mut Envelope<Request>,
         orders: &mut Orders,
     ) -> Next {
-        let Some(verdict) = self.verdict(ticket.flow(), message, orders, true).await else { return Next::Gone };
+        let Some(verdict) = self.verdict(guard.flow(), message, orders, true).await else { return Next::Gone };
         match verdict {
             Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) => edit_request(message, heads),
             Verdict::Advance(heads, place, reply) => {
                 edit_request(message, heads);
-                self.lock().advancing.insert(ticket.flow(), (rule.id, place, reply));
+                self.lock().advancing.insert(guard.flow(), (rule.id, place, reply));
             }
             Verdict::Respond(response) => return Next::Answer(made(&response)),
             Verdict::Abort(kind) => return Next::Abort(kind),
@@ -46,34 +46,39 @@ impl Gate {
     }
 
     /// A flow that `advance` sent on parks again with its response, and goes straight to the test that asked.
-    pub(super) async fn come_back(&self, ticket: &Ticket, request: &Request, message: &mut Envelope<Response>) -> Next {
-        let Some((rule, asked, reply)) = self.lock().advancing.remove(&ticket.flow()) else { return Next::Rule };
+    pub(super) async fn come_back(
+        &self,
+        guard: &FlowGuard,
+        request: &Request,
+        message: &mut Envelope<Response>,
+    ) -> Next {
+        let Some((rule, asked, reply)) = self.lock().advancing.remove(&guard.flow()) else { return Next::Rule };
         let (parts, mut orders) = {
             let mut state = self.lock();
-            let flow = ticket.flow();
-            if state.desk.park_again(rule, flow, self.journal.now()) != Claim::Park {
+            let flow = guard.flow();
+            if state.table.park_again(rule, flow, self.journal.now()) != Claim::Park {
                 return Next::Rule;
             }
-            let rule = Arc::clone(state.desk.rule(rule));
+            let rule = Arc::clone(state.table.rule(rule));
             let (text, place) = (Arc::clone(&rule.text), rule.place);
             self.journal.write(Event::Parked { flow, stage: StageName::Response, rule: text, place });
             self.journal.write(Event::Taken { flow, place: asked });
-            let (parts, sender, orders) = Self::waiting(&mut state, ticket, request, Some(&message.head));
-            state.waiting.insert(ticket.flow(), Waiting { orders: sender, parts: None });
+            let (parts, sender, orders) = Self::waiting(&mut state, guard, request, Some(&message.head));
+            state.waiting.insert(guard.flow(), Waiting { orders: sender, parts: None });
             (parts, orders)
         };
         // If the test no longer waits for it, it is released by the drop.
-        let _ = reply.send(Handover::new(ticket.gate(), parts));
-        self.wait_at_response(ticket, message, &mut orders).await
+        let _ = reply.send(Handover::new(guard.gate(), parts));
+        self.wait_at_response(guard, message, &mut orders).await
     }
 
     pub(super) async fn wait_at_response(
         &self,
-        ticket: &Ticket,
+        guard: &FlowGuard,
         message: &mut Envelope<Response>,
         orders: &mut Orders,
     ) -> Next {
-        let Some(verdict) = self.verdict(ticket.flow(), message, orders, false).await else { return Next::Rule };
+        let Some(verdict) = self.verdict(guard.flow(), message, orders, false).await else { return Next::Rule };
         match verdict {
             Verdict::Discard => Next::Rule,
             Verdict::Release(heads) | Verdict::ReleaseAfter(_, heads) | Verdict::Advance(heads, ..) => {
@@ -156,13 +161,13 @@ impl Gate {
     pub(super) fn claim(
         &self,
         rule: &Arc<Rule>,
-        ticket: &Ticket,
+        guard: &FlowGuard,
         (request, response): (&Request, Option<&Response>),
         part: Option<&Part>,
     ) -> Claimed {
         let mut state = self.lock();
-        let (flow, place, text) = (ticket.flow(), rule.place, Arc::clone(&rule.text));
-        let claimed = match state.desk.claim(rule.id, flow, rule.stage, self.journal.now()) {
+        let (flow, place, text) = (guard.flow(), rule.place, Arc::clone(&rule.text));
+        let claimed = match state.table.claim(rule.id, flow, rule.stage, self.journal.now()) {
             Claim::Pass => return Claimed::Passed,
             Claim::Act(hit) => {
                 self.journal.write(Event::Ruled { flow, rule: text, place });
@@ -173,7 +178,7 @@ impl Gate {
             }
             Claim::Park => {
                 self.journal.write(Event::Parked { flow, stage: rule.stage, rule: text, place });
-                let (mut parts, sender, orders) = Self::waiting(&mut state, ticket, request, response);
+                let (mut parts, sender, orders) = Self::waiting(&mut state, guard, request, response);
                 parts.part = part.cloned();
                 state.waiting.insert(flow, Waiting { orders: sender, parts: Some(parts) });
                 Claimed::Parked(orders)
@@ -202,12 +207,12 @@ impl Gate {
     /// What the test will see of a flow, and the two ends of the channel by which it decides.
     fn waiting(
         state: &mut State,
-        ticket: &Ticket,
+        guard: &FlowGuard,
         request: &Request,
         response: Option<&Response>,
     ) -> (HeldParts, mpsc::UnboundedSender<Order>, Orders) {
         let (sender, orders) = mpsc::unbounded_channel();
-        let flow = ticket.flow();
+        let flow = guard.flow();
         let end = state.ends.entry(flow).or_insert_with(|| watch::Sender::new(None)).subscribe();
         (HeldParts { flow, request: request.clone(), response: response.cloned(), part: None, end }, sender, orders)
     }

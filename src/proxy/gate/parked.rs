@@ -1,8 +1,8 @@
 //! What passes between a parked flow and the test that holds it.
 
 use super::{End, Gate};
-use crate::desk::AbortKind;
 use crate::flow::{Fault, FlowId, Part, Place, Request, Response};
+use crate::rules::AbortKind;
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::oneshot;

@@ -5,12 +5,12 @@ use super::ask::{Counts, still_asked};
 use super::park::Claimed;
 use super::subject::Subject;
 use super::{Gate, Inlet, State, Verdict};
-use crate::desk::{AbortKind, Action, Edit, Rule};
 use crate::filter::Truth;
 use crate::flow::{Direction, FlowId, Part, Request, Response, StageName};
 use crate::journal::Event;
-use crate::proxy::delivery::Ticket;
+use crate::proxy::delivery::FlowGuard;
 use crate::proxy::offload::{is_short, offload};
+use crate::rules::{AbortKind, Action, Edit, Rule};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 /// How a part leaves the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::proxy) enum Way {
+pub(in crate::proxy) enum PartOutcome {
     /// On, behind those that came before it.
     On,
     /// On at once: the test has released it, and this was the so-manieth thing it said.
@@ -44,14 +44,14 @@ pub(in crate::proxy) struct Stream {
 impl Gate {
     /// Whether a rule of this moment may want parts of a stream.
     pub(in crate::proxy) fn may_want(&self, stage: StageName, request: &Request, response: &Response) -> bool {
-        let rules = self.lock().desk.rules();
+        let rules = self.lock().table.rules();
         let mut rules = rules.at(stage, request);
         rules.any(|rule| rule.matches(request, Some(response)) != Truth::No)
     }
 
     /// Where the rules of this moment want a body to be cut.
     pub(in crate::proxy) fn cuts(&self, stream: &Stream) -> Vec<u64> {
-        let rules = self.lock().desk.rules();
+        let rules = self.lock().table.rules();
         let mut cuts = Vec::new();
         rules.at(StageName::Chunk, &stream.request).for_each(|rule| rule.filter.cuts(&mut cuts));
         cuts
@@ -90,24 +90,24 @@ impl Gate {
     }
 
     /// Walks a part past the rules of its stage.
-    pub(in crate::proxy) async fn part(&self, ticket: &Ticket, stream: &Stream, part: &mut Part) -> Way {
+    pub(in crate::proxy) async fn part(&self, guard: &FlowGuard, stream: &Stream, part: &mut Part) -> PartOutcome {
         let arrival = Instant::now();
-        let rules = self.lock().desk.rules();
+        let rules = self.lock().table.rules();
         let (request, response) = (&stream.request, &stream.response);
         let of_stage = rules.at(part.stage(), request);
         let counts = self.count(of_stage, Subject::part(request, response, part)).await;
-        let mut way = Way::On;
+        let mut outcome = PartOutcome::On;
         for rule in rules.at(part.stage(), &stream.request) {
-            let is_over = matches!(way, Way::Discarded | Way::Cut(_));
+            let is_over = matches!(outcome, PartOutcome::Discarded | PartOutcome::Cut(_));
             if !still_asked(rule, is_over) || !self.wants_part(rule, &counts, stream, part).await {
                 continue;
             }
-            match self.act_on_part(rule, ticket, stream, part, arrival).await {
-                Way::On => {}
-                other => way = other,
+            match self.act_on_part(rule, guard, stream, part, arrival).await {
+                PartOutcome::On => {}
+                other => outcome = other,
             }
         }
-        way
+        outcome
     }
 
     async fn wants_part(&self, rule: &Arc<Rule>, counts: &Counts, stream: &Stream, part: &Part) -> bool {
@@ -118,32 +118,32 @@ impl Gate {
     async fn act_on_part(
         &self,
         rule: &Arc<Rule>,
-        ticket: &Ticket,
+        guard: &FlowGuard,
         stream: &Stream,
         part: &mut Part,
         arrival: Instant,
-    ) -> Way {
-        let hit = match self.claim(rule, ticket, (&stream.request, Some(&stream.response)), Some(part)) {
-            Claimed::Passed => return Way::On,
+    ) -> PartOutcome {
+        let hit = match self.claim(rule, guard, (&stream.request, Some(&stream.response)), Some(part)) {
+            Claimed::Passed => return PartOutcome::On,
             Claimed::Parked(mut orders) => {
-                return match self.verdict_on_part(ticket.flow(), &mut orders).await {
+                return match self.verdict_on_part(guard.flow(), &mut orders).await {
                     (Verdict::Release(heads), nth) => {
                         if let Some(edited) = heads.part {
                             *part = edited;
                         }
                         // A body has one order.
-                        nth.filter(|_| !matches!(part, Part::Chunk(_))).map_or(Way::On, Way::Ahead)
+                        nth.filter(|_| !matches!(part, Part::Chunk(_))).map_or(PartOutcome::On, PartOutcome::Ahead)
                     }
-                    (Verdict::Discard, _) => Way::Discarded,
-                    (Verdict::Abort(kind), _) => self.cut_at(ticket.flow(), kind).await,
-                    _ => Way::On,
+                    (Verdict::Discard, _) => PartOutcome::Discarded,
+                    (Verdict::Abort(kind), _) => self.cut_at(guard.flow(), kind).await,
+                    _ => PartOutcome::On,
                 };
             }
             Claimed::Acts(hit) => hit,
         };
         match &rule.action {
             Action::Delay(by) => delay(arrival, by.draw(self.seed, rule.id, hit)).await,
-            Action::Abort(kind) => return self.cut_at(ticket.flow(), *kind).await,
+            Action::Abort(kind) => return self.cut_at(guard.flow(), *kind).await,
             Action::Rewrite { .. } => rewrite(rule, part).await,
             Action::Edit { edit: change, .. } => {
                 let changing = AssertUnwindSafe(edit(change, part.clone())).catch_unwind();
@@ -154,19 +154,19 @@ impl Gate {
             }
             _ => {}
         }
-        Way::On
+        PartOutcome::On
     }
 
-    async fn cut_at(&self, part: FlowId, kind: AbortKind) -> Way {
+    async fn cut_at(&self, part: FlowId, kind: AbortKind) -> PartOutcome {
         match kind {
-            AbortKind::Discard => return Way::Discarded,
+            AbortKind::Discard => return PartOutcome::Discarded,
             AbortKind::Stall => {
                 self.journal.write(Event::Stalled { flow: part });
                 self.test_ended().await;
             }
             _ => {}
         }
-        Way::Cut(kind)
+        PartOutcome::Cut(kind)
     }
 }
 

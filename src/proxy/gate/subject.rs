@@ -1,9 +1,9 @@
 //! What rules are asked about: a request, its answer, a part of it.
 
-use crate::desk::Rule;
 use crate::filter::Truth;
 use crate::flow::{Content, Part, Request, Response};
 use crate::proxy::offload::{is_short, offload};
+use crate::rules::Rule;
 use bytes::Bytes;
 use std::sync::Arc;
 

@@ -4,12 +4,12 @@ use super::apply::{delay, edit, made, replace, rewrite, rewrite_response};
 use super::ask::{local_file, prepare, still_asked};
 use super::park::Claimed;
 use super::subject::Subject;
-use super::{Applied, Gate, unpin};
-use crate::desk::{AbortKind, Action, Edit, Rule};
+use super::{Applied, Gate, integrity};
 use crate::flow::{Fault, Request, Response, StageName, Target};
 use crate::proxy::content;
-use crate::proxy::delivery::Ticket;
+use crate::proxy::delivery::FlowGuard;
 use crate::proxy::envelope::Envelope;
+use crate::rules::{AbortKind, Action, Edit, Rule};
 use bytes::Bytes;
 use http::StatusCode;
 use std::path::PathBuf;
@@ -46,11 +46,11 @@ impl Gate {
     /// Walks a request past the rules of its stage.
     pub(in crate::proxy) async fn request(
         &self,
-        ticket: &Ticket,
+        guard: &FlowGuard,
         message: &mut Envelope<Request>,
     ) -> Result<Pass, Fault> {
         let arrival = Instant::now();
-        let rules = self.lock().desk.rules();
+        let rules = self.lock().table.rules();
         // Rules may come while it streams.
         if message.head.header("accept").is_some_and(|kinds| kinds.contains("text/event-stream")) {
             content::ask_uncoded(&mut message.head.headers);
@@ -68,12 +68,12 @@ impl Gate {
             for rule in rules.at(StageName::Request, &message.head).filter(|rule| Some(rule.id) > before) {
                 last = Some(rule.id);
                 if !still_asked(rule, !matches!(pass, Pass::On))
-                    || !self.wants_request(rule, ticket.flow(), &counts, message).await?
+                    || !self.wants_request(rule, guard.flow(), &counts, message).await?
                 {
                     continue;
                 }
                 let place = place(&message.head);
-                match self.act_on_request(rule, ticket, message, arrival).await? {
+                match self.act_on_request(rule, guard, message, arrival).await? {
                     Next::Rule => {}
                     Next::Answer(answer) => pass = Pass::Answer(answer),
                     Next::Abort(kind) => pass = Pass::Abort(kind),
@@ -86,14 +86,14 @@ impl Gate {
             }
             break;
         }
-        if matches!(pass, Pass::On) && !self.lets_workers() && unpin::refuses_worker(&rules, &message.head) {
+        if matches!(pass, Pass::On) && !self.lets_workers() && integrity::refuses_worker(&rules, &message.head) {
             let why = "no service worker while rules change what the page loads; see Mitm::let_service_workers";
             return Ok(Pass::Answer(made(&Response::made(StatusCode::NOT_FOUND, why))));
         }
         if matches!(pass, Pass::On) {
             // The rules of this moment: what was declared while the flow was parked will meet its answer.
-            let rules = self.lock().desk.rules();
-            prepare(self, &rules, ticket.flow(), message).await?;
+            let rules = self.lock().table.rules();
+            prepare(self, &rules, guard.flow(), message).await?;
         }
         Ok(pass)
     }
@@ -101,13 +101,13 @@ impl Gate {
     async fn act_on_request(
         &self,
         rule: &Arc<Rule>,
-        ticket: &Ticket,
+        guard: &FlowGuard,
         message: &mut Envelope<Request>,
         arrival: Instant,
     ) -> Result<Next, Fault> {
-        let hit = match self.claim(rule, ticket, (&message.head, None), None) {
+        let hit = match self.claim(rule, guard, (&message.head, None), None) {
             Claimed::Passed => return Ok(Next::Rule),
-            Claimed::Parked(mut orders) => return Ok(self.wait_at_request(rule, ticket, message, &mut orders).await),
+            Claimed::Parked(mut orders) => return Ok(self.wait_at_request(rule, guard, message, &mut orders).await),
             Claimed::Acts(hit) => hit,
         };
         let told = |fault: Fault| fault.of(&rule.text, rule.place);
@@ -123,7 +123,7 @@ impl Gate {
                 if message.unless_broken(delay(arrival, profile.latency())).await.is_none() {
                     return Ok(Next::Gone);
                 }
-                message.handicap.slow_to(profile.up());
+                message.shaping.slow_to(profile.up());
             }
             Action::Abort(kind) => return Ok(Next::Abort(*kind)),
             Action::Respond(response) => return Ok(Next::Answer(made(response))),
@@ -142,13 +142,13 @@ impl Gate {
     /// Walks an answer past the rules of its stage; some when it is to be cut off.
     pub(in crate::proxy) async fn response(
         &self,
-        ticket: &Ticket,
+        guard: &FlowGuard,
         request: &Request,
         message: &mut Envelope<Response>,
     ) -> Result<Option<AbortKind>, Fault> {
         let arrival = Instant::now();
-        let rules = self.lock().desk.rules();
-        match self.come_back(ticket, request, message).await {
+        let rules = self.lock().table.rules();
+        match self.come_back(guard, request, message).await {
             Next::Rule => {}
             Next::Answer(answer) => message.become_answer(*answer),
             Next::Abort(kind) => return Ok(Some(kind)),
@@ -160,19 +160,19 @@ impl Gate {
         for rule in rules.at(StageName::Response, request) {
             let too_late = answered && matches!(rule.action, Action::Respond(_));
             let is_asked = !too_late && still_asked(rule, cut.is_some());
-            if !is_asked || !self.wants_response(rule, ticket.flow(), &counts, request, message).await? {
+            if !is_asked || !self.wants_response(rule, guard.flow(), &counts, request, message).await? {
                 continue;
             }
             let file = local_file(rule, request, &message.head).await;
             if file.is_none() && matches!(rule.action, Action::Replace(_)) {
                 continue;
             }
-            let next = match self.claim(rule, ticket, (request, Some(&message.head)), None) {
+            let next = match self.claim(rule, guard, (request, Some(&message.head)), None) {
                 Claimed::Passed => continue,
-                Claimed::Parked(mut orders) => self.wait_at_response(ticket, message, &mut orders).await,
+                Claimed::Parked(mut orders) => self.wait_at_response(guard, message, &mut orders).await,
                 Claimed::Acts(hit) => {
                     changed |= rule.action.changes_body();
-                    let acting = self.act_on_response(rule, hit, file, (ticket, request), message, arrival);
+                    let acting = self.act_on_response(rule, hit, file, (guard, request), message, arrival);
                     acting.await.map_err(|fault| fault.of(&rule.text, rule.place))?
                 }
             };
@@ -187,7 +187,7 @@ impl Gate {
             }
         }
         if cut.is_none() {
-            unpin::unpin(&rules, request, message, changed).await?;
+            integrity::strip(&rules, request, message, changed).await?;
         }
         Ok(cut)
     }
@@ -197,7 +197,7 @@ impl Gate {
         rule: &Rule,
         hit: u64,
         file: Option<PathBuf>,
-        (ticket, request): (&Ticket, &Request),
+        (guard, request): (&FlowGuard, &Request),
         message: &mut Envelope<Response>,
         arrival: Instant,
     ) -> Result<Next, Fault> {
@@ -211,7 +211,7 @@ impl Gate {
             }
             Action::Throttle(profile) => {
                 message.while_reading_ahead(delay(arrival, profile.latency())).await;
-                message.handicap.slow_to(profile.down());
+                message.shaping.slow_to(profile.down());
             }
             Action::Abort(kind) => return Ok(Next::Abort(*kind)),
             Action::Respond(response) => return Ok(Next::Answer(made(response))),
@@ -227,7 +227,7 @@ impl Gate {
         }
         if rule.action.changes_body() {
             let served = message.head.body().cloned();
-            let (flow, url) = (ticket.flow(), request.url());
+            let (flow, url) = (guard.flow(), request.url());
             self.lock().applied.insert(rule.id, Applied { flow, url, upstream: before, served });
         }
         Ok(Next::Rule)

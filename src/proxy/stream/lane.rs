@@ -2,8 +2,8 @@
 
 use crate::flow::{Fault, FlowId, Outcome, Part};
 use crate::journal::Event;
-use crate::proxy::delivery::Ticket;
-use crate::proxy::gate::{Gate, Injected, Stream, Way};
+use crate::proxy::delivery::FlowGuard;
+use crate::proxy::gate::{Gate, Injected, PartOutcome, Stream};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -19,12 +19,12 @@ const ENTRY: usize = 2048;
 
 /// A part that leaves the gate; or what is no part (a comment, a closing frame), and only keeps its place.
 pub(in crate::proxy) struct Passed<W> {
-    pub(in crate::proxy) way: Way,
+    pub(in crate::proxy) outcome: PartOutcome,
     /// As it came.
     pub(in crate::proxy) wire: W,
     /// What it has become, if a rule or the test has changed it.
     pub(in crate::proxy) changed: Option<Part>,
-    pub(in crate::proxy) ticket: Option<Ticket>,
+    pub(in crate::proxy) guard: Option<FlowGuard>,
     size: usize,
 }
 
@@ -32,7 +32,7 @@ pub(in crate::proxy) struct Passed<W> {
 pub(in crate::proxy) enum Leaving<W> {
     Part(Passed<W>),
     /// A part of the test's own.
-    Injected(Part, Ticket),
+    Injected(Part, FlowGuard),
 }
 
 type Walking<W> = Pin<Box<dyn Future<Output = (u64, Passed<W>)> + Send>>;
@@ -44,7 +44,7 @@ pub(in crate::proxy) struct Lane<W> {
     stream: Arc<Stream>,
     numbers: Arc<AtomicU64>,
     walking: FuturesUnordered<Walking<W>>,
-    /// Those that wait for one before them, or are still under way, by their place.
+    /// Those that wait for one before them, or are still under outcome, by their place.
     places: BTreeMap<u64, Option<Passed<W>>>,
     /// What overtakes, by when the test has said so; and its place, or that of what comes next.
     ahead: BTreeMap<u64, (u64, Leaving<W>)>,
@@ -78,25 +78,25 @@ impl<W: Send + 'static> Lane<W> {
     }
 
     /// A new part's name and the right to end it. The journal has it from now on.
-    pub(in crate::proxy) fn ticket(&self, part: &Part) -> Ticket {
+    pub(in crate::proxy) fn guard(&self, part: &Part) -> FlowGuard {
         let flow: FlowId = self.stream.flow.part(self.numbers.fetch_add(1, Ordering::Relaxed) + 1);
         self.gate.journal.write(Event::Part { flow, part: part.record() });
-        Ticket::of_part(flow, Arc::clone(&self.gate), Arc::clone(&self.lost))
+        FlowGuard::of_part(flow, Arc::clone(&self.gate), Arc::clone(&self.lost))
     }
 
     /// Sends a part on its way.
     pub(in crate::proxy) fn push(&mut self, mut part: Part, wire: W) {
-        let (ticket, size) = (self.ticket(&part), part.content().len() + ENTRY);
+        let (guard, size) = (self.guard(&part), part.content().len() + ENTRY);
         let (gate, stream, place) = (Arc::clone(&self.gate), Arc::clone(&self.stream), self.place(size));
         self.places.insert(place, None);
         self.walking.push(Box::pin(async move {
             let came = part.clone();
-            let way = gate.part(&ticket, &stream, &mut part).await;
+            let outcome = gate.part(&guard, &stream, &mut part).await;
             let changed = (part != came).then_some(part);
             if let Some(part) = changed.as_ref().map(Part::record) {
-                gate.journal.write(Event::Changed { flow: ticket.flow(), part });
+                gate.journal.write(Event::Changed { flow: guard.flow(), part });
             }
-            (place, Passed { way, wire, changed, ticket: Some(ticket), size })
+            (place, Passed { outcome, wire, changed, guard: Some(guard), size })
         }));
     }
 
@@ -104,14 +104,14 @@ impl<W: Send + 'static> Lane<W> {
     pub(in crate::proxy) fn push_as_it_is(&mut self, wire: W, size: usize) {
         let size = size + ENTRY;
         let place = self.place(size);
-        self.places.insert(place, Some(Passed { way: Way::On, wire, changed: None, ticket: None, size }));
+        self.places.insert(place, Some(Passed { outcome: PartOutcome::On, wire, changed: None, guard: None, size }));
     }
 
     /// The same for a part that no rule can be asked about any more.
     pub(in crate::proxy) fn push_unasked(&mut self, part: &Part, wire: W) {
-        let (ticket, size) = (Some(self.ticket(part)), part.content().len() + ENTRY);
+        let (guard, size) = (Some(self.guard(part)), part.content().len() + ENTRY);
         let place = self.place(size);
-        self.places.insert(place, Some(Passed { way: Way::On, wire, changed: None, ticket, size }));
+        self.places.insert(place, Some(Passed { outcome: PartOutcome::On, wire, changed: None, guard, size }));
     }
 
     /// A rule has cut the stream off: what has not gone yet is lost by that.
@@ -143,7 +143,7 @@ impl<W: Send + 'static> Lane<W> {
         self.walking.clear();
         self.ahead.clear();
         // What is no part still goes.
-        self.places.retain(|_, passed| passed.as_ref().is_some_and(|passed| passed.ticket.is_none()));
+        self.places.retain(|_, passed| passed.as_ref().is_some_and(|passed| passed.guard.is_none()));
         self.size = 0;
     }
 
@@ -173,13 +173,13 @@ impl<W: Send + 'static> Lane<W> {
         let mut took = false;
         while let Poll::Ready(Some((place, passed))) = self.walking.poll_next_unpin(cx) {
             took = true;
-            let nth = match passed.way {
-                Way::On => {
+            let nth = match passed.outcome {
+                PartOutcome::On => {
                     self.places.insert(place, Some(passed));
                     continue;
                 }
-                Way::Ahead(nth) => nth,
-                Way::Discarded | Way::Cut(_) => self.gate.number(),
+                PartOutcome::Ahead(nth) => nth,
+                PartOutcome::Discarded | PartOutcome::Cut(_) => self.gate.number(),
             };
             self.places.remove(&place);
             self.ahead.insert(nth, (place, Leaving::Part(passed)));
@@ -192,8 +192,8 @@ impl<W: Send + 'static> Lane<W> {
         let mut took = false;
         while let Poll::Ready(Some((nth, part))) = self.injected.poll_recv(cx) {
             took = true;
-            let ticket = self.ticket(&part);
-            self.ahead.insert(nth, (self.next + 1, Leaving::Injected(part, ticket)));
+            let guard = self.guard(&part);
+            self.ahead.insert(nth, (self.next + 1, Leaving::Injected(part, guard)));
         }
         took
     }
@@ -213,8 +213,8 @@ impl<W> Lane<W> {
 impl<W> Passed<W> {
     /// Ends a part that does not arrive.
     pub(in crate::proxy) fn abort(self) {
-        if let Some(ticket) = self.ticket {
-            ticket.end(Outcome::Aborted);
+        if let Some(guard) = self.guard {
+            guard.end(Outcome::Aborted);
         }
     }
 }

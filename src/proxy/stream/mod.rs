@@ -5,13 +5,13 @@ mod lane;
 
 pub(super) use lane::{Lane, Leaving, Passed};
 
-use super::delivery::Ticket;
-use super::gate::{Gate, Stream, Way};
-use super::handicap::{Broken, Handicapped};
+use super::delivery::FlowGuard;
+use super::gate::{Gate, PartOutcome, Stream};
+use super::shaping::{Broken, Shaped};
 use super::socket::Switch;
-use crate::desk::AbortKind;
 use crate::flow::{Chunk, Fault, FaultStage, Part, Request, Response, StageName};
 use crate::journal::Event;
+use crate::rules::AbortKind;
 use bytes::Bytes;
 use events::Parser;
 use http::HeaderMap;
@@ -24,12 +24,12 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
 
 /// A frame of a body, with the right to end the part that it brings.
-pub(super) type Sent = (Frame<Bytes>, Option<Ticket>);
+pub(super) type Sent = (Frame<Bytes>, Option<FlowGuard>);
 
 /// A body as it goes to the browser.
 pub(super) enum Outgoing {
     /// As it comes.
-    Whole(Handicapped),
+    Whole(Shaped),
     /// Part by part; and whether the last has been handed on.
     Parts(Pin<Box<dyn futures_util::Stream<Item = Result<Sent, Broken>> + Send>>, Arc<Last>),
 }
@@ -108,7 +108,7 @@ fn is_of_type(headers: &HeaderMap, kind: &str) -> bool {
 
 /// A body that is taken apart, and the gate that its parts pass.
 pub(super) struct Parted {
-    source: Handicapped,
+    source: Shaped,
     /// Set when the source has come to its end, with what broke it off.
     ended: Option<Option<Broken>>,
     lane: Lane<Frame<Bytes>>,
@@ -132,13 +132,7 @@ impl Cutter {
 }
 
 impl Parted {
-    pub(super) fn new(
-        kind: Kind,
-        source: Handicapped,
-        gate: &Arc<Gate>,
-        stream: Stream,
-        reset: Option<Switch>,
-    ) -> Self {
+    pub(super) fn new(kind: Kind, source: Shaped, gate: &Arc<Gate>, stream: Stream, reset: Option<Switch>) -> Self {
         let headers = stream.response.headers();
         let by_lines = ["application/x-ndjson", "application/jsonl", "application/x-jsonlines"];
         let cutter = match kind {
@@ -254,18 +248,18 @@ impl Parted {
     fn leave(&mut self, leaving: Leaving<Frame<Bytes>>) -> Option<Result<Sent, Broken>> {
         let passed = match leaving {
             Leaving::Part(passed) => passed,
-            Leaving::Injected(part, ticket) => return wire(&part).map(|wire| Ok((Frame::data(wire), Some(ticket)))),
+            Leaving::Injected(part, guard) => return wire(&part).map(|wire| Ok((Frame::data(wire), Some(guard)))),
         };
-        match passed.way {
-            Way::On | Way::Ahead(_) => {
+        match passed.outcome {
+            PartOutcome::On | PartOutcome::Ahead(_) => {
                 let changed = passed.changed.as_ref().and_then(wire).map(Frame::data);
-                Some(Ok((changed.unwrap_or(passed.wire), passed.ticket)))
+                Some(Ok((changed.unwrap_or(passed.wire), passed.guard)))
             }
-            Way::Discarded => {
+            PartOutcome::Discarded => {
                 passed.abort();
                 None
             }
-            Way::Cut(kind) => {
+            PartOutcome::Cut(kind) => {
                 passed.abort();
                 self.lane.cut();
                 if kind == AbortKind::Reset

@@ -1,6 +1,6 @@
 //! The body of a request on its way to an upstream. What has gone is kept, as long as it is short, so that it can go again.
 
-use crate::proxy::handicap::{Broken, Handicapped};
+use crate::proxy::shaping::{Broken, Shaped};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -22,7 +22,7 @@ pub(super) struct Upload(Option<Arc<Mutex<State>>>);
 
 #[derive(Debug)]
 struct State {
-    body: Handicapped,
+    body: Shaped,
     /// What goes before the rest of the body in this attempt.
     again: VecDeque<Frame<Bytes>>,
     /// What has gone in this attempt; none once it is too much.
@@ -35,7 +35,7 @@ struct State {
 }
 
 impl Upload {
-    pub(super) fn new(body: Handicapped) -> Self {
+    pub(super) fn new(body: Shaped) -> Self {
         if body.is_end_stream() {
             return Self(None);
         }
@@ -161,11 +161,11 @@ impl Body for Attempt {
 mod tests {
     use super::*;
     use crate::proxy::body::Source;
-    use crate::proxy::handicap::Handicap;
+    use crate::proxy::shaping::Shaping;
 
     #[tokio::test]
     async fn a_body_that_was_sent_to_its_end_goes_again_whole() {
-        let upload = Upload::new(Handicapped::new(Source::whole(Bytes::from_static(b"body")), Handicap::default()));
+        let upload = Upload::new(Shaped::new(Source::whole(Bytes::from_static(b"body")), Shaping::default()));
         for _ in 0..3 {
             assert!(upload.can_go_again());
             let attempt = upload.attempt();

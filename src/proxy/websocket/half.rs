@@ -4,12 +4,12 @@ use super::assembly::{Assembled, Assembly, Unreadable};
 use super::frame::{self, CLOSE, Frame};
 use super::{End, Ends};
 use crate::crypto;
-use crate::desk::AbortKind;
 use crate::flow::{Direction, Fault, FaultStage, Message, Opcode, Outcome, Part, StageName};
 use crate::journal::Event;
-use crate::proxy::delivery::Ticket;
-use crate::proxy::gate::{Gate, Injected, Stream, Way};
+use crate::proxy::delivery::FlowGuard;
+use crate::proxy::gate::{Gate, Injected, PartOutcome, Stream};
 use crate::proxy::stream::{Lane, Leaving, Passed};
+use crate::rules::AbortKind;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use std::io;
@@ -184,10 +184,10 @@ impl Half {
             (Ok(None), true) => self.put(&frame.raw, to).await?,
             (Ok(Some(Assembled { message, .. })), true) => {
                 // The journal has it before its last byte leaves.
-                let ticket = self.lane.ticket(&Part::Message(message));
+                let guard = self.lane.guard(&Part::Message(message));
                 self.put(&frame.raw, to).await?;
                 self.flush(to).await?;
-                self.delivered(ticket);
+                self.delivered(guard);
             }
             (Ok(Some(Assembled { message, frames, compressed })), false) => {
                 let inflated = compressed.then(|| (message.opcode, message.payload.clone()));
@@ -228,18 +228,18 @@ impl Half {
     async fn leave(&mut self, leaving: Leaving<Wire>, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         let passed = match leaving {
             Leaving::Part(passed) => passed,
-            Leaving::Injected(part, ticket) => return self.inject(&part, ticket, to).await,
+            Leaving::Injected(part, guard) => return self.inject(&part, guard, to).await,
         };
-        let Passed { way, wire, changed, .. } = &passed;
+        let Passed { outcome, wire, changed, .. } = &passed;
         // The other end inflates all messages in the order in which they were deflated.
-        self.diverged |= wire.inflated.is_some() && (*way != Way::On || changed.is_some());
-        match way {
-            Way::On | Way::Ahead(_) => {}
-            Way::Discarded => {
+        self.diverged |= wire.inflated.is_some() && (*outcome != PartOutcome::On || changed.is_some());
+        match outcome {
+            PartOutcome::On | PartOutcome::Ahead(_) => {}
+            PartOutcome::Discarded => {
                 passed.abort();
                 return Ok(());
             }
-            Way::Cut(kind) => {
+            PartOutcome::Cut(kind) => {
                 self.cut = Some(*kind);
                 self.lane.cut();
                 passed.abort();
@@ -258,18 +258,18 @@ impl Half {
             }
         }
         self.flush(to).await?;
-        if let Some(ticket) = passed.ticket {
-            self.delivered(ticket);
+        if let Some(guard) = passed.guard {
+            self.delivered(guard);
         }
         Ok(())
     }
 
     /// Sends a message of the test's own.
-    async fn inject(&mut self, part: &Part, ticket: Ticket, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+    async fn inject(&mut self, part: &Part, guard: FlowGuard, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         let Part::Message(Message { opcode, payload, .. }) = part else { return Ok(()) };
         self.put(&self.frame(*opcode, payload), to).await?;
         self.flush(to).await?;
-        self.delivered(ticket);
+        self.delivered(guard);
         Ok(())
     }
 
@@ -294,9 +294,9 @@ impl Half {
     }
 
     /// Ends a part that was written, unless nobody took it.
-    fn delivered(&self, ticket: Ticket) {
+    fn delivered(&self, guard: FlowGuard) {
         if !self.deaf {
-            ticket.end(Outcome::Delivered);
+            guard.end(Outcome::Delivered);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a verdict has to do with: the gate that carries it out, and the pages that feel it.
 
-use crate::browser::Audience;
+use crate::browser::Pages;
 use crate::proxy::Gate;
 use std::fmt;
 use std::ops::Deref;
@@ -8,19 +8,19 @@ use std::sync::Arc;
 
 /// The gate of one proxy, and the browsers that use it.
 #[derive(Clone)]
-pub(crate) struct Court {
+pub(crate) struct RuleContext {
     pub(crate) gate: Arc<Gate>,
-    pub(crate) audience: Arc<Audience>,
+    pub(crate) pages: Arc<Pages>,
 }
 
 /// What is in a test's hands is about one flow, not about all that has happened.
-impl fmt::Debug for Court {
+impl fmt::Debug for RuleContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Court")
+        f.write_str("RuleContext")
     }
 }
 
-impl Deref for Court {
+impl Deref for RuleContext {
     type Target = Gate;
 
     fn deref(&self) -> &Gate {

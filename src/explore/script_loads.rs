@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The loads of one execution.
 #[derive(Debug)]
-pub(super) struct Loads {
+pub(super) struct ScriptLoads {
     journal: Arc<Journal>,
     seen: Mutex<Seen>,
 }
@@ -19,7 +19,7 @@ struct Seen {
     ended: usize,
 }
 
-impl Loads {
+impl ScriptLoads {
     pub(super) fn new(journal: Arc<Journal>) -> Self {
         Self { journal, seen: Mutex::default() }
     }
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn scripts_come_with_a_page_until_it_is_quiet() {
         let journal = Arc::new(Journal::new());
-        let loads = Loads::new(Arc::clone(&journal));
+        let loads = ScriptLoads::new(Arc::clone(&journal));
         let script = asked("https://a/chunk", &[("sec-fetch-dest", "script")]);
         let page = asked("https://a/", &[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")]);
         let worker = asked("https://a/w", &[("sec-fetch-dest", "worker")]);

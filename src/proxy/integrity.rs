@@ -1,4 +1,4 @@
-//! What pins a page to the bytes of its parts: subresource integrity, and the hashes of a content security policy. Where a
+//! What integrity attributes a page to the bytes of its parts: subresource integrity, and the hashes of a content security policy. Where a
 //! rule changes a part, its pin is taken off; the rest stays pinned. Pure.
 
 use crate::crypto;
@@ -29,8 +29,8 @@ static LINK: Lazy<Regex> = Lazy::new(|| Regex::new(r#"(?i)<([^>]*)>((?:[^,"]|"[^
 static LINK_INTEGRITY: Lazy<Regex> =
     Lazy::new(|| Regex::new(r#"(?i);\s*integrity\s*=\s*(?:"[^"]*"|[^\s;,]+)"#).expect("a constant"));
 
-/// Takes the pins off those parts of a page that will not be what they were; none if there are none.
-pub(super) fn unpin(page: &str, url: &str, changes: impl Fn(&str) -> bool) -> Option<String> {
+/// Takes the integrity attributes off those parts of a page that will not be what they were; none if there are none.
+pub(super) fn strip(page: &str, url: &str, changes: impl Fn(&str) -> bool) -> Option<String> {
     let base = base(page, url)?;
     let changes = |address: &str| base.join(address).is_ok_and(|url| changes(url.as_str()));
     let tags = TAG.replace_all(page, |tag: &Captures<'_>| {
@@ -40,8 +40,8 @@ pub(super) fn unpin(page: &str, url: &str, changes: impl Fn(&str) -> bool) -> Op
             _ => tag[0].to_owned(),
         }
     });
-    let maps = IMPORT_MAP.replace_all(&tags, |map: &Captures<'_>| match unpinned_map(&map[2], &changes) {
-        Some(unpinned) => format!("{}{unpinned}{}", &map[1], &map[3]),
+    let maps = IMPORT_MAP.replace_all(&tags, |map: &Captures<'_>| match stripped_map(&map[2], &changes) {
+        Some(stripped) => format!("{}{stripped}{}", &map[1], &map[3]),
         None => map[0].to_owned(),
     });
     (maps != page).then(|| maps.into_owned())
@@ -53,23 +53,23 @@ fn base(page: &str, url: &str) -> Option<Url> {
     Some(said.unwrap_or(url))
 }
 
-fn unpinned_map(map: &str, changes: &impl Fn(&str) -> bool) -> Option<String> {
+fn stripped_map(map: &str, changes: &impl Fn(&str) -> bool) -> Option<String> {
     let mut map: Value = serde_json::from_str(map).ok()?;
-    let pins = map.get_mut("integrity")?.as_object_mut()?;
-    let before = pins.len();
-    pins.retain(|address, _| !changes(address));
-    (pins.len() < before).then(|| map.to_string())
+    let pinned = map.get_mut("integrity")?.as_object_mut()?;
+    let before = pinned.len();
+    pinned.retain(|address, _| !changes(address));
+    (pinned.len() < before).then(|| map.to_string())
 }
 
 /// The same for the `link` headers of a page, which preload.
-pub(super) fn unpin_links(headers: &mut HeaderMap, url: &str, changes: impl Fn(&str) -> bool) {
+pub(super) fn strip_links(headers: &mut HeaderMap, url: &str, changes: impl Fn(&str) -> bool) {
     let Ok(base) = Url::parse(url) else { return };
     let changes = |address: &str| base.join(address).is_ok_and(|url| changes(url.as_str()));
     let links: Vec<_> = headers.get_all(header::LINK).into_iter().filter_map(|link| link.to_str().ok()).collect();
     if !links.iter().any(|link| LINK_INTEGRITY.is_match(link)) {
         return;
     }
-    let unpinned: Vec<_> = links
+    let stripped: Vec<_> = links
         .iter()
         .map(|link| {
             LINK.replace_all(link, |link: &Captures<'_>| match changes(&link[1]) {
@@ -80,13 +80,13 @@ pub(super) fn unpin_links(headers: &mut HeaderMap, url: &str, changes: impl Fn(&
         })
         .collect();
     headers.remove(header::LINK);
-    for link in unpinned.iter().filter_map(|link| HeaderValue::try_from(link).ok()) {
+    for link in stripped.iter().filter_map(|link| HeaderValue::try_from(link).ok()) {
         headers.append(header::LINK, link);
     }
 }
 
 /// Lets the head of a page whose text has changed allow what that now says: hashes of its scripts and styles are added where
-/// there were hashes, and nobody insists on pins that are gone.
+/// there were hashes, and nobody insists on integrity attributes that are gone.
 pub(super) fn allow(headers: &mut HeaderMap, page: &str) {
     headers.remove(INTEGRITY_POLICY);
     let scripts = INLINE.captures_iter(page).filter(|found| !ADDRESS.is_match(&found[1]));
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn only_what_changes_is_unpinned() {
-        for (page, unpinned) in [
+        for (page, stripped) in [
             (r#"<script src="app.js" integrity="sha384-x" defer></script>"#, r#"<script src="app.js" defer></script>"#),
             ("<SCRIPT integrity='a b' src=/dir/app.js>", "<SCRIPT src=/dir/app.js>"),
             ("<link rel=preload href='app.js?' integrity=x>", ""),
@@ -137,8 +137,8 @@ mod tests {
             ),
             ("<p>integrity=x src=app.js", ""),
         ] {
-            let expected = (!unpinned.is_empty()).then(|| unpinned.to_owned());
-            assert_eq!(unpin(page, URL, app), expected, "{page}");
+            let expected = (!stripped.is_empty()).then(|| stripped.to_owned());
+            assert_eq!(strip(page, URL, app), expected, "{page}");
         }
     }
 
@@ -146,7 +146,7 @@ mod tests {
     fn preloads_are_unpinned() {
         let link = "<app.js>; rel=preload; as=script; integrity=\"sha384-x\", <b.js>; integrity=y";
         let mut headers = HeaderMap::from_iter([(header::LINK, HeaderValue::from_static(link))]);
-        unpin_links(&mut headers, URL, app);
+        strip_links(&mut headers, URL, app);
         assert_eq!(headers[header::LINK], "<app.js>; rel=preload; as=script, <b.js>; integrity=y");
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// Something that a document waits for, or a stream that it listens to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct Pending {
     pub(crate) url: String,
     /// In the order in which its document asked.
     pub(crate) place: usize,
@@ -22,12 +22,12 @@ type Names = BTreeMap<String, (String, String)>;
 
 /// What all documents ask for. `windows` are the test's, `first` the one that it began with, and `others` those that it was seen to
 /// have beside that.
-pub(super) fn asked(documents: &Documents, windows: &[Frame], first: &str, others: &mut Vec<String>) -> Vec<Asked> {
+pub(super) fn asked(documents: &Documents, windows: &[Frame], first: &str, others: &mut Vec<String>) -> Vec<Pending> {
     let names = names(windows, first, others);
     let mut all = Vec::new();
     for (frame, document) in documents {
         let (by, url) = names.get(frame).cloned().unwrap_or_default();
-        let asked = |(place, asked): (usize, &String)| Asked {
+        let asked = |(place, asked): (usize, &String)| Pending {
             url: asked.clone(),
             place,
             by: by.clone(),

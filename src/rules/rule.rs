@@ -128,7 +128,7 @@ pub(crate) struct RuleSpec {
     pub(crate) name: Option<&'static str>,
 }
 
-/// A declared rule. What changes about it (its count, whether it is open) is the desk's.
+/// A declared rule. What changes about it (its count, whether it is open) is the rule table's.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) id: RuleId,

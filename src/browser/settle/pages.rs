@@ -1,6 +1,6 @@
 //! The sessions that use one proxy: whoever gets an answer must deal with it.
 
-use super::{Limit, Pages};
+use super::{Limit, SessionPages};
 use crate::browser::turns::Turns;
 use crate::flow::{FlowId, Place};
 use crate::report::Failure;
@@ -9,14 +9,14 @@ use std::time::Duration;
 
 /// Every session of one [`Mitm`](crate::Mitm).
 #[derive(Debug, Default)]
-pub(crate) struct Audience {
-    pages: Mutex<Vec<Weak<Pages>>>,
+pub(crate) struct Pages {
+    sessions: Mutex<Vec<Weak<SessionPages>>>,
     turns: Turns,
 }
 
-impl Audience {
-    pub(crate) fn join(&self, pages: &Arc<Pages>) {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(pages));
+impl Pages {
+    pub(crate) fn join(&self, pages: &Arc<SessionPages>) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(pages));
     }
 
     /// Where their commands ask for their turn.
@@ -25,13 +25,13 @@ impl Audience {
     }
 
     /// Those that are open.
-    pub(crate) fn pages(&self) -> Vec<Arc<Pages>> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
+    pub(crate) fn sessions(&self) -> Vec<Arc<SessionPages>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Resolves when a page waits for a call that its browser keeps back, since it has come to a limit.
     pub(crate) async fn limited(&self, is_wanted: impl Fn(&str) -> bool + Send + Sync) -> Limit {
-        let pages = self.pages();
+        let pages = self.sessions();
         let asked: Vec<_> = pages.iter().map(|pages| Box::pin(pages.limited(&is_wanted))).collect();
         if asked.is_empty() {
             return std::future::pending().await;
@@ -41,7 +41,7 @@ impl Audience {
 
     /// Resolves once no page has yet to deal with the answer of this flow.
     pub(crate) async fn processed(&self, flow: FlowId, patience: Duration, place: Place) -> Result<(), Failure> {
-        let all = self.pages();
+        let all = self.sessions();
         if all.is_empty() {
             return Err(Failure::bare(format!("no browser is open that could deal with {flow}")).at(place));
         }

@@ -12,14 +12,14 @@ use tokio::time::Sleep;
 
 /// How a body is slowed down or cut off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Handicap {
+pub(super) struct Shaping {
     /// Bytes a second.
     pub(super) rate: Option<NonZeroU64>,
     /// Breaks off after so many bytes.
     pub(super) cut_after: Option<u64>,
 }
 
-impl Handicap {
+impl Shaping {
     /// Makes it slower, if it is not slower already.
     pub(super) fn slow_to(&mut self, rate: NonZeroU64) {
         self.rate = Some(self.rate.map_or(rate, |before| before.min(rate)));
@@ -54,11 +54,11 @@ impl std::error::Error for Broken {
     }
 }
 
-/// A body with its handicap.
+/// A body with its shaping.
 #[derive(Debug, Default)]
-pub(super) struct Handicapped {
+pub(super) struct Shaped {
     source: Source,
-    handicap: Handicap,
+    shaping: Shaping,
     /// Of a frame that is handed on in pieces.
     rest: Bytes,
     /// Until the next piece may go.
@@ -68,21 +68,21 @@ pub(super) struct Handicapped {
 /// Pieces of a slow body go this often.
 const BEAT: u64 = 20;
 
-impl Handicapped {
-    pub(super) fn new(source: Source, handicap: Handicap) -> Self {
-        Self { source, handicap, rest: Bytes::new(), pausing: None }
+impl Shaped {
+    pub(super) fn new(source: Source, shaping: Shaping) -> Self {
+        Self { source, shaping, rest: Bytes::new(), pausing: None }
     }
 
     /// How much of what has come may go at once.
     fn size_of_piece(&self) -> usize {
-        let paced = self.handicap.rate.map_or(u64::MAX, |rate| (rate.get() / BEAT).max(1));
-        let most = paced.min(self.handicap.cut_after.unwrap_or(u64::MAX));
+        let paced = self.shaping.rate.map_or(u64::MAX, |rate| (rate.get() / BEAT).max(1));
+        let most = paced.min(self.shaping.cut_after.unwrap_or(u64::MAX));
         usize::try_from(most).unwrap_or(usize::MAX).min(self.rest.len())
     }
 
     fn piece(&mut self) -> Bytes {
         let piece = self.rest.split_to(self.size_of_piece());
-        if let Some(left) = &mut self.handicap.cut_after {
+        if let Some(left) = &mut self.shaping.cut_after {
             *left -= piece.len() as u64;
         }
         piece
@@ -90,7 +90,7 @@ impl Handicapped {
 
     /// Whether all of it was handed on, and it is to be cut off there. hyper does not ask further where the length was told.
     pub(super) fn is_cut_at_its_end(&self) -> bool {
-        self.handicap.cut_after.is_some() && self.rest.is_empty() && self.source.is_end_stream()
+        self.shaping.cut_after.is_some() && self.rest.is_empty() && self.source.is_end_stream()
     }
 }
 
@@ -99,31 +99,31 @@ fn pause(time: Duration) -> Sleep {
     tokio::time::sleep(time)
 }
 
-impl Body for Handicapped {
+impl Body for Shaped {
     type Data = Bytes;
     type Error = Broken;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        if self.handicap == Handicap::default() {
+        if self.shaping == Shaping::default() {
             return Pin::new(&mut self.source).poll_frame(cx).map_err(Broken::Wire);
         }
         let cut = || Poll::Ready(Some(Err(Broken::Cut(h2::Reason::INTERNAL_ERROR.into()))));
-        if self.handicap.cut_after == Some(0) {
+        if self.shaping.cut_after == Some(0) {
             return cut();
         }
         if self.rest.is_empty() {
             match ready!(Pin::new(&mut self.source).poll_frame(cx)) {
-                None if self.handicap.cut_after.is_some() => return cut(),
+                None if self.shaping.cut_after.is_some() => return cut(),
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.rest = data,
-                    Err(_) if self.handicap.cut_after.is_some() => return cut(),
+                    Err(_) if self.shaping.cut_after.is_some() => return cut(),
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
                 end => return Poll::Ready(end.map(|end| end.map_err(Broken::Wire))),
             }
         }
         // A piece is late by the time that it takes; behind the last there is nothing to wait for.
-        if let Some(rate) = self.handicap.rate {
+        if let Some(rate) = self.shaping.rate {
             let time = Duration::from_secs_f64(self.size_of_piece() as f64 / rate.get() as f64);
             ready!(self.pausing.get_or_insert_with(|| Box::pin(pause(time))).as_mut().poll(cx));
             self.pausing = None;
@@ -132,7 +132,7 @@ impl Body for Handicapped {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.handicap.cut_after.is_none() && self.source.is_end_stream()
+        self.rest.is_empty() && self.shaping.cut_after.is_none() && self.source.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -151,13 +151,13 @@ mod tests {
     use super::*;
     use http_body_util::BodyExt;
 
-    fn whole(text: &'static str, handicap: Handicap) -> Handicapped {
-        Handicapped::new(Source::whole(Bytes::from_static(text.as_bytes())), handicap)
+    fn whole(text: &'static str, shaping: Shaping) -> Shaped {
+        Shaped::new(Source::whole(Bytes::from_static(text.as_bytes())), shaping)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_rate_is_kept() {
-        let slow = Handicap { rate: NonZeroU64::new(10), cut_after: None };
+        let slow = Shaping { rate: NonZeroU64::new(10), cut_after: None };
         let began = tokio::time::Instant::now();
         let text = whole("0123456789abcdef", slow).collect().await.expect("a body").to_bytes();
         assert_eq!((&text[..], began.elapsed().as_millis()), (&b"0123456789abcdef"[..], 1600));
@@ -166,7 +166,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_breaks_off_where_it_should() {
         for (after, gets) in [(0, ""), (3, "012"), (10, "0123456789"), (99, "0123456789")] {
-            let mut body = whole("0123456789", Handicap { rate: None, cut_after: Some(after) });
+            let mut body = whole("0123456789", Shaping { rate: None, cut_after: Some(after) });
             let mut text = Vec::new();
             let end = loop {
                 match body.frame().await {

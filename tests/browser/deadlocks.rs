@@ -24,7 +24,7 @@ fn a_page_whose_script_is_held() {
         body,
         &[
             "`goto https://site.test/` waits",
-            "#2 https://site.test/app.js, held by hold!(path == \"/app.js\") of tests/browser/knots.rs:",
+            "#2 https://site.test/app.js, held by hold!(path == \"/app.js\") of tests/browser/deadlocks.rs:",
             "help: begin the navigation with `browser.start(..)`",
         ],
     );
@@ -64,7 +64,7 @@ fn a_script_that_waits_for_its_call() {
     assert_told(body, &["`execute return fetch('/call')` waits", "do not return or await the call in the script"]);
 }
 
-/// Held beside the command, the flow is let go: no knot.
+/// Held beside the command, the flow is let go: no deadlock.
 #[mitm_test]
 async fn a_flow_that_is_let_go_beside_the_command(browser: Browser, site: Site) -> TestResult {
     site.page("/", "<script src=/app.js></script>");

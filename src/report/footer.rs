@@ -1,9 +1,9 @@
-//! The foot of every failure: what went wrong on the wire, and what happened last.
+//! The footer of every failure: what went wrong on the wire, and what happened last.
 
-use super::wait::{Scene, near_miss, some};
-use crate::desk::Rule;
+use super::wait::{ReportContext, near_miss, some};
 use crate::flow::Outcome;
 use crate::journal::{Entry, Event};
+use crate::rules::Rule;
 use crate::sanitize::sanitize;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ const LOOKED_AT: usize = 4000;
 const SHOWN: usize = 40;
 
 /// Faults, rules that met no flow, and the last entries of the journal.
-pub(crate) fn foot(scene: &Scene<'_>, idle: &[Arc<Rule>], seed: Option<u64>) -> String {
-    let journal = scene.journal;
+pub(crate) fn footer(context: &ReportContext<'_>, idle: &[Arc<Rule>], seed: Option<u64>) -> String {
+    let journal = context.journal;
     let mut text = String::new();
     let exchanges = journal.exchanges();
     let failed: Vec<_> = exchanges.iter().filter(|e| matches!(e.outcome, Some(Outcome::Failed(_)))).collect();
@@ -26,7 +26,7 @@ pub(crate) fn foot(scene: &Scene<'_>, idle: &[Arc<Rule>], seed: Option<u64>) -> 
     }
     if !idle.is_empty() {
         text.push_str("these met no flow:");
-        some(idle.iter().map(|rule| near_miss(scene, rule))).iter().for_each(|line| push(&mut text, line));
+        some(idle.iter().map(|rule| near_miss(context, rule))).iter().for_each(|line| push(&mut text, line));
         text.push_str("\n\n");
     }
     if let Some(seed) = seed {

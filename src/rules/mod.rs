@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// All rules of one [`Mitm`](crate::Mitm) and all flows that they park.
 #[derive(Debug, Default)]
-pub(crate) struct Desk {
+pub(crate) struct RuleTable {
     rules: Vec<Entry>,
     parked: BTreeMap<FlowId, Parked>,
     /// Rebuilt when a rule has come or gone since the last look.
@@ -73,7 +73,7 @@ pub(crate) enum Finding {
     StillParked(Parked, Arc<Rule>),
 }
 
-impl Desk {
+impl RuleTable {
     /// Opens a rule. It is in force for every flow that arrives from now on.
     pub(crate) fn register(&mut self, spec: RuleSpec) -> Arc<Rule> {
         let rule = Arc::new(Rule::new(RuleId(self.rules.len() as u64), spec));

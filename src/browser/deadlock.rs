@@ -1,4 +1,4 @@
-//! A command of the test that waits for a flow which the test holds: a knot that nobody would untie. Told, not waited for.
+//! A command of the test that waits for a flow which the test holds: a deadlock that nobody would untie. Told, not waited for.
 
 use super::command;
 use crate::journal::{Journal, Live, LiveFlow};
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) const MARK: &str = "waits for what this test holds";
 
 /// Resolves with an explanation when a command can only wait for flows that the test holds, and nothing happens any more.
-pub(super) async fn tied(journal: &Journal, command: &str, method_path: (&str, &str)) -> String {
+pub(super) async fn detected(journal: &Journal, command: &str, method_path: (&str, &str)) -> String {
     let mut live = Live::default();
     live.follow(journal);
     let before: BTreeSet<_> = live.flows().map(|flow| flow.id).collect();

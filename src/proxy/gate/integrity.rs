@@ -1,11 +1,11 @@
 //! Pages whose parts a rule changes: they must not insist on what those were.
 
-use crate::desk::{Action, RuleSet};
 use crate::filter::Truth;
 use crate::flow::{Content, Fault, Request, Response};
 use crate::proxy::envelope::Envelope;
 use crate::proxy::offload::{is_short, offload};
-use crate::proxy::{content, pins};
+use crate::proxy::{content, integrity};
+use crate::rules::{Action, RuleSet};
 use http::StatusCode;
 use std::sync::Arc;
 
@@ -15,41 +15,42 @@ pub(super) fn refuses_worker(rules: &RuleSet, request: &Request) -> bool {
 }
 
 /// Whether the answer to this request may be a page that must be looked at.
-pub(super) fn may_pin(rules: &RuleSet, request: &Request) -> bool {
+pub(super) fn may_matter(rules: &RuleSet, request: &Request) -> bool {
     matches!(request.header("sec-fetch-dest"), Some("document" | "iframe" | "frame"))
         && rules.changing().next().is_some()
 }
 
-/// Takes the pins off what rules will change. `changed` says that a rule has changed the page itself.
-pub(super) async fn unpin(
+/// Takes the integrity attributes off what rules will change. `changed` says that a rule has changed the page itself.
+pub(super) async fn strip(
     rules: &Arc<RuleSet>,
     request: &Request,
     message: &mut Envelope<Response>,
     changed: bool,
 ) -> Result<(), Fault> {
     let is_html = message.head.header("content-type").is_some_and(|kind| kind.contains("html"));
-    if !is_html || message.head.status == StatusCode::NOT_MODIFIED || !may_pin(rules, request) {
+    if !is_html || message.head.status == StatusCode::NOT_MODIFIED || !may_matter(rules, request) {
         return Ok(());
     }
     if message.read().await.is_err() {
-        // No rule changes the page itself: it passes as it came, with its pins.
+        // No rule changes the page itself: it passes as it came, with its integrity attributes.
         return Ok(());
     }
     let (url, body) = (request.url(), message.head.content.bytes().cloned().unwrap_or_default());
-    pins::unpin_links(&mut message.head.headers, &url, |part| is_changed(rules, part));
+    integrity::strip_links(&mut message.head.headers, &url, |part| is_changed(rules, part));
     let (of_page, rules, page) = (message.head.headers.clone(), Arc::clone(rules), body.clone());
-    let unpin =
-        move || content::change_text(&of_page, &page, |page| pins::unpin(page, &url, |part| is_changed(&rules, part)));
-    let unpinned = if is_short(body.len()) { unpin() } else { offload(unpin).await };
-    if let Some(unpinned) = &unpinned {
-        message.head.content = Content::Edited(unpinned.clone());
+    let strip = move || {
+        content::change_text(&of_page, &page, |page| integrity::strip(page, &url, |part| is_changed(&rules, part)))
+    };
+    let stripped = if is_short(body.len()) { strip() } else { offload(strip).await };
+    if let Some(stripped) = &stripped {
+        message.head.content = Content::Edited(stripped.clone());
         message.settle_edits();
         content::forbid_caching(&mut message.head.headers);
     }
-    if (changed || unpinned.is_some())
-        && let Some(page) = content::text(&message.head.headers.clone(), &unpinned.unwrap_or(body))
+    if (changed || stripped.is_some())
+        && let Some(page) = content::text(&message.head.headers.clone(), &stripped.unwrap_or(body))
     {
-        pins::allow(&mut message.head.headers, &page);
+        integrity::allow(&mut message.head.headers, &page);
     }
     Ok(())
 }

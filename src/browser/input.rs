@@ -47,7 +47,7 @@ const PLAIN_KEYS: [char; 8] =
 
 /// What a command does to an element.
 #[derive(Debug, PartialEq)]
-pub(super) struct Gesture {
+pub(super) struct Input {
     /// Path of the session.
     pub(super) session: String,
     /// Makes ready, and gives whether the actions will do: false says not yet, and null never.
@@ -55,7 +55,7 @@ pub(super) struct Gesture {
     pub(super) actions: Value,
 }
 
-impl Gesture {
+impl Input {
     /// Of a command, if it is a click or plain keys.
     pub(super) fn of(method: &str, path: &str, body: &Value) -> Option<Self> {
         let (session, element) = path.split_once("/element/")?;
@@ -89,13 +89,13 @@ mod tests {
 
     #[test]
     fn clicks_and_plain_keys_are_gestures() {
-        let of = |what: &str, body: Value| Gesture::of("POST", &format!("/session/1/element/f.1/{what}"), &body);
+        let of = |what: &str, body: Value| Input::of("POST", &format!("/session/1/element/f.1/{what}"), &body);
         assert_eq!(of("click", json!({})).expect("a click").session, "/session/1");
         let keys = of("value", json!({ "text": "ab 1\u{E007}" })).expect("keys");
         assert_eq!(keys.actions["actions"][0]["actions"].as_array().map(Vec::len), Some(10));
         // With shift, as a driver types it.
         assert_eq!(of("value", json!({ "text": "Ab" })), None);
         assert_eq!(of("clear", json!({})), None);
-        assert_eq!(Gesture::of("POST", "/session/1/element", &json!({})), None);
+        assert_eq!(Input::of("POST", "/session/1/element", &json!({})), None);
     }
 }
