@@ -1,10 +1,12 @@
 //! What the macros expand to. Not part of the public interface: it may change with any version.
 
-pub use crate::browser::BrowserKind;
+pub use crate::driver::BrowserKind;
 pub use crate::filter::{Field, Filter, Flag, Op, Side};
-pub use crate::fixture::{Exploring, TestOutcome, TestSpec, run, set_up, tasks};
+pub use crate::fixture::{Exploring, TestSpec, set_up};
 pub use crate::flow::Place;
+pub use crate::mitm::runtime::tasks;
 pub use crate::rules::AnyEdit;
+pub use crate::runner::{TestOutcome, run};
 pub use crate::verbs::Verbs;
 
 use crate::filter::Term;

@@ -1,18 +1,13 @@
 //! One browser session, and what tests do with it most.
 
-use super::BrowserError;
-use super::capabilities::{self, Launch};
-use super::deadlock;
-use super::driver::{self, Driver};
-use super::inspector::{Inspector, Login, Until};
-use super::kind::{self, BrowserKind};
-use super::relay::Relay;
-use super::settle::{SessionPages, Settled};
-use super::turns::Turns;
 use crate::ca::CertificateAuthority;
+use crate::driver::{self, BrowserError, BrowserKind, Driver, Launch};
 use crate::filter::Filter;
 use crate::flow::Place;
+use crate::inspector::{Inspector, Login, Until};
 use crate::journal::Journal;
+use crate::page::{SessionPages, Settled};
+use crate::relay::{Relay, Turns};
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -91,8 +86,8 @@ impl Browser {
             binary: binary.as_deref(),
             proxy: wire.proxy,
             spki: wire.ca.spki_sha256(),
-            is_root: capabilities::is_root(),
-            headed: kind::headed(),
+            is_root: driver::is_root(),
+            headed: driver::headed(),
             through,
         };
         let failed = |error| BrowserError::Driver(format!("the relay could not be started: {error}"));
@@ -100,7 +95,7 @@ impl Browser {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let mut builder = ClientBuilder::new(connector);
-        let connecting = builder.capabilities(capabilities::of(kind, &launch)).connect(relay.url());
+        let connecting = builder.capabilities(driver::capabilities_of(kind, &launch)).connect(relay.url());
         // Beside other work on two cores, Firefox has been seen to need more than thirty seconds for its first window.
         let start = if kind == BrowserKind::Firefox { 3 * START } else { START };
         let client = match tokio::time::timeout(start, connecting).await {
@@ -223,7 +218,7 @@ impl Browser {
     /// could not fetch the page.
     pub async fn goto(&self, url: &str) -> Result<(), BrowserError> {
         let says = format!("goto {url}");
-        let failed = |why: String| match why.contains(deadlock::MARK) {
+        let failed = |why: String| match why.contains(driver::EXPLAINED) {
             true => BrowserError::NotLoaded(why),
             false => BrowserError::NotLoaded(format!("{url} did not load: {why}")),
         };

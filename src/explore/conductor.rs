@@ -3,9 +3,9 @@
 use super::pool::{Holds, Pool};
 use super::scope::Scope;
 use super::script_loads::ScriptLoads;
-use crate::browser::{Kind, Turn};
 use crate::flow::{FlowId, Place, RuleId, StageName};
 use crate::journal::Live;
+use crate::relay::{Kind, Turn};
 use crate::report::Failure;
 use crate::rules::{Action, RuleSpec};
 use crate::schedule::{Event, Plan, Player, Trace};

@@ -1,9 +1,9 @@
 //! A test that is explored looks at settled pages only. When it runs as it is (`HOLDUP_EXPLORE=off`, `HOLDUP_REPEAT`), its
 //! looks mean the same; nothing else waits.
 
-use crate::browser::{Kind, Turn};
 use crate::filter::Filter;
 use crate::flow::Place;
+use crate::relay::{Kind, Turn};
 use crate::verbs::RuleContext;
 use std::time::Duration;
 use tokio::runtime::Handle;

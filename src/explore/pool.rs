@@ -3,8 +3,8 @@
 use super::label::{label, label_of_part};
 use super::scope::Scope;
 use super::script_loads::ScriptLoads;
-use crate::browser::Pending;
 use crate::flow::{FlowId, Message, Place, Request, Response, ServerEvent, Stage};
+use crate::page::Pending;
 use crate::schedule::Event;
 use crate::verbs::{Held, Hold};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,6 @@
 //! What a verdict has to do with: the gate that carries it out, and the pages that feel it.
 
-use crate::browser::Pages;
+use crate::page::Pages;
 use crate::proxy::Gate;
 use std::fmt;
 use std::ops::Deref;

@@ -2,7 +2,7 @@
 #![allow(clippy::print_stderr, reason = "a command line tool speaks on stderr")]
 
 #[allow(dead_code, reason = "shared with the crate, which uses all of it")]
-#[path = "../../src/browser/find.rs"]
+#[path = "../../src/driver/find.rs"]
 mod find;
 mod install;
 mod soak;

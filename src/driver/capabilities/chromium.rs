@@ -1,0 +1,98 @@
+//! What a Chromium is started with. Pure: the reasons for each flag are facts about Chromium, seen with version 156.
+
+use super::Launch;
+use crate::ca::CertificateAuthority;
+use crate::driver::find::is_headless_shell;
+use crate::driver::listening;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// The W3C capabilities of a session.
+pub(super) fn capabilities(launch: &Launch<'_>) -> Value {
+    let shell = launch.binary.is_some_and(is_headless_shell);
+    let mut arguments = network_arguments(launch.proxy, &launch.spki, shell);
+    if !launch.headed {
+        arguments.push(if shell { "--headless" } else { "--headless=new" }.to_owned());
+    }
+    // The browser ends when the driver does: its pipe closes.
+    arguments.push("--remote-debugging-pipe".to_owned());
+    arguments.extend(sandbox_argument(launch.is_root));
+    let mut binary = launch.binary;
+    if let (Some(browser), Some(through)) = (launch.binary, launch.through) {
+        arguments.push(listening::switch(browser));
+        binary = Some(through);
+    }
+    let mut options = json!({ "args": arguments });
+    if let Some(binary) = binary {
+        options["binary"] = json!(binary);
+    }
+    json!({ "browserName": "chrome", "goog:chromeOptions": options })
+}
+
+/// The arguments that lead a Chromium of any kind through the proxy, let it run as this user, and keep it silent.
+pub(crate) fn chromium_args(proxy: SocketAddr, ca: &CertificateAuthority) -> Vec<String> {
+    let mut arguments = network_arguments(proxy, &ca.spki_sha256(), false);
+    arguments.extend(sandbox_argument(super::is_root()));
+    arguments
+}
+
+/// Chromium's sandbox refuses to run as root, so nothing is lost.
+fn sandbox_argument(is_root: bool) -> Option<String> {
+    is_root.then(|| "--no-sandbox".to_owned())
+}
+
+fn network_arguments(proxy: SocketAddr, spki: &str, shell: bool) -> Vec<String> {
+    // Loopback addresses go through the proxy too. The full browser's own services are moved to names that nobody has,
+    // past the proxy: no flag turns them off.
+    let bypass = if shell { "<-loopback>" } else { "<-loopback>;*.invalid" };
+    let mut arguments = vec![
+        // Plain HTTP by way of TLS and HTTP/2: without, no more than six flows of one host could be held.
+        format!("--proxy-server=http=https://{proxy};https=http://{proxy}"),
+        format!("--proxy-bypass-list={bypass}"),
+        format!("--ignore-certificate-errors-spki-list={spki}"),
+        // No name is resolved but through the proxy: what would leak fails.
+        format!("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE {}", proxy.ip()),
+    ];
+    if Path::new("/proc/self").exists() {
+        // An existing folder that cannot be written to: without a disk cache, two equal GETs do not wait for each other.
+        arguments.push("--disk-cache-dir=/proc".to_owned());
+    }
+    if !shell {
+        arguments.extend(
+            [
+                "--component-updater=url-source=http://cu.invalid/",
+                "--gaia-url=http://gaia.invalid",
+                // The last one: a page that is left is gone, and its calls with it, as in the other browsers.
+                "--disable-features=NetworkTimeServiceQuerying,OptimizationHints,OptimizationGuideModelDownloading,\
+                 OptimizationTargetPrediction,OptimizationGuideModelExecution,AutofillServerCommunication,BackForwardCache",
+            ]
+            .map(str::to_owned),
+        );
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(binary: &str, is_root: bool) -> String {
+        let proxy = "127.0.0.1:1234".parse().expect("an address");
+        let binary = Some(Path::new(binary));
+        capabilities(&Launch { binary, proxy, spki: "x=".to_owned(), is_root, headed: false, through: None })
+            .to_string()
+    }
+
+    #[test]
+    fn the_sandbox_is_given_up_only_where_it_cannot_run() {
+        assert!(arguments("/a/chromium", true).contains("--no-sandbox"));
+        assert!(!arguments("/a/chromium", false).contains("--no-sandbox"));
+    }
+
+    #[test]
+    fn the_shell_needs_no_silencing() {
+        assert!(arguments("/a/chromium", false).contains("*.invalid"));
+        assert!(!arguments("/a/chromium-headless-shell", false).contains("invalid"));
+    }
+}

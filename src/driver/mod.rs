@@ -1,0 +1,16 @@
+//! The driver and its browsers: found, started with the right capabilities, and gone with the test process.
+
+mod capabilities;
+mod error;
+mod find;
+mod guardian;
+mod kind;
+mod listening;
+mod process;
+
+pub(crate) use capabilities::{Launch, chromium_args, is_root, of as capabilities_of};
+pub use error::BrowserError;
+pub(crate) use error::{EXPLAINED, log_tail};
+pub use kind::BrowserKind;
+pub(crate) use kind::headed;
+pub(crate) use process::{Driver, remote};

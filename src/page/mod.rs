@@ -1,0 +1,297 @@
+//! The settled page: everything it waits for is held by the test, and nothing in it moves.
+//!
+//! The page's side is counted by `settle.js` and asked for by [`document`]; the proxy's side is the journal's
+//! [`Live`] flows; [`open`] compares the two. The rule is that of the measurements in `ARCHITECTURE.md`, "Settled".
+
+mod document;
+mod explain;
+mod limit;
+mod open;
+mod pages;
+mod pending;
+mod settled;
+mod wait;
+mod windows;
+
+pub(crate) use limit::Limit;
+pub(crate) use pages::Pages;
+pub(crate) use pending::Pending;
+pub use settled::Settled;
+
+use crate::filter::Filter;
+use crate::flow::{FlowId, Place};
+use crate::inspector::{Fault, Inspector, Until, Window, as_on_the_wire};
+use crate::journal::{Journal, Live};
+use crate::relay::Turns;
+use crate::report::Failure;
+use document::{Asking, Documents};
+use open::{Beside, Ignored};
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+use wait::Unsettled;
+use windows::Windows;
+
+/// A document that does not answer for this long, while its successor is held, will not before that is let go.
+const ANSWER: Duration = Duration::from_secs(1);
+const ASKS: &str = "the page asks its user something (`alert`, `confirm` or `prompt`)\n  \
+    help: answer it first: `browser.accept_alert()`, `browser.dismiss_alert()`";
+
+/// No document that was there before.
+static NONE: Documents = Documents::new();
+
+/// The pages of one session, and what is known of them.
+#[derive(Debug)]
+pub(crate) struct SessionPages {
+    inspector: Arc<Inspector>,
+    journal: Arc<Journal>,
+    turns: Turns,
+    /// What the test never waits for.
+    ignored: Arc<std::sync::Mutex<Vec<Filter>>>,
+    /// The one that the session, or the test in it, began with.
+    window: String,
+    windows: Arc<Windows>,
+    known: Mutex<Known>,
+    /// What documents have refused so far: realm and URL.
+    refused: std::sync::Mutex<BTreeSet<(String, String)>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    live: Live,
+    /// Delivered, and not yet seen by a document.
+    scripts: Vec<(String, Instant)>,
+    documents: Documents,
+    /// Windows that the test has, or had, beside its first.
+    others: Vec<String>,
+}
+
+impl SessionPages {
+    /// Has every document of the session count what it waits for.
+    pub(crate) async fn watch(inspector: Inspector, journal: Arc<Journal>, turns: Turns) -> Result<Self, Fault> {
+        let window = inspector.install(document::SETTLE).await?;
+        Ok(Self::over(Arc::new(inspector), window, Arc::default(), journal, turns))
+    }
+
+    fn over(
+        inspector: Arc<Inspector>,
+        window: String,
+        windows: Arc<Windows>,
+        journal: Arc<Journal>,
+        turns: Turns,
+    ) -> Self {
+        Self {
+            inspector,
+            journal,
+            turns,
+            window,
+            windows,
+            ignored: Arc::default(),
+            known: Mutex::default(),
+            refused: std::sync::Mutex::default(),
+        }
+    }
+
+    /// The same for another test, in a window that shares nothing with those before. Gives also what it lives in.
+    pub(crate) async fn anew(&self, journal: Arc<Journal>, turns: Turns) -> Result<(Self, String), Fault> {
+        self.windows.leave(&self.window);
+        let Window { user, handle } = self.windows.take(&self.inspector).await?;
+        let (inspector, windows) = (Arc::clone(&self.inspector), Arc::clone(&self.windows));
+        Ok((Self::over(inspector, handle, windows, journal, turns), user))
+    }
+
+    /// Brings the first window to the front.
+    pub(crate) async fn activate(&self) -> Result<(), Fault> {
+        self.inspector.activate(&self.window).await
+    }
+
+    /// Closes the windows of a test, with all that they have stored.
+    pub(crate) async fn forget(&self, user: &str) -> Result<(), Fault> {
+        self.inspector.forget(user).await
+    }
+
+    /// The window that the session or the test began with.
+    pub(crate) fn window(&self) -> &str {
+        &self.window
+    }
+
+    /// Where the browser is asked.
+    pub(crate) fn inspector_url(&self) -> &str {
+        self.inspector.url()
+    }
+
+    /// From now on nobody waits for what matches.
+    pub(crate) fn ignore(&self, filter: Filter) {
+        self.ignored.lock().unwrap_or_else(PoisonError::into_inner).push(filter);
+    }
+
+    pub(crate) fn ignored(&self) -> Vec<Filter> {
+        self.ignored.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the window that the test began with shows no page of any site: the user has gone back beyond the first.
+    pub(crate) async fn has_left(&self) -> bool {
+        self.inspector.url_of(&self.window).await.is_ok_and(|url| url.starts_with("about:"))
+    }
+
+    /// What the pages look like, as one number: their elements, and what stands in their fields.
+    pub(crate) async fn fingerprint(&self) -> Option<u64> {
+        if self.has_dialog() {
+            return None;
+        }
+        document::fingerprint(&self.inspector, &self.windows.all_without_test().await).await.ok()
+    }
+
+    /// Resolves once nothing is open but what is held. Gives what the pages wait for.
+    pub(crate) async fn quiet(
+        &self,
+        ignored: &[Filter],
+        patience: Duration,
+        place: Place,
+    ) -> Result<Vec<Pending>, Failure> {
+        let mut filters = self.ignored();
+        filters.extend_from_slice(ignored);
+        let ignored = Ignored { filters, frames: false, timers: false };
+        let settling = self.settle(Asking::Quiet, |documents, live| {
+            !open::open(documents, &self.beside(documents), live, &ignored).is_empty()
+        });
+        let is_wanted = |url: &str| !ignored.url(url);
+        self.within(patience, place, "the page did not settle", &ignored, is_wanted, settling).await?;
+        // Now that the first page is there: before, it would be kept back.
+        self.windows.prepare(&self.inspector);
+        let mut known = self.known.lock().await;
+        let Known { documents, others, .. } = &mut *known;
+        let is_alone = documents.keys().all(|frame| *frame == self.window);
+        // Only where there are several does it matter which of them asks.
+        let windows = match is_alone || self.has_dialog() {
+            true => vec![],
+            // One whose next document is held does not answer.
+            false => {
+                let asking = tokio::time::timeout(ANSWER, self.inspector.windows_beside(&self.window));
+                asking.await.unwrap_or(Ok(vec![])).unwrap_or_default()
+            }
+        };
+        Ok(pending::asked(documents, &windows, &self.window, others))
+    }
+
+    /// Opens a URL, in a window that the test has switched to or else in its first.
+    pub(crate) async fn navigate(&self, window: Option<String>, url: &str, until: Until) -> Result<(), Fault> {
+        let window = window.as_ref().unwrap_or(&self.window);
+        let mut under_way = self.inspector.under_way();
+        if self.sees_dialog().await && under_way.borrow_and_update().dialogs.contains(window) {
+            return Err(Fault::Refused(ASKS.to_owned()));
+        }
+        tokio::select! {
+            done = self.inspector.navigate(window, url, until) => done,
+            // It may load on when it is answered.
+            Ok(_) = under_way.wait_for(|told| told.dialogs.contains(window)) => Ok(()),
+        }
+    }
+
+    /// Whether a window of the test asks its user something: until that is answered, it does nothing else.
+    pub(crate) fn has_dialog(&self) -> bool {
+        let idle = self.windows.without_test();
+        self.inspector.under_way().borrow().dialogs.iter().any(|window| !idle.contains(window))
+    }
+
+    /// The same, once it has heard of those that the driver has just answered: that came on another connection.
+    pub(crate) async fn sees_dialog(&self) -> bool {
+        if self.has_dialog() {
+            drop(tokio::time::timeout(ANSWER, self.inspector.url_of(&self.window)).await);
+        }
+        self.has_dialog()
+    }
+
+    /// What the browser tells beside these documents.
+    fn beside(&self, documents: &Documents) -> Beside {
+        let navigating =
+            self.inspector.under_way().borrow().navigating.values().map(|url| as_on_the_wire(url)).collect();
+        let asked = self.inspector.calls().map_or_else(Vec::new, |calls| {
+            let calls = calls.borrow();
+            documents.keys().flat_map(|frame| calls.of(frame)).map(str::to_owned).collect()
+        });
+        Beside { navigating, asked }
+    }
+
+    /// The inner frames that have no document yet, since it is held: Chromium would not answer for them.
+    fn leaving(&self, live: &Live) -> BTreeSet<String> {
+        let held: BTreeSet<_> =
+            live.parked().filter(|flow| flow.destination().ends_with("frame")).map(|flow| &flow.asked).collect();
+        let navigating = self.inspector.under_way().borrow().navigating.clone();
+        navigating.into_iter().filter(|(_, url)| held.contains(&as_on_the_wire(url))).map(|(frame, _)| frame).collect()
+    }
+
+    /// Resolves once the pages have dealt with the answer of a flow that was delivered.
+    pub(crate) async fn processed(&self, flow: FlowId, patience: Duration, place: Place) -> Result<(), Failure> {
+        let Some(exchange) = self.journal.exchange(flow) else { return Ok(()) };
+        let url = exchange.request.url();
+        let settling = self.settle(Asking::Still, |documents, live| {
+            open::undealt(documents, live, live.asked(flow, &url))
+                || open::unheard(documents, live, &Ignored::default()).any(|unheard| unheard == url)
+        });
+        let what = format!("the page had not dealt with {flow}");
+        let is_wanted = |asked: &str| asked == url;
+        self.within(patience, place, &what, &Ignored::default(), is_wanted, settling).await
+    }
+
+    async fn within(
+        &self,
+        patience: Duration,
+        place: Place,
+        what: &str,
+        ignored: &Ignored,
+        is_wanted: impl Fn(&str) -> bool + Send,
+        settling: impl Future<Output = Result<(), Unsettled>>,
+    ) -> Result<(), Failure> {
+        let settling = tokio::time::timeout(patience, settling);
+        let ended = tokio::select! {
+            ended = settling => ended,
+            limit = self.limited(is_wanted) => return Err(limit.tell(Failure::bare(what)).at(place)),
+        };
+        let failure = match ended {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(Unsettled::Blocked)) => explain::blocked(&self.known.lock().await.live),
+            Ok(Err(Unsettled::Fault(error))) => Failure::bare(format!("{what}: {error}")),
+            Err(_) => self.expired(what, patience, ignored).await,
+        };
+        Err(failure.at(place))
+    }
+
+    /// Resolves when the page waits for a call that the browser keeps back, since it has come to a limit of its own: that is
+    /// clear a moment after the page has asked.
+    pub(crate) async fn limited(&self, is_wanted: impl Fn(&str) -> bool + Send) -> Limit {
+        let mut before = None;
+        loop {
+            // A call may be on its way to the proxy, or its answer on the way to the page: what is seen once is not sure.
+            let wait = if before.is_none() { limit::FIRST } else { limit::AGAIN };
+            drop(tokio::time::timeout(wait, std::future::pending::<()>()).await);
+            let others = self.windows.without_test();
+            let asking = document::documents(&self.inspector, &others, &NONE, &[], Asking::Now);
+            let Ok(Ok(Some(documents))) = tokio::time::timeout(ANSWER, asking).await else { continue };
+            let mut live = Live::default();
+            live.follow(&self.journal);
+            let limit = limit::limit(&documents, &live, &is_wanted);
+            match limit {
+                Some(limit) if before.as_ref() == Some(&limit) => return limit,
+                limit => before = limit,
+            }
+        }
+    }
+
+    async fn expired(&self, what: &str, patience: Duration, ignored: &Ignored) -> Failure {
+        let mut known = self.known.lock().await;
+        known.live.follow(&self.journal);
+        let Known { live, scripts, .. } = &*known;
+        let scripts: Vec<_> = scripts.iter().map(|(script, _)| script.clone()).collect();
+        let leaving = self.leaving(live);
+        let asking = document::documents(&self.inspector, &leaving, &NONE, &scripts, Asking::Now);
+        let headline = format!("{what} within {patience:?}");
+        match tokio::time::timeout(ANSWER, asking).await {
+            Ok(Ok(Some(documents))) => {
+                explain::still_open(&headline, &open::open(&documents, &self.beside(&documents), live, ignored))
+            }
+            _ => explain::mute(&headline),
+        }
+    }
+}

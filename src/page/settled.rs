@@ -1,0 +1,79 @@
+//! What a test says to wait for the settled page.
+
+use super::SessionPages;
+use super::document::Asking;
+use super::open::{self, Ignored};
+use crate::filter::Filter;
+use crate::flow::Place;
+use crate::relay::Kind;
+use crate::report::Failure;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a page may take to settle unless it is told otherwise.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A wait for the settled page; `.await` it. See [`Browser::settled`](crate::Browser::settled).
+#[derive(Debug)]
+#[must_use = "nothing waits until it is awaited"]
+pub struct Settled {
+    pages: Arc<SessionPages>,
+    ignored: Ignored,
+    patience: Duration,
+    place: Place,
+}
+
+impl Settled {
+    pub(crate) fn new(pages: Arc<SessionPages>, place: Place) -> Self {
+        let ignored = Ignored { filters: pages.ignored(), frames: false, timers: false };
+        Self { pages, ignored, patience: PATIENCE, place }
+    }
+
+    /// Leaves out what matches: a poll, a stream, a widget that nobody tests. Only the request is looked at.
+    pub fn ignore(mut self, filter: Filter) -> Self {
+        self.ignored.filters.push(filter);
+        self
+    }
+
+    /// Leaves out animation frames: for pages that draw without end.
+    pub fn ignore_animation(mut self) -> Self {
+        self.ignored.frames = true;
+        self
+    }
+
+    /// Leaves out timers: for pages that wind them up again and again.
+    pub fn ignore_timers(mut self) -> Self {
+        self.ignored.timers = true;
+        self
+    }
+
+    /// Changes how long it may take; 5 seconds unless said.
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+}
+
+impl IntoFuture for Settled {
+    type Output = Result<(), Failure>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self { pages, ignored, patience, place } = self;
+            // Who looks at a page in a record test sees it when all has happened.
+            let _turn = pages.turns.ask(Kind::Observation, "settled", false).await;
+            let asking = match (ignored.timers, ignored.frames) {
+                (true, _) => Asking::Still,
+                (false, true) => Asking::Undrawn,
+                (false, false) => Asking::Quiet,
+            };
+            let settling = pages.settle(asking, |documents, live| {
+                !open::open(documents, &pages.beside(documents), live, &ignored).is_empty()
+            });
+            let is_wanted = |url: &str| !ignored.url(url);
+            pages.within(patience, place, "the page did not settle", &ignored, is_wanted, settling).await
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! WebDriver commands in words, as the journal shows them. Pure.
+
+use crate::inspector::Protocol;
+use crate::sanitize::placeholder;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Elements by the id that the driver gave them: how the test found them.
+pub(super) type Elements = BTreeMap<String, Locator>;
+
+/// How something was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Locator {
+    pub(super) using: String,
+    pub(super) value: String,
+    /// Not in another element: there it can be found again.
+    pub(super) in_whole_page: bool,
+}
+
+/// The key under which WebDriver hands out element ids.
+pub(super) const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A command in words: `click #save` rather than `POST /session/4f../element/f.3/click`.
+pub(super) fn describe(method: &str, path: &str, body: &Value, elements: &Elements, is_secret: bool) -> String {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let text = |key: &str| body[key].as_str().unwrap_or_default();
+    let element = |id: &str| elements.get(id).map_or("an element", |locator| &locator.value);
+    match (method, parts.as_slice()) {
+        ("POST", ["session"]) => "new session".to_owned(),
+        ("DELETE", ["session", _]) => "end session".to_owned(),
+        ("POST", ["session", _, "url"]) => format!("goto {}", text("url")),
+        ("POST", ["session", _, "element"]) => format!("find {}", text("value")),
+        ("POST", ["session", _, "elements"]) => format!("find all {}", text("value")),
+        ("POST", ["session", _, "element", id, "click"]) => format!("click {}", element(id)),
+        ("POST", ["session", _, "element", id, "value"]) if is_secret => {
+            format!("type {} into {}", placeholder(text("text")), element(id))
+        }
+        ("POST", ["session", _, "element", id, "value"]) => format!("type {:?} into {}", text("text"), element(id)),
+        ("GET", ["session", _, "element", id, what @ ..]) => format!("{} of {}", what.join(" "), element(id)),
+        ("POST", ["session", _, "execute", _]) => format!("execute {}", one_line(text("script"))),
+        (_, ["session", _, rest @ ..]) => rest.join(" "),
+        _ => format!("{method} {path}"),
+    }
+}
+
+/// Whether what is typed into the element is a secret: a script for the page to answer.
+pub(super) const IS_SECRET: &str =
+    "return arguments[0].type == 'password' || /password|one-time-code|^cc-/.test(arguments[0].autocomplete || '')";
+
+/// The element that a command types into.
+pub(super) fn typed_into<'a>(method: &str, path: &'a str) -> Option<&'a str> {
+    (method == "POST" && path.ends_with("/value")).then(|| element_of(path)).flatten()
+}
+
+/// What a command is to a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Does what a user does: competes with what the network does.
+    Action,
+    /// Looks for something that may not be there yet.
+    Precondition,
+    /// Looks at what is there.
+    Observation,
+    /// Is about the session, and not about a page.
+    Session,
+}
+
+/// Which kind a command is, by the endpoints of the WebDriver recommendation.
+pub(super) fn kind(method: &str, path: &str) -> Kind {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let ["session", _, rest @ ..] = parts.as_slice() else { return Kind::Session };
+    match (method, rest) {
+        ("POST", ["url" | "back" | "forward" | "refresh"] | ["alert", _] | ["actions"]) => Kind::Action,
+        ("POST", ["element", _, "click" | "clear" | "value"]) => Kind::Action,
+        ("DELETE", ["actions"]) => Kind::Action,
+        ("POST", [.., "element" | "elements"] | ["frame", ..]) => Kind::Precondition,
+        ("POST", ["execute", _] | ["print"]) => Kind::Observation,
+        ("GET", ["url" | "title" | "source" | "screenshot"] | ["element" | "cookie" | "alert", ..]) => {
+            Kind::Observation
+        }
+        _ => Kind::Session,
+    }
+}
+
+/// Whether a command opens a page, and waits until it has loaded.
+pub(super) fn opens_page(method: &str, path: &str) -> bool {
+    let last = path.rsplit('/').next();
+    method == "POST" && matches!(last, Some("url" | "refresh" | "back" | "forward"))
+}
+
+/// Whether a command runs a script, and waits for the promise that it returns.
+pub(super) fn runs_script(method: &str, path: &str) -> bool {
+    method == "POST" && path.contains("/execute/")
+}
+
+/// Remembers what was found, so that later commands can be told in the test's words.
+pub(super) fn remember(path: &str, request: &Value, response: &Value, elements: &mut Elements) {
+    let text = |key: &str| request[key].as_str().map(str::to_owned);
+    if let (Some(using), Some(value), Some(id)) = (text("using"), text("value"), found(response)) {
+        elements.insert(id.to_owned(), Locator { using, value, in_whole_page: path.matches('/').count() == 3 });
+    }
+}
+
+/// The id of what was found.
+pub(super) fn found(response: &Value) -> Option<&str> {
+    response["value"][ELEMENT].as_str()
+}
+
+/// The element that a command is about.
+pub(super) fn element_of(path: &str) -> Option<&str> {
+    let mut parts = path.trim_matches('/').split('/');
+    parts.find(|part| *part == "element")?;
+    parts.next()
+}
+
+/// Whether a command could not be carried out since the page is not so far yet, or has gone on.
+pub(super) fn is_early(response: &Value) -> bool {
+    const EARLY: [&str; 5] = [
+        "no such element",
+        "stale element reference",
+        "element not interactable",
+        "element click intercepted",
+        "no such alert",
+    ];
+    response["value"]["error"].as_str().is_some_and(|error| EARLY.contains(&error))
+}
+
+/// A session that has begun, and how it can be asked beside its commands.
+pub(super) fn begun(response: &[u8]) -> Option<(String, Protocol)> {
+    let said: Value = serde_json::from_slice(response).ok()?;
+    let (session, capabilities) = (said["value"]["sessionId"].as_str()?, &said["value"]["capabilities"]);
+    let bidi = capabilities["webSocketUrl"].as_str().map(|url| Protocol::Bidi(url.to_owned()));
+    let profile = || capabilities["chrome"]["userDataDir"].as_str().map(|profile| Protocol::DevTools(profile.into()));
+    Some((session.to_owned(), bidi.or_else(profile)?))
+}
+
+fn one_line(script: &str) -> String {
+    const WIDTH: usize = 60;
+    let line = script.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(WIDTH) {
+        None => line,
+        Some((cut, _)) => format!("{}..", &line[..cut]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_click_names_what_was_found() {
+        let mut elements = Elements::new();
+        remember(
+            "/session/1/element",
+            &json!({"using": "css selector", "value": "#save"}),
+            &json!({"value": {ELEMENT: "f.1"}}),
+            &mut elements,
+        );
+        assert_eq!(describe("POST", "/session/1/element/f.1/click", &json!({}), &elements, false), "click #save");
+        assert_eq!(describe("GET", "/session/1/element/f.1/text", &json!({}), &elements, false), "text of #save");
+        assert_eq!(
+            describe("POST", "/session/1/url", &json!({"url": "https://a/"}), &elements, false),
+            "goto https://a/"
+        );
+        assert_eq!(describe("POST", "/session/1/back", &json!({}), &elements, false), "back");
+        let typed = |is_secret| {
+            describe("POST", "/session/1/element/f.1/value", &json!({"text": "Passw0rd"}), &elements, is_secret)
+        };
+        assert_eq!(typed(false), "type \"Passw0rd\" into #save");
+        assert!(!typed(true).contains("Passw0rd"), "{}", typed(true));
+    }
+
+    #[test]
+    fn commands_are_told_apart() {
+        for (method, path, expected) in [
+            ("POST", "/session/1/url", Kind::Action),
+            ("POST", "/session/1/element/f.1/click", Kind::Action),
+            ("POST", "/session/1/element", Kind::Precondition),
+            ("POST", "/session/1/element/f.1/elements", Kind::Precondition),
+            ("GET", "/session/1/element/f.1/text", Kind::Observation),
+            ("POST", "/session/1/execute/sync", Kind::Observation),
+            ("GET", "/session/1/title", Kind::Observation),
+            ("POST", "/session", Kind::Session),
+            ("DELETE", "/session/1", Kind::Session),
+            ("GET", "/session/1/window", Kind::Session),
+        ] {
+            assert_eq!(kind(method, path), expected, "{method} {path}");
+        }
+    }
+}

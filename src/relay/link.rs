@@ -1,0 +1,309 @@
+//! What becomes of each command: journalled, handed on when it is its turn, and journalled again.
+
+use super::command::{self, Elements, Kind};
+use super::deadlock;
+use super::input::Input;
+use super::turns::Turns;
+use crate::driver::Driver;
+use crate::driver::log_tail;
+use crate::inspector::Protocol;
+use crate::journal::{Event, Journal};
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The way to the driver.
+#[derive(Debug)]
+pub(super) struct Link {
+    driver: Arc<Driver>,
+    client: Client<HttpConnector, Full<Bytes>>,
+    /// Of the test that has the session now.
+    journal: Mutex<Arc<Journal>>,
+    turns: Mutex<Turns>,
+    commands: AtomicU64,
+    elements: Mutex<Elements>,
+    /// How each session that was begun here can be asked beside its commands.
+    protocols: Mutex<BTreeMap<String, Protocol>>,
+    window: Mutex<Option<String>>,
+}
+
+/// What has become of a command that actions can do.
+enum ByActions {
+    Done(Response<Bytes>),
+    /// The page is not so far.
+    NotYet,
+    /// They cannot.
+    Never,
+}
+
+impl ByActions {
+    /// What has gone or moved meanwhile the driver looks for itself. All else (a dialog that came up) it would say, too.
+    fn failed(response: Response<Bytes>) -> Self {
+        let said: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        match command::is_early(&said) || said["value"]["error"] == "move target out of bounds" {
+            true => Self::Never,
+            false => Self::Done(response),
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn new(driver: Arc<Driver>, journal: Arc<Journal>, turns: Turns) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self {
+            driver,
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            journal: Mutex::new(journal),
+            turns: Mutex::new(turns),
+            commands: AtomicU64::new(1),
+            elements: Mutex::default(),
+            protocols: Mutex::default(),
+            window: Mutex::default(),
+        }
+    }
+
+    /// Serves another test from now on.
+    pub(super) fn serve(&self, journal: Arc<Journal>, turns: Turns) {
+        *lock(&self.journal) = journal;
+        *lock(&self.turns) = turns;
+        lock(&self.elements).clear();
+    }
+
+    /// The window that the test has switched to, if it has.
+    pub(super) fn window(&self) -> Option<String> {
+        lock(&self.window).clone()
+    }
+
+    /// How a session that was begun here can be asked beside its commands.
+    pub(super) fn protocol(&self, session: &str) -> Option<Protocol> {
+        lock(&self.protocols).get(session).cloned()
+    }
+
+    pub(super) fn journal(&self) -> Arc<Journal> {
+        Arc::clone(&lock(&self.journal))
+    }
+
+    pub(super) fn turns(&self) -> Turns {
+        lock(&self.turns).clone()
+    }
+
+    /// Journals that something begins; the number is for its end.
+    pub(super) fn begin(&self, says: String) -> u64 {
+        let id = self.commands.fetch_add(1, Ordering::Relaxed);
+        self.journal().write(Event::Command { id, says });
+        id
+    }
+
+    /// Journals a command, hands it on when it is its turn, and journals its answer.
+    pub(super) async fn command(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let is_secret = self.types_secret(&method, &path).await;
+        let says = command::describe(&method, &path, &said, &lock(&self.elements), is_secret);
+        let (journal, id) = (self.journal(), self.begin(says.clone()));
+        let is_post_to = |end: &str| method == "POST" && path.ends_with(end);
+        let response = self.in_turn(request, &says).await;
+        if is_post_to("/element")
+            && let Ok(found) = serde_json::from_slice(response.body())
+        {
+            command::remember(&path, &said, &found, &mut lock(&self.elements));
+        }
+        if response.status().is_success() && is_post_to("/window") {
+            *lock(&self.window) = said["handle"].as_str().map(str::to_owned);
+        }
+        if is_post_to("/session")
+            && let Some((session, protocol)) = command::begun(response.body())
+        {
+            lock(&self.protocols).insert(session, protocol);
+        }
+        journal.write(Event::Commanded { id, status: response.status().as_u16() });
+        response
+    }
+
+    /// Whether a command types into a field for secrets. The page says so; where it cannot, the name of the field does.
+    async fn types_secret(&self, method: &str, path: &str) -> bool {
+        let Some(element) = command::typed_into(method, path) else { return false };
+        let by_name = || {
+            let elements = lock(&self.elements);
+            elements.get(element).is_none_or(|locator| locator.value.to_ascii_lowercase().contains("pass"))
+        };
+        let asked = async {
+            let session = path.split("/element/").next()?;
+            let ask = json!({ "script": command::IS_SECRET, "args": [{ command::ELEMENT: element }] }).to_string();
+            let ask = Request::post(format!("{session}/execute/sync")).body(Bytes::from(ask)).ok()?;
+            let said: Value = serde_json::from_slice(self.send(ask).await.ok()?.body()).ok()?;
+            said["value"].as_bool()
+        };
+        asked.await.unwrap_or_else(by_name)
+    }
+
+    /// Hands a command on when it is its turn: in a record test again, if it came too early, as long as something can
+    /// still happen.
+    async fn in_turn(&self, request: Request<Bytes>, says: &str) -> Response<Bytes> {
+        let turns = self.turns();
+        let kind = command::kind(request.method().as_str(), request.uri().path());
+        let mut turn = turns.ask(kind, says, false).await;
+        if !turns.are_conducted() {
+            let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+            return self.watched(request, says, (&method, &path)).await;
+        }
+        loop {
+            if let Some(response) = self.tried(&request).await {
+                return response;
+            }
+            drop(turn);
+            turn = turns.ask(kind, says, true).await;
+            if turn.is_none() {
+                // It has the words for what is wrong.
+                return self.by_driver(&request).await;
+            }
+        }
+    }
+
+    /// Hands a command on, and sees when it waits in vain. It is told as what `says` and `method_path` say.
+    pub(super) async fn watched(
+        &self,
+        request: Request<Bytes>,
+        says: &str,
+        method_path: (&str, &str),
+    ) -> Response<Bytes> {
+        let can_wait = command::kind(request.method().as_str(), request.uri().path()) != Kind::Session;
+        let journal = self.journal();
+        tokio::select! {
+            response = self.sent(request) => response,
+            deadlock = deadlock::detected(&journal, says, method_path), if can_wait => unknown_error(&deadlock),
+        }
+    }
+
+    /// Carries a command out, unless it comes too early.
+    async fn tried(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
+        let response = match self.by_actions(request).await {
+            ByActions::Done(response) => response,
+            // What stands there now may be so far.
+            ByActions::NotYet => self.sent(self.found_again(request).await?).await,
+            ByActions::Never => self.by_driver(request).await,
+        };
+        (!is_early(&response)).then_some(response)
+    }
+
+    /// Has the driver carry a command out; for what stands there now, which a user would take, if the element has gone.
+    async fn by_driver(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let response = self.sent(request.clone()).await;
+        if !is_early(&response) {
+            return response;
+        }
+        match self.found_again(request).await {
+            Some(again) => self.sent(again).await,
+            None => response,
+        }
+    }
+
+    /// Does what a command says in less time than the driver, if that can be.
+    async fn by_actions(&self, request: &Request<Bytes>) -> ByActions {
+        let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let input = Input::of(request.method().as_str(), request.uri().path(), &said);
+        let Some(input) = input else { return ByActions::Never };
+        let post = |command: &str, body: &Value| {
+            let request = Request::post(format!("{}/{command}", input.session)).body(Bytes::from(body.to_string()));
+            async move { self.send(request.ok()?).await.ok() }
+        };
+        // A driver that does not answer says so again.
+        let Some(looked) = post("execute/sync", &input.look).await else { return ByActions::Never };
+        if !looked.status().is_success() {
+            return ByActions::failed(looked);
+        }
+        let looked: Value = serde_json::from_slice(looked.body()).unwrap_or_default();
+        match (&looked["value"], post("actions", &input.actions)) {
+            (Value::Bool(false), _) => ByActions::NotYet,
+            (Value::Bool(true), acting) => match acting.await {
+                Some(acted) if acted.status().is_success() => ByActions::Done(acted),
+                Some(failed) => ByActions::failed(failed),
+                None => ByActions::Never,
+            },
+            _ => ByActions::Never,
+        }
+    }
+
+    /// The same command for what stands now where its element was found, if that is another one.
+    async fn found_again(&self, request: &Request<Bytes>) -> Option<Request<Bytes>> {
+        let path = request.uri().path();
+        let old = command::element_of(path)?;
+        let locator = lock(&self.elements).get(old).filter(|locator| locator.in_whole_page).cloned()?;
+        let session = path.split("/element/").next()?;
+        let said = json!({ "using": locator.using, "value": locator.value }).to_string();
+        let find = Request::post(format!("{session}/element")).body(Bytes::from(said)).ok()?;
+        let found: Value = serde_json::from_slice(self.send(find).await.ok()?.body()).ok()?;
+        let new = command::found(&found).filter(|new| *new != old)?;
+        lock(&self.elements).insert(new.to_owned(), locator);
+        let mut again = request.clone();
+        *again.uri_mut() = path.replace(old, new).parse().ok()?;
+        Some(again)
+    }
+
+    /// Hands a command on, whosever turn it is; an answer there is in any case.
+    async fn sent(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.send(request).await.unwrap_or_else(|why| unknown_error(&why))
+    }
+
+    /// Hands a command on, whosever turn it is.
+    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
+        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let uri = format!("{}{path}", self.driver.url);
+        let (mut parts, body) = request.into_parts();
+        parts.uri = uri.parse().map_err(|error| format!("{uri} is no URL: {error}"))?;
+        // The driver believes only in loopback names, and this is the one it is reached by.
+        parts.headers.remove(header::HOST);
+        let response = self.client.request(Request::from_parts(parts, Full::new(body))).await;
+        let (parts, body) = match response {
+            Ok(response) => response.into_parts(),
+            Err(error) => return Err(self.lost(&error).await),
+        };
+        match body.collect().await {
+            Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
+            Err(error) => Err(self.lost(&error).await),
+        }
+    }
+
+    pub(super) fn driver_url(&self) -> &str {
+        &self.driver.url
+    }
+
+    /// Why the driver does not answer.
+    pub(super) async fn lost(&self, error: &(impl std::fmt::Display + Sync)) -> String {
+        let death = self.driver.expected_death().await;
+        let log = log_tail(&self.driver.log());
+        match death {
+            Some(death) => format!("{death}; the next test gets a new one{log}"),
+            None => format!("the driver at {} does not answer: {error}{log}", self.driver.url),
+        }
+    }
+}
+
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change is one assignment.
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a command came before the page was ready for it.
+fn is_early(response: &Response<Bytes>) -> bool {
+    !response.status().is_success()
+        && serde_json::from_slice(response.body()).is_ok_and(|said| command::is_early(&said))
+}
+
+/// An error as a WebDriver client understands it.
+fn unknown_error(message: &str) -> Response<Bytes> {
+    let body = json!({"value": {"error": "unknown error", "message": message, "stacktrace": ""}}).to_string();
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    response
+}

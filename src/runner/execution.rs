@@ -1,0 +1,230 @@
+//! One execution of a test's body: set-up, body, tear-down.
+
+use super::{TestOutcome, panic_capture};
+use crate::explore::{Conductor, ExecutionRecord, Scope, SettledLooks};
+use crate::filter::Filter;
+use crate::fixture::Kept;
+use crate::fixture::{Setup, TestSpec};
+use crate::mitm::{Config, Mitm, runtime};
+use crate::report::{Failure, TestResult};
+use crate::schedule::Plan;
+use futures_util::FutureExt;
+use std::any::Any;
+use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use tokio::time::error::Elapsed;
+
+/// A test body with its arguments: what `#[mitm_test]` makes of the function.
+pub(super) type Body<R> = for<'a> fn(&'a mut Setup) -> Pin<Box<dyn Future<Output = TestResult<R>> + 'a>>;
+
+/// How long each tear-down may take.
+pub(super) const GRACE: Duration = Duration::from_secs(10);
+
+pub(super) type Panic = Box<dyn Any + Send>;
+
+/// How a body ended.
+pub(super) enum Ending {
+    Passed,
+    Failed(String),
+    Panicked(Panic),
+}
+
+/// What is to be said of a whole test.
+pub(super) struct Verdict {
+    pub(super) ending: Ending,
+    /// What was left behind, or went wrong in the tear-down.
+    pub(super) left: Vec<String>,
+    pub(super) footer: String,
+    /// What is to be said of a test that passed.
+    pub(super) summary: String,
+}
+
+impl Verdict {
+    pub(super) fn failed(text: String, footer: String) -> Self {
+        Self { ending: Ending::Failed(text), left: Vec::new(), footer, summary: String::new() }
+    }
+
+    pub(super) fn passed(summary: String) -> Self {
+        Self { ending: Ending::Passed, left: Vec::new(), footer: String::new(), summary }
+    }
+}
+
+/// What the executions of one exploration share.
+pub(super) struct Conditions {
+    pub(super) listener: Arc<TcpListener>,
+    pub(super) kept: Kept,
+    pub(super) scope: Scope,
+    /// Who watches over the test hears of each.
+    pub(super) mitms: mpsc::Sender<Mitm>,
+}
+
+/// How one of several executions ended.
+pub(super) enum Ended {
+    Passed,
+    Failed(String),
+}
+
+/// One of several executions.
+pub(super) struct Execution {
+    pub(super) ended: Ended,
+    pub(super) record: ExecutionRecord,
+    pub(super) footer: String,
+}
+
+impl Execution {
+    pub(super) fn failed(&self) -> bool {
+        matches!(self.ended, Ended::Failed(_))
+    }
+
+    /// Whether it failed in a run_mode that counts: who goes back before the first page has come leaves the site, and no page can
+    /// help that.
+    pub(super) fn broke(&self) -> bool {
+        self.failed() && !self.record.left
+    }
+
+    pub(super) fn text(&self) -> String {
+        match &self.ended {
+            Ended::Passed => String::new(),
+            Ended::Failed(text) => text.clone(),
+        }
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        match &self.ended {
+            Ended::Passed => Verdict::passed(String::new()),
+            Ended::Failed(text) => Verdict::failed(text.clone(), self.footer.clone()),
+        }
+    }
+}
+
+/// Runs a body on a runtime of its own, as it is.
+pub(super) fn on_own_runtime<R: TestOutcome>(spec: TestSpec, body: Body<R>, mitms: &mpsc::Sender<Mitm>) -> Verdict {
+    let verdict = on_runtime(plainly(spec, body, mitms));
+    verdict.unwrap_or_else(|failure| Verdict::failed(failure.to_string(), String::new()))
+}
+
+/// Runs a body once, in an order or as it is.
+pub(super) fn execute<R: TestOutcome>(
+    spec: TestSpec,
+    body: Body<R>,
+    conditions: &Conditions,
+    plan: Option<Plan>,
+) -> Result<Execution, Failure> {
+    on_runtime(in_order(spec, body, conditions, plan))
+}
+
+fn on_runtime<T>(doing: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::bare(format!("no runtime for the test: {error}")))?;
+    let done = runtime.block_on(doing);
+    // A blocking task of a fixture may never end; the verdict does not wait for it.
+    runtime.shutdown_background();
+    done
+}
+
+async fn plainly<R: TestOutcome>(
+    spec: TestSpec,
+    body: Body<R>,
+    mitms: &mpsc::Sender<Mitm>,
+) -> Result<Verdict, Failure> {
+    let mitm = Mitm::start().await?;
+    let _ = mitms.send(mitm.clone());
+    let mut cx = Setup::new(mitm.clone(), spec, None);
+    let ignored = spec.explore.map_or_else(Vec::new, |exploring| (exploring.ignore)());
+    let _looks = settled_looks(&mitm, spec, ignored)?;
+    let ending = mitm.scope(end_of(spec, body(&mut cx))).await;
+    let left = tear_down(&mitm, &mut cx, matches!(ending, Ending::Passed)).await;
+    Ok(Verdict { ending, left, footer: mitm.footer(), summary: String::new() })
+}
+
+async fn in_order<R: TestOutcome>(
+    spec: TestSpec,
+    body: Body<R>,
+    conditions: &Conditions,
+    plan: Option<Plan>,
+) -> Result<Execution, Failure> {
+    let mitm = Mitm::start_with(Config::bound(&conditions.listener)).await?;
+    let _ = conditions.mitms.send(mitm.clone());
+    let runtime = runtime::handle().map_err(|error| Failure::bare(format!("no runtime for the proxy: {error}")))?;
+    let looks = if plan.is_none() { settled_looks(&mitm, spec, conditions.scope.ignored.clone())? } else { None };
+    let conductor =
+        plan.map(|plan| Conductor::start(mitm.context(), plan, conditions.scope.clone(), spec.place, &runtime));
+    let mut cx = Setup::new(mitm.clone(), spec, Some(conditions.kept.clone()));
+    let panicked = panic_capture::start();
+    let ending = mitm.scope(end_of(spec, body(&mut cx))).await;
+    let panicked = panicked.message();
+    let record = match conductor {
+        Some(conductor) => conductor.finish().await,
+        None => ExecutionRecord::default(),
+    };
+    drop(looks);
+    let left = tear_down(&mitm, &mut cx, matches!(ending, Ending::Passed)).await;
+    let also = || left.iter().map(|left| format!("\n\nalso: {left}")).collect::<String>();
+    let ended = match ending {
+        Ending::Passed if left.is_empty() => Ended::Passed,
+        Ending::Passed => Ended::Failed(left.join("\n\nalso: ")),
+        Ending::Failed(text) => Ended::Failed(text + &also()),
+        Ending::Panicked(panic) => Ended::Failed(panicked.unwrap_or_else(|| text_of(&panic).to_owned()) + &also()),
+    };
+    Ok(Execution { ended, record, footer: mitm.footer() })
+}
+
+/// What an explored test sees of its pages when it runs as it is.
+fn settled_looks(mitm: &Mitm, spec: TestSpec, ignored: Vec<Filter>) -> Result<Option<SettledLooks>, Failure> {
+    if spec.explore.is_none() {
+        return Ok(None);
+    }
+    let runtime = runtime::handle().map_err(|error| Failure::bare(format!("no runtime for the proxy: {error}")))?;
+    Ok(Some(SettledLooks::start(mitm.context(), ignored, spec.place, &runtime)))
+}
+
+async fn end_of<R: TestOutcome>(spec: TestSpec, mut body: Pin<Box<dyn Future<Output = TestResult<R>> + '_>>) -> Ending {
+    let ended = tokio::time::timeout(spec.timeout(), AssertUnwindSafe(body.as_mut()).catch_unwind()).await;
+    // What the body still owns is dropped here, and may panic, as may what it has returned when it is shown.
+    let dropped = catch_unwind(AssertUnwindSafe(move || drop(body)));
+    let shown = catch_unwind(AssertUnwindSafe(move || ending(spec, ended)));
+    match (shown, dropped) {
+        (Ok(Ending::Passed), Err(panic)) | (Err(panic), _) => Ending::Panicked(panic),
+        (Ok(ending), _) => ending,
+    }
+}
+
+fn ending<R: TestOutcome>(spec: TestSpec, ended: Result<Result<TestResult<R>, Panic>, Elapsed>) -> Ending {
+    match ended {
+        Ok(Ok(Ok(outcome))) => outcome.failure().map_or(Ending::Passed, Ending::Failed),
+        Ok(Ok(Err(error))) => Ending::Failed(error.to_string()),
+        Ok(Err(payload)) => Ending::Panicked(payload),
+        Err(_) => Ending::Failed(format!(
+            "the test did not end within {:?}\n  at {}\n  help: the journal below shows what it waited for; \
+             `#[mitm_test(timeout = \"120s\")]` gives it longer",
+            spec.timeout(),
+            spec.place
+        )),
+    }
+}
+
+/// The same path after success, failure and panic: stop matching, let go, undo the fixtures, drain the proxy.
+async fn tear_down(mitm: &Mitm, cx: &mut Setup, passed: bool) -> Vec<String> {
+    // What is left is seen before it is let go; holds that a failed body never came to use are no news.
+    let findings = if passed { mitm.findings() } else { mitm.still_parked() };
+    let mut left: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    Mitm::release_all(mitm);
+    while let Some(tear_down) = cx.next_tear_down() {
+        let tear_down = AssertUnwindSafe(tear_down).catch_unwind();
+        match tokio::time::timeout(GRACE, tear_down).await {
+            Ok(Ok(())) => {}
+            Ok(Err(panic)) => left.push(format!("a tear-down panicked: {}", text_of(&panic))),
+            Err(_) => left.push(format!("a tear-down did not end within {GRACE:?}")),
+        }
+    }
+    left.extend(mitm.shut_down().await.iter().map(ToString::to_string));
+    left
+}
+
+fn text_of(panic: &Panic) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
+}

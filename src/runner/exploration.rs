@@ -1,0 +1,304 @@
+//! Runs the body of a test many times, each under another order, until one fails or the budget ends.
+
+use super::TestOutcome;
+use super::execution::{Body, Conditions, Ended, Ending, Execution, Verdict, execute};
+use super::progress::Progress;
+use crate::explore::Scope;
+use crate::fixture::Exploring;
+use crate::fixture::Kept;
+use crate::fixture::TestSpec;
+use crate::mitm::{Config, Mitm, runtime};
+use crate::report::{Failure, Race, nondeterminism};
+use crate::schedule::{Base, Mode, Plan, Portfolio, Shrink, Trace};
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+/// Unless the test says otherwise.
+const MOST: usize = 64;
+const TIME: Duration = Duration::from_secs(20);
+/// How often an order must fail, and the natural one pass.
+const SURE: usize = 3;
+/// How many executions may go into making a schedule short, and how long, as a multiple of the time to find one.
+const PROBES: usize = 40;
+const SHRINK: u32 = 3;
+
+/// All executions of one test.
+pub(super) struct Exploration<R: TestOutcome + 'static> {
+    spec: TestSpec,
+    body: Body<R>,
+    conditions: Conditions,
+    began: Instant,
+    executions: usize,
+    /// How long to look for an order that fails.
+    time: Duration,
+}
+
+impl<R: TestOutcome + 'static> Exploration<R> {
+    pub(super) fn new(
+        spec: TestSpec,
+        body: Body<R>,
+        exploring: Option<Exploring>,
+        mitms: &mpsc::Sender<Mitm>,
+    ) -> Result<Self, Failure> {
+        let address = Config::default().address()?;
+        if !address.ip().is_loopback() {
+            let what = format!("tests run again and again on loopback only, and HOLDUP_LISTEN says {}", address.ip());
+            return Err(Failure::bare(what)
+                .at(spec.place)
+                .help("HOLDUP_EXPLORE=off without HOLDUP_REPEAT runs it as it is, once"));
+        }
+        let bound =
+            TcpListener::bind(address).map_err(|error| Failure::bare(format!("no port for the proxy: {error}")))?;
+        let scope = exploring.map_or_else(Scope::default, |exploring| Scope {
+            ignored: (exploring.ignore)(),
+            effects: (exploring.effects)(),
+            serial: (exploring.serial)(),
+        });
+        let mitms = mitms.clone();
+        let conditions = Conditions { listener: Arc::new(bound), kept: Kept::default(), scope, mitms };
+        let time = exploring.and_then(|exploring| exploring.time).map_or(TIME, Duration::from_millis);
+        Ok(Self { spec, body, conditions, began: Instant::now(), executions: 0, time })
+    }
+
+    fn once(&mut self, plan: &Plan) -> Result<Execution, Failure> {
+        self.executions += 1;
+        execute(self.spec, self.body, &self.conditions, Some(plan.clone()))
+    }
+
+    /// Runs again and again, under one schedule or as it is, and counts the failures. Tells of the first.
+    pub(super) fn repeat(mut self, plan: Option<&Plan>, times: usize) -> Result<Verdict, Failure> {
+        let (mut failed, mut first) = (0, None);
+        for time in 0..times {
+            let verdict = match plan {
+                Some(plan) => self.replayed(plan)?,
+                None => execute(self.spec, self.body, &self.conditions, None)?.verdict(),
+            };
+            if let Ending::Failed(text) = verdict.ending {
+                failed += 1;
+                first.get_or_insert((time + 1, text, verdict.footer));
+            }
+        }
+        let (name, took) = (self.name(), self.began.elapsed().as_secs_f64());
+        let count = format!("{name}: {failed} of {times} executions failed, in {took:.1} s");
+        Ok(match first {
+            Some((nth, text, footer)) => Verdict::failed(format!("{count}; execution {nth} so:\n\n{text}"), footer),
+            None => Verdict::passed(count),
+        })
+    }
+
+    /// Runs under one schedule, as it was told.
+    pub(super) fn replay(mut self, plan: &Plan) -> Result<Verdict, Failure> {
+        self.replayed(plan)
+    }
+
+    fn replayed(&mut self, plan: &Plan) -> Result<Verdict, Failure> {
+        let execution = self.once(plan)?;
+        let missing: Vec<_> = plan
+            .constraints
+            .iter()
+            .flat_map(|constraint| [&constraint.late, &constraint.early])
+            .filter(|event| execution.record.trace.position(event).is_none())
+            .map(ToString::to_string)
+            .collect();
+        let mut verdict = execution.verdict();
+        if !missing.is_empty() && matches!(verdict.ending, Ending::Passed) {
+            let happened: Vec<_> = execution.record.trace.fired().map(ToString::to_string).collect();
+            verdict.ending = Ending::Failed(format!(
+                "the schedule does not fit the test any more: {} did not happen\n  at {}\n  what did: {}\n  help: explore \
+                 the test again, and take the schedule that is printed, or take the old one away",
+                missing.join(", "),
+                self.spec.place,
+                happened.join(", ")
+            ));
+        }
+        Ok(verdict)
+    }
+
+    /// Looks for an order that fails.
+    pub(super) fn explore(mut self, exploring: &Exploring, mode: Mode) -> Result<Verdict, Failure> {
+        let natural = match self.natural()? {
+            Ok(execution) => execution,
+            Err(verdict) => return Ok(verdict),
+        };
+        let mut portfolio = Portfolio::new(mode, 1);
+        portfolio.learn(&natural.record.trace);
+        let mut found = Found::new(&natural);
+        let mut progress = Progress::new(self.spec.name);
+        let ended = loop {
+            if let Some(why) = self.used_up(exploring) {
+                break why;
+            }
+            progress.show(self.executions, found.looks.len(), self.began.elapsed());
+            let Some(plan) = portfolio.next() else { break "there is no other order to try" };
+            let execution = self.once(&plan)?;
+            if execution.broke() {
+                progress.clear();
+                return self.confirm(&plan, execution, &found);
+            }
+            found.saw(&plan, &execution);
+            portfolio.learn(&execution.record.trace);
+        };
+        progress.clear();
+        let (name, took) = (self.name(), self.began.elapsed().as_secs_f64());
+        let (executions, covered, outcomes) = (self.executions, portfolio.covered(), found.looks.len());
+        let notes = found.notes();
+        Ok(Verdict::passed(format!(
+            "{name}: {executions} executions in {took:.1} s, {covered}; {outcomes} distinct outcomes; {ended}{notes}"
+        )))
+    }
+
+    /// The natural order, if it passes, and is the same each time.
+    fn natural(&mut self) -> Result<Result<Execution, Verdict>, Failure> {
+        let plan = Plan::of(Base::FlowsFirst);
+        let first = self.once(&plan)?;
+        if first.failed() || !first.record.doubts.is_empty() {
+            return Ok(Err(first.unexplored()));
+        }
+        let second = self.once(&plan)?;
+        if second.failed() {
+            return Ok(Err(second.unexplored()));
+        }
+        let parted = nondeterminism(self.spec.name, &first.record.trace, &second.record.trace);
+        Ok(match parted {
+            Some(text) => Err(Verdict::failed(text, second.footer)),
+            None => Ok(first),
+        })
+    }
+
+    /// Why no other order is tried, if so.
+    fn used_up(&self, exploring: &Exploring) -> Option<&'static str> {
+        if self.executions >= exploring.max.unwrap_or(MOST) {
+            return Some("the executions are used up");
+        }
+        (self.began.elapsed() >= self.time).then_some("the time is up")
+    }
+
+    fn name(&self) -> &'static str {
+        self.spec.name.rsplit("::").next().unwrap_or(self.spec.name)
+    }
+
+    /// A failure counts if it comes back each time, and the natural order never fails.
+    fn confirm(mut self, plan: &Plan, failing: Execution, found: &Found) -> Result<Verdict, Failure> {
+        let tried = self.executions;
+        let failed = self.times_failed(plan, 1)?;
+        let natural = usize::from(self.once(&Plan::of(Base::FlowsFirst))?.failed());
+        if failed < SURE || natural > 0 {
+            let name = self.name();
+            let text = format!(
+                "{name} is flaky under this order: {failed} of {SURE} executions failed, and {natural} of {SURE} in the natural \
+                 order\n  It is not reported as a race, since the order alone does not decide.\n\n{}",
+                failing.text()
+            );
+            return Ok(Verdict::failed(text, failing.footer));
+        }
+        let (plan, failing) = self.shrink(plan, failing, found)?;
+        let race = Race {
+            test: self.spec.name,
+            plan: &plan,
+            executions: self.executions,
+            passed: tried.saturating_sub(2),
+            took: self.began.elapsed(),
+            failure: &failing.text(),
+            passing: &found.passing[0].1,
+            failing: &failing.record.trace,
+            actions: &failing.record.actions,
+        };
+        Ok(Verdict::failed(race.text(), failing.footer.clone()))
+    }
+
+    /// How many of three executions failed, when some did already.
+    fn times_failed(&mut self, plan: &Plan, already: usize) -> Result<usize, Failure> {
+        let mut failed = already;
+        for _ in already..SURE {
+            failed += usize::from(self.once(plan)?.broke());
+        }
+        Ok(failed)
+    }
+
+    /// The shortest schedule that fails each time, and an execution of it.
+    fn shrink(&mut self, plan: &Plan, failing: Execution, found: &Found) -> Result<(Plan, Execution), Failure> {
+        let mut shrink = Shrink::new(plan.clone(), &failing.record.trace, &found.passing, PROBES);
+        let mut least = failing;
+        while let Some(probe) = shrink.next() {
+            if self.began.elapsed() > SHRINK * self.time {
+                break;
+            }
+            let execution = self.once(&probe)?;
+            // One that fails by chance would mislead.
+            let failed = execution.broke() && self.times_failed(&probe, 1)? == SURE;
+            if failed {
+                least = execution;
+            }
+            shrink.told(failed);
+        }
+        Ok((shrink.best().clone(), least))
+    }
+}
+
+impl<R: TestOutcome + 'static> Drop for Exploration<R> {
+    fn drop(&mut self) {
+        let Ok(runtime) = runtime::handle() else { return };
+        while let Some(session) = self.conditions.kept.take() {
+            runtime.block_on(session.close());
+        }
+    }
+}
+
+/// What the executions so far have shown.
+struct Found {
+    passing: Vec<(Base, Trace)>,
+    looks: BTreeSet<Option<u64>>,
+    loops: BTreeSet<String>,
+    /// Orders under which a page did not settle, and why the first did not.
+    unsettled: Option<(usize, String)>,
+}
+
+impl Found {
+    fn new(natural: &Execution) -> Self {
+        let passing = vec![(Base::FlowsFirst, natural.record.trace.clone())];
+        let (looks, loops) = (BTreeSet::from([natural.record.looks]), natural.record.loops.clone());
+        Self { passing, looks, loops, unsettled: None }
+    }
+
+    /// What is to be known beside the count of orders.
+    fn notes(&self) -> String {
+        let mut notes = String::new();
+        if !self.loops.is_empty() {
+            let loops: Vec<_> = self.loops.iter().map(String::as_str).collect();
+            notes +=
+                &format!("\n  held from the fourth time on, since they come back by themselves: {}", loops.join(", "));
+        }
+        if let Some((orders, why)) = &self.unsettled {
+            let why = why.lines().collect::<Vec<_>>().join("\n    ");
+            notes += &format!(
+                "\n  in {orders} orders a page did not settle, so that not all of these orders was tried:\n    {why}"
+            );
+        }
+        notes
+    }
+
+    fn saw(&mut self, plan: &Plan, execution: &Execution) {
+        self.looks.insert(execution.record.looks);
+        self.loops.extend(execution.record.loops.iter().cloned());
+        if let Some(why) = execution.record.doubts.first() {
+            self.unsettled.get_or_insert_with(|| (0, why.clone())).0 += 1;
+        }
+        if *plan == Plan::of(Base::ActionsFirst) && !execution.failed() {
+            self.passing.push((Base::ActionsFirst, execution.record.trace.clone()));
+        }
+    }
+}
+
+impl Execution {
+    /// Of a test that fails, or cannot be ordered, before anything was tried.
+    fn unexplored(self) -> Verdict {
+        let doubts = self.record.doubts.join("\n\n");
+        let text = match &self.ended {
+            Ended::Passed => format!("it cannot be explored: {doubts}"),
+            Ended::Failed(text) => format!("{text}\n\nnothing was explored, since it fails in its natural order"),
+        };
+        Verdict::failed(text, self.footer)
+    }
+}

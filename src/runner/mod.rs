@@ -1,0 +1,12 @@
+//! Runs a test: once, again and again, or in every order that may break its page.
+
+mod execution;
+mod exploration;
+mod outcome;
+mod panic_capture;
+mod progress;
+mod run;
+mod run_mode;
+
+pub use outcome::TestOutcome;
+pub use run::run;

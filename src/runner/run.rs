@@ -1,0 +1,139 @@
+//! Runs one test: set-up, body, tear-down, verdict. The one place that prints and panics.
+
+use super::TestOutcome;
+use super::execution::{Body, Ending, GRACE, Verdict, on_own_runtime};
+use super::exploration::Exploration;
+use super::run_mode::RunMode;
+use crate::fixture::TestSpec;
+use crate::mitm::Mitm;
+use crate::report::Failure;
+use crate::sanitize::sanitize;
+use std::ops::ControlFlow;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// A body that does not block its thread is ended this soon after its time-out.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// Runs a test to its verdict.
+///
+/// The body has a thread of its own, so that one which blocks is still ended by its time-out.
+#[doc(hidden)]
+pub fn run<R: TestOutcome + 'static>(spec: TestSpec, body: Body<R>) {
+    let run_mode = match RunMode::of(&spec) {
+        Ok(run_mode) => run_mode,
+        Err(why) => return fail(format!("{why}\n  at {}", spec.place)),
+    };
+    let runs_often = matches!(run_mode, RunMode::Explore(..) | RunMode::Repeat(..));
+    let (sender, verdicts) = mpsc::channel();
+    let (mitm_sender, mitms) = mpsc::channel();
+    let thread = std::thread::Builder::new().name(spec.name.to_owned()).spawn(move || {
+        let verdict = ordered(spec, body, run_mode, &mitm_sender);
+        // Without a receiver the watch below has given up, and has said so.
+        let _ = sender.send(verdict);
+    });
+    if let Err(error) = thread {
+        return fail(format!("no thread for the test: {error}"));
+    }
+    let mut running: Option<Mitm> = None;
+    let verdict = loop {
+        let waited = verdicts.recv_timeout(spec.timeout() + BEAT);
+        if !matches!(waited, Err(RecvTimeoutError::Timeout)) {
+            break waited;
+        }
+        // Each execution has that time for itself.
+        let begun = mitms.try_iter().last();
+        let another_began = begun.is_some() && runs_often;
+        running = begun.or(running);
+        if another_began {
+            continue;
+        }
+        // A body that waits, blocking, for a flow that is parked goes on once that is released.
+        if let Some(mitm) = &running {
+            Mitm::release_all(mitm);
+        }
+        match await_late_verdict(&verdicts, &mitms, runs_often) {
+            ControlFlow::Break(verdict) => break verdict,
+            ControlFlow::Continue(mitm) => running = Some(mitm),
+        }
+    };
+    match verdict {
+        Ok(verdict) => finish(verdict),
+        Err(RecvTimeoutError::Disconnected) => {
+            fail(format!("the test's thread ended without a verdict\n  at {}", spec.place));
+        }
+        Err(RecvTimeoutError::Timeout) => fail(format!(
+            "the test did not end within {:?}, and its body blocks its thread\n  at {}\n  help: await instead of blocking, \
+             or move blocking calls into `tokio::task::spawn_blocking`",
+            spec.timeout(),
+            spec.place
+        )),
+    }
+}
+
+/// What comes of an execution that is beyond its time: a verdict, or that it ends after all, and another one begins.
+fn await_late_verdict(
+    verdicts: &mpsc::Receiver<Verdict>,
+    mitms: &mpsc::Receiver<Mitm>,
+    runs_often: bool,
+) -> ControlFlow<Result<Verdict, RecvTimeoutError>, Mitm> {
+    let end = Instant::now() + 3 * GRACE;
+    loop {
+        let verdict = verdicts.recv_timeout(BEAT);
+        let is_over = !matches!(verdict, Err(RecvTimeoutError::Timeout)) || Instant::now() >= end;
+        match mitms.try_iter().last().filter(|_| runs_often && !is_over) {
+            Some(mitm) => return ControlFlow::Continue(mitm),
+            None if is_over => return ControlFlow::Break(verdict),
+            None => {}
+        }
+    }
+}
+
+/// Runs the body as often as its orders want it.
+fn ordered<R: TestOutcome + 'static>(
+    spec: TestSpec,
+    body: Body<R>,
+    run_mode: RunMode,
+    mitms: &mpsc::Sender<Mitm>,
+) -> Verdict {
+    let explored = match run_mode {
+        RunMode::Plain => return on_own_runtime(spec, body, mitms),
+        RunMode::Replay(plan) => Exploration::new(spec, body, spec.explore, mitms).and_then(|all| all.replay(&plan)),
+        RunMode::Repeat(plan, times) => {
+            Exploration::new(spec, body, spec.explore, mitms).and_then(|all| all.repeat(plan.as_ref(), times))
+        }
+        RunMode::Explore(exploring, mode) => {
+            Exploration::new(spec, body, Some(exploring), mitms).and_then(|all| all.explore(&exploring, mode))
+        }
+    };
+    explored.unwrap_or_else(|failure: Failure| Verdict::failed(failure.to_string(), String::new()))
+}
+
+fn finish(verdict: Verdict) {
+    let Verdict { ending, left, footer, summary } = verdict;
+    let also = || left.iter().map(|left| format!("\n\nalso: {left}")).collect::<String>();
+    match ending {
+        Ending::Passed if left.is_empty() && summary.is_empty() => {}
+        Ending::Passed if left.is_empty() => say(&summary),
+        Ending::Passed => fail(format!("{}\n\n{footer}", left.join("\n\nalso: "))),
+        Ending::Failed(text) => fail(format!("{text}{}\n\n{footer}", also())),
+        Ending::Panicked(payload) => {
+            // The hook has printed the panic itself; its payload goes on for `#[should_panic]`.
+            say(&format!("{}\n\n{footer}", also()));
+            resume_unwind(payload);
+        }
+    }
+}
+
+/// Fails the test. Not by `panic!`, whose hook would print a place in this file, and a backtrace that leads here.
+fn fail(text: impl AsRef<str>) {
+    let text = sanitize(text.as_ref());
+    say(&text);
+    resume_unwind(Box::new(text));
+}
+
+#[expect(clippy::print_stderr, reason = "this is where a test speaks; the harness shows it with the test's name")]
+fn say(text: &str) {
+    eprintln!("{}\n", sanitize(text.trim_start()));
+}
