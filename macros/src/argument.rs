@@ -1,7 +1,8 @@
 //! What stands behind the filter of a verb.
 
 use crate::ast::Stage;
-use crate::{fields, verb::comma};
+use crate::fields;
+use crate::parse::comma;
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::parse::ParseStream;

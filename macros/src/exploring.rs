@@ -1,7 +1,7 @@
 //! `explore(max = 64, time = "20s", depth = 3, full, ignore(..), effects(..), serial(..))`.
 
 use crate::ast::{Filter, Stage};
-use crate::{check, test_fn};
+use crate::{check, option};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream, Parser};
@@ -43,7 +43,7 @@ impl Exploring {
             "depth" => self.depth = Some(number(input, 1)?),
             "time" => {
                 input.parse::<Token![=]>()?;
-                self.time_ms = Some(test_fn::milliseconds(&input.parse::<LitStr>()?)?);
+                self.time_ms = Some(option::milliseconds(&input.parse::<LitStr>()?)?);
             }
             _ => return Err(Error::new(name.span(), KNOWN)),
         }
@@ -51,9 +51,9 @@ impl Exploring {
     }
 
     pub(crate) fn tokens(&self) -> TokenStream {
-        let max = test_fn::option(self.max.map(|max| quote!(#max)));
-        let time = test_fn::option(self.time_ms.map(|time| quote!(#time)));
-        let depth = test_fn::option(self.depth.map(|depth| quote!(#depth)));
+        let max = option::option(self.max.map(|max| quote!(#max)));
+        let time = option::option(self.time_ms.map(|time| quote!(#time)));
+        let depth = option::option(self.depth.map(|depth| quote!(#depth)));
         let Self { full, ignore, effects, serial, .. } = self;
         quote! {
             ::holdup::__private::Exploring {

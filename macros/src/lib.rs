@@ -10,6 +10,7 @@ mod exploring;
 mod fields;
 #[cfg(test)]
 mod fuzz;
+mod option;
 mod parse;
 mod rename;
 mod test_fn;

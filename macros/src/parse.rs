@@ -219,3 +219,15 @@ fn measure(literal: &Lit) -> Result<String> {
 pub(crate) fn expected(input: ParseStream<'_>, message: impl std::fmt::Display) -> Error {
     if input.is_empty() { Error::new(proc_macro2::Span::call_site(), message) } else { input.error(message) }
 }
+
+pub(crate) fn comma(input: ParseStream<'_>, wants: impl std::fmt::Display) -> Result<()> {
+    if input.peek(Token![,]) {
+        input.parse::<Token![,]>()?;
+        if !input.is_empty() {
+            return Ok(());
+        }
+    } else if !input.is_empty() {
+        return Err(input.error("expected `&&`, `||` or `,`"));
+    }
+    Err(expected(input, format!("after the filter comes {wants}")))
+}

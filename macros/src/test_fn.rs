@@ -1,6 +1,7 @@
 //! `#[mitm_test]`: an `async fn` whose arguments are fixtures becomes a test, or a program if it is called `main`.
 
 use crate::exploring::Exploring;
+use crate::option::{milliseconds, option};
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream, Parser};
@@ -118,21 +119,6 @@ fn browser(name: &Ident) -> Result<&'static str> {
     })
 }
 
-pub(crate) fn milliseconds(literal: &LitStr) -> Result<u64> {
-    let text = literal.value();
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let factor = match &text[split..] {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        _ => 0,
-    };
-    match text[..split].parse::<u64>().ok().and_then(|number| number.checked_mul(factor)) {
-        Some(milliseconds) if milliseconds > 0 => Ok(milliseconds),
-        _ => Err(Error::new(literal.span(), "expected a time with its unit: \"500ms\", \"30s\", \"2m\"")),
-    }
-}
-
 /// The types of the arguments; an error when this can be no test.
 fn fixtures(signature: &Signature) -> Result<Vec<Type>> {
     if signature.asyncness.is_none() {
@@ -217,12 +203,5 @@ fn run(name: &Ident, function: &Ident, options: &Options, browser: Option<&str>,
                 ::core::result::Result::Ok(#function(#(#arguments),*).await)
             }),
         )
-    }
-}
-
-pub(crate) fn option(value: Option<TokenStream>) -> TokenStream {
-    match value {
-        Some(value) => quote!(::core::option::Option::Some(#value)),
-        None => quote!(::core::option::Option::None),
     }
 }

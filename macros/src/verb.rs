@@ -1,6 +1,7 @@
 //! The verbs: `verb!([stage:] FILTER [, ARGUMENT])`.
 
 use crate::ast::{Filter, Stage, Staged};
+use crate::parse::comma;
 use crate::{argument, check, parse};
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
@@ -250,18 +251,6 @@ fn acts_at(verb: &str, said: Option<(Stage, Span)>, usual: Stage, stages: &[Stag
 
 fn or_error(result: Result<TokenStream>) -> TokenStream {
     result.unwrap_or_else(|error| error.to_compile_error())
-}
-
-pub(crate) fn comma(input: ParseStream<'_>, wants: impl std::fmt::Display) -> Result<()> {
-    if input.peek(Token![,]) {
-        input.parse::<Token![,]>()?;
-        if !input.is_empty() {
-            return Ok(());
-        }
-    } else if !input.is_empty() {
-        return Err(input.error("expected `&&`, `||` or `,`"));
-    }
-    Err(parse::expected(input, format!("after the filter comes {wants}")))
 }
 
 fn end(input: ParseStream<'_>) -> Result<()> {

@@ -1,4 +1,4 @@
-//! What can go wrong with a browser, and what to do about it.
+//! Browser errors, with help for the user.
 
 use super::BrowserKind;
 use crate::sanitize::sanitize;
@@ -7,28 +7,28 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Stands in every error that the relay explains itself.
+/// Part of every error that the relay explains.
 pub(crate) const EXPLAINED: &str = "waits for what this test holds";
 
-/// Why the browser did not do what the test said.
+/// An error from a browser, its driver or the relay.
 #[non_exhaustive]
 pub enum BrowserError {
-    /// There is no driver or no browser on this machine.
+    /// The driver or the browser is not installed.
     Missing(String),
-    /// The driver did not start, or has ended.
+    /// The driver did not start, or has exited.
     Driver(String),
-    /// The driver gave no session.
+    /// The driver did not create a session.
     Session(String),
     /// A command failed.
     Command {
-        /// What the test said.
+        /// The command, in words.
         what: String,
-        /// What the driver said.
+        /// The driver's error.
         source: CmdError,
     },
-    /// A navigation ended on the browser's own error page.
+    /// A navigation failed or ended on the browser's own error page.
     NotLoaded(String),
-    /// The page did not show what was waited for.
+    /// The page did not show the expected content in time.
     NotShown(String),
 }
 
@@ -61,7 +61,7 @@ impl BrowserError {
     }
 }
 
-/// The driver's last lines, as the footer of an error.
+/// Formats the driver's last lines as the footer of an error.
 pub(crate) fn log_tail(log: &[String]) -> String {
     if log.is_empty() { String::new() } else { format!("\n  the driver's last lines:\n    {}", log.join("\n    ")) }
 }
@@ -75,7 +75,7 @@ impl fmt::Display for BrowserError {
             | Self::NotLoaded(what)
             | Self::NotShown(what) => what.clone(),
             Self::Command { what, source: CmdError::WaitTimeout } => format!("{what}: it did not appear in time"),
-            // The relay says it all.
+            // The relay's message is complete.
             Self::Command { source: CmdError::Standard(said), .. } if said.message.contains(EXPLAINED) => {
                 said.message.to_string()
             }
@@ -85,7 +85,7 @@ impl fmt::Display for BrowserError {
     }
 }
 
-/// The same text: the driver's own error would show what a page says as it is.
+/// Same text as `Display`: the derived form would print the driver's error, and page content in it, unsanitized.
 impl fmt::Debug for BrowserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,16 +1,16 @@
-//! Where drivers and browsers are. Knows nothing of the crate: xtask, which installs them, includes this file.
+//! Locates drivers and browsers. Does not depend on the crate: xtask, which installs them, includes this file.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// What to say when something is missing. `cargo xtask demo` of this repository does it by itself.
+/// Install hint for error messages. In this repository, `cargo xtask demo` installs what is missing.
 pub(crate) const INSTALL: &str = "Debian: `apt-get install chromium chromium-driver chromium-headless-shell`; \
                        macOS: `brew install --cask chromium chromedriver`";
 const INSTALL_FIREFOX: &str = "Debian: `apt-get install firefox-esr`; macOS: `brew install --cask firefox`; \
                        the driver, everywhere: `cargo install geckodriver --locked`";
 const HEADLESS_SHELL: &str = "/usr/lib/chromium/chromium-headless-shell";
 
-/// Chromedriver: by `HOLDUP_CHROMEDRIVER`, on the `PATH`, in the usual places.
+/// Finds chromedriver: `HOLDUP_CHROMEDRIVER`, then the `PATH`, then the usual locations.
 pub(crate) fn chromedriver() -> Result<PathBuf, String> {
     const USUAL: [&str; 4] = [
         "/usr/bin/chromedriver",
@@ -21,7 +21,7 @@ pub(crate) fn chromedriver() -> Result<PathBuf, String> {
     find("HOLDUP_CHROMEDRIVER", &["chromedriver"], &USUAL, "chromedriver", INSTALL)
 }
 
-/// Geckodriver: by `HOLDUP_GECKODRIVER`, on the `PATH`, where cargo installs.
+/// Finds geckodriver: `HOLDUP_GECKODRIVER`, then the `PATH`, then the folders of cargo and Homebrew.
 pub(crate) fn geckodriver() -> Result<PathBuf, String> {
     let home = env::var_os("HOME").map(|home| Path::new(&home).join(".cargo/bin/geckodriver"));
     let home = home.map(|path| path.display().to_string()).unwrap_or_default();
@@ -34,7 +34,7 @@ pub(crate) fn geckodriver() -> Result<PathBuf, String> {
     )
 }
 
-/// Whether a headless shell would be found.
+/// Returns whether a headless shell is available.
 pub(crate) fn has_headless_shell() -> bool {
     match env::var_os("HOLDUP_CHROMIUM") {
         Some(said) => is_headless_shell(Path::new(&said)),
@@ -42,13 +42,13 @@ pub(crate) fn has_headless_shell() -> bool {
     }
 }
 
-/// Whether a Chromium is the shell, by its name.
+/// Returns whether a Chromium binary is a headless shell, judged by its file name.
 pub(crate) fn is_headless_shell(binary: &Path) -> bool {
     binary.file_name().is_some_and(|name| name.to_string_lossy().replace('_', "-").contains("headless-shell"))
 }
 
-/// The headless shell: by `HOLDUP_CHROMIUM`, in its usual place. What stands on the `PATH` is Debian's wrapper script, which
-/// adds arguments of its own.
+/// Finds the headless shell: `HOLDUP_CHROMIUM`, then its usual location, then the `PATH`. The `PATH` comes last because
+/// Debian's wrapper script there adds its own arguments.
 pub(crate) fn headless_shell() -> Result<PathBuf, String> {
     if env::var_os("HOLDUP_CHROMIUM").is_none() && is_file(Path::new(HEADLESS_SHELL)) {
         return Ok(PathBuf::from(HEADLESS_SHELL));
@@ -62,8 +62,8 @@ pub(crate) fn headless_shell() -> Result<PathBuf, String> {
     )
 }
 
-/// Chromium: by `HOLDUP_CHROMIUM`, in the usual places. Debian's wrapper script on the `PATH` comes last, since it adds
-/// arguments of its own.
+/// Finds Chromium: `HOLDUP_CHROMIUM`, then the usual locations, then the `PATH`. The `PATH` comes last because Debian's
+/// wrapper script there adds its own arguments.
 pub(crate) fn chromium() -> Result<PathBuf, String> {
     const USUAL: [&str; 5] = [
         "/usr/lib/chromium/chromium",
@@ -79,7 +79,7 @@ pub(crate) fn chromium() -> Result<PathBuf, String> {
     }
 }
 
-/// Firefox: by `HOLDUP_FIREFOX`, on the `PATH`, in the usual places.
+/// Finds Firefox: `HOLDUP_FIREFOX`, then the `PATH`, then the usual locations.
 pub(crate) fn firefox() -> Result<PathBuf, String> {
     const USUAL: [&str; 2] = ["/usr/bin/firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox"];
     find("HOLDUP_FIREFOX", &["firefox-esr", "firefox"], &USUAL, "Firefox", INSTALL_FIREFOX)

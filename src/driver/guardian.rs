@@ -1,8 +1,8 @@
-//! Makes sure that the driver and its browsers are gone when the test process is, however that ended.
+//! Ends the driver and its browsers with the test process, however that exits.
 //!
-//! A shell waits for the end of a pipe whose other end only the test process has: the kernel closes it also after
-//! SIGKILL. Then it kills the driver's process group and removes its folder. The driver itself waits for a word on its
-//! own pipe before it starts, so that it never runs without a guardian that knows its group.
+//! A guardian shell waits for end of file on a pipe whose other end only the test process holds: the kernel closes it
+//! even after SIGKILL. The guardian then kills the driver's process group and removes its folder. The driver itself
+//! waits for a line on its own pipe before it starts, so it never runs before the guardian knows its group.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -20,14 +20,14 @@ until rm -rf -- "$1" 2>/dev/null || [ "$tries" -ge 100 ]; do tries=$((tries + 1)
 
 const START_AT_A_WORD: &str = r#"read -r word && exec "$@" </dev/null"#;
 
-/// What keeps a driver alive. When this is dropped the driver and its browsers are killed.
+/// Keeps a driver alive. Dropping it kills the driver and its browsers.
 #[derive(Debug)]
 pub(super) struct Lifeline {
-    /// Held open, never written to again: its end is the sign.
+    /// Held open and never written to again; end of file is the signal.
     _pipe: ChildStdin,
 }
 
-/// Starts a program whose group and folder do not outlive this process.
+/// Starts a program whose process group and folder do not outlive this process.
 pub(super) fn spawn(
     program: &Path,
     arguments: &[&str],
@@ -44,7 +44,7 @@ pub(super) fn spawn(
     Ok((child, Lifeline { _pipe: lifeline }))
 }
 
-/// A script in a process group of its own, which no Ctrl-C reaches.
+/// Returns a command for a script in a new process group, which Ctrl-C does not reach.
 fn shell<'a>(script: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Command {
     let mut command = Command::new("/bin/sh");
     command.arg("-c").arg(script).arg("holdup").args(arguments);

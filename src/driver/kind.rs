@@ -1,4 +1,4 @@
-//! Which browser a test runs in.
+//! The browsers that tests run in.
 
 use super::find;
 use super::process::{self, DriverKind};
@@ -10,21 +10,22 @@ use std::path::PathBuf;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum BrowserKind {
-    /// Chromium without a window and without services of its own: it starts three times faster than the full one.
+    /// Chromium without a window and background services; starts three times faster than the full browser.
     HeadlessShell,
-    /// The full Chromium (or Chrome), which can show itself (`HOLDUP_HEADED=1`). Its favicon requests are answered by the proxy
-    /// and are no flows, and it keeps no page alive that was left.
+    /// The full Chromium (or Chrome), which can show a window (`HOLDUP_HEADED=1`).
+    ///
+    /// The proxy answers favicon requests, which are not flows. The back/forward cache is off.
     Chromium,
     /// Firefox.
     Firefox,
 }
 
 impl BrowserKind {
-    /// Every kind, as `browsers = all` means it.
+    /// All kinds, as selected by `browsers = all`.
     pub const ALL: [Self; 3] = [Self::HeadlessShell, Self::Chromium, Self::Firefox];
 
-    /// The one that `HOLDUP_BROWSER` names; without it the headless shell, or the full Chromium where that is not there or
-    /// a window is wanted, or where the driver is elsewhere.
+    /// Returns the kind that `HOLDUP_BROWSER` names. Without it: the headless shell; or the full Chromium where there
+    /// is no shell, a window is wanted, or the driver runs elsewhere.
     pub(crate) fn by_default() -> Result<Self, String> {
         let Some(said) = env::var("HOLDUP_BROWSER").ok().filter(|said| !said.is_empty()) else {
             let elsewhere = process::remote().is_some();
@@ -56,12 +57,12 @@ impl BrowserKind {
     }
 }
 
-/// Whether the user wants to look on.
+/// Returns whether the user wants a visible window (`HOLDUP_HEADED`).
 pub(crate) fn headed() -> bool {
     env::var("HOLDUP_HEADED").is_ok_and(|said| !matches!(&*said, "" | "0"))
 }
 
-/// As `HOLDUP_BROWSER` and `#[mitm_test(browser = ..)]` spell it.
+/// Formats the kind as spelled in `HOLDUP_BROWSER` and `#[mitm_test(browser = ..)]`.
 impl fmt::Display for BrowserKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

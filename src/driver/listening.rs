@@ -1,13 +1,13 @@
-//! Has a Chromium listen for DevTools although chromedriver talks to it by a pipe.
+//! Starts a Chromium with a DevTools port although chromedriver connects to it by a pipe.
 //!
-//! The pipe is what ends the browser when its driver has gone; but chromedriver gives it up when it sees the switch for the
-//! port. So the switch is added behind its back, by a script that it takes for the browser.
+//! The pipe ends the browser when its driver exits, but chromedriver does not use the pipe if it sees the switch for
+//! the port. A script that chromedriver takes for the browser therefore adds the switch.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The switch by which the script knows the browser; to the browser itself it means nothing.
+/// Passes the browser's path to the script; the browser ignores the switch.
 const BROWSER: &str = "--holdup-browser=";
 
 const SCRIPT: &str = r#"#!/bin/sh
@@ -19,11 +19,11 @@ done
 exec "$browser" "$@" --remote-debugging-port=0
 "#;
 
-/// A process of its own writes it: a fork in another thread of this one could have it open a moment longer, and what somebody
-/// has open for writing cannot be run.
+/// Written by a separate process: a concurrent fork in another thread of this one could inherit the open descriptor,
+/// and a file that is open for writing cannot be executed.
 const WRITE: &str = r#"printf %s "$2" >"$1" && chmod 700 "$1""#;
 
-/// Writes the script into a folder.
+/// Writes the script into a folder and returns its path.
 pub(super) fn script(folder: &Path) -> io::Result<PathBuf> {
     let path = folder.join("listening-chromium");
     let mut shell = Command::new("/bin/sh");
@@ -32,7 +32,7 @@ pub(super) fn script(folder: &Path) -> io::Result<PathBuf> {
     if status.success() { Ok(path) } else { Err(io::Error::other("the script could not be written")) }
 }
 
-/// The switch for a browser.
+/// Returns the switch that names the browser for the script.
 pub(super) fn switch(browser: &Path) -> String {
     format!("{BROWSER}{}", browser.display())
 }

@@ -1,4 +1,4 @@
-//! The driver and its browsers: found, started with the right capabilities, and gone with the test process.
+//! Drivers and browsers: finds them, starts them with the right capabilities, and ends them with the test process.
 
 mod capabilities;
 mod error;

@@ -1,5 +1,5 @@
-//! The driver process. One chromedriver serves all tests of this process, and is replaced when it has died; a geckodriver
-//! serves one session.
+//! The driver process. One chromedriver serves all tests of this process and is replaced when it has died; each
+//! geckodriver serves one session.
 
 use super::error::log_tail;
 use super::{BrowserError, find, guardian, listening};
@@ -14,34 +14,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
-/// Ready in 30 ms on an idle machine.
+/// Timeout for a driver's start. It takes 30 ms on an idle machine.
 const START: Duration = Duration::from_secs(20);
-/// How often a driver is started that finds its port taken.
+/// Start attempts for a driver that finds its port taken.
 const MOST_STARTS: usize = 5;
 const LOG_LINES: usize = 20;
-/// Between the end of a driver's connections and the end of its process.
+/// How long a driver's process may take to exit after its connections have closed.
 const DYING: Duration = Duration::from_secs(1);
 
-/// A program that drives browsers of one make.
+/// A WebDriver server for one make of browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum DriverKind {
     Chromedriver,
     Geckodriver,
 }
 
-/// A running driver.
+/// A running driver. Dropping it kills the driver and its browsers, if this process started it.
 #[derive(Debug)]
 pub(crate) struct Driver {
     kind: DriverKind,
     /// `http://127.0.0.1:PORT`
     pub(crate) url: String,
-    /// Of the process, if this is one of ours.
+    /// Process id, if this process started the driver.
     pid: Option<u32>,
     death: watch::Receiver<Option<ExitStatus>>,
     log: Log,
-    /// The script through which a Chromium of ours also listens.
+    /// The script that starts Chromium with a DevTools port.
     listening: Option<PathBuf>,
-    /// One has not listened all the same.
+    /// Set when a browser started through the script could not be reached.
     hides: AtomicBool,
     _lifeline: Option<guardian::Lifeline>,
     _folder: Option<temp::Folder>,
@@ -50,9 +50,9 @@ pub(crate) struct Driver {
 type Log = Arc<Mutex<VecDeque<String>>>;
 
 impl Driver {
-    /// A driver for a session: the one of this process, or a new one.
+    /// Returns a driver for a session: the shared one, or a new one.
     pub(crate) async fn of(kind: DriverKind, proxy: IpAddr) -> Result<Arc<Self>, BrowserError> {
-        // Geckodriver drives one session at a time, and starts in a moment.
+        // Geckodriver serves one session at a time and starts quickly.
         match kind {
             DriverKind::Geckodriver if remote().is_none() => Self::start(kind, proxy).await.map(Arc::new),
             _ => Self::shared(kind, proxy).await,
@@ -74,7 +74,7 @@ impl Driver {
         Ok(driver)
     }
 
-    /// One that is not ours to start or end.
+    /// A driver that this process neither starts nor ends.
     fn elsewhere(kind: DriverKind, url: String) -> Self {
         let death = watch::Sender::new(None).subscribe();
         Self {
@@ -105,7 +105,7 @@ impl Driver {
         let program = kind.program().map_err(|why| NotStarted::Otherwise(BrowserError::Missing(why)))?;
         let not_started = |what: String| NotStarted::Otherwise(BrowserError::Driver(what));
         let failed = |error: std::io::Error| not_started(format!("{} did not start: {error}", program.display()));
-        // The guardian removes it.
+        // The guardian removes the folder.
         let folder = temp::folder("driver").map_err(failed)?;
         let (mut child, lifeline) =
             guardian::spawn(&program, kind.arguments(), kind.environment(proxy), &folder.path).map_err(failed)?;
@@ -114,11 +114,11 @@ impl Driver {
         let pid = Some(child.id());
         if let Some(stdout) = child.stdout.take() {
             let log = Arc::clone(&log);
-            // The driver stops when nobody reads what it says.
+            // The driver blocks when its output is not read.
             std::thread::spawn(move || listen(kind, stdout, &log, sender));
         }
         let (died, mut death) = watch::channel(None);
-        // A browser may keep the driver's output open, so its end says nothing.
+        // A browser may keep the driver's output open, so end of file does not mean that the driver has exited.
         std::thread::spawn(move || died.send_replace(child.wait().ok()));
         let said = async {
             tokio::select! {
@@ -135,7 +135,7 @@ impl Driver {
             }
         };
         let url = format!("http://127.0.0.1:{port}");
-        // Without it there is another way.
+        // Without the script, the session uses BiDi.
         let listening = if kind == DriverKind::Chromedriver { listening::script(&folder.path).ok() } else { None };
         Ok(Self {
             kind,
@@ -150,38 +150,38 @@ impl Driver {
         })
     }
 
-    /// The script through which a Chromium also listens, if that works here.
+    /// Returns the script that starts Chromium with a DevTools port, if it works on this machine.
     pub(crate) fn listening(&self) -> Option<&Path> {
         self.listening.as_deref().filter(|_| !self.hides.load(Ordering::Relaxed))
     }
 
-    /// From now on no browser is started through the script.
+    /// Disables the script for all browsers started later.
     pub(crate) fn note_hidden(&self) {
         self.hides.store(true, Ordering::Relaxed);
     }
 
-    /// How the driver ended, if it has.
+    /// Returns how the driver ended, or `None` while it runs.
     pub(crate) fn death(&self) -> Option<String> {
         let status = (*self.death.borrow())?;
         Some(format!("{} (pid {}) has ended with {status}", self.kind.name(), self.pid.unwrap_or_default()))
     }
 
-    /// The same, when there is reason to believe that it is ending this moment.
+    /// Like `death`, but first waits up to a second for a driver that is expected to exit.
     pub(crate) async fn expected_death(&self) -> Option<String> {
         let mut death = self.death.clone();
         drop(tokio::time::timeout(DYING, death.wait_for(Option::is_some)).await);
         self.death()
     }
 
-    /// What it said last.
+    /// Returns the last lines of the driver's output.
     pub(crate) fn log(&self) -> Vec<String> {
         snapshot(&self.log)
     }
 }
 
-/// Why a driver has not started.
+/// Why a driver did not start.
 enum NotStarted {
-    /// Between its choice of a free port and its use, somebody else has taken it.
+    /// Another process took the port after the driver had chosen it.
     PortTaken(BrowserError),
     Otherwise(BrowserError),
 }
@@ -200,7 +200,7 @@ fn is_about_a_taken_port(line: &str) -> bool {
         .any(|part| line.contains(part))
 }
 
-/// The driver that the user runs, here or on another machine.
+/// Returns the URL of a driver that the user runs, here or on another machine (`HOLDUP_WEBDRIVER`).
 pub(crate) fn remote() -> Option<String> {
     let url = std::env::var("HOLDUP_WEBDRIVER").ok()?;
     Some(url.trim_end_matches('/').to_owned()).filter(|url| !url.is_empty())
@@ -210,7 +210,7 @@ fn snapshot(log: &Log) -> Vec<String> {
     log.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
 }
 
-/// Reads what the driver says to its end, and tells the port when it is named.
+/// Reads the driver's output to its end and sends the port once it appears.
 fn listen(kind: DriverKind, stdout: ChildStdout, log: &Log, port: oneshot::Sender<u16>) {
     let mut port = Some(port);
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -245,25 +245,25 @@ impl DriverKind {
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Chromedriver => &["--port=0"],
-            // Its second connection would be at a fixed port.
+            // The default WebSocket port is fixed.
             Self::Geckodriver => &["--port=0", "--websocket-port=0"],
         }
     }
 
     fn environment(self, proxy: IpAddr) -> &'static [(&'static str, &'static str)] {
         match self {
-            // Firefox then asks for nothing of its own, and ends itself if it would go anywhere but to loopback. It works
-            // only from here, not from the capabilities.
+            // Firefox then sends no requests of its own, and exits if it would connect to anything but loopback. This
+            // works only as an environment variable, not in the capabilities.
             Self::Geckodriver if proxy.is_loopback() => &[("MOZ_DISABLE_NONLOCAL_CONNECTIONS", "1")],
             Self::Geckodriver => &[("MOZ_REMOTE_SETTINGS_DEVTOOLS", "1")],
             Self::Chromedriver => &[],
         }
     }
 
-    /// The port, if this line tells that the driver has started on it.
+    /// Returns the port if this line reports a successful start.
     fn started_on(self, line: &str) -> Option<u16> {
         let port = match self {
-            // The first line says `Starting ChromeDriver .. on port 0`; this is about the one that means it.
+            // The first line is `Starting ChromeDriver .. on port 0`; only this one has the actual port.
             Self::Chromedriver => line.strip_prefix("ChromeDriver was started successfully on port ")?,
             Self::Geckodriver => line.split_once("Listening on 127.0.0.1:")?.1,
         };

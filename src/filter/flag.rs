@@ -1,6 +1,6 @@
 //! What a filter can ask of a flow with yes or no.
 
-use super::field::NOTHING;
+use super::found::NOTHING;
 use super::{Need, Truth, View};
 use crate::flow::{Response, StageName};
 use once_cell::sync::Lazy;

@@ -5,7 +5,9 @@
 
 mod explain;
 mod field;
+mod find;
 mod flag;
+mod found;
 mod mitmproxy;
 mod number;
 mod parts;
@@ -108,7 +110,7 @@ pub struct Need {
 impl Need {
     /// Whether only the count is missing.
     pub(crate) fn is_count(self) -> bool {
-        self == Self { occurrence: true, ..field::NOTHING }
+        self == Self { occurrence: true, ..found::NOTHING }
     }
 
     const fn and(self, other: Self) -> Self {

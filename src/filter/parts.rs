@@ -1,6 +1,6 @@
 //! Fields of the parts of a stream: WebSocket messages, server-sent events, chunks.
 
-use super::field::{Found, NOTHING, known};
+use super::found::{Found, NOTHING, known};
 use super::{Field, Need, View};
 use crate::flow::{Part, StageName};
 use std::borrow::Cow;

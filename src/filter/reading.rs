@@ -1,6 +1,6 @@
 //! Fields that are read out of bodies: what is there, and what would have to be read.
 
-use super::field::{Found, NOTHING, known, no_response};
+use super::found::{Found, NOTHING, known, no_response};
 use super::{Side, View, parts};
 use crate::flow::{Request, StageName};
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! WebDriver BiDi: what every driver speaks, wherever it runs.
+//! WebDriver BiDi, which every driver supports, wherever it runs.
 
 use super::socket::{self, Socket};
 use super::{Fault, Frame, Realm, UnderWay, Until, Window, as_on_the_wire, text};
@@ -16,12 +16,12 @@ pub(super) struct Bidi {
     pub(super) url: String,
 }
 
-/// What the proxy wants to hear from its browser.
+/// The credentials of a browser for the proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct Login {
     pub(crate) user: &'static str,
     pub(crate) password: String,
-    /// Tells the proxy's challenges from those of servers.
+    /// Distinguishes the proxy's challenges from those of servers.
     pub(crate) journal: Arc<Journal>,
 }
 
@@ -31,7 +31,7 @@ impl Login {
         let url = as_on_the_wire(url);
         let exchanges = self.journal.exchanges();
         let last = exchanges.iter().rev().find(|exchange| exchange.request.url() == url);
-        // The browser does not say who asks. A server that does has been heard by the proxy before.
+        // BiDi does not report who sent the challenge. A server's response has passed the proxy before.
         let by_server = last.and_then(|last| last.response.as_ref()).is_some_and(|answer| answer.status() == 401);
         if by_server {
             return json!({ "request": request["request"], "action": "default" });
@@ -41,7 +41,7 @@ impl Login {
     }
 }
 
-/// The events that tell of navigations.
+/// Events about navigations.
 const NAVIGATIONS: [&str; 8] = [
     "browsingContext.navigationStarted",
     "browsingContext.navigationCommitted",
@@ -53,21 +53,20 @@ const NAVIGATIONS: [&str; 8] = [
     "browsingContext.contextDestroyed",
 ];
 
-/// The events that tell of dialogs.
+/// Events about dialogs.
 const DIALOGS: [&str; 2] = ["browsingContext.userPromptOpened", "browsingContext.userPromptClosed"];
 
-/// Somebody asks who is there.
+/// The event of a proxy or server that requires credentials.
 const CHALLENGE: &str = "network.authRequired";
 
 impl Bidi {
-    /// Connects to what a new session calls its `webSocketUrl`.
-    /// A login is given to the proxy when it asks for one.
+    /// Connects to the `webSocketUrl` of a new session. `login` is used for the proxy's challenges.
     pub(super) async fn connect(url: &str, login: Option<Login>) -> Result<Self, String> {
         let (told, under_way) = watch::channel(UnderWay::default());
         let (asked, challenges) = mpsc::unbounded_channel();
         let hear = move |_: &socket::Commands, mut event: Value| {
             if event["method"] == CHALLENGE {
-                // Without a login nobody listens, and nothing is subscribed to.
+                // Without a login there is no receiver and no subscription.
                 let _ = asked.send(event["params"].take());
             } else {
                 told.send_if_modified(|under_way| note(under_way, &event));
@@ -80,7 +79,7 @@ impl Bidi {
         }
     }
 
-    /// Answers the proxy's challenges, and no others.
+    /// Answers the proxy's challenges with the login; others get the browser's default action.
     async fn log_in(mut self, login: Login, mut asked: mpsc::UnboundedReceiver<Value>) -> Result<Self, Fault> {
         self.command("session.subscribe", &json!({ "events": [CHALLENGE] })).await?;
         self.command("network.addIntercept", &json!({ "phases": ["authRequired"] })).await?;
@@ -102,7 +101,7 @@ impl Bidi {
     }
 
     pub(super) async fn install(&self, script: &str) -> Result<String, Fault> {
-        // One by one: no browser has them all.
+        // One by one, because no browser supports all of them.
         let events = NAVIGATIONS.into_iter().chain(DIALOGS);
         let subscribed = events.map(|event| self.command("session.subscribe", &json!({ "events": [event] })));
         drop(join_all(subscribed).await);
@@ -148,7 +147,7 @@ impl Bidi {
     }
 
     pub(super) async fn realms(&self) -> Result<Vec<Realm>, Fault> {
-        // Chromium never answers for the frame of a popup that knows its opener; for its realm it does.
+        // Chromium never replies for the frame of a popup that has an opener; for its realm it does.
         let realms = self.command("script.getRealms", &json!({ "type": "window" })).await?;
         let own = realms["realms"].as_array().into_iter().flatten().filter(|realm| realm["sandbox"].is_null());
         Ok(own.map(|realm| Realm { frame: text(&realm["context"]), id: text(&realm["realm"]) }).collect())
@@ -172,12 +171,12 @@ impl Bidi {
     }
 }
 
-/// Notes what an event tells of navigations and dialogs; true if it does.
+/// Applies an event about navigations or dialogs; returns whether it was one.
 fn note(under_way: &mut UnderWay, event: &Value) -> bool {
     let (method, params) = (event["method"].as_str().unwrap_or_default(), &event["params"]);
     let Some(frame) = params["context"].as_str() else { return false };
     if let Some(at) = DIALOGS.iter().position(|dialog| *dialog == method) {
-        // The browser leaves a page as the recommendation has it: nobody is asked.
+        // `beforeunload` is accepted without the test, as the capabilities request.
         if params["type"] == "beforeunload" {
             return false;
         }

@@ -1,13 +1,13 @@
-//! What DevTools tells of the calls that documents make, before they have come to the proxy. Pure.
+//! Requests that documents make, as DevTools reports them before they reach the proxy. Pure (no I/O).
 
 use super::{as_on_the_wire, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The parts of itself that a document can ask for and not count: chunks, images of a stylesheet, fonts.
+/// Resource types that a document can request without counting them: chunks, images of stylesheets, fonts.
 const PARTS: [&str; 4] = ["Script", "Stylesheet", "Image", "Font"];
 
-/// What a browser's documents have asked for of themselves and have not got yet, by the id of the call.
+/// Resources that the documents of a browser have requested and not yet received, by request id.
 #[derive(Debug, Default)]
 pub(crate) struct Calls(BTreeMap<String, Call>);
 
@@ -21,7 +21,7 @@ struct Call {
 }
 
 impl Calls {
-    /// Notes what an event tells; true if anything has changed that is asked for here.
+    /// Applies an event; returns whether the requests have changed.
     pub(super) fn note(&mut self, event: &Value) -> bool {
         let (params, session) = (&event["params"], text(&event["sessionId"]));
         let id = text(&params["requestId"]);
@@ -39,7 +39,8 @@ impl Calls {
 
     fn begins(&mut self, session: String, id: String, params: &Value) -> bool {
         let (frame, loader) = (text(&params["frameId"]), text(&params["loaderId"]));
-        // Of a document itself it is the loader's; what a worker runs has none, and never ends here.
+        // The request for a document has the loader's id; requests of workers have no loader, and their end is not
+        // reported.
         let is_of_document = !loader.is_empty() && loader != id;
         let is_part = params["type"].as_str().is_some_and(|kind| PARTS.contains(&kind));
         let url = as_on_the_wire(&text(&params["request"]["url"]));
@@ -50,12 +51,12 @@ impl Calls {
         counts
     }
 
-    /// Another document takes the place of those that made them, or none does.
+    /// Removes the requests of the frame's documents other than `next`.
     fn leave(&mut self, frame: &Value, next: Option<&Value>) -> bool {
         self.retain(|call| *frame != call.frame || next.is_some_and(|loader| *loader == call.loader))
     }
 
-    /// These sessions have ended, and tell no more.
+    /// Removes the requests of sessions that have ended and send no more events.
     pub(super) fn forget(&mut self, sessions: &[String]) -> bool {
         self.retain(|call| !sessions.contains(&call.session))
     }
@@ -66,7 +67,7 @@ impl Calls {
         self.0.len() != before
     }
 
-    /// The URLs of what the document in a frame has asked for.
+    /// Returns the URLs that the document in a frame has requested.
     pub(crate) fn of(&self, frame: &str) -> impl Iterator<Item = &str> {
         self.0.values().filter(move |call| call.frame == frame).map(|call| &*call.url)
     }
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn what_a_document_asked_for_goes_with_it() {
         let commit = |loader| ("Page.lifecycleEvent", json!({ "frameId": "f", "loaderId": loader, "name": "commit" }));
-        // Its first call may be told before it is told to have come.
+        // The first request of a document may be reported before its commit.
         let events = [begins("1", "Script", "old"), begins("2", "Script", "new"), commit("new")];
         assert_eq!(asked(&calls(&events)), ["https://a.test/2"]);
         let detached = ("Page.frameDetached", json!({ "frameId": "f", "reason": "remove" }));

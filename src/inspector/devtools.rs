@@ -1,5 +1,5 @@
-//! Chrome's DevTools protocol, which a Chromium on this machine speaks itself: chromedriver's BiDi is a page of its own that
-//! translates to this, in half of the processor time of a small test.
+//! Chrome's DevTools protocol, spoken directly to a Chromium on this machine. Chromedriver's BiDi is a page of its own
+//! that translates to this protocol, which costs half of the processor time of a small test.
 
 use super::socket::{self, Commands, Socket};
 use super::targets::{Target, Targets};
@@ -12,11 +12,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Where the browser writes down its port.
+/// The file in the profile to which the browser writes its port.
 const PORT: &str = "DevToolsActivePort";
-/// By then a browser that has a session has written it.
+/// Timeout for the file: a browser that has a session has written it by then.
 const WRITTEN: Duration = Duration::from_secs(2);
-/// By then a worker has run its script, also in browsers that do not tell.
+/// How long a worker's script may take to run. Some browsers do not report when it has run.
 const RUN: Duration = Duration::from_millis(250);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -33,7 +33,7 @@ pub(super) struct DevTools {
 }
 
 impl DevTools {
-    /// Connects to the browser whose profile is in a folder. None if it cannot be seen from here where it listens.
+    /// Connects to the browser of a profile folder. Returns `None` if its port cannot be seen from here.
     pub(super) async fn connect(profile: &Path) -> Option<Self> {
         let url = tokio::time::timeout(WRITTEN, address(profile)).await.ok()?;
         let script = Arc::<OnceLock<String>>::default();
@@ -53,7 +53,7 @@ impl DevTools {
             asks.send_if_modified(|calls| calls.note(&event));
             let changed = told.send_if_modified(|targets| targets.note(&event));
             if event["method"] == "Page.javascriptDialogOpening" && event["params"]["type"] == "beforeunload" {
-                // As the recommendation has it. Other dialogs are the test's.
+                // As the WebDriver recommendation defines it. Other dialogs are left to the test.
                 let session = text(&event["sessionId"]);
                 drop(commands.send_to(Some(&session), "Page.handleJavaScriptDialog", &json!({ "accept": true })));
             }
@@ -69,7 +69,7 @@ impl DevTools {
         self.socket.commands.send(method, params)
     }
 
-    /// Sends a command for a window.
+    /// Sends a command to the session of a window.
     fn to_window(
         &self,
         handle: &str,
@@ -98,12 +98,12 @@ impl DevTools {
         let _ = self.script.set(format!("({script})()"));
         self.command("Target.setAutoAttach", &each_is_met()).await?;
         let first = self.until(|targets| targets.any_window().map(|window| window.id.clone())).await?;
-        // What it was met with has been carried out when this is.
+        // Its reply comes after those to the commands that `meet` has sent.
         self.to_window(&first, "Page.getFrameTree", &json!({})).await?;
         Ok(first)
     }
 
-    /// Waits until the events have told something.
+    /// Waits until the events so far satisfy a condition.
     async fn until<T>(&self, told: impl Fn(&Targets) -> Option<T>) -> Result<T, Fault> {
         let mut targets = self.targets.clone();
         loop {
@@ -151,7 +151,7 @@ impl DevTools {
                 };
                 self.until(loaded).await?
             }
-            // To another place in the same document.
+            // A navigation within the same document.
             (_, None) => Ok(()),
         }
     }
@@ -166,7 +166,7 @@ impl DevTools {
             let targets = self.targets.borrow();
             let user = targets.window(window).and_then(|session| targets.session(session)).map(|target| &*target.user);
             let mut sessions = targets.of_user(user.unwrap_or_default());
-            // A frame whose next document is held does not answer.
+            // A frame whose next document is held does not reply.
             let leaves =
                 |target: &Target| !target.is_window() && targets.under_way().navigating.contains_key(&target.id);
             sessions.retain(|(_, target)| !leaves(target));
@@ -184,7 +184,7 @@ impl DevTools {
                 inner.entry(text(&tree["frame"]["parentId"])).or_default().push(frame(tree));
             }
         }
-        // Frames of other sites are told apart from what they stand in.
+        // Frames of other sites have trees of their own.
         windows.iter_mut().for_each(|window| put_in(window, &mut inner));
         Ok(windows)
     }
@@ -208,7 +208,7 @@ impl DevTools {
                     params["uniqueContextId"] = json!(realm);
                     session.to_owned()
                 }
-                // A worker has but one, and goes by its session.
+                // A worker has one realm, which is identified by its session.
                 None if targets.is_session(realm) => realm.to_owned(),
                 None => return Err(Fault::Refused("the document has gone".to_owned())),
             }
@@ -226,12 +226,12 @@ fn closed() -> Fault {
     Fault::Refused("the window has been closed".to_owned())
 }
 
-/// Where the browser listens, once it has written that down.
+/// Waits until the browser has written the address at which it listens.
 async fn address(profile: &Path) -> String {
     let mut looking = tokio::time::interval(LOOK_EVERY);
     loop {
         let written = std::fs::read_to_string(profile.join(PORT)).unwrap_or_default();
-        // Two lines; before the second is whole, the first is of no use.
+        // The file has two lines; until the second is complete, the address is not known.
         if let Some((port, path)) = written.split_once('\n')
             && path.starts_with("/devtools/browser/")
         {
@@ -241,26 +241,26 @@ async fn address(profile: &Path) -> String {
     }
 }
 
-/// Each window, frame or worker waits until it has been met.
+/// Attaches to each window, frame and worker, and pauses it until it has been set up.
 fn each_is_met() -> Value {
     json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true })
 }
 
-/// Has a new target tell what is asked for here, and run the script first in its documents. It waits for that.
+/// Sets up a paused target: enables its events, installs the script in its documents, and resumes it.
 fn meet(commands: &Commands, params: &Value, script: &str) {
     let (session, kind) = (text(&params["sessionId"]), text(&params["targetInfo"]["type"]));
-    // Who cannot do one of them can do the others. A target that has gone has nothing to tell.
+    // Errors are ignored: a target that lacks one command may support the others, and one that has gone has no events.
     let say = |method: &str, params: Value| drop(commands.send_to(Some(&session), method, &params));
     if kind == "page" || kind == "iframe" {
         say("Page.enable", json!({}));
         say("Page.setLifecycleEventsEnabled", json!({ "enabled": true }));
         say("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script, "runImmediately": true }));
         say("Runtime.enable", json!({}));
-        // Nobody asks for bodies, so none are kept.
+        // Bodies are never read, so none are kept.
         say("Network.enable", json!({ "maxTotalBufferSize": 0, "maxResourceBufferSize": 0 }));
     }
     if kind.ends_with("worker") {
-        // It tells when it has begun.
+        // Reports when the worker starts.
         say("Runtime.enable", json!({}));
         say("Inspector.enable", json!({}));
     }
@@ -273,7 +273,7 @@ fn frame(tree: &Value) -> Frame {
     Frame { id: text(&tree["frame"]["id"]), url: text(&tree["frame"]["url"]), children }
 }
 
-/// Puts frames where they belong, by the id of what they stand in.
+/// Adds frames to their parents, by the parents' ids.
 fn put_in(frame: &mut Frame, inner: &mut BTreeMap<String, Vec<Frame>>) {
     frame.children.extend(inner.remove(&frame.id).unwrap_or_default());
     frame.children.iter_mut().for_each(|child| put_in(child, inner));

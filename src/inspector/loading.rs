@@ -1,20 +1,20 @@
-//! The documents that one frame has had. Pure.
+//! The documents that one frame has had. Pure (no I/O).
 
-/// Documents go by the id of their loader.
+/// Documents are identified by their loader ids.
 #[derive(Debug, Default)]
 pub(super) struct Loading {
-    /// That told of it last.
+    /// The session that last reported on the frame.
     pub(super) session: String,
-    /// On its way.
+    /// The document that is being loaded.
     pub(super) next: Option<String>,
-    /// In their order.
+    /// The committed documents, in order.
     come: Vec<String>,
-    /// Of the last: as far as it will be.
+    /// Whether the last document has loaded as far as it will.
     is_loaded: bool,
 }
 
 impl Loading {
-    /// A document takes the place of another; false if it is there.
+    /// Commits a document; returns false if it is the current one already.
     pub(super) fn comes(&mut self, loader: &str) -> bool {
         if self.is_last(loader) {
             return false;
@@ -27,21 +27,21 @@ impl Loading {
         true
     }
 
-    /// A document has loaded; false if it is not there any more.
+    /// Marks a document as loaded; returns false if it is not the current one.
     pub(super) fn loads(&mut self, loader: &str) -> bool {
         let is_last = self.is_last(loader);
         self.is_loaded |= is_last;
         is_last
     }
 
-    /// Nothing more comes: all is loaded, or was stopped, or what the frame was on its way to shows nothing. False if that
-    /// was known.
+    /// Marks the end of loading: all has loaded or was stopped, or the navigation shows nothing. Returns false if the
+    /// document was marked already.
     pub(super) fn stops(&mut self) -> bool {
         self.next = None;
         !std::mem::replace(&mut self.is_loaded, true)
     }
 
-    /// Whether a document has come and loaded, or the one that has taken its place.
+    /// Returns whether a document has been committed and it, or the one that replaced it, has loaded.
     pub(super) fn has_loaded(&self, loader: &str) -> bool {
         self.is_loaded && self.come.iter().any(|come| come == loader)
     }

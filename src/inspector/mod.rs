@@ -1,4 +1,4 @@
-//! A second connection to the browser, on which questions and navigations go beside the commands of the test.
+//! A second connection to the browser, for queries and navigations beside the test's commands.
 
 mod bidi;
 mod calls;
@@ -19,7 +19,7 @@ use std::fmt;
 use std::path::PathBuf;
 use tokio::sync::watch;
 
-/// The connection. Dropping it closes it; the session lives on.
+/// The connection. Dropping it closes the connection but not the session.
 #[derive(Debug)]
 pub(crate) struct Inspector(Speaks);
 
@@ -29,21 +29,21 @@ enum Speaks {
     DevTools(DevTools),
 }
 
-/// How a session can be asked, as it says itself.
+/// How a session can be queried, according to its capabilities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// Its `webSocketUrl`.
     Bidi(String),
-    /// The profile of its browser.
+    /// The profile folder of its browser.
     DevTools(PathBuf),
 }
 
-/// Why there is no answer.
+/// Why a command has no result.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
-    /// The connection is closed: the session has ended, or the driver has.
+    /// The connection is closed: the session or the driver has ended.
     Closed,
-    /// The browser refused.
+    /// The browser refused the command.
     Refused(String),
 }
 
@@ -56,37 +56,37 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What is under way in the browser, as far as it has told.
+/// Navigations and dialogs in progress, as far as the browser has reported them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UnderWay {
-    /// The frames that are on their way to another document, and its URL.
+    /// Frames that are navigating to another document, with its URL.
     pub(crate) navigating: BTreeMap<String, String>,
-    /// The windows that ask their user something (`alert`, `confirm`, `prompt`), and do nothing else meanwhile.
+    /// Windows with an open dialog (`alert`, `confirm`, `prompt`), which do nothing else meanwhile.
     pub(crate) dialogs: BTreeSet<String>,
 }
 
-/// How far a navigation is waited for.
+/// How far to wait for a navigation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
     Begun,
     Loaded,
 }
 
-/// A window, and the user context that it lives in.
+/// A window and its user context.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     pub(crate) user: String,
     pub(crate) handle: String,
 }
 
-/// Where the scripts of one document run.
+/// The environment in which the scripts of one document run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Realm {
     pub(crate) frame: String,
     pub(crate) id: String,
 }
 
-/// A window or a frame, as it is now.
+/// The current state of a window or frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) id: String,
@@ -95,7 +95,7 @@ pub(crate) struct Frame {
 }
 
 impl Inspector {
-    /// A login is given to the proxy when it asks for one. None if the browser cannot be reached in this way.
+    /// Connects. `login` is used for the proxy's challenges. Returns `None` if the browser cannot be reached this way.
     pub(crate) async fn connect(protocol: &Protocol, login: Option<Login>) -> Result<Option<Self>, String> {
         match protocol {
             Protocol::Bidi(url) => Bidi::connect(url, login).await.map(|bidi| Some(Self(Speaks::Bidi(bidi)))),
@@ -105,7 +105,7 @@ impl Inspector {
         }
     }
 
-    /// Where the browser, or its driver, listens for this.
+    /// Returns the URL at which the browser, or its driver, listens for this connection.
     pub(crate) fn url(&self) -> &str {
         match &self.0 {
             Speaks::Bidi(bidi) => &bidi.url,
@@ -113,8 +113,8 @@ impl Inspector {
         }
     }
 
-    /// Has a function run in each document that is made from now on, before any script of it, and tells of what is under
-    /// way from now on. Gives the first window.
+    /// Installs a function that runs in each new document before any of its scripts, and starts to report what is under
+    /// way. Returns the first window.
     pub(crate) async fn install(&self, script: &str) -> Result<String, Fault> {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.install(script).await,
@@ -122,7 +122,7 @@ impl Inspector {
         }
     }
 
-    /// What is under way. It is told anew also when a document or a window has come or gone.
+    /// Watches what is under way. Also notifies when a document or a window has been created or removed.
     pub(crate) fn under_way(&self) -> watch::Receiver<UnderWay> {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.under_way(),
@@ -130,7 +130,7 @@ impl Inspector {
         }
     }
 
-    /// What documents have asked for of themselves. By BiDi that is not told.
+    /// Watches the resources that documents have requested. BiDi does not report them.
     pub(crate) fn calls(&self) -> Option<watch::Receiver<Calls>> {
         match &self.0 {
             Speaks::Bidi(_) => None,
@@ -146,7 +146,7 @@ impl Inspector {
         }
     }
 
-    /// Closes the windows of a user context, with all that they have stored.
+    /// Closes the windows of a user context and deletes what they have stored.
     pub(crate) async fn forget(&self, user: &str) -> Result<(), Fault> {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.forget(user).await,
@@ -169,7 +169,7 @@ impl Inspector {
         }
     }
 
-    /// What a window shows.
+    /// Returns the URL that a window shows.
     pub(crate) async fn url_of(&self, window: &str) -> Result<String, Fault> {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.url_of(window).await,
@@ -177,7 +177,7 @@ impl Inspector {
         }
     }
 
-    /// A window and the others of its user context, with the frames in them.
+    /// Returns a window and the others of its user context, with the frames in them.
     pub(crate) async fn windows_beside(&self, window: &str) -> Result<Vec<Frame>, Fault> {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.windows_beside(window).await,
@@ -185,7 +185,7 @@ impl Inspector {
         }
     }
 
-    /// Where scripts of documents run, once something else has been asked: beside, where it takes a way of its own.
+    /// Returns the realms of documents as of when `asked` completes; runs both concurrently where this takes a command.
     pub(crate) async fn realms<T>(&self, asked: impl Future<Output = T>) -> (Result<Vec<Realm>, Fault>, T) {
         match &self.0 {
             Speaks::Bidi(bidi) => join(bidi.realms(), asked).await,
@@ -196,8 +196,8 @@ impl Inspector {
         }
     }
 
-    /// Where scripts of workers run, of which documents have started so many. A browser that shows none cannot be asked about
-    /// them.
+    /// Returns the realms of workers, given how many the documents have started. Workers that the browser does not
+    /// report cannot be queried.
     pub(crate) async fn workers(&self, started: u64) -> Result<Vec<String>, Fault> {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.workers().await,
@@ -205,7 +205,7 @@ impl Inspector {
         }
     }
 
-    /// What an expression is, or comes to: a text, or nothing (`undefined`). Anything else is a fault.
+    /// Evaluates an expression and awaits its promise: a string, or `None` for `undefined`. Fails with any other value.
     pub(crate) async fn evaluate(&self, realm: &str, script: &str) -> Result<Option<String>, Fault> {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.evaluate(realm, script).await,
@@ -214,7 +214,7 @@ impl Inspector {
     }
 }
 
-/// A URL as the proxy sees it: no fragment, and sockets are asked for by HTTP.
+/// Returns a URL as the proxy sees it: without fragment, and `http` for `ws`.
 pub(crate) fn as_on_the_wire(url: &str) -> String {
     let url = url.split_once('#').map_or(url, |(url, _)| url);
     match url.strip_prefix("ws") {

@@ -1,4 +1,4 @@
-//! Commands with numbers, answers that name them, and events: JSON over a WebSocket, as BiDi and DevTools both speak it.
+//! Numbered commands, replies and events: JSON over a WebSocket, which both BiDi and DevTools use.
 
 use super::Fault;
 use futures_util::stream::SplitStream;
@@ -14,14 +14,14 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-/// A connection. Dropping it closes the socket; the browser's session lives on.
+/// A connection. Dropping it closes the socket but not the browser's session.
 #[derive(Debug)]
 pub(super) struct Socket {
     pub(super) commands: Commands,
     pub(super) tasks: JoinSet<()>,
 }
 
-/// The way in for commands.
+/// Sends commands over the connection.
 #[derive(Clone, Debug)]
 pub(super) struct Commands {
     outgoing: mpsc::UnboundedSender<Message>,
@@ -31,19 +31,19 @@ pub(super) struct Commands {
 #[derive(Debug, Default)]
 struct Waiting {
     last: u64,
-    /// Nobody is told any more: the socket is closed.
+    /// The socket is closed: no reply can arrive.
     closed: bool,
     answers: BTreeMap<u64, Asker>,
 }
 
-/// Who waits for an answer, and from which of DevTools' sessions.
+/// Receiver of a reply, and the DevTools session that was sent the command.
 #[derive(Debug)]
 struct Asker {
     session: Option<String>,
     answer: oneshot::Sender<Result<Value, Fault>>,
 }
 
-/// Connects. `hear` is given each event.
+/// Connects. `hear` is called with each event.
 pub(super) async fn connect(url: &str, hear: impl FnMut(&Commands, Value) + Send + 'static) -> Result<Socket, String> {
     let failed = |what: &dyn fmt::Display| format!("no connection to {url}: {what}");
     let address = url::Url::parse(url).map_err(|error| failed(&error))?;
@@ -51,7 +51,7 @@ pub(super) async fn connect(url: &str, hear: impl FnMut(&Commands, Value) + Send
     let stream = TcpStream::connect((host, address.port_or_known_default().unwrap_or(80))).await;
     let stream = stream.map_err(|error| failed(&error))?;
     let _ = stream.set_nodelay(true);
-    // What a page writes to its console is told whole.
+    // A page's console messages are reported in full length.
     let unlimited = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
     let connecting = client_async_with_config(url, stream, Some(unlimited));
     let (socket, _) = connecting.await.map_err(|error| failed(&error))?;
@@ -71,7 +71,8 @@ pub(super) async fn connect(url: &str, hear: impl FnMut(&Commands, Value) + Send
 }
 
 impl Commands {
-    /// Sends a command; the future is its answer. Commands go out in the order of calls.
+    /// Sends a command at once and returns a future of its reply. Commands are sent in the order of calls. Dropping the
+    /// future discards the reply.
     pub(super) fn send(
         &self,
         method: &str,
@@ -80,7 +81,7 @@ impl Commands {
         self.send_to(None, method, params)
     }
 
-    /// The same, to one of DevTools' sessions.
+    /// Like `send`, to a session of DevTools.
     pub(super) fn send_to(
         &self,
         session: Option<&str>,
@@ -97,14 +98,14 @@ impl Commands {
             if let Some(session) = session {
                 command["sessionId"] = json!(session);
             }
-            // A writer that has ended drops with the reader, which answers all who wait.
+            // A writer that fails ends with the reader, which fails all pending commands.
             let _ = self.outgoing.send(Message::text(command.to_string()));
         }
         drop(waiting);
         async move { answer.await.unwrap_or(Err(Fault::Closed)) }
     }
 
-    /// One of DevTools' sessions has ended, which answers nobody.
+    /// Fails the pending commands of a DevTools session that has ended: it sends no replies.
     pub(super) fn give_up(&self, session: &str) {
         let mut waiting = self.waiting();
         let ended: Vec<_> =
@@ -126,7 +127,7 @@ impl Commands {
             (None, None) => Ok(said["result"].take()),
         };
         let asker = self.waiting().answers.remove(&id);
-        // Whoever asked may have given up.
+        // The caller may have dropped its future.
         let _ = asker.map(|asker| asker.answer.send(answer));
     }
 
@@ -137,7 +138,7 @@ impl Commands {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // Each change is one insertion or removal.
+        // Each change is one insertion or removal, so a panic leaves the state valid.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,11 +1,11 @@
-//! What DevTools' events tell of a browser's windows, frames and workers. Pure.
+//! The windows, frames and workers of a browser, as DevTools' events report them. Pure (no I/O).
 
 use super::loading::Loading;
 use super::{Realm, UnderWay, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What is there. Windows, frames of other sites and workers are *targets*; each has a session of its own.
+/// The current targets. Windows, frames of other sites and workers are *targets*; each has its own session.
 #[derive(Debug, Default)]
 pub(super) struct Targets {
     sessions: BTreeMap<String, Target>,
@@ -16,16 +16,16 @@ pub(super) struct Targets {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    /// Of a window, also its handle and the id of its outermost frame.
+    /// For a window, also its handle and the id of its outermost frame.
     pub(super) id: String,
-    /// The session of what it stands in; of a window, none.
+    /// The session of the target that contains it; empty for a window.
     within: String,
     pub(super) kind: String,
     pub(super) user: String,
-    /// Of a worker: scripts can run in it, and its own has run.
+    /// For a worker: whether scripts can run in it, and whether its own has run.
     begun: bool,
     has_run: bool,
-    /// Of a window or frame: how many workers its document has started, as far as they have come.
+    /// For a window or frame: how many workers its document has started, as far as they have been reported.
     workers: u64,
 }
 
@@ -50,7 +50,7 @@ impl Target {
 }
 
 impl Targets {
-    /// Notes what an event tells; true if anything has changed that is asked for here.
+    /// Applies an event; returns whether anything has changed.
     pub(super) fn note(&mut self, event: &Value) -> bool {
         let (params, session) = (&event["params"], text(&event["sessionId"]));
         let frame = text(&params["frameId"]);
@@ -71,7 +71,7 @@ impl Targets {
                 self.retain(|known| known.session != session)
             }
             "Page.frameStartedNavigating" => self.starts(session, frame, params),
-            // Of a frame in its own process this comes, of one in a new process the other.
+            // Sent for a frame in its own process; a frame in a new process has the other event.
             "Page.frameNavigated" => {
                 self.comes(session, &text(&params["frame"]["id"]), &text(&params["frame"]["loaderId"]))
             }
@@ -100,7 +100,7 @@ impl Targets {
         true
     }
 
-    /// A session, and those of what stands in it: they end with it, and that is not told.
+    /// Returns a session and those inside it, which end with it without events of their own.
     pub(super) fn with_inner(&self, session: &str) -> Vec<String> {
         let mut all = vec![session.to_owned()];
         let mut at = 0;
@@ -122,7 +122,7 @@ impl Targets {
         if let Some(target) = self.sessions.remove(session) {
             self.under_way.dialogs.remove(&target.id);
         }
-        // The frames in it are not told one by one.
+        // Its frames are not reported one by one.
         for (frame, _) in self.loading.extract_if(.., |_, loading| loading.session == session) {
             self.under_way.navigating.remove(&frame);
         }
@@ -138,7 +138,7 @@ impl Targets {
             return false;
         }
         let frame = text(&about["frameId"]);
-        // A frame that is on its way has scripts before it arrives, of the document that it leaves.
+        // A navigating frame can have realms before its document is committed, of the document that it leaves.
         if self.loading.get(&frame).is_some_and(|loading| loading.next.is_none()) {
             self.under_way.navigating.remove(&frame);
         }
@@ -162,14 +162,15 @@ impl Targets {
         true
     }
 
-    /// A document takes the place of another.
+    /// Commits a document in a frame.
     fn comes(&mut self, session: String, frame: &str, loader: &str) -> bool {
         let loading = self.loading.entry(frame.to_owned()).or_default();
         loading.session = session;
         if !loading.comes(loader) {
             return false;
         }
-        // Those of the last document have been told to be gone; a window that was just opened keeps its first for the next.
+        // The realms of the previous document have been destroyed by now; a window that was just opened keeps its
+        // first.
         if self.realms.iter().any(|known| known.realm.frame == frame) {
             self.under_way.navigating.remove(frame);
         }
@@ -202,34 +203,35 @@ impl Targets {
         &self.under_way
     }
 
-    /// The document that is on its way to a frame.
+    /// Returns the document that a frame is navigating to.
     pub(super) fn next(&self, frame: &str) -> Option<&str> {
         self.loading.get(frame)?.next.as_deref()
     }
 
-    /// Whether a document has come and loaded, or the one that has taken its place.
+    /// Returns whether a document has been committed and it, or the one that replaced it, has loaded.
     pub(super) fn has_loaded(&self, frame: &str, loader: &str) -> bool {
         self.loading.get(frame).is_some_and(|loading| loading.has_loaded(loader))
     }
 
-    /// Where scripts of documents run.
+    /// Returns the realms of documents.
     pub(super) fn realms(&self) -> Vec<Realm> {
         self.realms.iter().map(|known| known.realm.clone()).collect()
     }
 
-    /// The session in which a realm can be asked.
+    /// Returns the session in which a realm can be queried.
     pub(super) fn session_of(&self, realm: &str) -> Option<&str> {
         self.realms.iter().find(|known| known.realm.id == realm).map(|known| &*known.session)
     }
 
-    /// The sessions of workers, once each of them has begun: a Chromium that is to run a script in one that is about to
-    /// begin ends the page.
+    /// Returns the sessions of workers once each has started: Chromium terminates a page if a script is evaluated in a
+    /// worker that is about to start.
     pub(super) fn workers(&self) -> Option<Vec<String>> {
         let workers = self.sessions.iter().filter(|(_, target)| target.is_worker());
         workers.map(|(session, target)| target.begun.then(|| session.clone())).collect()
     }
 
-    /// Whether so many workers have come, and each that is there has run its script. Chromiums before 139 do not tell that.
+    /// Returns whether this many workers have been reported and each current one has run its script. Chromium before
+    /// 139 does not report the latter.
     pub(super) fn workers_have_run(&self, started: u64) -> bool {
         let met: u64 = self.sessions.values().map(|target| target.workers).sum();
         met >= started && self.sessions.values().all(|target| !target.is_worker() || target.has_run)
@@ -243,18 +245,18 @@ impl Targets {
         self.sessions.get(session)
     }
 
-    /// The session of a window.
+    /// Returns the session of a window.
     pub(super) fn window(&self, handle: &str) -> Option<&str> {
         let mut sessions = self.sessions.iter();
         sessions.find(|(_, target)| target.id == handle && target.is_window()).map(|(session, _)| &**session)
     }
 
-    /// The first window.
+    /// Returns the first window.
     pub(super) fn any_window(&self) -> Option<&Target> {
         self.sessions.values().find(|target| target.is_window())
     }
 
-    /// The sessions of a user context that have documents.
+    /// Returns the sessions of a user context that have documents.
     pub(super) fn of_user(&self, user: &str) -> Vec<(String, Target)> {
         let of_user = |(_, target): &(&String, &Target)| target.user == user && target.has_documents();
         let sessions = self.sessions.iter().filter(of_user);

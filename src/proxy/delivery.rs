@@ -1,122 +1,17 @@
 //! The end of a flow: delivered, cut off, or given up by its client. Whoever drops a guard says that the client is gone.
 
 use super::body::BodyError;
-use super::gate::Gate;
+use super::flow_guard::FlowGuard;
+use super::flushes::Flushes;
 use super::shaping::Broken;
 use super::stream::{Outgoing, Sent};
-use crate::flow::{Fault, FaultStage, FlowId, Outcome};
+use crate::flow::{Fault, FaultStage, Outcome};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
-
-/// The right to end a flow, once. It travels with the flow: from the service to the body to the last flush. hyper drops
-/// what a client no longer waits for, so a guard that is dropped unused means that the client is gone.
-#[derive(Debug)]
-pub(super) struct FlowGuard {
-    flow: FlowId,
-    gate: Arc<Gate>,
-    ended: bool,
-    /// How it ends when it is dropped unused, if not since the client has gone.
-    lost: Option<Arc<OnceLock<Outcome>>>,
-}
-
-impl FlowGuard {
-    pub(super) fn new(flow: FlowId, gate: Arc<Gate>) -> Self {
-        Self { flow, gate, ended: false, lost: None }
-    }
-
-    /// The right to end a part of a stream.
-    pub(super) fn of_part(flow: FlowId, gate: Arc<Gate>, lost: Arc<OnceLock<Outcome>>) -> Self {
-        Self { flow, gate, ended: false, lost: Some(lost) }
-    }
-
-    pub(super) fn flow(&self) -> FlowId {
-        self.flow
-    }
-
-    pub(super) fn gate(&self) -> &Arc<Gate> {
-        &self.gate
-    }
-
-    pub(super) fn end(mut self, outcome: Outcome) {
-        self.end_now(outcome);
-    }
-
-    fn end_now(&mut self, outcome: Outcome) {
-        if !std::mem::replace(&mut self.ended, true) {
-            self.gate.end(self.flow, outcome);
-        }
-    }
-}
-
-impl Drop for FlowGuard {
-    fn drop(&mut self) {
-        let outcome = if std::thread::panicking() {
-            Outcome::Failed(Fault::new(FaultStage::Internal, "the proxy panicked; this is a bug of Holdup"))
-        } else {
-            let lost = self.lost.as_ref().and_then(|lost| lost.get());
-            lost.cloned().unwrap_or(Outcome::ClientGone)
-        };
-        self.end_now(outcome);
-    }
-}
-
-/// The flows of one connection whose last byte is written and waits for the flush. Everything of a connection runs in one
-/// task ([`streams`](super::streams)), so nothing is written between a look at this and the next.
-#[derive(Debug, Default)]
-pub(super) struct Flushes {
-    waiting: Mutex<Vec<FlowGuard>>,
-    count: AtomicUsize,
-    /// Something was written since the last flush that succeeded.
-    dirty: AtomicBool,
-    /// How many flushes have succeeded, and who wants to know of the next.
-    done: AtomicU64,
-    wakers: Mutex<Vec<Waker>>,
-}
-
-impl Flushes {
-    fn push(&self, guard: FlowGuard) {
-        // Guards are pushed and taken whole, so a panic elsewhere leaves the list intact.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(guard);
-        self.count.fetch_add(1, Ordering::Release);
-    }
-
-    /// Something is about to be written.
-    pub(super) fn writing(&self) {
-        self.dirty.store(true, Ordering::Relaxed);
-    }
-
-    /// Everything that was written so far is with the socket.
-    pub(super) fn flushed(&self) {
-        self.dirty.store(false, Ordering::Relaxed);
-        self.done.fetch_add(1, Ordering::Relaxed);
-        self.wake();
-        self.settle();
-    }
-
-    fn wake_at_next(&self, waker: &Waker) {
-        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker.clone());
-    }
-
-    fn wake(&self) {
-        let wakers = std::mem::take(&mut *self.wakers.lock().unwrap_or_else(PoisonError::into_inner));
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
-    /// Ends the flows that wait for a flush which has been, if there is nothing to flush. HTTP/2 lets go of a chunk only
-    /// after the flush that carried its last byte.
-    pub(super) fn settle(&self) {
-        if self.count.load(Ordering::Acquire) == 0 || self.dirty.load(Ordering::Relaxed) {
-            return;
-        }
-        let done = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-        self.count.fetch_sub(done.len(), Ordering::AcqRel);
-        done.into_iter().for_each(|guard| guard.end(Outcome::Delivered));
-    }
-}
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 
 /// What a body and its chunks have in common. When the last of them is gone, it is clear how the flow has ended.
 #[derive(Debug)]
@@ -162,7 +57,7 @@ pub(super) struct Delivery {
 
 impl Delivery {
     pub(super) fn new(source: Outgoing, guard: Option<FlowGuard>, flushes: Arc<Flushes>) -> Self {
-        let handed_on = flushes.done.load(Ordering::Relaxed);
+        let handed_on = flushes.done();
         let state = BodyState { guard, flushes, end: Mutex::new(End::Streaming), cut: AtomicBool::new(false) };
         Self { source, state: Arc::new(state), handed_on, breaking: None }
     }
@@ -170,7 +65,7 @@ impl Delivery {
     /// Whether all chunks are with the socket. HTTP/1 copies a chunk, and writes at the next flush; HTTP/2 lets go of a chunk
     /// after the flush that carried it.
     fn is_written(&self) -> bool {
-        Arc::strong_count(&self.state) == 1 && self.state.flushes.done.load(Ordering::Relaxed) > self.handed_on
+        Arc::strong_count(&self.state) == 1 && self.state.flushes.done() > self.handed_on
     }
 
     fn ends(&self, end: End) {
@@ -193,7 +88,7 @@ impl Body for Delivery {
             return Poll::Pending;
         }
         match &frame {
-            Some(Ok((frame, _))) if frame.is_data() => self.handed_on = self.state.flushes.done.load(Ordering::Relaxed),
+            Some(Ok((frame, _))) if frame.is_data() => self.handed_on = self.state.flushes.done(),
             Some(Err(Broken::Cut(_))) => self.ends(End::Cut),
             Some(Err(Broken::Wire(error))) => {
                 let what = match error {

@@ -1,10 +1,11 @@
 //! The way of a flow, from the browser to the upstream and back.
 
 use super::body::Source;
-use super::connection::{self, Connection};
+use super::connection::Connection;
 use super::cut::Cut;
-use super::delivery::{Delivery, FlowGuard};
+use super::delivery::Delivery;
 use super::envelope::Envelope;
+use super::flow_guard::FlowGuard;
 use super::gate::{Pass, Stream};
 use super::shaping::{Shaped, Shaping};
 use super::stream::{Kind, Outgoing, Parted};
@@ -177,7 +178,7 @@ fn host_first(headers: &HeaderMap, uri: &http::Uri, target: &Target) -> HeaderMa
 }
 
 fn open_tunnel(connection: &Connection, request: &mut hyper::Request<Incoming>, target: Target) -> Answer {
-    connection.shared.tasks.spawn(connection::connected(connection, request, target));
+    connection.connected(request, target);
     connection.own_answer(StatusCode::OK, "", None)
 }
 

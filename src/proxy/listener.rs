@@ -1,6 +1,6 @@
 //! The listening socket and the tasks behind it.
 
-use super::{Credential, Gate, Shared, Upstreams, connection};
+use super::{Credential, Gate, Shared, Upstreams, accept};
 use crate::ca::CertificateAuthority;
 use crate::flow::Fault;
 use crate::journal::{Event, Journal};
@@ -118,7 +118,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
         // An error here is about one connection (it was reset before it was accepted), or a lack of descriptors that
         // ends when connections do.
         match accepted {
-            Ok((stream, _)) => shared.tasks.spawn(connection::serve(Arc::clone(&shared), stream)),
+            Ok((stream, _)) => shared.tasks.spawn(accept::serve(Arc::clone(&shared), stream)),
             Err(_) => drop(tokio::time::timeout(Duration::from_millis(10), stopping.wait()).await),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! The way of a flow is told in [`http`]; everything else here serves it.
 
+mod accept;
 mod body;
 mod connection;
 mod content;
@@ -9,6 +10,8 @@ mod credential;
 mod cut;
 mod delivery;
 mod envelope;
+mod flow_guard;
+mod flushes;
 mod framing;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
@@ -23,6 +26,7 @@ mod local_file;
 mod offload;
 mod permit;
 mod refusal;
+mod serve;
 mod shaping;
 mod sniff;
 mod socket;

@@ -1,6 +1,6 @@
 //! The browser's socket: it can be reset, and it knows when everything was handed over.
 
-use super::delivery::Flushes;
+use super::flushes::Flushes;
 use super::refusal::{Reason, Refusal};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;

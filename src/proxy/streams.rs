@@ -1,7 +1,7 @@
 //! The streams of an HTTP/2 connection run in the connection's own task. So what a stream has written is in the
 //! connection's buffers before the next flush begins, and "flushed" means what it says.
 
-use super::delivery::Flushes;
+use super::flushes::Flushes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::rt::Executor;
 use std::future::{Future, poll_fn};

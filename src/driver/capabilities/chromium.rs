@@ -1,4 +1,4 @@
-//! What a Chromium is started with. Pure: the reasons for each flag are facts about Chromium, seen with version 156.
+//! Capabilities for Chromium. Pure (no I/O). The reasons for the flags are facts observed with Chromium 156.
 
 use super::Launch;
 use crate::ca::CertificateAuthority;
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// The W3C capabilities of a session.
+/// Returns the W3C capabilities of a session.
 pub(super) fn capabilities(launch: &Launch<'_>) -> Value {
     let shell = launch.binary.is_some_and(is_headless_shell);
     let mut arguments = network_arguments(launch.proxy, &launch.spki, shell);
     if !launch.headed {
         arguments.push(if shell { "--headless" } else { "--headless=new" }.to_owned());
     }
-    // The browser ends when the driver does: its pipe closes.
+    // The browser exits with the driver, because the pipe closes.
     arguments.push("--remote-debugging-pipe".to_owned());
     arguments.extend(sandbox_argument(launch.is_root));
     let mut binary = launch.binary;
@@ -30,7 +30,7 @@ pub(super) fn capabilities(launch: &Launch<'_>) -> Value {
     json!({ "browserName": "chrome", "goog:chromeOptions": options })
 }
 
-/// The arguments that lead a Chromium of any kind through the proxy, let it run as this user, and keep it silent.
+/// Returns the arguments that route any Chromium through the proxy, let it run as this user, and silence it.
 pub(crate) fn chromium_args(proxy: SocketAddr, ca: &CertificateAuthority) -> Vec<String> {
     let mut arguments = network_arguments(proxy, &ca.spki_sha256(), false);
     arguments.extend(sandbox_argument(super::is_root()));
@@ -43,19 +43,19 @@ fn sandbox_argument(is_root: bool) -> Option<String> {
 }
 
 fn network_arguments(proxy: SocketAddr, spki: &str, shell: bool) -> Vec<String> {
-    // Loopback addresses go through the proxy too. The full browser's own services are moved to names that nobody has,
-    // past the proxy: no flag turns them off.
+    // Loopback addresses go through the proxy too. No flag turns off the full browser's own services, so they are moved
+    // to unresolvable names that bypass the proxy.
     let bypass = if shell { "<-loopback>" } else { "<-loopback>;*.invalid" };
     let mut arguments = vec![
-        // Plain HTTP by way of TLS and HTTP/2: without, no more than six flows of one host could be held.
+        // Plain HTTP uses TLS and HTTP/2 to the proxy; otherwise at most six flows per host could be held.
         format!("--proxy-server=http=https://{proxy};https=http://{proxy}"),
         format!("--proxy-bypass-list={bypass}"),
         format!("--ignore-certificate-errors-spki-list={spki}"),
-        // No name is resolved but through the proxy: what would leak fails.
+        // Only the proxy resolves names: a request that would bypass it fails.
         format!("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE {}", proxy.ip()),
     ];
     if Path::new("/proc/self").exists() {
-        // An existing folder that cannot be written to: without a disk cache, two equal GETs do not wait for each other.
+        // An existing folder that is not writable: without a disk cache, two equal GETs do not wait for each other.
         arguments.push("--disk-cache-dir=/proc".to_owned());
     }
     if !shell {
@@ -63,7 +63,7 @@ fn network_arguments(proxy: SocketAddr, spki: &str, shell: bool) -> Vec<String> 
             [
                 "--component-updater=url-source=http://cu.invalid/",
                 "--gaia-url=http://gaia.invalid",
-                // The last one: a page that is left is gone, and its calls with it, as in the other browsers.
+                // `BackForwardCache`: a page that is left is destroyed with its requests, as in the other browsers.
                 "--disable-features=NetworkTimeServiceQuerying,OptimizationHints,OptimizationGuideModelDownloading,\
                  OptimizationTargetPrediction,OptimizationGuideModelExecution,AutofillServerCommunication,BackForwardCache",
             ]

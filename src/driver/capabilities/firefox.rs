@@ -1,9 +1,9 @@
-//! What a Firefox is started with. Pure: the reasons for each preference are facts about Firefox, seen with version 153.
+//! Capabilities for Firefox. Pure (no I/O). The reasons for the preferences are facts observed with Firefox 153.
 
 use super::Launch;
 use serde_json::{Value, json};
 
-/// The W3C capabilities of a session.
+/// Returns the W3C capabilities of a session.
 pub(super) fn capabilities(launch: &Launch<'_>) -> Value {
     let proxy = launch.proxy.to_string();
     let arguments = if launch.headed { vec![] } else { vec!["-headless"] };
@@ -13,7 +13,7 @@ pub(super) fn capabilities(launch: &Launch<'_>) -> Value {
     }
     json!({
         "browserName": "firefox",
-        // A root of ours would have to be written into a profile; pages are secure contexts this way too.
+        // Trusting the CA would require a prepared profile; pages are secure contexts this way too.
         "acceptInsecureCerts": true,
         "proxy": { "proxyType": "manual", "httpProxy": proxy, "sslProxy": proxy },
         "moz:firefoxOptions": options,
@@ -24,21 +24,21 @@ fn preferences() -> Value {
     json!({
         // Loopback addresses go through the proxy too.
         "network.proxy.allow_hijacking_localhost": true,
-        // A flow that is cut off is not asked for again, ten times.
+        // An aborted request is not retried (the default is ten attempts).
         "network.http.request.max-attempts": 1,
-        // With one attempt it would not get as far as HTTP/1, which the proxy speaks with sockets.
+        // With one attempt, Firefox does not fall back to HTTP/1, which the proxy requires for WebSockets.
         "network.http.http2.websockets": false,
-        // Two equal GETs do not wait for each other.
+        // With a cache, two equal GETs would wait for each other.
         "browser.cache.disk.enable": false,
         "browser.cache.memory.enable": false,
-        // More than six flows of one host can be held over plain HTTP.
+        // More than six flows per host can be held over plain HTTP.
         "network.http.max-persistent-connections-per-proxy": 256,
         "network.http.max-persistent-connections-per-server": 256,
         "network.http.max-connections": 2000,
-        // A page that is left is gone, and its calls with it.
+        // No back/forward cache: a page that is left is destroyed, and its requests are cancelled.
         "browser.sessionhistory.max_total_viewers": 0,
         "fission.bfcacheInParent": false,
-        // Nothing is asked for that the page does not ask for.
+        // Only the page itself sends requests.
         "network.prefetch-next": false,
         "network.dns.disablePrefetch": true,
         "network.http.speculative-parallel-limit": 0,

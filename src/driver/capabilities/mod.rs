@@ -1,4 +1,4 @@
-//! What a browser is started with.
+//! The capabilities that a browser is started with.
 
 mod chromium;
 mod firefox;
@@ -10,33 +10,33 @@ use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// How a browser is started.
+/// The parameters of a browser's start.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch<'a> {
-    /// None lets the driver choose: it may be on another machine.
+    /// `None` lets the driver choose: it may run on another machine.
     pub(crate) binary: Option<&'a Path>,
     pub(crate) proxy: SocketAddr,
-    /// Of the CA that is to be trusted.
+    /// SHA-256 of the public key (SPKI) of the CA to trust.
     pub(crate) spki: String,
     pub(crate) is_root: bool,
     pub(crate) headed: bool,
-    /// The script through which it also listens for DevTools; without one, the driver has to speak BiDi.
+    /// The script that also opens a DevTools port; without it, the driver must support BiDi.
     pub(crate) through: Option<&'a Path>,
 }
 
-/// The owner of one's own entry in /proc is the effective user.
+/// Returns whether the effective user is root: that user owns `/proc/self`.
 pub(crate) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
 
-/// The W3C capabilities of a session.
+/// Returns the W3C capabilities of a session.
 pub(crate) fn of(kind: BrowserKind, launch: &Launch<'_>) -> Map<String, Value> {
     let mut capabilities = match kind {
         BrowserKind::HeadlessShell | BrowserKind::Chromium => chromium::capabilities(launch),
         BrowserKind::Firefox => firefox::capabilities(launch),
     };
-    // What a page asks its user is for the test to answer.
+    // Dialogs stay open for the test to answer.
     capabilities["unhandledPromptBehavior"] = json!({ "default": "ignore", "beforeUnload": "accept" });
     if launch.through.is_none() {
         capabilities["webSocketUrl"] = json!(true);

@@ -30,7 +30,7 @@ fn created(realm: &str) -> (&'static str, Value) {
 
 #[test]
 fn a_frame_is_on_its_way_until_its_scripts_can_be_asked() {
-    // As Chromium 156 was seen to tell it; the first realm is of the document that the frame leaves.
+    // As observed with Chromium 156; the first realm belongs to the document that the frame leaves.
     let cleared = ("Runtime.executionContextsCleared", json!({}));
     let events = [window(), starts("l"), created("old"), cleared, lives("l", "commit"), created("new")];
     for (told, on_its_way) in [(2, true), (3, true), (4, true), (5, true), (6, false)] {
@@ -61,7 +61,7 @@ fn a_document_that_was_stopped_has_loaded() {
     let events = [window(), starts("l"), lives("l", "commit"), starts("download"), stopped.clone()];
     assert!(!targets(&events[..4]).has_loaded("f", "l"));
     assert!(targets(&events).has_loaded("f", "l"));
-    // That of the document before, while it leaves.
+    // The event is about the previous document, which is leaving.
     assert!(!targets(&[&events[..2], &[stopped, lives("l", "commit")]].concat()).has_loaded("f", "l"));
 }
 
@@ -72,7 +72,7 @@ fn a_document_has_loaded_or_its_successor_has() {
     let redirected = [&events[..], &[lives("next", "commit"), lives("l", "load")]].concat();
     assert!(!targets(&redirected).has_loaded("f", "l"));
     assert!(targets(&[&redirected[..], &[lives("next", "load")]].concat()).has_loaded("f", "l"));
-    // It has not come at all.
+    // It has not been committed at all.
     assert!(!targets(&events[..3]).has_loaded("f", "l"));
 }
 

@@ -5,15 +5,16 @@
 mod apply;
 mod ask;
 mod integrity;
+mod next;
 mod park;
 mod parked;
 mod parts;
 mod subject;
 mod walk;
 
+pub(super) use next::Pass;
 pub(crate) use parked::{Handover, Heads, HeldParts, Order, Verdict};
 pub(super) use parts::{Injected, PartOutcome, Stream};
-pub(super) use walk::Pass;
 
 use crate::flow::{Direction, Fault, FlowId, Outcome, Part, Place, RuleId, StageName};
 use crate::journal::{Event, Journal};

@@ -1,12 +1,12 @@
 //! Where a flow waits: it is claimed, parked, and hears its verdict.
 
 use super::apply::made;
-use super::walk::Next;
+use super::next::Next;
 use super::{End, Gate, Handover, Heads, HeldParts, Order, State, Verdict, Waiting};
 use crate::flow::{FlowId, Part, Request, Response, StageName};
 use crate::journal::Event;
-use crate::proxy::delivery::FlowGuard;
 use crate::proxy::envelope::{Envelope, Head};
+use crate::proxy::flow_guard::FlowGuard;
 use crate::rules::{Action, Claim, Rule};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};

@@ -8,7 +8,7 @@ use super::{Gate, Inlet, State, Verdict};
 use crate::filter::Truth;
 use crate::flow::{Direction, FlowId, Part, Request, Response, StageName};
 use crate::journal::Event;
-use crate::proxy::delivery::FlowGuard;
+use crate::proxy::flow_guard::FlowGuard;
 use crate::proxy::offload::{is_short, offload};
 use crate::rules::{AbortKind, Action, Edit, Rule};
 use futures_util::FutureExt;

@@ -2,13 +2,14 @@
 
 use super::apply::{delay, edit, made, replace, rewrite, rewrite_response};
 use super::ask::{local_file, prepare, still_asked};
+use super::next::{Next, Pass};
 use super::park::Claimed;
 use super::subject::Subject;
 use super::{Applied, Gate, integrity};
 use crate::flow::{Fault, Request, Response, StageName, Target};
 use crate::proxy::content;
-use crate::proxy::delivery::FlowGuard;
 use crate::proxy::envelope::Envelope;
+use crate::proxy::flow_guard::FlowGuard;
 use crate::rules::{AbortKind, Action, Edit, Rule};
 use bytes::Bytes;
 use http::StatusCode;
@@ -19,28 +20,6 @@ use tokio::time::Instant;
 
 /// A replacement does not wait longer for what it replaces.
 const READ_WITHIN: Duration = Duration::from_secs(2);
-
-/// How a request leaves the gate.
-pub(in crate::proxy) enum Pass {
-    /// On to the upstream.
-    On,
-    /// Answered here.
-    Answer(Box<Envelope<Response>>),
-    /// Cut off.
-    Abort(AbortKind),
-    /// Its client is gone.
-    Gone,
-}
-
-/// What becomes of a flow after one rule.
-pub(super) enum Next {
-    /// The next rule.
-    Rule,
-    Answer(Box<Envelope<Response>>),
-    Abort(AbortKind),
-    /// Its client is gone.
-    Gone,
-}
 
 impl Gate {
     /// Walks a request past the rules of its stage.

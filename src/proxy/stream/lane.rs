@@ -2,7 +2,7 @@
 
 use crate::flow::{Fault, FlowId, Outcome, Part};
 use crate::journal::Event;
-use crate::proxy::delivery::FlowGuard;
+use crate::proxy::flow_guard::FlowGuard;
 use crate::proxy::gate::{Gate, Injected, PartOutcome, Stream};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeMap;

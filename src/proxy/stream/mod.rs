@@ -5,7 +5,7 @@ mod lane;
 
 pub(super) use lane::{Lane, Leaving, Passed};
 
-use super::delivery::FlowGuard;
+use super::flow_guard::FlowGuard;
 use super::gate::{Gate, PartOutcome, Stream};
 use super::shaping::{Broken, Shaped};
 use super::socket::Switch;

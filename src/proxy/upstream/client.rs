@@ -1,7 +1,6 @@
 //! What one connection of a client has of upstreams, besides the idle connections that all share.
 
 use super::connection::Http2;
-use super::pool::Origin;
 use crate::flow::Fault;
 use crate::proxy::permit::Permit;
 use std::collections::HashMap;
@@ -21,7 +20,8 @@ pub(in crate::proxy) struct Client {
 /// What a client has of one upstream.
 #[derive(Debug)]
 pub(super) struct Share {
-    origin: Weak<Origin>,
+    /// Gone when the upstream is.
+    upstream: Weak<()>,
     /// Held while it is opened: only then it is known which protocol the server takes.
     http2: tokio::sync::Mutex<Option<Http2>>,
     permits: Arc<Semaphore>,
@@ -35,22 +35,23 @@ impl Client {
         Self { id, multiplexes, shares: Mutex::default() }
     }
 
-    pub(super) fn share(&self, origin: &Arc<Origin>, permits: usize) -> Arc<Share> {
+    /// What it has of the upstream with this id, which is there for as long as `alive`.
+    pub(super) fn share(&self, id: u64, alive: &Arc<()>, permits: usize) -> Arc<Share> {
         // Entries are inserted whole, so a panic elsewhere leaves the map intact.
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        if !shares.contains_key(&origin.id) {
+        if !shares.contains_key(&id) {
             // Upstreams that a test has declared anew meanwhile.
-            shares.retain(|_, share| share.origin.strong_count() > 0);
+            shares.retain(|_, share| share.upstream.strong_count() > 0);
         }
-        let share = || Arc::new(Share::new(origin, permits));
-        Arc::clone(shares.entry(origin.id).or_insert_with(share))
+        let share = || Arc::new(Share::new(alive, permits));
+        Arc::clone(shares.entry(id).or_insert_with(share))
     }
 }
 
 impl Share {
-    fn new(origin: &Arc<Origin>, permits: usize) -> Self {
+    fn new(alive: &Arc<()>, permits: usize) -> Self {
         Self {
-            origin: Arc::downgrade(origin),
+            upstream: Arc::downgrade(alive),
             http2: tokio::sync::Mutex::default(),
             permits: Arc::new(Semaphore::new(permits)),
             failures: AtomicU64::new(0),

@@ -58,7 +58,9 @@ pub(super) struct Wanted {
 /// One upstream.
 #[derive(Debug)]
 pub(super) struct Origin {
-    pub(super) id: u64,
+    id: u64,
+    /// Lives as long as this does.
+    alive: Arc<()>,
     hosts: Arc<Hosts>,
     pub(super) destination: Destination,
     state: Mutex<State>,
@@ -89,11 +91,11 @@ impl Origin {
         };
         let state = Mutex::new(State { is_http2, idle: Vec::new(), closes_idle: false });
         let id = LAST.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Self { id, hosts: Arc::clone(hosts), destination, state })
+        Arc::new(Self { id, alive: Arc::default(), hosts: Arc::clone(hosts), destination, state })
     }
 
-    pub(super) fn share_of(self: &Arc<Self>, client: &Client) -> Arc<Share> {
-        client.share(self, self.hosts.connections_per_host.load(Ordering::Relaxed))
+    pub(super) fn share_of(&self, client: &Client) -> Arc<Share> {
+        client.share(self.id, &self.alive, self.hosts.connections_per_host.load(Ordering::Relaxed))
     }
 
     /// A connection for one request: a kept one, or a new one.

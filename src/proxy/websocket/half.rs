@@ -6,7 +6,7 @@ use super::{End, Ends};
 use crate::crypto;
 use crate::flow::{Direction, Fault, FaultStage, Message, Opcode, Outcome, Part, StageName};
 use crate::journal::Event;
-use crate::proxy::delivery::FlowGuard;
+use crate::proxy::flow_guard::FlowGuard;
 use crate::proxy::gate::{Gate, Injected, PartOutcome, Stream};
 use crate::proxy::stream::{Lane, Leaving, Passed};
 use crate::rules::AbortKind;

@@ -1,0 +1,148 @@
+//! One accepted connection: HTTP/1 to the proxy, and whatever CONNECT opens inside it.
+
+use super::connection::Connection;
+use super::serve::serve as serve_http;
+use super::sniff::{Spoken, sniff};
+use super::socket::{Flushing, Socket, Switch};
+use super::{Shared, tls, tunnel};
+use crate::flow::{Fault, FaultStage, Target};
+use bytes::{Bytes, BytesMut};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+/// Serves a browser's connection to its end.
+pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
+    // Without this, the first answer on each connection waits 40 ms for the browser's delayed acknowledgement.
+    if let Err(error) = stream.set_nodelay(true) {
+        return shared.trouble(Fault::from_error(FaultStage::Client, "TCP_NODELAY", &error));
+    }
+    let mut socket = Socket::new(stream);
+    let mut seen = BytesMut::new();
+    let Some(spoken) = unless_stopped(&shared, sniff(&mut socket, &mut seen)).await.flatten() else { return };
+    socket.unread(seen.freeze());
+    let host = shared.address.ip().to_string();
+    match spoken {
+        // A proxy over TLS carries many plain requests at once, on HTTP/2.
+        Spoken::Tls => serve_tls(shared, socket, &host, |_| (None, None)).await,
+        spoken => serve_on(&shared, (None, None), socket.line(), spoken == Spoken::Http2, socket).await,
+    }
+}
+
+/// Browsers open connections ahead of need, and drop them unused: what waits for their first word ends with the test.
+async fn unless_stopped<T>(shared: &Shared, waiting: impl Future<Output = T>) -> Option<T> {
+    let mut stopping = shared.tasks.stopping();
+    tokio::select! {
+        done = waiting => Some(done),
+        () = stopping.wait() => None,
+    }
+}
+
+/// Serves what comes through a CONNECT.
+async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, target: Target) {
+    let (mut socket, already) = match upgraded.downcast::<TokioIo<Flushing<Socket>>>() {
+        Ok(parts) => (parts.io.into_inner().into_inner(), parts.read_buf),
+        // Inside TLS, or a stream of HTTP/2.
+        Err(upgraded) => (Socket::inside(TokioIo::new(upgraded)), Bytes::new()),
+    };
+    let mut seen = BytesMut::from(&already[..]);
+    let first = unless_stopped(&shared, first_word(&shared, &mut socket, &mut seen, &target)).await;
+    socket.unread(seen.freeze());
+    let spoken = match first {
+        Some(First::Client(spoken)) => spoken,
+        Some(First::Server(upstream)) => return tunnel::join(&shared, &mut socket, &mut *Box::new(upstream)).await,
+        Some(First::Nobody) | None => return,
+    };
+    match spoken {
+        Spoken::Tls => {
+            let host = target.host.clone();
+            serve_tls(shared, socket, &host, |name| named(target, name)).await;
+        }
+        Spoken::Unknown => tunnel::opaque(&shared, socket, &target).await,
+        Spoken::Http1 | Spoken::Http2 => {
+            let plain = (Some(Target { tls: false, ..target }), None);
+            serve_on(&shared, plain, socket.line(), spoken == Spoken::Http2, socket).await;
+        }
+    }
+}
+
+/// The name that rules and certificates go by, and where CONNECT leads if that is something else.
+fn named(target: Target, name: Option<String>) -> (Option<Target>, Option<Target>) {
+    match name {
+        Some(name) if name != target.host => (Some(Target { host: name, ..target.clone() }), Some(target)),
+        _ => (Some(target), None),
+    }
+}
+
+/// Who speaks first inside a CONNECT.
+enum First {
+    Client(Spoken),
+    Server(TcpStream),
+    Nobody,
+}
+
+impl First {
+    fn of(client: Option<Spoken>) -> Self {
+        client.map_or(Self::Nobody, Self::Client)
+    }
+}
+
+/// How long a client may be silent before the server is listened to: with SMTP and the like, that speaks first.
+const SILENCE: Duration = Duration::from_millis(300);
+
+async fn first_word(shared: &Shared, socket: &mut Socket, seen: &mut BytesMut, target: &Target) -> First {
+    let mut client = pin!(sniff(socket, seen));
+    if let Ok(spoken) = tokio::time::timeout(SILENCE, client.as_mut()).await {
+        return First::of(spoken);
+    }
+    let server = async {
+        let upstream = shared.upstreams.connect_tcp(target).await.ok()?;
+        // One that closes without a word ends the tunnel.
+        upstream.peek(&mut [0]).await.ok()?;
+        Some(upstream)
+    };
+    tokio::select! {
+        spoken = client => First::of(spoken),
+        // Where there is no server, the client is waited for.
+        Some(upstream) = server => First::Server(upstream),
+    }
+}
+
+/// `origin` tells where requests go, by the name that the client asks for.
+async fn serve_tls(
+    shared: Arc<Shared>,
+    socket: Socket,
+    host: &str,
+    origin: impl FnOnce(Option<String>) -> (Option<Target>, Option<Target>),
+) {
+    let line = socket.line();
+    let accepted = match tls::accept(&shared, socket, host).await {
+        Ok(accepted) => accepted,
+        Err(fault) => return shared.trouble(fault),
+    };
+    serve_on(&shared, origin(accepted.server_name), line, accepted.http2, accepted.stream).await;
+}
+
+/// Serves HTTP on what was accepted. `origin` and `via` are where its requests go, if not where they say themselves.
+async fn serve_on<S>(
+    shared: &Arc<Shared>,
+    origin_via: (Option<Target>, Option<Target>),
+    line: (Switch, Option<SocketAddr>),
+    is_http2: bool,
+    io: S,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    serve_http(Connection::new(shared, origin_via, line, is_http2, on_connect), io).await;
+}
+
+/// What comes through a CONNECT is a connection again.
+fn on_connect(shared: Arc<Shared>, upgraded: Upgraded, target: Target) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(serve_connected(shared, upgraded, target))
+}

@@ -1,0 +1,57 @@
+//! The right to end a flow.
+
+use super::gate::Gate;
+use crate::flow::{Fault, FaultStage, FlowId, Outcome};
+use std::sync::{Arc, OnceLock};
+
+/// The right to end a flow, once. It travels with the flow: from the service to the body to the last flush. hyper drops
+/// what a client no longer waits for, so a guard that is dropped unused means that the client is gone.
+#[derive(Debug)]
+pub(super) struct FlowGuard {
+    flow: FlowId,
+    gate: Arc<Gate>,
+    ended: bool,
+    /// How it ends when it is dropped unused, if not since the client has gone.
+    lost: Option<Arc<OnceLock<Outcome>>>,
+}
+
+impl FlowGuard {
+    pub(super) fn new(flow: FlowId, gate: Arc<Gate>) -> Self {
+        Self { flow, gate, ended: false, lost: None }
+    }
+
+    /// The right to end a part of a stream.
+    pub(super) fn of_part(flow: FlowId, gate: Arc<Gate>, lost: Arc<OnceLock<Outcome>>) -> Self {
+        Self { flow, gate, ended: false, lost: Some(lost) }
+    }
+
+    pub(super) fn flow(&self) -> FlowId {
+        self.flow
+    }
+
+    pub(super) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    pub(super) fn end(mut self, outcome: Outcome) {
+        self.end_now(outcome);
+    }
+
+    fn end_now(&mut self, outcome: Outcome) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.gate.end(self.flow, outcome);
+        }
+    }
+}
+
+impl Drop for FlowGuard {
+    fn drop(&mut self) {
+        let outcome = if std::thread::panicking() {
+            Outcome::Failed(Fault::new(FaultStage::Internal, "the proxy panicked; this is a bug of Holdup"))
+        } else {
+            let lost = self.lost.as_ref().and_then(|lost| lost.get());
+            lost.cloned().unwrap_or(Outcome::ClientGone)
+        };
+        self.end_now(outcome);
+    }
+}
