@@ -11,9 +11,11 @@ mod zoo;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 const USAGE: &str = "usage: cargo xtask demo    shows a race, lost on purpose in a real browser
-       cargo xtask test    checks everything: format, lints, tests, documentation
+       cargo xtask test    checks everything: format, lints, tests, documentation; or one part of it:
+                           lint, rust, browsers, dependents, clients
        cargo xtask soak N  everything at once for N minutes (30), and what is left behind
        cargo xtask zoo     only fetches the libraries of tests/zoo; `test` does that too";
 
@@ -21,7 +23,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["demo"] => install::browser().and_then(|()| demo()),
-        ["test"] => install::everything().and_then(|()| zoo::fetch(&root())).and_then(|()| test()),
+        ["test"] => prepared().and_then(|()| test(None)),
+        ["test", "lint"] => test(Some("lint")),
+        ["test", part] => prepared().and_then(|()| test(Some(part))),
         ["soak"] => soak::soak(&root(), 30),
         ["soak", minutes] => match minutes.parse() {
             Ok(minutes) => soak::soak(&root(), minutes),
@@ -39,22 +43,63 @@ fn main() -> ExitCode {
     }
 }
 
+/// All that tests need is there.
+fn prepared() -> Result<(), String> {
+    install::everything().and_then(|()| zoo::fetch(&root()))
+}
+
 fn demo() -> Result<(), String> {
     cargo(&["run", "--quiet", "--example", "ajax_race"], &[])
 }
 
-fn test() -> Result<(), String> {
+/// What a part is called, and what it does.
+type Part = (&'static str, fn() -> Result<(), String>);
+
+/// The parts of `cargo xtask test`, in their order.
+const PARTS: [Part; 5] =
+    [("lint", lint), ("rust", rust), ("browsers", browsers), ("dependents", dependents), ("clients", clients)];
+
+/// Runs all parts, or one, and says how long each took.
+fn test(wanted: Option<&str>) -> Result<(), String> {
+    let parts = PARTS.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name));
+    let mut times = Vec::new();
+    for (name, part) in parts {
+        let began = Instant::now();
+        let done = part();
+        times.push(format!("{name} {:.0} s", began.elapsed().as_secs_f64()));
+        eprintln!("times so far: {}", times.join(", "));
+        done?;
+    }
+    if times.is_empty() { Err(USAGE.to_owned()) } else { Ok(()) }
+}
+
+fn lint() -> Result<(), String> {
     cargo(&["fmt", "--all", "--check"], &[])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
-    cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])?;
-    // Tests, examples and documentation examples.
-    cargo(&["test", "--workspace"], &[])?;
+    cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
+}
+
+/// Tests, examples and documentation examples.
+fn rust() -> Result<(), String> {
+    cargo(&["test", "--workspace"], &[])
+}
+
+/// The browser tests in the browsers that `rust` has not used.
+fn browsers() -> Result<(), String> {
     for browser in ["chromium", "firefox"] {
         cargo(&["test", "--test", "browser"], &[("HOLDUP_BROWSER", browser)])?;
     }
+    Ok(())
+}
+
+fn dependents() -> Result<(), String> {
     dependent("renamed", "target")?;
     // With other features, all of it is built anew.
-    dependent("aws-lc-rs", "target/crates")?;
+    dependent("aws-lc-rs", "target/crates")
+}
+
+/// Clients in other languages, and browsers behind a Selenium Grid.
+fn clients() -> Result<(), String> {
     if install::clients(&root()) {
         cargo(&["test", "--test", "it", "--", "--ignored", "clients::"], &[])?;
     } else {
