@@ -1,7 +1,7 @@
-//! What the fuzzers call. Each function takes any bytes, and panics if something does not hold.
+//! Entry points of the fuzzers. Each function takes any bytes, and panics if a property does not hold.
 //!
-//! `fuzz/` has a target for each, to run by hand for long; the test below runs each for a bounded number of rounds, with bytes
-//! that are the same in every run.
+//! `fuzz/` has a target for each, to run manually for long; the tests below run each for a bounded number of rounds,
+//! with the same bytes in every run.
 
 pub use crate::proxy::fuzz::{content_codings, event_streams, heads, websockets};
 
@@ -9,7 +9,7 @@ use crate::filter::Filter;
 use crate::sanitize::{escape, sanitize};
 use crate::schedule::Plan;
 
-/// Filters of mitmproxy are read or refused; what they are printed as is read as the same filter.
+/// Checks that a mitmproxy filter is parsed or refused, and prints as non-empty text.
 pub fn filters(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(filter) = text.parse::<Filter>() {
@@ -18,7 +18,7 @@ pub fn filters(bytes: &[u8]) {
     }
 }
 
-/// Schedules are read or refused, and print as they were read.
+/// Checks that a schedule is parsed or refused, and prints as text that parses to the same.
 pub fn schedules(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(plan) = text.parse::<Plan>() {
@@ -27,7 +27,8 @@ pub fn schedules(bytes: &[u8]) {
     }
 }
 
-/// Whatever a page says, nothing of it reaches a terminal.
+/// Checks that sanitized text has no control characters except line breaks and tabs, and that escaping it again
+/// changes nothing.
 pub fn texts(bytes: &[u8]) {
     let once = sanitize(&String::from_utf8_lossy(bytes));
     assert!(once.chars().all(|char| !char.is_control() || char == '\n' || char == '\t'), "{once:?}");
@@ -51,7 +52,7 @@ mod tests {
         }
     }
 
-    /// Changes bytes as fuzzers do: some are flipped, removed, repeated, or come from another seed.
+    /// Changes bytes as fuzzers do: some are flipped, inserted, removed, repeated, or come from another seed.
     fn mutated(numbers: &mut Numbers, seeds: &[&[u8]]) -> Vec<u8> {
         let mut bytes = seeds[numbers.below(seeds.len())].to_vec();
         for _ in 0..numbers.below(8) {

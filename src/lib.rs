@@ -1,8 +1,8 @@
-//! Holdup makes web races happen on purpose.
+//! A testing proxy that holds HTTP flows, so that web races can be reproduced.
 //!
-//! A test owns an intercepting HTTP/HTTPS proxy and a real browser that uses and trusts it. The test says which flows to
-//! hold, looks at them while they are parked, and lets each go at the moment it chooses. A race that shows up once in a
-//! thousand CI runs shows up in every run.
+//! A test owns an intercepting HTTP/HTTPS proxy and a real browser that uses and trusts it. The test declares which
+//! flows to hold, inspects them while they are parked, and releases each at the moment it chooses. A race that shows up
+//! once in a thousand CI runs then shows up in every run.
 //!
 //! ```no_run
 //! use holdup::prelude::*;
@@ -26,13 +26,14 @@
 //!
 //! # The parts
 //!
-//! * [`mitm_test`] turns an `async fn` into a test; its arguments are [`Fixture`]s: [`Mitm`], [`Browser`], [`Client`], and
-//!   your own.
-//! * The verbs declare rules: [`hold!`], [`watch!`], [`delay!`], [`abort!`], [`respond!`], [`replace!`], [`rewrite!`]. Each is
-//!   a macro over the method of the same name of [`Verbs`], to which a [`Mitm`] derefs.
-//! * What a rule looks at is a filter; [`filter!`] has the language.
-//! * [`Hold::next`] gives a [`Held`] flow; its verdict gives a [`Delivery`].
-//! * What goes wrong is told by a [`Failure`], which names the line of the test.
+//! * [`mitm_test`] turns an `async fn` into a test. Its arguments are [`Fixture`]s: [`Mitm`], [`Browser`], [`Client`],
+//!   and your own.
+//! * The verbs declare rules: [`hold!`], [`watch!`], [`delay!`], [`throttle!`], [`abort!`], [`respond!`], [`replace!`],
+//!   [`rewrite!`], [`redirect!`], [`edit!`]. Each is a macro over the method of the same name of [`Verbs`], to which a
+//!   [`Mitm`] derefs.
+//! * A filter selects the flows of a rule; [`filter!`] documents the language.
+//! * [`Hold::next`] returns a [`Held`] flow, and a verdict on it returns a [`Delivery`].
+//! * A [`Failure`] describes what went wrong, and names the line of the test.
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -81,12 +82,12 @@ pub use verbs::{
     Applied, Delivery, Ends, File, Held, Hold, HostHeader, IntoAnswer, IntoPart, Rule, Verbs, Watch, dir, file,
 };
 
-/// JSON as it is written, from `serde_json`: `respond!(path == "/cart", json!({"items": []}))`.
+/// A JSON literal, from `serde_json`: `respond!(path == "/cart", json!({"items": []}))`.
 pub use serde_json::json;
 
 pub use macros::{abort, delay, edit, filter, hold, mitm_test, redirect, replace, respond, rewrite, throttle, watch};
 
-/// The README's examples compile.
+/// Compiles the README's examples.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

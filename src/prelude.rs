@@ -1,4 +1,4 @@
-//! What a test needs: `use holdup::prelude::*;`
+//! The names that a test needs: `use holdup::prelude::*;`
 
 pub use crate::{
     AbortKind, Browser, BrowserKind, Client, Delivery, Exchange, Failure, Fixture, Held, Hold, Mitm, Outcome, Profile,

@@ -1,4 +1,4 @@
-//! What the macros expand to. Not part of the public interface: it may change with any version.
+//! The names that the macros expand to. Not part of the public interface: they may change with any version.
 
 pub use crate::driver::BrowserKind;
 pub use crate::filter::{Field, Filter, Flag, Op, Side};
@@ -12,7 +12,7 @@ pub use crate::verbs::Verbs;
 use crate::filter::Term;
 use crate::report::misuse;
 
-/// One comparison, whose value is only known when the test runs.
+/// Returns one comparison, whose value is known only at run time.
 #[track_caller]
 #[must_use]
 pub fn term(field: Field, op: Op, wanted: &(impl ToString + ?Sized)) -> Filter {
@@ -22,13 +22,13 @@ pub fn term(field: Field, op: Op, wanted: &(impl ToString + ?Sized)) -> Filter {
     }
 }
 
-/// A time that a filter compares with, as it is written.
+/// Returns a time as a filter compares it.
 #[must_use]
 pub fn time(time: std::time::Duration) -> String {
     crate::filter::time(time)
 }
 
-/// A filter as mitmproxy spells it.
+/// Parses a filter in mitmproxy's syntax.
 #[track_caller]
 #[must_use]
 pub fn read_filter(text: &str) -> Filter {

@@ -1,4 +1,4 @@
-//! The browser session that a test sees.
+//! The browser session of a test.
 
 mod session;
 

@@ -1,4 +1,4 @@
-//! One browser session, and what tests do with it most.
+//! One browser session and its most common operations.
 
 use crate::ca::CertificateAuthority;
 use crate::driver::{self, BrowserError, BrowserKind, Driver, Launch};
@@ -20,28 +20,30 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use url::Url;
 
-/// A browser that hangs at its start would otherwise hang the test: with its pipe open, the driver waits for ever.
+/// Timeout for a session's start. If the browser hangs, the driver waits for its pipe without end.
 const START: Duration = Duration::from_secs(30);
 /// How long an element may take to appear.
 const APPEAR: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const NO_BIDI: &str = "the driver gives no `webSocketUrl` (WebDriver BiDi), by which a page is asked whether it has settled\n  \
     help: chromedriver and geckodriver of this year have it";
-/// What a browser is connected with.
+/// What a browser needs to use the proxy.
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) proxy: SocketAddr,
-    /// If the proxy asks for one.
+    /// Credentials, if the proxy requires them.
     pub(crate) login: Option<Login>,
     pub(crate) ca: Arc<CertificateAuthority>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) turns: Turns,
 }
 
-/// A real browser that uses the test's proxy and trusts it. Derefs to [`fantoccini::Client`].
+/// A real browser that uses the test's proxy and trusts it.
 ///
-/// A fixture: `async fn test(browser: Browser)`. It is a session of its own: cookies, storage and caches are new. The
-/// session ends with the test; browser and driver end with the process, however that ends.
+/// Derefs to [`fantoccini::Client`]. Clones share the session.
+///
+/// As a fixture (`async fn test(browser: Browser)`), it starts with new cookies, storage and caches, and the session
+/// ends with the test. Browser and driver end with the process, however that exits.
 #[derive(Clone, Debug)]
 pub struct Browser {
     kind: BrowserKind,
@@ -49,16 +51,16 @@ pub struct Browser {
     relay: Arc<Relay>,
     session: String,
     pages: Arc<SessionPages>,
-    /// Whose window it is, where one session serves many executions.
+    /// The user context of its window, where one session serves many executions.
     user: Option<String>,
-    /// Of the relay and the proxy: what is begun here goes on while the test's own thread is blocked.
+    /// The runtime of the relay and the proxy: its tasks continue while the test's own thread is blocked.
     runtime: Handle,
 }
 
 impl Browser {
     pub(crate) async fn open(kind: BrowserKind, wire: Wire) -> Result<Self, BrowserError> {
         let driver = Driver::of(kind.driver(), wire.proxy.ip()).await?;
-        // DevTools does not log in.
+        // The DevTools connection does not log in to the proxy.
         let through = driver.listening().filter(|_| wire.login.is_none());
         if through.is_some() {
             match Self::begin(kind, &wire, &driver, through).await? {
@@ -66,12 +68,12 @@ impl Browser {
                 None => driver.note_hidden(),
             }
         }
-        // Some machines run no scripts from temporary folders, and some packages hide where their browser listens.
+        // Some machines do not run scripts in temporary folders, and some packages hide where their browser listens.
         let browser = Self::begin(kind, &wire, &driver, None).await?;
         browser.ok_or_else(|| BrowserError::Session(NO_BIDI.to_owned()))
     }
 
-    /// Begins a session. None if its browser cannot be asked in this way; then it has ended.
+    /// Begins a session. Returns `None` if its browser cannot be queried this way; the session has ended then.
     async fn begin(
         kind: BrowserKind,
         wire: &Wire,
@@ -79,7 +81,7 @@ impl Browser {
         through: Option<&Path>,
     ) -> Result<Option<Self>, BrowserError> {
         let (journal, turns) = (&wire.journal, &wire.turns);
-        // A driver on another machine knows its own browsers.
+        // A driver on another machine finds its own browsers.
         let binary =
             if driver::remote().is_some() { None } else { Some(kind.binary().map_err(BrowserError::Missing)?) };
         let launch = Launch {
@@ -96,7 +98,7 @@ impl Browser {
         connector.set_nodelay(true);
         let mut builder = ClientBuilder::new(connector);
         let connecting = builder.capabilities(driver::capabilities_of(kind, &launch)).connect(relay.url());
-        // Beside other work on two cores, Firefox has been seen to need more than thirty seconds for its first window.
+        // On two busy cores, Firefox has been observed to need more than thirty seconds for its first window.
         let start = if kind == BrowserKind::Firefox { 3 * START } else { START };
         let client = match tokio::time::timeout(start, connecting).await {
             Ok(Ok(client)) => client,
@@ -122,15 +124,15 @@ impl Browser {
         }
     }
 
-    /// The same session for another execution, in a window that shares nothing with those before.
+    /// Returns the session for another execution, in a window that shares nothing with the earlier ones.
     pub(crate) async fn anew(&self, journal: Arc<Journal>, turns: Turns) -> Result<Self, BrowserError> {
         let failed = |error| BrowserError::Session(format!("no new window: {error}"));
         let (pages, user) = self.pages.anew(Arc::clone(&journal), turns.clone()).await.map_err(failed)?;
-        // Switching is nobody's turn.
+        // Switching windows takes no turn.
         self.relay.serve(Arc::clone(&journal), Turns::default());
         let handle = pages.window().to_owned().try_into();
         let handle = handle.map_err(|_| BrowserError::Session("a window without a handle".to_owned()))?;
-        // One in the background is slow to take keys.
+        // A window in the background takes keys slowly.
         let (activated, switched) = tokio::join!(pages.activate(), self.client.switch_to_window(handle));
         activated.map_err(failed)?;
         switched.map_err(BrowserError::command("switch to the new window"))?;
@@ -138,21 +140,21 @@ impl Browser {
         Ok(Self { pages: Arc::new(pages), user: Some(user), ..self.clone() })
     }
 
-    /// Closes the windows of an execution, with all that they have stored. The session stays.
+    /// Closes the windows of an execution and deletes what they have stored. The session stays open.
     pub(crate) async fn forget(&self) {
         if let Some(user) = &self.user {
-            // A session that has ended has forgotten all.
+            // A session that has ended has deleted everything.
             drop(self.pages.forget(user).await);
         }
     }
 
-    /// Which browser it is.
+    /// Returns which browser this is.
     #[must_use]
     pub fn kind(&self) -> BrowserKind {
         self.kind
     }
 
-    /// The ports of this machine by which the browser is driven: no page may ask there.
+    /// Returns the local ports through which the browser is driven; pages must not connect to them.
     pub(crate) fn ports(&self) -> Vec<u16> {
         let urls = [self.relay.url(), self.relay.driver_url(), self.pages.inspector_url()];
         let of_this_machine = |url: &&str| {
@@ -167,19 +169,24 @@ impl Browser {
         &self.pages
     }
 
-    /// Waits until the page has settled: every request that it waits for is one that the test holds, no timer of up to one
-    /// second and no animation frame is pending, and nothing moves. Then a test can look at what a release has changed,
-    /// and at what it has not.
+    /// Waits until the page has settled.
     ///
-    /// A page that asks its user something (`alert`, `confirm`, `prompt`) has settled: it does nothing else until the test
-    /// answers (`accept_alert`, `dismiss_alert`, `send_alert_text` of the [`Client`]). Nobody else answers for it.
+    /// A page has settled when every request that it waits for is held by the test, no timer of up to one second and no
+    /// animation frame is pending, and nothing moves. A test can then check what a release has changed, and what it has
+    /// not.
     ///
-    /// It looks at every frame and window of the session. Requests that never end are taken out by
-    /// [`ignore`](Self::ignore) for the session, or by [`Settled::ignore`] for one wait.
+    /// A page with an open dialog (`alert`, `confirm`, `prompt`) counts as settled: it does nothing else until the test
+    /// answers the dialog (`accept_alert`, `dismiss_alert`, `send_alert_text` of the [`Client`]). Dialogs are not
+    /// answered automatically.
+    ///
+    /// The wait covers every frame and window of the session. Requests that never end can be left out with
+    /// [`ignore`](Self::ignore) for the session, or with [`Settled::ignore`] for one wait. Dropping the future ends the
+    /// wait.
     ///
     /// # Errors
-    /// When the page does not settle within 5 seconds: names what is open, and the line of the script that asked for it.
-    /// While a navigation of the main frame is held, Chromium says nothing about the page: that is told within a second.
+    /// Fails if the page does not settle within 5 seconds (see [`Settled::within`]); the error lists what is open, and
+    /// the line of the script that requested it. While a navigation of the main frame is held, Chromium does not reply
+    /// for the page: the wait then fails with that reason after a second.
     ///
     /// ```no_run
     /// # use holdup::prelude::*;
@@ -194,18 +201,19 @@ impl Browser {
         Settled::new(Arc::clone(&self.pages), Place::here())
     }
 
-    /// From now on no [`settled`](Self::settled) waits for requests that match.
+    /// Leaves matching requests out of every later [`settled`](Self::settled).
     pub fn ignore(&self, filter: Filter) {
         self.pages.ignore(filter);
     }
 
-    /// Ends the session, even while a command of it is under way. The fixture does this by itself.
+    /// Ends the session, even while one of its commands is in progress. The fixture does this by itself.
     pub async fn close(self) {
         self.relay.end_session(&self.session).await;
     }
 
-    /// Where the WebDriver relay listens: other clients can be pointed at it too. The URL has a token in its path, and only
-    /// who knows it is served, so that no page can drive the browser that it is shown in.
+    /// Returns the URL of the WebDriver relay, for other clients.
+    ///
+    /// The path contains a token, and requests without it are refused, so that no page can drive its own browser.
     #[must_use]
     pub fn webdriver_url(&self) -> String {
         self.relay.url().to_owned()
@@ -213,9 +221,12 @@ impl Browser {
 
     /// Opens a URL and waits until it has loaded.
     ///
+    /// Returns early if the page opens a dialog. Dropping the future does not stop a navigation that has begun.
+    ///
     /// # Errors
-    /// When the driver refuses, the browser shows its own error page (which chromedriver calls a success), or the proxy
-    /// could not fetch the page.
+    /// Fails if a dialog is open already, if the browser refuses the URL or shows its own error page (which
+    /// chromedriver reports as a success), if the proxy could not fetch the page, or if loading can only wait for flows
+    /// that the test holds.
     pub async fn goto(&self, url: &str) -> Result<(), BrowserError> {
         let says = format!("goto {url}");
         let failed = |why: String| match why.contains(driver::EXPLAINED) {
@@ -229,7 +240,7 @@ impl Browser {
             return Ok(());
         }
         let shown = self.relay.shown(&self.session, &says).await;
-        // It has loaded, and asks its user something meanwhile.
+        // The page has loaded and opened a dialog meanwhile.
         if shown.is_err() && self.pages.sees_dialog().await {
             return Ok(());
         }
@@ -243,47 +254,49 @@ impl Browser {
         Ok(())
     }
 
-    /// Begins to open a URL, and waits for nothing: for navigations that a test holds. Later commands may wait in the
-    /// driver until the page has loaded; [`settled`](Self::settled) does not.
+    /// Starts to open a URL without waiting, for navigations that the test holds.
+    ///
+    /// Errors are not returned. Later commands may wait in the driver until the page has loaded;
+    /// [`settled`](Self::settled) does not.
     pub fn start(&self, url: &str) {
         let (relay, pages) = (Arc::clone(&self.relay), Arc::clone(&self.pages));
         let (says, url) = (format!("start {url}"), url.to_owned());
         let turn = self.relay.turn(&says);
         self.runtime.spawn(async move {
             let navigating = pages.navigate(relay.window(), &url, Until::Begun);
-            // Where it leads, the page shows.
+            // The page shows the result.
             drop(relay.beside(says, turn, navigating).await);
         });
     }
 
-    /// Clicks what a CSS selector finds, once it is there.
+    /// Clicks the element that matches a CSS selector, once it appears.
     ///
     /// # Errors
-    /// When nothing appears within 5 seconds, or it cannot be clicked.
+    /// Fails if no element appears within 5 seconds, or if it cannot be clicked.
     pub async fn click(&self, css: &str) -> Result<(), BrowserError> {
         self.element(css).await?.click().await.map_err(BrowserError::command(format!("click {css}")))
     }
 
-    /// Types into what a CSS selector finds, once it is there.
+    /// Types into the element that matches a CSS selector, once it appears.
     ///
     /// # Errors
-    /// When nothing appears within 5 seconds, or it takes no keys.
+    /// Fails if no element appears within 5 seconds, or if it takes no keys.
     pub async fn type_into(&self, css: &str, text: &str) -> Result<(), BrowserError> {
         self.element(css).await?.send_keys(text).await.map_err(BrowserError::command(format!("type into {css}")))
     }
 
-    /// The visible text of what a CSS selector finds, once it is there.
+    /// Returns the visible text of the element that matches a CSS selector, once it appears.
     ///
     /// # Errors
-    /// When nothing appears within 5 seconds.
+    /// Fails if no element appears within 5 seconds.
     pub async fn text(&self, css: &str) -> Result<String, BrowserError> {
         self.element(css).await?.text().await.map_err(BrowserError::command(format!("text of {css}")))
     }
 
-    /// Waits until the visible text of what a CSS selector finds is this.
+    /// Waits until the element that matches a CSS selector has this visible text.
     ///
     /// # Errors
-    /// When it is not within 5 seconds: says what it was instead.
+    /// Fails if the text is different after 5 seconds; the error contains the last text.
     pub async fn wait_text(&self, css: &str, text: &str) -> Result<(), BrowserError> {
         let mut last = None;
         let reading = async {
@@ -306,19 +319,21 @@ impl Browser {
         }
     }
 
-    /// Runs JavaScript in the page; `return` gives a value back, or what a promise resolves to. Firefox runs it in a
-    /// sandbox: there the page's own variables are `window.x`, not `x`.
+    /// Runs JavaScript in the page and returns its result.
+    ///
+    /// The script passes a value with `return`; a promise is awaited. Firefox runs the script in a sandbox: there the
+    /// page's own variables are `window.x`, not `x`.
     ///
     /// # Errors
-    /// When the script throws.
+    /// Fails if the script throws.
     pub async fn eval(&self, script: &str) -> Result<Value, BrowserError> {
         self.client.execute(script, vec![]).await.map_err(BrowserError::command(format!("eval {script:?}")))
     }
 
-    /// What the page looks like now, as PNG.
+    /// Returns a screenshot of the page, as PNG.
     ///
     /// # Errors
-    /// When the driver refuses.
+    /// Fails if the driver refuses.
     pub async fn screenshot(&self) -> Result<Vec<u8>, BrowserError> {
         self.client.screenshot().await.map_err(BrowserError::command("screenshot"))
     }

@@ -1,4 +1,4 @@
-//! Leaves: one certificate for each name, one key for all of them.
+//! Leaf certificates: one for each name, one key for all of them.
 
 use super::CertificateAuthority;
 use crate::crypto;
@@ -22,10 +22,10 @@ struct Leaf {
     config: Arc<ServerConfig>,
 }
 
-/// Beyond this many names they are made anew: that takes a tenth of a millisecond.
+/// The cache is cleared at this many names; issuing a leaf takes a tenth of a millisecond.
 const MOST: usize = 4096;
 
-/// From when on a leaf is made anew.
+/// The age from which a leaf is issued again.
 const OLD: Duration = Duration::from_hours(12);
 
 impl Leaves {
@@ -35,12 +35,12 @@ impl Leaves {
 }
 
 impl CertificateAuthority {
-    /// The TLS configuration that answers for a DNS name or an IP address.
+    /// Returns the TLS configuration for a DNS name or an IP address.
     pub(crate) fn server_config(&self, name: &str) -> Result<Arc<ServerConfig>, LeafError> {
         // A config is inserted whole, so a panic elsewhere leaves the map intact.
         let mut by_name = self.leaves.by_name.lock().unwrap_or_else(PoisonError::into_inner);
         let made = SystemTime::now();
-        // Where the clock was set back, it is made anew, too.
+        // If the clock was set back, the leaf is issued again, too.
         let is_young = |leaf: &&Leaf| made.duration_since(leaf.made).is_ok_and(|age| age < OLD);
         if let Some(leaf) = by_name.get(name).filter(is_young) {
             return Ok(Arc::clone(&leaf.config));
@@ -54,15 +54,15 @@ impl CertificateAuthority {
     }
 
     fn mint(&self, name: &str) -> Result<ServerConfig, LeafError> {
-        // rcgen tells DNS names and IP addresses apart.
+        // rcgen distinguishes DNS names and IP addresses.
         let mut params = CertificateParams::new([name.to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, name);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         (params.not_before, params.not_after) = validity(1);
-        // rcgen derives its default from the public key; with one key for all leaves the serials would repeat,
-        // and Firefox refuses that.
+        // rcgen derives its default from the public key; with one key for all leaves the serials would repeat, and
+        // Firefox rejects that.
         let serial = self.leaves.serial.fetch_add(1, Ordering::Relaxed);
         params.serial_number = Some(SerialNumber::from(serial.wrapping_add(u64::from(std::process::id()) << 32)));
         let leaf = params.signed_by(&self.leaves.key, &self.root)?;
@@ -78,14 +78,15 @@ impl CertificateAuthority {
     }
 }
 
-/// From yesterday, for clocks that differ, to a number of days from now: nothing of it outlives a test run by much.
+/// Returns the validity from yesterday, for clocks that differ, until `days` from now: no certificate outlives a test
+/// run by much.
 pub(super) fn validity(days: u32) -> (time::OffsetDateTime, time::OffsetDateTime) {
     const DAY: Duration = Duration::from_hours(24);
     let now = SystemTime::now();
     ((now - DAY).into(), (now + days * DAY).into())
 }
 
-/// Why there is no leaf for a name.
+/// Why a leaf cannot be issued for a name.
 #[derive(Debug)]
 pub(crate) enum LeafError {
     Name(rcgen::Error),

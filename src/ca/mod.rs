@@ -1,4 +1,4 @@
-//! The certificate authority of the process: made in memory, never written unless a test exports it.
+//! The certificate authority of the process: created in memory, never written unless a test exports it.
 
 mod leaf;
 mod trust;
@@ -9,14 +9,14 @@ use once_cell::sync::OnceCell;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use std::sync::Arc;
 
-/// A root that only this process knows, and the leaves it has signed.
+/// A root that only this process knows, and the leaves that it has signed.
 pub(crate) struct CertificateAuthority {
     root: CertifiedIssuer<'static, KeyPair>,
     leaves: Leaves,
 }
 
 impl CertificateAuthority {
-    /// The one of this process, made at first use.
+    /// Returns the authority of this process, created at first use.
     pub(crate) fn of_process() -> Result<Arc<Self>, rcgen::Error> {
         static OF_PROCESS: OnceCell<Arc<CertificateAuthority>> = OnceCell::new();
         OF_PROCESS.get_or_try_init(|| Self::new().map(Arc::new)).cloned()

@@ -1,4 +1,4 @@
-//! How a client is told to trust the root.
+//! What a client needs in order to trust the root.
 
 use super::CertificateAuthority;
 use crate::crypto;
@@ -8,7 +8,7 @@ use rcgen::PublicKeyData;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 impl CertificateAuthority {
-    /// The root's certificate as PEM.
+    /// Returns the root's certificate as PEM.
     pub(crate) fn pem(&self) -> String {
         self.root.pem()
     }
@@ -17,7 +17,8 @@ impl CertificateAuthority {
         self.root.der().clone()
     }
 
-    /// The base64 SHA-256 of the root's public key, as Chromium's `--ignore-certificate-errors-spki-list` wants it.
+    /// Returns the base64 SHA-256 of the root's public key, as Chromium's `--ignore-certificate-errors-spki-list`
+    /// requires.
     pub(crate) fn spki_sha256(&self) -> String {
         let spki = self.root.key().subject_public_key_info();
         BASE64_STANDARD.encode(crypto::sha256(&spki))

@@ -1,4 +1,4 @@
-//! The cryptography that TLS, digests and random numbers share: of `ring` or of `aws-lc-rs`, as the features say.
+//! Cryptography for TLS, digests and random numbers: from `ring` or `aws-lc-rs`, depending on the features.
 
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
 compile_error!(
@@ -20,13 +20,13 @@ use std::io;
 use std::sync::Arc;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 
-/// The provider of Holdup's own TLS. It does not depend on what the process has installed.
+/// Returns the provider of Holdup's own TLS. It does not depend on what the process has installed.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls_backend::default_provider())
 }
 
-/// Gives the process a default provider, unless it has one: a test may use clients that need one (`reqwest` without a
-/// provider of its own), and with two providers in the build rustls does not choose.
+/// Installs a default provider for the process unless it has one: a test may use clients that need one (`reqwest`
+/// without a provider of its own), and with two providers in the build rustls does not choose.
 pub(crate) fn install_default_provider() {
     if CryptoProvider::get_default().is_none() {
         // Fails only if another thread was faster, which is as good.
@@ -46,7 +46,7 @@ pub(crate) fn random(bytes: &mut [u8]) -> io::Result<()> {
     SystemRandom::new().fill(bytes).map_err(|_| io::Error::other("the system gives no random numbers"))
 }
 
-/// A secret of 128 random bits, in hexadecimal digits.
+/// Returns a secret of 128 random bits, in hexadecimal digits.
 pub(crate) fn secret() -> io::Result<String> {
     let mut bits = [0; 16];
     random(&mut bits)?;

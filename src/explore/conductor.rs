@@ -1,4 +1,4 @@
-//! One execution: waits until the page is quiet, lets happen what the plan picks, and so on.
+//! One execution: waits until the page is quiet, lets the event that the plan selects happen, and repeats.
 
 use super::pool::{Holds, Pool};
 use super::scope::Scope;
@@ -18,38 +18,39 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-/// A page that does not settle in this time is not one that can be explored.
+/// Timeout for the pages to settle; an execution that exceeds it is doubtful.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A server that was spoken to by a socket may answer, or may not: nobody can know. One that does is waited for so long.
+/// Timeout for a server's reply to a WebSocket message. Whether a reply follows is unknown.
 const REPLY: Duration = Duration::from_millis(250);
-/// A test that neither acts nor looks for this long waits for something else than a command: for what is held.
+/// A test that issues no command for this long waits for something else: for a held flow.
 const IDLE: Duration = Duration::from_secs(2);
 
-/// Conducts one execution, until it is told to [finish](Self::finish).
+/// Conducts one execution until [`finish`](Self::finish) is called or this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Conductor {
     stop: watch::Sender<()>,
     conducting: JoinHandle<ExecutionRecord>,
 }
 
-/// What came of it.
+/// The result of one execution.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ExecutionRecord {
     pub(crate) trace: Trace,
-    /// What the user's actions were.
+    /// Descriptions of the user's actions.
     pub(crate) actions: Vec<String>,
-    /// Why the order is not all that was meant, if so.
+    /// Reasons why the order may not be the intended one.
     pub(crate) doubts: Vec<String>,
-    /// What came back by itself again and again, and was held at last.
+    /// Labels of flows that recurred without a user action and were held in the end.
     pub(crate) loops: BTreeSet<String>,
-    /// What the pages looked like in the end.
+    /// The appearance of the pages at the end.
     pub(crate) looks: Option<u64>,
-    /// The user has gone back beyond the first page, where no test can look at anything.
+    /// The user went back past the first page, where a test cannot inspect anything.
     pub(crate) left: bool,
 }
 
 impl Conductor {
-    /// From now on every ordered flow is held, and every command of the test asks for its turn. The rules stand at `place`.
+    /// Holds every ordered flow and makes every command of the test wait for its turn. The rules are declared at
+    /// `place`.
     pub(crate) fn start(context: &RuleContext, plan: Plan, scope: Scope, place: Place, runtime: &Handle) -> Self {
         let hold = |stage, filter| {
             let since = context.journal.now();
@@ -90,7 +91,8 @@ impl Conductor {
         Self { stop, conducting }
     }
 
-    /// Lets go whatever is still held.
+    /// Releases everything that is still held, and returns the record of the execution. If the future is dropped, the
+    /// flows are released all the same.
     pub(crate) async fn finish(self) -> ExecutionRecord {
         drop(self.stop);
         self.conducting.await.unwrap_or_else(|error| ExecutionRecord {
@@ -103,7 +105,7 @@ impl Conductor {
 /// The state of one execution.
 struct Conducting {
     context: RuleContext,
-    /// Those that hold for it, and their line.
+    /// The rules that hold flows for the explorer, and their line.
     rules: [RuleId; 4],
     place: Place,
     pool: Pool,
@@ -114,18 +116,18 @@ struct Conducting {
     /// Nothing has happened since the pages were quiet.
     quiet: bool,
     live: Live,
-    /// Messages to which no answer is expected any more.
+    /// Messages to which no reply is expected any more.
     unanswered: BTreeSet<FlowId>,
     doubts: Vec<String>,
 }
 
-/// What a step has brought.
+/// The result of a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stepped {
     Delivered,
-    /// It is the action's turn.
+    /// The action is next.
     Acts,
-    /// There was nothing that could happen.
+    /// No event was possible.
     Idle,
 }
 
@@ -143,7 +145,7 @@ impl Conducting {
             match turn {
                 Ok(Some(turn)) => self.take(turn, &mut stopped).await,
                 Ok(None) => break,
-                // The test waits for something, and all that can come is what is held.
+                // The test waits for something that only a held flow can bring.
                 Err(_) => {
                     self.quiet = false;
                     self.step(None).await;
@@ -158,18 +160,17 @@ impl Conducting {
             None => (None, false),
         };
         let loops = self.pool.loops();
-        // What is still parked goes on, and nothing is held any more.
         self.rules.into_iter().for_each(|rule| self.context.remove(rule));
         self.pool.close().await;
         ExecutionRecord { trace: self.player.trace, actions: self.actions, doubts: self.doubts, loops, looks, left }
     }
 
-    /// Gives a command its turn, when that has come.
+    /// Gives a command its turn, and waits until the command has ended.
     async fn take(&mut self, turn: Turn, stopped: &mut watch::Receiver<()>) {
         let Turn { kind, says, again, go, done } = turn;
         let goes = match (kind, again) {
             (Kind::Session, _) => true,
-            // What it looks for may come with the next answer.
+            // The next response may bring what the command looks for.
             (_, true) => {
                 self.quiet = false;
                 self.step(None).await == Stepped::Delivered
@@ -188,9 +189,9 @@ impl Conducting {
                 true
             }
         };
-        // What looks for an element changes nothing.
+        // Finding an element changes nothing.
         self.quiet &= kind == Kind::Precondition;
-        // A client that has given up hears nothing.
+        // Fails only if the client has given up.
         let _ = go.send(goes);
         let mut done = done;
         loop {
@@ -202,12 +203,12 @@ impl Conducting {
             if is_over(&mut done, stopped).await {
                 return;
             }
-            // The page is quiet, and the command does not end: it waits for what is held.
+            // The page is quiet and the command has not ended: it waits for a held flow.
             self.step(None).await;
         }
     }
 
-    /// Lets the next event happen; an action is one of those that can, if there is one.
+    /// Lets the next event happen. `action`, if given, is one of the candidates.
     async fn step(&mut self, action: Option<Event>) -> Stepped {
         self.become_quiet().await;
         let mut enabled = self.pool.enabled();
@@ -225,9 +226,9 @@ impl Conducting {
         Stepped::Delivered
     }
 
-    /// Waits until nothing is open but what is held here, whole.
+    /// Waits until nothing is open except flows that are held here and complete.
     async fn become_quiet(&mut self) {
-        // A window in which nothing was opened yet.
+        // No flow yet: nothing has been opened in the window.
         self.quiet |= !self.context.journal.has_flows();
         while !self.quiet || self.has_news() {
             let mut asked = Vec::new();
@@ -252,7 +253,7 @@ impl Conducting {
                 self.quiet = true;
                 return;
             }
-            // Some are parked, and their bodies still come.
+            // Some flows are parked while their bodies are still arriving.
             if tokio::time::timeout(PATIENCE, self.pool.changed()).await.is_err() {
                 self.doubt(&Failure::bare("an answer that is held does not come to its end"));
                 self.quiet = true;
@@ -261,13 +262,13 @@ impl Conducting {
         }
     }
 
-    /// Whether pages had spoken to servers that had not answered yet. They have had the time.
+    /// Waits up to [`REPLY`] for the replies that pages expect. Returns whether any was outstanding.
     async fn has_waited_for_reply(&mut self) -> bool {
         let (journal, mut had_to_wait) = (Arc::clone(&self.context.journal), false);
         let replies = async {
             loop {
                 let mut written = pin!(journal.written());
-                // From here on nothing is missed.
+                // From here on no entry is missed.
                 written.as_mut().enable();
                 self.live.follow(&journal);
                 if self.live.streams().unanswered().all(|message| self.unanswered.contains(&message)) {
@@ -283,7 +284,7 @@ impl Conducting {
         had_to_wait
     }
 
-    /// Whether a flow was parked that has no name yet.
+    /// Returns whether a parked flow has no name yet.
     fn has_news(&self) -> bool {
         let (named, parked) = (self.pool.named(), self.context.parked());
         parked.iter().any(|(parked, rule)| self.rules.contains(&rule.id) && !named.contains(&parked.flow))
@@ -303,7 +304,7 @@ impl Conducting {
     }
 }
 
-/// Whether a command, or the test, ends before it is to be seen as one that waits.
+/// Returns whether the command or the test ends within [`IDLE`]. Otherwise the command counts as waiting.
 async fn is_over(done: &mut oneshot::Receiver<()>, stopped: &mut watch::Receiver<()>) -> bool {
     let over = async {
         tokio::select! {

@@ -1,15 +1,17 @@
-//! Names of flows that are the same in every execution: `GET /search?q=a`, `POST /graphql Cart`, `POST /save ~12ab` (of the
-//! body). What another document than the page itself asks for has that behind it: `@/frame.html`, `@w2/popup.html`. Pure.
+//! Labels of flows that are the same in every execution: `GET /search?q=a`, `POST /graphql Cart`, `POST /save ~12ab` (a
+//! digest of the body). A flow requested by a document other than the page itself has a suffix: `@/frame.html`,
+//! `@w2/popup.html`. Pure.
 
 use crate::filter::operation_of;
 use crate::flow::Request;
 use crate::sanitize::{is_secret, is_unambiguous};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Parameters that differ each time, and mean nothing.
+/// Parameters that differ each time and have no meaning.
 const VOLATILE: [&str; 9] = ["_", "t", "ts", "nonce", "rand", "rnd", "timestamp", "cb", "callback"];
 
-/// The name of a request, without the number of its occurrence; `app` is the host of the page that the test opened first.
+/// Returns the label of a request without its occurrence number. `app` is the host of the page that the test opened
+/// first.
 pub(super) fn label(request: &Request, app: Option<&str>) -> String {
     let mut label = format!("{} {}", request.method(), place(request, app));
     match (operation_of(request), request.body().filter(|body| !body.is_empty())) {
@@ -22,21 +24,21 @@ pub(super) fn label(request: &Request, app: Option<&str>) -> String {
     label
 }
 
-/// Tells two of a kind apart, and shows neither: `12ab`.
+/// Returns a short digest, which distinguishes values without revealing them: `12ab`.
 fn digest(what: impl Hash) -> String {
     let mut hasher = DefaultHasher::new();
     what.hash(&mut hasher);
     format!("{:04x}", hasher.finish() & 0xffff)
 }
 
-/// The name of a part of a stream: `MESSAGE /socket`, `EVENT /stream tick` (of its type).
+/// Returns the label of a part of a stream: `MESSAGE /socket`, `EVENT /stream tick` (with its type).
 pub(super) fn label_of_part(what: &str, request: &Request, app: Option<&str>, kind: Option<&str>) -> String {
-    // A name has no spaces inside.
+    // The type is a single word.
     let kind = kind.map(|kind| format!(" {}", kind.replace(char::is_whitespace, "_"))).unwrap_or_default();
     format!("{what} {}{kind}", place(request, app))
 }
 
-/// Host, path, and the parameters that mean something.
+/// Returns host, path and the parameters that have a meaning.
 fn place(request: &Request, app: Option<&str>) -> String {
     let mut label = String::new();
     if app != Some(request.target.host.as_str()) {

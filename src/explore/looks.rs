@@ -1,5 +1,5 @@
-//! A test that is explored looks at settled pages only. When it runs as it is (`HOLDUP_EXPLORE=off`, `HOLDUP_REPEAT`), its
-//! looks mean the same; nothing else waits.
+//! Observations of settled pages. An explored test observes only settled pages; when it runs unexplored
+//! (`HOLDUP_EXPLORE=off`, `HOLDUP_REPEAT`), its observations wait for settled pages too. Nothing else waits.
 
 use crate::filter::Filter;
 use crate::flow::Place;
@@ -10,10 +10,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// A page that does not settle in this time is looked at as it is.
+/// Timeout for the pages to settle; afterwards they are observed as they are.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Has every look of a test wait for settled pages, until it is dropped.
+/// Makes each observation of a test wait for settled pages. Dropping it ends this.
 #[derive(Debug)]
 pub(crate) struct SettledLooks(JoinHandle<()>);
 
@@ -37,7 +37,7 @@ async fn give(context: RuleContext, mut turns: mpsc::UnboundedReceiver<Turn>, ig
                 drop(pages.quiet(&ignored, PATIENCE, place).await);
             }
         }
-        // A client that has given up hears nothing.
+        // Fails only if the client has given up.
         let _ = go.send(true);
     }
 }

@@ -1,7 +1,7 @@
-//! Runs one execution of a test in a given order: every answer is held, every command asks for its turn, and a
-//! [`Plan`](crate::schedule::Plan) says what happens next.
+//! Runs one execution of a test in a given order: every response is held, every command waits for its turn, and a
+//! [`Plan`](crate::schedule::Plan) selects what happens next.
 //!
-//! Which orders to try is [`schedule`](crate::schedule)'s, and running the test's body [`fixture`](crate::fixture)'s.
+//! [`schedule`](crate::schedule) selects the orders to try; [`runner`](crate::runner) runs the test's body.
 
 mod conductor;
 mod label;

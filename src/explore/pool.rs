@@ -1,4 +1,4 @@
-//! The flows that an execution holds and has not let go.
+//! The flows that an execution holds and has not released.
 
 use super::label::{label, label_of_part};
 use super::scope::Scope;
@@ -16,11 +16,11 @@ use tokio::task::JoinSet;
 /// A collector waits for as long as the execution lasts.
 const FOR_EVER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What comes again after it was let go so many times, without the user having acted, would come for ever. (A call that is
-/// repeated with a new token comes twice.)
+/// A flow that recurs after it was released this many times without a user action would recur forever. (A call that is
+/// repeated with a new token occurs twice.)
 const LOOP: usize = 3;
 
-/// A flow that is held, whole.
+/// A held flow whose body is complete.
 #[derive(Debug)]
 pub(super) enum Parked {
     Request(Held<Request>),
@@ -29,7 +29,7 @@ pub(super) enum Parked {
     Event(Held<ServerEvent>),
 }
 
-/// What holds for the explorer.
+/// The holds of the explorer.
 pub(super) struct Holds {
     pub(super) requests: Hold<Request>,
     pub(super) answers: Hold<Response>,
@@ -37,7 +37,7 @@ pub(super) struct Holds {
     pub(super) events: Hold<ServerEvent>,
 }
 
-/// The same of whatever is held.
+/// Evaluates an expression for whatever is held.
 macro_rules! of {
     ($parked:expr, $held:ident => $what:expr) => {
         match $parked {
@@ -62,14 +62,14 @@ impl Parked {
         of!(self, held => held.is_cancelled())
     }
 
-    /// Lets it go. When the pages are quiet again, they have dealt with it.
+    /// Releases the flow. Once the pages are quiet again, they have processed it.
     pub(super) fn release(self, place: Place) {
-        // A request comes back with its answer.
+        // The delivery is not awaited: a request is held again with its response.
         of!(self, held => drop(held.release_at(place)));
     }
 }
 
-/// What has arrived and was not looked at yet.
+/// Held flows without a name yet.
 #[derive(Debug, Default)]
 struct Arrivals {
     parked: Mutex<Vec<Parked>>,
@@ -82,11 +82,11 @@ pub(super) struct Pool {
     scope: Scope,
     arrivals: Arc<Arrivals>,
     named: Vec<(Event, Parked)>,
-    /// What comes back by itself as often as it is let go: it stays.
+    /// Flows that recur whenever they are released: they stay held.
     loops: Vec<(String, Parked)>,
-    /// How often each name was let go since the user has acted.
+    /// How often each name was released since the last user action.
     since_action: BTreeMap<String, usize>,
-    /// The documents that have asked.
+    /// The documents that requested the flows.
     by: BTreeMap<FlowId, String>,
     labels: BTreeMap<FlowId, String>,
     counts: BTreeMap<String, usize>,
@@ -108,18 +108,18 @@ impl Pool {
         Self { scope, arrivals, named, loops, since_action, by, labels, counts, app: None, collecting }
     }
 
-    /// The host of the page that was opened first.
+    /// Sets the host of the page that was opened first. Later calls change nothing.
     pub(super) fn set_app(&mut self, host: String) {
         self.app.get_or_insert(host);
     }
 
-    /// The flows that are here.
+    /// Returns all flows that are held here.
     pub(super) fn flows(&self) -> Vec<FlowId> {
         let arrived = self.arrivals.parked.lock().unwrap_or_else(PoisonError::into_inner);
         arrived.iter().map(Parked::flow).chain(self.known()).collect()
     }
 
-    /// The flows that have a name.
+    /// Returns the flows that have a name.
     pub(super) fn named(&self) -> Vec<FlowId> {
         self.known().collect()
     }
@@ -129,26 +129,28 @@ impl Pool {
         self.named.iter().map(|(_, parked)| parked.flow()).chain(looping)
     }
 
-    /// Lets everything go.
+    /// Releases everything.
     pub(super) async fn close(mut self) {
         self.collecting.shutdown().await;
     }
 
-    /// Resolves when another has come, or was let pass.
+    /// Resolves when another flow has arrived or was passed on.
     pub(super) async fn changed(&self) {
         self.arrivals.changed.notified().await;
     }
 
-    /// Names what has arrived, in the order in which the pages asked; forgets what nobody waits for any more.
+    /// Names the flows that have arrived, in the order in which the pages requested them, and removes those that their
+    /// clients have given up.
     pub(super) fn name(&mut self, asked: &[Pending]) {
         let mut new = std::mem::take(&mut *self.arrivals.parked.lock().unwrap_or_else(PoisonError::into_inner));
         new.sort_by_key(Parked::flow);
         for (at, parked) in new.iter().enumerate() {
             let by = self.by(parked, asked, &new[..at]).map(|asked| asked.by.clone()).unwrap_or_default();
-            // A stream is its document's for as long as it lasts.
+            // All parts of a stream belong to the document that opened it.
             self.by.entry(parked.flow().whole()).or_insert(by);
         }
-        // What stands at the same place in two documents of one name is told by their URLs, and by its own.
+        // Flows at the same place in two documents of the same name are ordered by their label and by the documents'
+        // URLs.
         new.sort_by_cached_key(|parked| {
             let url = parked.request().url();
             let by = self.by.get(&parked.flow().whole());
@@ -174,11 +176,12 @@ impl Pool {
         self.loops.retain(|(_, parked)| !parked.is_gone());
     }
 
-    /// Who has asked for it: of several the one that it says it comes from, or else the first that still lacks one.
+    /// Returns the document that requested a flow: of several, the one in the referer, or else the first that still
+    /// lacks one.
     fn by<'a>(&self, parked: &Parked, asked: &'a [Pending], before: &[Parked]) -> Option<&'a Pending> {
         let (request, url) = (parked.request(), parked.request().url());
         let who = || asked.iter().filter(|asked| asked.url == url);
-        // Another host is not told the page.
+        // The referer of a request to another host does not contain the page's URL.
         let referer = request
             .header("referer")
             .filter(|referer| Request::get(referer).is_some_and(|page| page.target().host == request.target().host));
@@ -192,7 +195,8 @@ impl Pool {
         says.or_else(|| who().find(lacks)).or_else(|| who().next())
     }
 
-    /// What makes it the same as one before: of a part, its content too, for a stream tells one thing after another.
+    /// Returns the key by which a repetition is recognized. For a part it includes the content, since a stream carries
+    /// different contents one after another.
     fn again(&self, parked: &Parked) -> String {
         let base = self.base(parked);
         match parked {
@@ -202,7 +206,7 @@ impl Pool {
         }
     }
 
-    /// The name without its number.
+    /// Returns the name without its number.
     fn base(&self, parked: &Parked) -> String {
         let (request, app) = (parked.request(), self.app.as_deref());
         let label = match parked {
@@ -228,7 +232,7 @@ impl Pool {
         label
     }
 
-    /// What can happen now. Of flows that their server answers one after another, only the first can.
+    /// Returns the events that are possible now. Of flows that their server answers one at a time, only the first is.
     pub(super) fn enabled(&self) -> Vec<Event> {
         let is_serial = |parked: &Parked| self.scope.is_serial(parked.request());
         let first = self.named.iter().filter(|(_, parked)| is_serial(parked)).map(|(_, parked)| parked.flow()).min();
@@ -245,12 +249,12 @@ impl Pool {
         Some(parked)
     }
 
-    /// The user has acted: what comes now comes for that.
+    /// Records a user action: what arrives from now on is its result.
     pub(super) fn acted(&mut self) {
         self.since_action.clear();
     }
 
-    /// What comes back by itself.
+    /// Returns the names of flows that recur without a user action.
     pub(super) fn loops(&self) -> BTreeSet<String> {
         self.loops.iter().map(|(base, _)| base.clone()).collect()
     }
@@ -261,7 +265,7 @@ async fn collect_requests(hold: Hold<Request>, arrivals: Arc<Arrivals>, place: P
     while let Some(mut held) = hold.next_at(place).await {
         let arrivals = Arc::clone(&arrivals);
         reading.spawn(async move {
-            // A name needs it. A body that cannot be read goes on as it is.
+            // The name depends on the body. A request whose body cannot be read is passed on.
             if let Ok(body) = held.body().await {
                 held.note_body(body);
                 arrivals.push(Parked::Request(held));
@@ -286,7 +290,7 @@ async fn collect_responses(hold: Hold<Response>, arrivals: Arc<Arrivals>, loads:
         let arrivals = Arc::clone(&arrivals);
         let is_step_of_another = held.response().status().is_redirection() || loads.include(held.request());
         reading.spawn(async move {
-            // Held are whole answers; what has no end goes on as it is.
+            // Only complete responses are held; one without an end is passed on.
             if !is_step_of_another && held.body().await.is_ok() {
                 arrivals.push(Parked::Response(held));
             } else {
@@ -303,7 +307,7 @@ impl Arrivals {
         self.changed.notify_one();
     }
 
-    /// What is not ordered goes on: a dropped flow is let go.
+    /// Passes on a flow that is not ordered: a dropped flow is released.
     fn pass<S: Stage>(&self, held: Held<S>) {
         drop(held);
         self.changed.notify_one();

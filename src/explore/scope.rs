@@ -3,29 +3,30 @@
 use crate::filter::{Field, Filter, Flag, Op, Side, Term, Truth, View};
 use crate::flow::{Request, StageName};
 
-/// What the test says of its flows.
+/// What the test declares about its flows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scope {
-    /// Left alone: polls, analytics.
+    /// Not ordered: polls, analytics.
     pub(crate) ignored: Vec<Filter>,
     /// These change something on the server, whatever their method.
     pub(crate) effects: Vec<Filter>,
-    /// These are answered one after another by their server.
+    /// Their server answers these one at a time.
     pub(crate) serial: Vec<Filter>,
 }
 
-/// What the browser loads a page with. It is part of the navigation that asked for it. (Of scripts, [`super::loads`] knows.)
+/// Destinations of the requests with which a browser loads a page. They are part of the navigation. (For scripts see
+/// [`super::script_loads`].)
 const OF_PAGES: &str = "^(document|iframe|frame|style|image|font|audio|video|track|manifest|object|embed|worker|sharedworker|serviceworker)$";
-/// The same on plain HTTP, where browsers do not say what they want something for.
+/// The same on plain HTTP, where browsers send no `sec-fetch-dest`.
 const LOOKS_LIKE_A_PART: &str = r"\.(m?js|css|png|jpe?g|gif|svg|ico|webp|woff2?)$";
 
 fn term(field: Field, op: Op, wanted: &str) -> Filter {
-    // An empty text is asked for nowhere here.
+    // Only constants are passed here, so this does not fail.
     Term::new(field, op, wanted).map_or(Filter::Any(vec![]), Filter::Term)
 }
 
 impl Scope {
-    /// The flows whose answers are ordered.
+    /// Returns the flows whose responses are ordered.
     pub(crate) fn answers(&self) -> Filter {
         let says_what_for = term(Field::Header(Side::Request, "sec-fetch-dest".to_owned()), Op::Matches, "");
         let looks_like_a_part = Filter::Any(vec![
@@ -44,20 +45,20 @@ impl Scope {
         Filter::Not(Box::new(Filter::Any(left_alone)))
     }
 
-    /// The flows whose arrival at the server is ordered too.
+    /// Returns the flows whose arrival at the server is ordered too.
     pub(crate) fn requests(&self) -> Filter {
         let unsafe_ones = Filter::Not(Box::new(term(Field::Method, Op::Matches, "^(GET|HEAD|OPTIONS|TRACE)$")));
         let effects = std::iter::once(unsafe_ones).chain(self.effects.iter().cloned()).collect();
         Filter::All(vec![self.answers(), Filter::Any(effects)])
     }
 
-    /// The messages of WebSockets that are ordered: those that a page gets.
+    /// Returns the WebSocket messages that are ordered: those sent to a page.
     pub(crate) fn messages(&self) -> Filter {
         let to_page = term(Field::Direction, Op::Equals, "to_client");
         Filter::All(std::iter::once(to_page).chain(self.not_ignored()).collect())
     }
 
-    /// The server-sent events that are ordered.
+    /// Returns the server-sent events that are ordered.
     pub(crate) fn events(&self) -> Filter {
         Filter::All(self.not_ignored().collect())
     }

@@ -1,11 +1,11 @@
-//! Which scripts a page is loaded with: they are part of its navigation, and pass. What it asks for later (a chunk, JSONP) is an
-//! answer like others.
+//! The scripts that a page is loaded with: they are part of its navigation and pass. Those that it requests later (a
+//! chunk, JSONP) are ordered like other responses.
 
 use crate::flow::Request;
 use crate::journal::{Journal, Live};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The loads of one execution.
+/// The script loads of one execution.
 #[derive(Debug)]
 pub(super) struct ScriptLoads {
     journal: Arc<Journal>,
@@ -24,7 +24,8 @@ impl ScriptLoads {
         Self { journal, seen: Mutex::default() }
     }
 
-    /// Whether a script comes with a page, or is a worker's: while that waits for one, nobody can ask it anything.
+    /// Returns whether a script is loaded with a page or by a worker: a worker that waits for a script cannot be
+    /// queried.
     pub(super) fn include(&self, request: &Request) -> bool {
         if request.header("sec-fetch-dest") != Some("script") {
             return false;
@@ -33,7 +34,7 @@ impl ScriptLoads {
         seen.live.navigations() > seen.ended || seen.live.is_of_worker(&request.url())
     }
 
-    /// The pages are quiet: they have loaded, but for those whose own document is held.
+    /// Called when the pages are quiet: all have loaded, except those whose own document is held.
     pub(super) fn end(&self) {
         let mut seen = self.seen();
         if !seen.live.flows().any(|flow| flow.request.is_navigation()) {
@@ -41,9 +42,9 @@ impl ScriptLoads {
         }
     }
 
-    /// All that the journal has told so far.
+    /// Returns the state after it has read all of the journal.
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        // Each change of it can be made again.
+        // Every change can be repeated, so a panic leaves no harm.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.live.follow(&self.journal);
         seen

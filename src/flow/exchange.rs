@@ -1,4 +1,4 @@
-//! The record of a flow, as the journal tells it.
+//! The record of a flow, built from the journal.
 
 use super::{Fault, FlowId, Part, Request, Response};
 use crate::sanitize::sanitize_line;
@@ -10,18 +10,18 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The last byte of the answer was handed to the browser's socket.
+    /// The last byte of the response was handed to the browser's socket.
     Delivered,
     /// The browser gave up first: a navigation, an `AbortController`, a closed tab.
     ClientGone,
-    /// A rule or a verdict cut it off.
+    /// A rule or a verdict aborted it.
     Aborted,
-    /// Something broke on the wire; the browser got what the fault says.
+    /// It failed on the wire; the fault contains the stage and the cause.
     Failed(Fault),
 }
 
 impl Outcome {
-    /// Whether the whole answer reached the browser's socket.
+    /// Returns whether the whole response reached the browser's socket.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
         *self == Self::Delivered
@@ -39,20 +39,22 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The record of one flow. Immutable; made from the journal, so what has not happened yet is `None`.
+/// The record of one flow.
+///
+/// Immutable and built from the journal, so what has not happened yet is `None`.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    /// Which flow.
+    /// The flow's id.
     pub id: FlowId,
-    /// When the request arrived, counted from the start of the [`Mitm`](crate::Mitm).
+    /// When the request arrived, as time since the start of the [`Mitm`](crate::Mitm).
     pub began: Duration,
     /// The request as the browser sent it.
     pub request: Arc<Request>,
-    /// The answer's head as it came from the upstream or from a rule.
+    /// The response head as it came from the upstream or from a rule.
     pub response: Option<Arc<Response>>,
-    /// How it ended.
+    /// How the flow ended.
     pub outcome: Option<Outcome>,
-    /// The part that is meant, if this is about one part of a stream.
+    /// The part of a stream, if the record is about one.
     pub part: Option<Arc<Part>>,
 }
 

@@ -1,30 +1,31 @@
-//! What went wrong on the wire. A fault never panics: it is journalled, and the browser gets a 502 that says it.
+//! Errors on the wire. A fault never panics: it is journalled, and where no response has begun, the browser gets a 502
+//! with its text.
 
 use super::Place;
 use crate::sanitize::sanitize;
 use std::fmt;
 
-/// Where on its way a flow met trouble.
+/// The stage at which a flow or a connection failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultStage {
-    /// What the client sent could not be understood.
+    /// The client's data could not be parsed.
     Client,
-    /// TLS towards the client.
+    /// TLS with the client failed.
     ClientTls,
     /// The upstream's name could not be resolved.
     Resolve,
-    /// No connection to the upstream.
+    /// No connection to the upstream could be established.
     Connect,
-    /// TLS towards the upstream.
+    /// TLS with the upstream failed.
     UpstreamTls,
-    /// The request could not be handed to the upstream, or it gave no well-formed answer.
+    /// The request could not be sent to the upstream, or the response was not well-formed.
     Exchange,
-    /// The upstream broke off in the middle of a body.
+    /// The connection broke off in the middle of a body.
     Body,
-    /// A rule could not do what it was told.
+    /// A rule could not be applied.
     Rule,
-    /// Holdup's own mistake.
+    /// A bug in Holdup.
     Internal,
 }
 
@@ -44,7 +45,7 @@ impl fmt::Display for FaultStage {
     }
 }
 
-/// What went wrong on the wire, and at which stage.
+/// An error on the wire, with the stage at which it occurred.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fault {
     stage: FaultStage,
@@ -56,7 +57,7 @@ impl Fault {
         Self { stage, what: what.into() }
     }
 
-    /// Keeps the whole chain of causes: the innermost is the one that says what to do.
+    /// Creates a fault with the whole chain of causes: the innermost is the one to act on.
     pub(crate) fn from_error(stage: FaultStage, what: &str, error: &(dyn std::error::Error + 'static)) -> Self {
         let mut text = what.to_owned();
         let mut cause = Some(error);
@@ -71,7 +72,7 @@ impl Fault {
         Self::new(stage, text)
     }
 
-    /// Names the rule that met it, if it was a rule's.
+    /// Adds the rule and its line to a fault of the stage `Rule`.
     pub(crate) fn of(self, rule: &str, place: Place) -> Self {
         match self.stage {
             FaultStage::Rule => Self { what: format!("{}\n    in {rule}\n    of {place}", self.what), ..self },
@@ -79,12 +80,12 @@ impl Fault {
         }
     }
 
-    /// The text, without the stage.
+    /// Returns the text without the stage.
     pub(crate) fn what(&self) -> &str {
         &self.what
     }
 
-    /// The stage that failed.
+    /// Returns the stage that failed.
     #[must_use]
     pub fn stage(&self) -> FaultStage {
         self.stage
@@ -97,7 +98,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The same text.
+/// The same text as `Display`.
 impl fmt::Debug for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,4 +1,4 @@
-//! The two heads of a flow, with what a test asks of them.
+//! The request head and the response head of a flow, with their accessors.
 
 use super::Target;
 use crate::sanitize::{is_unambiguous, placeholder, sanitize_line};
@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The request of a flow, as the browser means it: the URL is absolute, whatever form it had on the wire.
+/// The request of a flow.
+///
+/// Its URL is absolute, whatever form it had on the wire.
 #[derive(Clone)]
 pub struct Request {
     pub(crate) method: Method,
@@ -19,30 +21,30 @@ pub struct Request {
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     pub(crate) content: Content,
-    /// The browser's end of the connection.
+    /// The address of the browser's end of the connection.
     pub(crate) client: Option<SocketAddr>,
 }
 
-/// The answer of a flow.
+/// The response of a flow.
 #[derive(Clone)]
 pub struct Response {
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     pub(crate) content: Content,
-    /// From when the request had gone to the upstream; none if no upstream was asked.
+    /// Time since the request was sent to the upstream; `None` if no upstream was involved.
     pub(crate) elapsed: Option<Duration>,
 }
 
-/// What is known of a body. Most bodies only stream by.
+/// What is known of a body. Most bodies are only streamed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// Not looked at.
+    /// Not read.
     #[default]
     Streaming,
-    /// Read whole, since a rule or a test asked; content-encoding undone.
+    /// Read whole for a rule or a test; content-encoding undone.
     Read(Bytes),
-    /// Set by an edit: goes out as it stands here, without content-encoding.
+    /// Set by an edit: sent as it is, without content-encoding.
     Edited(Bytes),
 }
 
@@ -55,8 +57,8 @@ impl Content {
     }
 }
 
-/// A copy that stands on its own. Values that came off the wire are slices of a connection's read buffer, and would keep
-/// all of that alive for as long as the journal remembers a header.
+/// Copies headers into memory of their own. Values from the wire are slices of a connection's read buffer and would
+/// keep all of it alive for as long as the journal keeps a header.
 fn detached(headers: &HeaderMap) -> HeaderMap {
     let mut all = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
     headers.values().for_each(|value| all.extend_from_slice(value.as_bytes()));
@@ -66,7 +68,7 @@ fn detached(headers: &HeaderMap) -> HeaderMap {
     for (name, value) in headers {
         let bytes = all.slice(at..at + value.len());
         at += value.len();
-        // What was a value before is one again.
+        // A value that was valid before is valid again.
         if let Ok(value) = HeaderValue::from_maybe_shared(bytes) {
             copy.append(name, value);
         }
@@ -74,20 +76,20 @@ fn detached(headers: &HeaderMap) -> HeaderMap {
     copy
 }
 
-/// How many bytes headers take: an entry of the map beside what is said.
+/// Returns how many bytes headers occupy, including the entries of the map.
 fn size_of_headers(headers: &HeaderMap) -> usize {
     const ENTRY: usize = 64;
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ENTRY).sum()
 }
 
 impl Request {
-    /// How many bytes of memory it takes.
+    /// Returns how many bytes of memory the request occupies.
     pub(crate) fn size(&self) -> usize {
         let said = self.target.host.len() + self.path_and_query.len() + size_of_headers(&self.headers);
         size_of::<Self>() + said + self.content.bytes().map_or(0, Bytes::len)
     }
 
-    /// What the journal keeps of it.
+    /// Returns the copy that the journal keeps.
     pub(crate) fn record(&self) -> Arc<Self> {
         let (method, target) = (self.method.clone(), self.target.clone());
         let (path_and_query, version) = (self.path_and_query.clone(), self.version);
@@ -95,7 +97,7 @@ impl Request {
         Arc::new(Self { method, target, path_and_query, version, headers, content, client: self.client })
     }
 
-    /// What a browser asks when it follows a link, as far as the URL tells.
+    /// Returns the request of a browser that follows a link, as far as the URL determines it.
     pub(crate) fn get(url: &str) -> Option<Self> {
         let uri: http::Uri = url.parse().ok()?;
         let path_and_query = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
@@ -104,45 +106,45 @@ impl Request {
         Some(Self { method, target, path_and_query, version, headers, content, client: None })
     }
 
-    /// Whether a browser asks for a page, or for one in a frame.
+    /// Returns whether the browser requests a page, or one in a frame.
     pub(crate) fn is_navigation(&self) -> bool {
         self.header("sec-fetch-mode") == Some("navigate")
     }
 
-    /// The method.
+    /// Returns the method.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// The absolute URL; a port that the scheme implies is left out.
+    /// Returns the absolute URL, without a port that the scheme implies.
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}{}", self.target, self.path_and_query)
     }
 
-    /// Scheme, host and port.
+    /// Returns scheme, host and port.
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// The path, without the query, as sent (not percent-decoded).
+    /// Returns the path as sent: without the query, not percent-decoded.
     #[must_use]
     pub fn path(&self) -> &str {
         self.path_and_query.split_once('?').map_or(&self.path_and_query, |(path, _)| path)
     }
 
-    /// The values of a query parameter, decoded; several when it is repeated.
+    /// Returns the decoded values of a query parameter; several if it is repeated.
     pub fn query<'a>(&'a self, key: &str) -> impl Iterator<Item = Cow<'a, str>> {
         let query = self.path_and_query.split_once('?').map_or("", |(_, query)| query);
         form_urlencoded::parse(query.as_bytes()).filter(move |(k, _)| k == key).map(|(_, value)| value)
     }
 
-    /// The value of a cookie that the browser sent.
+    /// Returns the value of a cookie that the browser sent.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        // Each by itself: another one may have bytes that are no text.
+        // Each pair is decoded separately: another cookie may contain bytes that are not UTF-8.
         let fields = self.headers.get_all(http::header::COOKIE).iter().map(HeaderValue::as_bytes);
         let pairs = fields.flat_map(|field| field.split(|byte| *byte == b';'));
         pairs
@@ -150,46 +152,50 @@ impl Request {
             .find_map(|(key, value)| (key.trim() == name).then(|| value.trim()))
     }
 
-    /// A header's first value, when it is text.
+    /// Returns a header's first value if it is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// All headers.
+    /// Returns all headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// All headers, to change.
+    /// Returns all headers for modification.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.headers
     }
 
-    /// The protocol version that the browser spoke.
+    /// Returns the protocol version that the browser used.
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// Changes the method.
+    /// Sets the method.
     pub fn set_method(&mut self, method: Method) {
         self.method = method;
     }
 
-    /// Changes path and query; must start with `/`.
+    /// Sets the path and query, which must start with `/`.
+    ///
+    /// The value is not checked here. If it cannot be parsed, the flow fails with
+    /// [`FaultStage::Exchange`](crate::FaultStage::Exchange) when it goes to the upstream.
     pub fn set_path_and_query(&mut self, to: impl Into<String>) {
         self.path_and_query = to.into();
     }
 
-    /// Replaces the body. `content-length` and `content-encoding` follow by themselves.
+    /// Replaces the body; `content-length` and `content-encoding` are adjusted.
     pub fn set_body(&mut self, body: impl Into<Bytes>) {
         self.content = Content::Edited(body.into());
     }
 
-    /// The body with its content-encoding undone, if it was read: a rule's filter looks at it, or a test called
-    /// [`Held::body`](crate::Held::body).
+    /// Returns the body with its content-encoding undone, if it was read.
+    ///
+    /// A body is read when a rule's filter looks at it, or when a test calls [`Held::body`](crate::Held::body).
     #[must_use]
     pub fn body(&self) -> Option<&Bytes> {
         self.content.bytes()
@@ -197,77 +203,80 @@ impl Request {
 }
 
 impl Response {
-    /// How many bytes of memory it takes.
+    /// Returns how many bytes of memory the response occupies.
     pub(crate) fn size(&self) -> usize {
         size_of::<Self>() + size_of_headers(&self.headers) + self.content.bytes().map_or(0, Bytes::len)
     }
 
-    /// One with a text.
+    /// Creates a response with a text.
     pub(crate) fn made(status: StatusCode, text: &'static str) -> Self {
         let headers = [(http::header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))];
         let (headers, content) = (HeaderMap::from_iter(headers), Content::Edited(Bytes::from_static(text.as_bytes())));
         Self { status, version: Version::HTTP_11, headers, content, elapsed: None }
     }
 
-    /// What the journal keeps of it.
+    /// Returns the copy that the journal keeps.
     pub(crate) fn record(&self) -> Arc<Self> {
         let (status, version) = (self.status, self.version);
         let (headers, content) = (detached(&self.headers), self.content.clone());
         Arc::new(Self { status, version, headers, content, elapsed: self.elapsed })
     }
 
-    /// The status.
+    /// Returns the status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// A header's first value, when it is text.
+    /// Returns a header's first value if it is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// All headers.
+    /// Returns all headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// All headers, to change.
+    /// Returns all headers for modification.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.headers
     }
 
-    /// The protocol version that the upstream spoke.
+    /// Returns the protocol version that the upstream used.
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// How long the upstream took to answer, up to the end of the answer's head; none for an answer that was made up.
+    /// Returns how long the upstream took, up to the end of the response head.
+    ///
+    /// `None` for a response that did not come from an upstream.
     #[must_use]
     pub fn elapsed(&self) -> Option<Duration> {
         self.elapsed
     }
 
-    /// Changes the status.
+    /// Sets the status.
     pub fn set_status(&mut self, status: StatusCode) {
         self.status = status;
     }
 
-    /// Sets one header, in place of all it had of that name.
+    /// Sets one header, replacing all its previous values.
     pub fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
         self.headers.insert(name, value);
     }
 
-    /// Replaces the body. `content-length` and `content-encoding` follow by themselves.
+    /// Replaces the body; `content-length` and `content-encoding` are adjusted.
     pub fn set_body(&mut self, body: impl Into<Bytes>) {
         self.content = Content::Edited(body.into());
     }
 
-    /// The body with its content-encoding undone, if it was read: a rule's filter looks at it, or a test called
-    /// [`Held::body`](crate::Held::body).
+    /// Returns the body with its content-encoding undone, if it was read.
+    ///
+    /// A body is read when a rule's filter looks at it, or when a test calls [`Held::body`](crate::Held::body).
     #[must_use]
     pub fn body(&self) -> Option<&Bytes> {
         self.content.bytes()

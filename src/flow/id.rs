@@ -1,13 +1,15 @@
-//! Counters that name things. A counter, not a random id: the same test gives the same names.
+//! Ids. They are counters, not random, so that the same test gets the same ids.
 
 use std::fmt;
 
-/// Names one flow of a [`Mitm`](crate::Mitm): the first request is `#1`, the next `#2`. The second part of the third flow's
-/// stream (a WebSocket message, a server-sent event, a chunk) is `#3.2`.
+/// The id of one flow of a [`Mitm`](crate::Mitm).
+///
+/// The first request is `#1`, the next `#2`. The second part of the third flow's stream (a WebSocket message, a
+/// server-sent event, a chunk) is `#3.2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowId {
     number: u64,
-    /// From 1 on; 0 is the flow itself.
+    /// Counted from 1; 0 is the flow itself.
     part: u64,
 }
 
@@ -20,13 +22,13 @@ impl FlowId {
         Self { part, ..self }
     }
 
-    /// The flow that a part belongs to; a flow's own name is its own.
+    /// Returns the flow that a part belongs to; for a flow, the flow itself.
     #[must_use]
     pub const fn whole(self) -> Self {
         self.part(0)
     }
 
-    /// The bare number, without the `#`.
+    /// Returns the number of the flow, without the `#`.
     #[must_use]
     pub fn number(self) -> u64 {
         self.number
@@ -42,6 +44,6 @@ impl fmt::Display for FlowId {
     }
 }
 
-/// Names one rule, in the order of declaration.
+/// The id of one rule, in order of declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RuleId(pub(crate) u64);

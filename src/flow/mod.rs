@@ -1,4 +1,4 @@
-//! The nouns of the wire: one request and what comes of it. Pure data, nothing here waits.
+//! The types of one request and what results from it. Pure data; nothing here waits.
 
 mod exchange;
 mod fault;

@@ -7,12 +7,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-/// Which way a WebSocket message goes.
+/// The direction of a WebSocket message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
-    /// From the browser.
+    /// From the browser to the upstream.
     ToServer,
-    /// From the upstream.
+    /// From the upstream to the browser.
     ToClient,
 }
 
@@ -25,10 +25,10 @@ impl Direction {
     }
 }
 
-/// What a WebSocket message is made of.
+/// The kind of payload of a WebSocket message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opcode {
-    /// Text, in UTF-8.
+    /// Text in UTF-8.
     Text,
     /// Bytes.
     Binary,
@@ -52,54 +52,54 @@ pub struct Message {
 }
 
 impl Message {
-    /// A text for the browser, to [inject](crate::Verbs::inject).
+    /// Creates a text message to the browser, to [inject](crate::Verbs::inject).
     #[must_use]
     pub fn to_client(text: impl Into<String>) -> Self {
         Self { direction: Direction::ToClient, opcode: Opcode::Text, payload: text.into().into() }
     }
 
-    /// A text for the upstream, to [inject](crate::Verbs::inject).
+    /// Creates a text message to the upstream, to [inject](crate::Verbs::inject).
     #[must_use]
     pub fn to_server(text: impl Into<String>) -> Self {
         Self { direction: Direction::ToServer, ..Self::to_client(text) }
     }
 
-    /// Which way it goes.
+    /// Returns the direction.
     #[must_use]
     pub fn direction(&self) -> Direction {
         self.direction
     }
 
-    /// Whether it is text or bytes.
+    /// Returns whether the payload is text or bytes.
     #[must_use]
     pub fn opcode(&self) -> Opcode {
         self.opcode
     }
 
-    /// Its content.
+    /// Returns the payload.
     #[must_use]
     pub fn payload(&self) -> &Bytes {
         &self.payload
     }
 
-    /// Its content as text; of bytes that are no UTF-8, what is readable.
+    /// Returns the payload as text; what is not UTF-8 becomes U+FFFD.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.payload)
     }
 
-    /// Replaces its content by a text.
+    /// Replaces the payload with a text, and the opcode with [`Opcode::Text`].
     pub fn set_text(&mut self, text: impl Into<String>) {
         (self.opcode, self.payload) = (Opcode::Text, text.into().into());
     }
 
-    /// Replaces its content by bytes.
+    /// Replaces the payload with bytes, and the opcode with [`Opcode::Binary`].
     pub fn set_bytes(&mut self, bytes: impl Into<Bytes>) {
         (self.opcode, self.payload) = (Opcode::Binary, bytes.into());
     }
 }
 
-/// One server-sent event, as the page's `EventSource` gets it.
+/// One server-sent event, as the page's `EventSource` receives it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerEvent {
     pub(crate) event: String,
@@ -109,55 +109,55 @@ pub struct ServerEvent {
 }
 
 impl ServerEvent {
-    /// One with this data, of the type `message`.
+    /// Creates an event of the type `message` with this data.
     #[must_use]
     pub fn new(data: impl Into<String>) -> Self {
         Self { event: "message".to_owned(), data: data.into(), id: None, retry: None }
     }
 
-    /// The same, of another type.
+    /// Sets the type.
     #[must_use]
     pub fn of_type(mut self, event: impl Into<String>) -> Self {
         self.event = event.into();
         self
     }
 
-    /// The same, with an id.
+    /// Sets the id.
     #[must_use]
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
         self
     }
 
-    /// Its type: `message` unless it says another.
+    /// Returns the type: `message` unless the event has another.
     #[must_use]
     pub fn event(&self) -> &str {
         &self.event
     }
 
-    /// Its data; lines are joined by `\n`.
+    /// Returns the data; lines are joined by `\n`.
     #[must_use]
     pub fn data(&self) -> &str {
         &self.data
     }
 
-    /// Its own id, if it has one.
+    /// Returns the event's own id, if it has one.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// Replaces its data.
+    /// Replaces the data.
     pub fn set_data(&mut self, data: impl Into<String>) {
         self.data = data.into();
     }
 
-    /// Replaces its type.
+    /// Replaces the type.
     pub fn set_event(&mut self, event: impl Into<String>) {
         self.event = event.into();
     }
 
-    /// As it is sent. What cannot stand in a line is left out.
+    /// Returns the event as it is sent, without characters that are not allowed in a line.
     pub(crate) fn wire(&self) -> Bytes {
         let line = |text: &str| text.replace(['\r', '\n', '\0'], "");
         let mut wire = String::new();
@@ -177,7 +177,7 @@ impl ServerEvent {
     }
 }
 
-/// A piece of an answer's body, as it came.
+/// A piece of a response body, as it arrived.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Chunk {
     pub(crate) offset: u64,
@@ -185,13 +185,13 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// How many bytes of the body, as it is sent, come before it.
+    /// Returns how many bytes of the body, as sent, precede this piece.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Its bytes, as they are sent.
+    /// Returns the bytes as they are sent.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
@@ -201,16 +201,16 @@ impl Chunk {
 /// A part of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// At the stage `message`.
+    /// A WebSocket message, at the stage `message`.
     Message(Message),
-    /// At the stage `event`.
+    /// A server-sent event, at the stage `event`.
     Event(ServerEvent),
-    /// At the stage `chunk`.
+    /// A piece of a body, at the stage `chunk`.
     Chunk(Chunk),
 }
 
 impl Part {
-    /// Whether it is a message that a page sends.
+    /// Returns whether this is a message from the page.
     pub(crate) fn is_to_server(&self) -> bool {
         matches!(self, Self::Message(message) if message.direction == Direction::ToServer)
     }
@@ -223,7 +223,7 @@ impl Part {
         }
     }
 
-    /// What it brings.
+    /// Returns the content.
     pub(crate) fn content(&self) -> &[u8] {
         match self {
             Self::Message(message) => &message.payload,
@@ -236,7 +236,7 @@ impl Part {
         String::from_utf8_lossy(self.content())
     }
 
-    /// What the journal keeps of it: the beginning of what is long.
+    /// Returns the copy that the journal keeps: of long content, the beginning.
     pub(crate) fn record(&self) -> Arc<Self> {
         const LONG: usize = 64 * 1024;
         let start = |bytes: &Bytes| Bytes::copy_from_slice(&bytes[..bytes.len().min(LONG)]);
@@ -251,7 +251,7 @@ impl Part {
     }
 }
 
-/// As the journal shows it: cut to a line.
+/// As the journal shows it, shortened to one line.
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const WIDTH: usize = 80;
@@ -271,7 +271,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// The same text: a payload may be long, and have secrets in it.
+/// The same text as `Display`: a payload may be long and contain secrets.
 macro_rules! debug_as_part {
     ($($kind:ident => $part:ident),*) => {$(
         impl fmt::Debug for $kind {

@@ -1,9 +1,11 @@
-//! Where in the user's test something was said.
+//! Places in the user's test.
 
 use std::fmt;
 use std::panic::Location;
 
-/// A line of the user's test. Every rule, wait and verdict carries one, so that a failure can name it.
+/// A line of the user's test.
+///
+/// Every rule, wait and verdict carries one, so that a failure can name it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     file: &'static str,
@@ -11,7 +13,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The line that called the `#[track_caller]` function this is called from.
+    /// Returns the line that called the enclosing `#[track_caller]` function.
     #[track_caller]
     #[must_use]
     pub fn here() -> Self {

@@ -1,4 +1,4 @@
-//! The points of a flow at which a rule may act.
+//! The points of a flow at which a rule can act.
 
 use super::{Chunk, Message, Request, Response, ServerEvent};
 use std::fmt;
@@ -6,20 +6,20 @@ use std::fmt;
 /// The name of a stage, as written before the colon of a verb: `hold!(response: ..)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StageName {
-    /// The browser has asked, the upstream has not been told.
+    /// The browser has sent a request that the upstream has not received.
     Request,
-    /// The upstream has answered, the browser has not been told.
+    /// The upstream has sent a response that the browser has not received.
     Response,
-    /// A WebSocket message is on its way, either way.
+    /// A WebSocket message is on its way, in either direction.
     Message,
     /// The upstream has sent an event of an event stream.
     Event,
-    /// The upstream has sent a piece of its answer's body.
+    /// The upstream has sent a piece of its response body.
     Chunk,
 }
 
 impl StageName {
-    /// Whether what passes here is a part of a stream.
+    /// Returns whether this is a stage of parts of a stream.
     pub(crate) fn is_part(self) -> bool {
         self > Self::Response
     }
@@ -37,10 +37,12 @@ impl fmt::Display for StageName {
     }
 }
 
-/// What a [`Hold`](crate::Hold) parks: a [`Request`], a [`Response`], a [`Message`], a [`ServerEvent`] or a [`Chunk`]. Sealed:
-/// the stages are the proxy's.
+/// What a [`Hold`](crate::Hold) parks.
+///
+/// A [`Request`], a [`Response`], a [`Message`], a [`ServerEvent`] or a [`Chunk`]. Sealed: the proxy defines the
+/// stages.
 pub trait Stage: sealed::Sealed + Send + Sync + 'static {
-    /// The stage's name.
+    /// The name of the stage.
     const NAME: StageName;
 }
 

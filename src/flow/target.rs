@@ -1,17 +1,19 @@
-//! Where a request wants to go: the origin as the browser sees it.
+//! The origin that a request is sent to, as the browser sees it.
 
 use http::Uri;
 use http::uri::Authority;
 use std::fmt;
 
-/// Scheme, host and port of an origin. The host is lower case and bare (no brackets around IPv6).
+/// Scheme, host and port of an origin.
+///
+/// The host is lowercase and bare (no brackets around IPv6).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target {
-    /// TLS or plaintext.
+    /// Whether the scheme uses TLS.
     pub tls: bool,
-    /// The name, as the browser says it.
+    /// The host as the browser names it.
     pub host: String,
-    /// The port, said or implied.
+    /// The port, explicit or implied by the scheme.
     pub port: u16,
 }
 
@@ -21,7 +23,8 @@ impl Target {
         Self { tls, host: host.to_ascii_lowercase(), port }
     }
 
-    /// Of an absolute URI; none when the host is missing, the port is none, or the scheme is not of the web.
+    /// Returns the target of an absolute URI; `None` if the host is missing, the port is invalid, or the scheme is not
+    /// of the web.
     pub(crate) fn of(uri: &Uri) -> Option<Self> {
         let tls = match uri.scheme_str() {
             Some("https" | "wss") => true,
@@ -32,20 +35,20 @@ impl Target {
         Some(Self::new(tls, uri.host()?, port))
     }
 
-    /// What CONNECT asks for: a host and a port.
+    /// Returns the target of a CONNECT request: a host and a port. `None` without a valid port.
     pub(crate) fn of_tunnel(uri: &Uri) -> Option<Self> {
         let authority = uri.authority()?;
         let port = port_of(authority)?.filter(|port| *port > 0)?;
         Some(Self::new(true, authority.host(), port))
     }
 
-    /// `https` or `http`.
+    /// Returns `https` or `http`.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         if self.tls { "https" } else { "http" }
     }
 
-    /// `host:port`, the port left out where the scheme implies it.
+    /// Returns `host:port`, without a port that the scheme implies.
     #[must_use]
     pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
@@ -56,7 +59,7 @@ impl Target {
     }
 }
 
-/// The port that an authority says, if it says one; none if what it says is no port.
+/// Returns the port in the authority, `Some(None)` if there is none, and `None` if it is invalid.
 fn port_of(authority: &Authority) -> Option<Option<u16>> {
     let host = authority.as_str().rsplit('@').next().unwrap_or_default();
     let said = host.rsplit(']').next().and_then(|rest| rest.rsplit_once(':')).map(|(_, port)| port);

@@ -1,4 +1,4 @@
-//! What can happen.
+//! The entries of the journal.
 
 use crate::flow::{Fault, FlowId, Outcome, Part, Place, Request, Response, StageName};
 use std::fmt;
@@ -20,44 +20,44 @@ pub(crate) enum Event {
     Began { flow: FlowId, request: Arc<Request> },
     /// A rule acted on a flow.
     Ruled { flow: FlowId, rule: Arc<str>, place: Place },
-    /// A rule wanted to look at a body that cannot be read: the flow passed it.
+    /// A rule could not read a body that it depends on: the flow passed it.
     Unread { flow: FlowId, rule: Arc<str>, place: Place, why: Arc<str> },
-    /// A flow is parked.
+    /// A flow was parked.
     Parked { flow: FlowId, stage: StageName, rule: Arc<str>, place: Place },
-    /// The test has a parked flow in its hands.
+    /// The test took a parked flow.
     Taken { flow: FlowId, place: Place },
-    /// A parked flow is to go on once another has ended.
+    /// A parked flow is to be released once another has ended.
     Chained { flow: FlowId, place: Place },
-    /// The test decided on a parked flow.
+    /// A parked flow got its verdict.
     Decided { flow: FlowId, verdict: &'static str, place: Option<Place> },
-    /// A rule or the test lets a flow hang for good.
+    /// A rule or the test stalls a flow: it never gets a response.
     Stalled { flow: FlowId },
-    /// The request goes to the upstream.
+    /// The request is sent to the upstream.
     Sent { flow: FlowId },
-    /// The answer's head is there.
+    /// The response head is available.
     Answered { flow: FlowId, response: Arc<Response> },
-    /// A line of the answer's head was left out, since nobody can read it.
+    /// A line of the response head was left out because it cannot be parsed.
     Dropped { flow: FlowId, line: String },
-    /// A part of a flow's stream has come.
+    /// A part of a flow's stream has arrived.
     Part { flow: FlowId, part: Arc<Part> },
-    /// A rule or the test has changed a part: so it goes on.
+    /// A rule or the test has changed a part; the changed part goes on.
     Changed { flow: FlowId, part: Arc<Part> },
-    /// A WebSocket has come to its end.
+    /// A WebSocket was closed.
     Closed { flow: FlowId },
     /// The flow has ended.
     Ended { flow: FlowId, outcome: Outcome },
-    /// Trouble on a connection that belongs to no flow.
+    /// A fault on a connection that belongs to no flow.
     Trouble { fault: Fault },
-    /// A WebDriver command goes to the driver.
+    /// A WebDriver command is sent to the driver.
     Command { id: u64, says: String },
-    /// The driver has answered it.
+    /// The driver has answered a command.
     Commanded { id: u64, status: u16 },
-    /// A page has not taken what it has got for this URL: its `integrity` says otherwise.
+    /// A page rejected the content of this URL because of its `integrity` attribute.
     Refused { url: String },
 }
 
 impl Event {
-    /// The flow or the part that it is about.
+    /// Returns the flow or the part that the event is about.
     pub(super) fn flow(&self) -> Option<FlowId> {
         match self {
             Self::Began { flow, .. }
@@ -79,7 +79,7 @@ impl Event {
         }
     }
 
-    /// How many bytes it keeps, beside its own.
+    /// Returns how many bytes the event keeps in addition to its own size.
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Began { request, .. } => request.size(),

@@ -1,4 +1,4 @@
-//! What is under way right now, as the log tells it.
+//! The flows that are under way, derived from the log.
 
 use super::streams::Streams;
 use super::{Entry, Event, Journal};
@@ -7,26 +7,26 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use url::Url;
 
-/// The flows that have begun and not ended. Follows the log; nothing else changes it.
+/// The flows that have begun and not ended. Changes only by following the log.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     position: u64,
     flows: BTreeMap<FlowId, LiveFlow>,
-    /// Redirects that the browser has been told and not followed yet: where to, and the URL that it first asked for.
+    /// Redirects that were delivered and not followed yet: the target, and the URL that was requested first.
     redirects: VecDeque<(String, String)>,
-    /// What the page asked for when it got these, after a redirect.
+    /// For flows that follow a redirect: the URL that the page requested.
     redirected: BTreeMap<FlowId, String>,
-    /// How the last flow of each URL ended, if it brought no page: there is nothing to show.
+    /// URLs whose last flow ended without content for the page.
     barren: BTreeSet<String>,
-    /// Who asked for what: a script for another, a stylesheet for an image. The asked-for first.
+    /// Requested URLs with the URL that requested them: a script for another, a stylesheet for an image.
     askers: BTreeMap<String, String>,
-    /// What workers run: their own documents never hear of it.
+    /// Scripts that workers run: their own documents do not observe them.
     of_workers: BTreeSet<String>,
-    /// What was delivered of streams that are open.
+    /// What was delivered of open streams.
     streams: Streams,
-    /// The scripts that were delivered since somebody last took this list.
+    /// Scripts that were delivered since [`take_scripts`](Self::take_scripts) was called.
     scripts: Vec<String>,
-    /// How many pages were asked for.
+    /// How many pages were requested.
     navigations: usize,
 }
 
@@ -35,29 +35,30 @@ pub(crate) struct Live {
 pub(crate) struct LiveFlow {
     pub(crate) id: FlowId,
     pub(crate) request: Arc<Request>,
-    /// What the page asked for: another URL than the flow's own after a redirect.
+    /// The URL that the page requested; after a redirect, it differs from the flow's own.
     pub(crate) asked: String,
-    /// The rules that park it, or parts of its body, and their lines.
+    /// The rules that park the flow or parts of its body, and their lines.
     parks: BTreeMap<FlowId, (Arc<str>, Place)>,
-    /// The line of the test that has it in its hands.
+    /// The line of the test that took the flow.
     pub(crate) taken: Option<Place>,
-    /// The last rule that it met.
+    /// The last rule that acted on the flow.
     ruled: Option<(Arc<str>, Place)>,
     response: Option<Arc<Response>>,
 }
 
 impl LiveFlow {
-    /// The rule that parks it, and its line.
+    /// Returns the rule that parks the flow, and its line.
     pub(crate) fn parked(&self) -> Option<&(Arc<str>, Place)> {
         self.parks.values().next()
     }
 
-    /// What a browser says it wants it for: `document`, `script`, `image`, or `empty` for a call of a script.
+    /// Returns the `sec-fetch-dest` of the request: `document`, `script`, `image`, or `empty` for a call of a script.
     pub(crate) fn destination(&self) -> &str {
         self.request.header("sec-fetch-dest").unwrap_or_default()
     }
 
-    /// A stream that may never end, and that nobody waits for: server-sent events, film and music.
+    /// Returns whether this is a stream that may never end and that pages do not wait for: server-sent events, audio,
+    /// video.
     pub(crate) fn is_endless(&self) -> bool {
         let kind = self.response.as_ref().and_then(|response| response.header("content-type"));
         kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
@@ -66,7 +67,7 @@ impl LiveFlow {
 }
 
 impl Live {
-    /// Catches up with the log. Tells whether anything has happened to a flow.
+    /// Catches up with the log. Returns whether anything has happened to a flow.
     pub(crate) fn follow(&mut self, journal: &Journal) -> bool {
         let mut moved = false;
         let log = journal.lock();
@@ -74,31 +75,32 @@ impl Live {
         entries.for_each(|entry| moved |= self.apply(entry));
         self.position = log.next();
         if some_have_gone {
-            // Their ends may have gone unseen.
+            // Their ends may have been removed from the log.
             self.flows.retain(|flow, _| log.is_live(*flow));
         }
         moved
     }
 
-    /// The flows, in the order of arrival.
+    /// Returns the flows in order of arrival.
     pub(crate) fn flows(&self) -> impl Iterator<Item = &LiveFlow> {
         self.flows.values()
     }
 
-    /// The flows that the test holds.
+    /// Returns the flows that the test holds.
     pub(crate) fn parked(&self) -> impl Iterator<Item = &LiveFlow> {
         self.flows().filter(|flow| flow.parked().is_some())
     }
 
-    /// Whether the last flow of this URL has ended without a page to show: an empty answer, a download, an abort.
+    /// Returns whether the last flow of this URL ended without content for the page: an empty response, a download, an
+    /// abort.
     pub(crate) fn is_barren(&self, url: &str) -> bool {
         self.barren.contains(url)
     }
 
-    /// Whether one URL was asked for by another, or by what that asked for, and so on.
+    /// Returns whether `root` requested a URL, directly or through others.
     pub(crate) fn stems_from(&self, url: &str, root: &str) -> bool {
         let mut at = url;
-        // A circle of scripts that ask for each other ends after as many steps as there are.
+        // A cycle of scripts that request each other ends after at most as many steps as there are entries.
         for _ in 0..self.askers.len() {
             match self.askers.get(at) {
                 Some(asker) if asker == root => return true,
@@ -109,27 +111,27 @@ impl Live {
         false
     }
 
-    /// What the page asked for when it got this flow, which has the given URL: another after a redirect.
+    /// Returns the URL that the page requested for a flow: `url`, the flow's own, or another one after a redirect.
     pub(crate) fn asked<'a>(&'a self, flow: FlowId, url: &'a str) -> &'a str {
         self.redirected.get(&flow).map_or(url, String::as_str)
     }
 
-    /// What was delivered of streams that are open.
+    /// Returns what was delivered of open streams.
     pub(crate) fn streams(&self) -> &Streams {
         &self.streams
     }
 
-    /// How many pages, and pages in frames, were asked for.
+    /// Returns how many pages, including pages in frames, were requested.
     pub(crate) fn navigations(&self) -> usize {
         self.navigations
     }
 
-    /// Whether a worker runs it.
+    /// Returns whether a worker runs a script.
     pub(crate) fn is_of_worker(&self, script: &str) -> bool {
         self.of_workers.contains(script)
     }
 
-    /// The scripts that were delivered since the last call.
+    /// Returns the scripts that were delivered since the last call.
     pub(crate) fn take_scripts(&mut self) -> Vec<String> {
         std::mem::take(&mut self.scripts)
     }
@@ -154,7 +156,7 @@ impl Live {
                 self.change(*flow, |live| live.ruled = Some((Arc::clone(rule), *place)));
                 return false;
             }
-            // The rule keeps it, like one that parks.
+            // The rule keeps the flow, like one that parks.
             Event::Stalled { flow } => self.change(*flow, |live| {
                 live.ruled.clone().and_then(|rule| live.parks.insert(*flow, rule));
             }),
@@ -219,7 +221,7 @@ impl Live {
             Some(response) if !shows_nothing(response) => {
                 match flow.destination() {
                     "script" if !self.is_of_worker(&flow.asked) => self.scripts.push(flow.asked),
-                    // Another page: it asks for its own.
+                    // Another page, which requests scripts of its own.
                     "document" => self.scripts.clear(),
                     _ => {}
                 }
@@ -231,7 +233,7 @@ impl Live {
     }
 }
 
-/// After these the browser stays on the page where it is.
+/// Returns whether the browser stays on its page after this response.
 fn shows_nothing(response: &Response) -> bool {
     let says = |header, starts: &str| {
         response.header(header).is_some_and(|value| value.to_ascii_lowercase().starts_with(starts))
@@ -242,7 +244,7 @@ fn shows_nothing(response: &Response) -> bool {
     is_download || matches!(response.status().as_u16(), 204 | 205)
 }
 
-/// A URL as seen from another, as the browser will ask for it.
+/// Resolves a URL against another, as the browser requests it.
 fn absolute(base: &str, to: &str) -> Option<String> {
     let mut url = Url::parse(base).ok()?.join(to).ok()?;
     url.set_fragment(None);

@@ -1,34 +1,34 @@
-//! The entries, and which of them go when there are too many bytes of them. Pure.
+//! The entries, and which of them are removed when they exceed the limit. Pure.
 
 use super::{Entry, Event};
 use crate::flow::FlowId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem::size_of;
 
-/// How many bytes of entries are kept unless the test says otherwise.
+/// How many bytes of entries are kept unless the test sets another limit.
 pub(super) const BYTES: usize = 256 * 1024 * 1024;
-/// Beyond this many entries, questions to the journal take too long.
+/// Beyond this many entries, queries of the journal take too long.
 const ENTRIES: usize = 100_000;
 
-/// Entries with their numbers, in order. Flows that have ended go whole, the oldest first; what is under way stays known.
+/// Numbered entries, in order. Flows that have ended are removed whole, the oldest first; those under way are kept.
 #[derive(Debug)]
 pub(super) struct Log {
     entries: VecDeque<(u64, Entry)>,
     /// The number of the next entry.
     next: u64,
-    /// Every entry with a smaller number may have gone.
+    /// Entries with smaller numbers may have been removed.
     gap: u64,
     bytes: usize,
     limit: usize,
     /// Flows that have begun and not ended.
     live: BTreeSet<FlowId>,
-    /// WebSockets: their flow ends when they are open, and they when they close.
+    /// WebSockets. `Ended` means that the socket is open, `Closed` that it is closed.
     sockets: BTreeSet<FlowId>,
-    /// Flows that have ended, the first to end first.
+    /// Flows that have ended, in the order of their ends.
     ended: VecDeque<FlowId>,
-    /// What the entries of each flow come to.
+    /// The size of each flow's entries.
     sizes: BTreeMap<FlowId, Size>,
-    /// How many flows have gone.
+    /// How many flows were removed.
     forgotten: u64,
 }
 
@@ -78,7 +78,7 @@ impl Log {
         self.entries.iter().map(|(_, entry)| entry)
     }
 
-    /// The entries from a number on, and whether some that came before the others may have gone unseen.
+    /// Returns the entries from a number on, and whether some of that range may have been removed.
     pub(super) fn since(&self, number: u64) -> (impl Iterator<Item = &Entry>, bool) {
         let from = self.entries.partition_point(|(at, _)| *at < number);
         (self.entries.range(from..).map(|(_, entry)| entry), number < self.gap)
@@ -92,7 +92,7 @@ impl Log {
         self.live.contains(&flow)
     }
 
-    /// How many flows have gone to make room.
+    /// Returns how many flows were removed to make room.
     pub(super) fn forgotten(&self) -> u64 {
         self.forgotten
     }
@@ -115,7 +115,7 @@ impl Log {
         }
     }
 
-    /// Makes a quarter more room than is needed, so that it is needed seldom.
+    /// Removes a quarter more than needed, so that it runs rarely.
     fn make_room(&mut self) {
         if self.bytes <= self.limit && self.entries.len() <= ENTRIES {
             return;
@@ -138,7 +138,7 @@ impl Log {
         self.gap = self.next;
     }
 
-    /// What is under way has too many parts: the oldest go, and whatever else is old. How each flow began stays.
+    /// Removes the oldest parts of flows under way, and other old entries. Requests, response heads and parkings stay.
     fn forget_parts(&mut self, bytes: usize, entries: usize) {
         let (mut over_bytes, mut over_entries) =
             (self.bytes.saturating_sub(bytes), self.entries.len().saturating_sub(entries));
@@ -204,7 +204,7 @@ mod tests {
         }
         let flows: Vec<_> = log.iter().filter_map(|entry| entry.event.flow()).map(FlowId::number).collect();
         assert_eq!((flows[0], flows[flows.len() - 1]), (1, 199));
-        // Each of the others is there twice: begun, and ended.
+        // Each of the others has two entries: begun and ended.
         assert!(flows[1..].chunks(2).all(|two| two[0] == two[1]), "{flows:?}");
         assert_eq!(log.forgotten(), 198 - (flows.len() as u64 - 1) / 2);
         assert!(log.is_live(FlowId::new(1)) && !log.is_live(FlowId::new(2)));

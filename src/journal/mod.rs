@@ -1,4 +1,4 @@
-//! The one account of what happened: append-only, totally ordered. Failure reports read it; nothing else keeps a second.
+//! The only record of what happened: append-only, totally ordered. Failure reports are written from it.
 
 mod entry;
 mod live;
@@ -32,7 +32,7 @@ impl Journal {
         Self { start: Instant::now(), flows: AtomicU64::new(1), log: Mutex::default(), written: Notify::new() }
     }
 
-    /// The time since the journal began: the clock of every report.
+    /// Returns the time since the journal was created: the clock of every report.
     pub(crate) fn now(&self) -> Duration {
         self.start.elapsed()
     }
@@ -41,7 +41,7 @@ impl Journal {
         FlowId::new(self.flows.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Whether any request has come yet.
+    /// Returns whether any request has arrived yet.
     pub(crate) fn has_flows(&self) -> bool {
         self.flows.load(Ordering::Relaxed) > 1
     }
@@ -49,23 +49,23 @@ impl Journal {
     /// Appends an entry. The order of calls is the order of the log.
     pub(crate) fn write(&self, event: Event) {
         let mut log = self.lock();
-        // Read under the lock, so that times never run against the order.
+        // Read under the lock, so that times are in the order of the log.
         log.push(Entry { at: self.now(), event });
         drop(log);
         self.written.notify_waiters();
     }
 
-    /// Resolves at the next entry. Take it and enable it before looking, then look, then await it.
+    /// Resolves at the next entry. Create and enable the future before reading the log, and await it afterwards.
     pub(crate) fn written(&self) -> Notified<'_> {
         self.written.notified()
     }
 
-    /// From now on the entries are no more than so many bytes: the oldest flows that have ended go first.
+    /// Limits the bytes of all entries from now on: the oldest flows that have ended are removed first.
     pub(crate) fn limit(&self, bytes: usize) {
         self.lock().limit(bytes);
     }
 
-    /// How many flows have gone to make room.
+    /// Returns how many flows were removed to make room.
     pub(crate) fn forgotten(&self) -> u64 {
         self.lock().forgotten()
     }

@@ -1,4 +1,4 @@
-//! Questions to the journal.
+//! Queries of the journal.
 
 use super::{Entry, Event, Journal};
 use crate::flow::{Exchange, Fault, FlowId, Place};
@@ -6,17 +6,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Journal {
-    /// Every flow so far, in the order of arrival.
+    /// Returns every flow so far, in order of arrival.
     pub(crate) fn exchanges(&self) -> Vec<Exchange> {
         self.gather(|_| true).into_values().filter(|exchange| exchange.part.is_none()).collect()
     }
 
-    /// Every part of a stream so far, with what it is a part of.
+    /// Returns every part of a stream so far, with the flow that it belongs to.
     pub(crate) fn parts(&self) -> Vec<Exchange> {
         self.gather(|_| true).into_values().filter(|exchange| exchange.part.is_some()).collect()
     }
 
-    /// One flow, or one part of it, if it is still in the log.
+    /// Returns one flow, or one part of it, if it is still in the log.
     pub(crate) fn exchange(&self, id: FlowId) -> Option<Exchange> {
         self.gather(|flow| flow.whole() == id.whole()).remove(&id)
     }
@@ -53,7 +53,7 @@ impl Journal {
         all
     }
 
-    /// The last entries, for the footer of a failure.
+    /// Returns the last entries, for the footer of a failure.
     pub(crate) fn tail(&self, lines: usize) -> Vec<Entry> {
         let log = self.lock();
         let mut last: Vec<_> = log.iter().rev().take(lines).cloned().collect();
@@ -61,7 +61,7 @@ impl Journal {
         last
     }
 
-    /// The flows that passed a rule since it could not look at their bodies, and why.
+    /// Returns the flows that passed a rule because their bodies could not be read, and the reasons.
     pub(crate) fn unread(&self, rule: &str, of: Place) -> Vec<(FlowId, Arc<str>)> {
         let unread = |entry: &Entry| match &entry.event {
             Event::Unread { flow, rule: text, place, why } if **text == *rule && *place == of => {
@@ -72,14 +72,14 @@ impl Journal {
         self.lock().iter().filter_map(unread).collect()
     }
 
-    /// Whether a page has refused what a flow has brought.
+    /// Returns whether a page rejected the content of a flow.
     pub(crate) fn was_refused(&self, flow: FlowId, of: &str) -> bool {
         let log = self.lock();
         let since = log.iter().skip_while(|entry| !matches!(entry.event, Event::Began { flow: id, .. } if id == flow));
         since.into_iter().any(|entry| matches!(&entry.event, Event::Refused { url } if url == of))
     }
 
-    /// Trouble on connections that belongs to no flow.
+    /// Returns the faults on connections that belong to no flow.
     pub(crate) fn troubles(&self) -> Vec<Fault> {
         let trouble = |entry: &Entry| match &entry.event {
             Event::Trouble { fault } => Some(fault.clone()),

@@ -1,22 +1,23 @@
-//! What was delivered of streams that are open, by what a page can count of it.
+//! What was delivered of open streams, as far as a page can count it.
 
 use super::Event;
 use crate::flow::{Direction, FlowId, Part, Request, Response};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many events of each type: all messages of a WebSocket are of the type `message`, and [`TO_SERVER`] what the page has sent.
+/// How many events of each type. Messages of a WebSocket to the page have the type `message`, those from the page
+/// [`TO_SERVER`].
 pub(crate) type Tally = BTreeMap<String, u64>;
 
-/// Messages of the other direction.
+/// The type of messages from the page.
 pub(crate) const TO_SERVER: &str = "to_server";
 
 /// The WebSockets and event streams that are open.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     open: BTreeMap<FlowId, Open>,
-    /// Parts that are on their way to the page, by their type.
+    /// Parts on their way to the page, with their types.
     coming: BTreeMap<FlowId, String>,
-    /// Those of them that were let go.
+    /// Those of them that were released.
     released: BTreeSet<FlowId>,
 }
 
@@ -25,22 +26,22 @@ struct Open {
     url: String,
     is_socket: bool,
     delivered: Tally,
-    /// The page's last message, if the server has said nothing since.
+    /// The page's last message, if the server has sent nothing since.
     unanswered: Option<FlowId>,
 }
 
 impl Streams {
-    /// What was delivered of each stream of this URL.
+    /// Returns what was delivered of each stream of this URL.
     pub(crate) fn of<'a>(&'a self, url: &'a str) -> impl Iterator<Item = &'a Tally> {
         self.open.values().filter(move |open| open.url == url).map(|open| &open.delivered)
     }
 
-    /// The URLs of streams of which something was let go that is not delivered yet.
+    /// Returns the URLs of streams with a part that was released and not delivered yet.
     pub(crate) fn released(&self) -> impl Iterator<Item = &str> {
         self.released.iter().filter_map(|part| self.open.get(&part.whole())).map(|open| open.url.as_str())
     }
 
-    /// What pages have sent last, where the server has said nothing since.
+    /// Returns the last messages of pages to which the server has sent nothing since.
     pub(crate) fn unanswered(&self) -> impl Iterator<Item = FlowId> {
         self.open.values().filter_map(|open| open.unanswered)
     }
@@ -72,7 +73,7 @@ impl Streams {
             Event::Decided { flow, .. } if self.coming.contains_key(flow) => drop(self.released.insert(*flow)),
             Event::Closed { flow } => self.close(*flow),
             Event::Ended { flow, outcome } if *flow == flow.whole() => {
-                // The flow of a WebSocket ends when that is open.
+                // The flow of a WebSocket ends when the socket opens.
                 let goes_on = self.open.get(flow).is_some_and(|open| open.is_socket) && outcome.is_delivered();
                 if !goes_on {
                     self.close(*flow);
@@ -89,7 +90,7 @@ impl Streams {
         }
     }
 
-    /// Nothing more of it gets anywhere.
+    /// Nothing more of the stream is delivered.
     fn close(&mut self, flow: FlowId) {
         self.open.remove(&flow);
         self.coming.retain(|part, _| part.whole() != flow);
@@ -97,7 +98,7 @@ impl Streams {
     }
 }
 
-/// The type of event by which a page hears of a part; none of what only passes it by.
+/// Returns the type of event by which a page observes a part; `None` for parts that it does not observe.
 fn counted(part: &Part) -> Option<String> {
     match part {
         Part::Message(message) => (message.direction == Direction::ToClient).then(|| "message".to_owned()),

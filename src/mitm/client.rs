@@ -1,18 +1,18 @@
-//! An HTTP client that goes through the proxy, for tests without a browser.
+//! An HTTP client that uses the proxy, for tests without a browser.
 
 use super::Mitm;
 use crate::report::Failure;
 use std::ops::Deref;
 
-/// A [`reqwest::Client`] that uses the test's proxy and trusts its CA, and nobody else.
+/// A [`reqwest::Client`] that uses the test's proxy and trusts only its CA.
 ///
-/// A fixture: `async fn test(client: Client)`; elsewhere [`Mitm::client`].
+/// A fixture: `async fn test(client: Client)`. In other tests, call [`Mitm::client`].
 #[derive(Clone, Debug)]
 pub struct Client(reqwest::Client);
 
 impl Client {
     pub(crate) fn new(mitm: &Mitm) -> Result<Self, Failure> {
-        // Not HTTP_PROXY and the like: the test says where its requests go.
+        // `HTTP_PROXY` and the like are ignored: the test decides where its requests go.
         let proxy = reqwest::Proxy::all(mitm.proxy_url()).map_err(|error| failed(&error))?;
         let client = reqwest::Client::builder().proxy(proxy).tls_backend_preconfigured(mitm.client_tls()?);
         client.build().map(Self).map_err(|error| failed(&error))

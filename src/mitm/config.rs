@@ -1,4 +1,4 @@
-//! What a test can choose about its proxy.
+//! The settings of a proxy.
 
 use crate::report::Failure;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -12,30 +12,31 @@ pub struct Config {
     listen: Option<IpAddr>,
     port: u16,
     seed: Option<u64>,
-    /// Bound already, for all executions of an exploration.
+    /// Already bound, for all executions of an exploration.
     pub(crate) listener: Option<Arc<TcpListener>>,
     pub(crate) connect_within: Option<Duration>,
 }
 
 impl Config {
-    /// Listens on this address of the machine instead of loopback, so that a browser elsewhere can reach it; clients then
-    /// need a credential, which is part of [`proxy_url`](crate::Mitm::proxy_url) and which a [`Browser`](crate::Browser)
-    /// brings by itself. Without it, `HOLDUP_LISTEN` says so.
+    /// Listens on this address instead of loopback, so that remote browsers can connect.
+    ///
+    /// Clients then need a credential. It is part of [`proxy_url`](crate::Mitm::proxy_url), and a
+    /// [`Browser`](crate::Browser) sends it automatically. Without this setting, `HOLDUP_LISTEN` sets the address.
     #[must_use]
     pub fn listen(mut self, address: IpAddr) -> Self {
         self.listen = Some(address);
         self
     }
 
-    /// On what was bound already.
+    /// Returns settings for a listener that is already bound.
     pub(crate) fn bound(listener: &Arc<TcpListener>) -> Self {
         Self { listener: Some(Arc::clone(listener)), ..Self::default() }
     }
 
-    /// Where to listen.
+    /// Returns the address to listen on.
     ///
     /// # Errors
-    /// When `HOLDUP_LISTEN` is no address of one interface: a browser must be told where to go.
+    /// When `HOLDUP_LISTEN` is not the address of one interface, which a browser needs to connect.
     pub(crate) fn address(&self) -> Result<SocketAddr, Failure> {
         let said = std::env::var("HOLDUP_LISTEN").ok().filter(|said| !said.is_empty());
         let address = match (self.listen, &said) {
@@ -62,22 +63,23 @@ impl Config {
         self
     }
 
-    /// What delays are drawn from, so that they are the same again. Without it `HOLDUP_SEED` says so, or it is another each
-    /// time; a failure tells it.
+    /// Sets the seed from which delays are drawn, so that they are reproducible.
+    ///
+    /// Without this setting, `HOLDUP_SEED` sets the seed, or else it is random. A failure prints it.
     #[must_use]
     pub fn draw_from(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// What delays are drawn from.
+    /// Returns the seed from which delays are drawn.
     ///
     /// # Errors
-    /// When `HOLDUP_SEED` is no number.
+    /// When `HOLDUP_SEED` is not a number.
     pub(crate) fn seed(&self) -> Result<u64, Failure> {
         match (self.seed, std::env::var("HOLDUP_SEED").ok().filter(|said| !said.is_empty())) {
             (Some(seed), _) => Ok(seed),
-            // Short enough to be typed.
+            // Short enough to type.
             (None, None) => Ok(RandomState::new().build_hasher().finish() >> 40),
             (None, Some(said)) => said.parse().map_err(|_| {
                 Failure::bare(format!("HOLDUP_SEED says {said:?}; it takes a number, as a failure has printed it"))
@@ -85,8 +87,9 @@ impl Config {
         }
     }
 
-    /// How long an upstream may take to be resolved, connected and shaken hands with; 20 seconds unless said. A server
-    /// that is connected may take as long as it likes to answer.
+    /// Sets the timeout for connecting to an upstream; 20 seconds by default.
+    ///
+    /// It covers name resolution, the connection, and the handshakes. A connected server may take any time to respond.
     #[must_use]
     pub fn connect_within(mut self, patience: Duration) -> Self {
         self.connect_within = Some(patience);

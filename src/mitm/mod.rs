@@ -24,10 +24,10 @@ use std::sync::Arc;
 use tempfile::NamedTempFile;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// One intercepting proxy, on a free loopback port, with its rules and its journal.
+/// An intercepting proxy on a free loopback port, with its rules and its journal.
 ///
-/// A fixture: `async fn test(mitm: Mitm)`. In a test of another kind, [`Mitm::start`]. Clones are handles of the same
-/// proxy. When the last one is dropped the proxy stops accepting; [`stop`](Self::stop) also waits and reports.
+/// A fixture: `async fn test(mitm: Mitm)`. In other tests, call [`Mitm::start`]. Clones are handles of the same proxy.
+/// When the last one is dropped, the proxy stops accepting connections; [`stop`](Self::stop) also waits and reports.
 #[derive(Clone, Debug)]
 pub struct Mitm(Arc<Inner>);
 
@@ -43,7 +43,7 @@ struct Inner {
 }
 
 impl Mitm {
-    /// Starts a proxy. `#[mitm_test]` does this by itself.
+    /// Starts a proxy. `#[mitm_test]` does this automatically.
     ///
     /// ```
     /// # async fn example() -> holdup::TestResult {
@@ -56,15 +56,16 @@ impl Mitm {
     /// ```
     ///
     /// # Errors
-    /// When no port can be bound or no CA can be made.
+    /// When no port can be bound, when no CA can be made, or when `HOLDUP_LISTEN` or `HOLDUP_SEED` cannot be parsed.
     pub async fn start() -> Result<Self, Failure> {
         Self::start_with(Config::default()).await
     }
 
-    /// Starts a proxy with settings of its own.
+    /// Starts a proxy with the given settings.
     ///
     /// # Errors
-    /// When the port cannot be bound or no CA can be made.
+    /// When the port cannot be bound, when no CA can be made, or when `HOLDUP_LISTEN` or `HOLDUP_SEED` is needed and
+    /// cannot be parsed.
     pub async fn start_with(config: Config) -> Result<Self, Failure> {
         crypto::install_default_provider();
         let failed = |what: &dyn std::fmt::Display| Failure::bare(format!("the proxy could not be started: {what}"));
@@ -84,11 +85,13 @@ impl Mitm {
         Ok(Self(Arc::new(Inner { proxy, verbs, context, pages, gate, ca, export: OnceCell::new() })))
     }
 
-    /// Ends everything: rules are taken back, parked flows released, connections drained (for at most 2 seconds).
+    /// Stops the proxy, and reports what the test has left behind.
+    ///
+    /// Rules are removed, parked flows are released, and connections are drained for at most 2 seconds. If the future
+    /// is dropped meanwhile, the remaining connections are cut off.
     ///
     /// # Errors
-    /// What was left behind: a hold that never caught anything, a flow that was still parked, a rule that could not do
-    /// its work, a task of the proxy that panicked.
+    /// When a hold never caught anything, a flow was still parked, a rule failed, or a task of the proxy panicked.
     pub async fn stop(&self) -> Result<(), Failure> {
         let mut findings = self.findings();
         findings.extend(self.shut_down().await);
@@ -97,45 +100,45 @@ impl Mitm {
         Err(if others.is_empty() { first } else { first.section("and:", others) })
     }
 
-    /// What the test has left behind so far.
+    /// Returns what the test has left behind so far.
     pub(crate) fn findings(&self) -> Vec<Failure> {
         let context = report_context(&self.0.gate);
         let left = self.0.gate.audit();
         left.iter().map(|left| finding(left, &context)).chain(rule_faults(&context)).collect()
     }
 
-    /// The flows that nobody has decided on.
+    /// Returns the flows that have no verdict.
     pub(crate) fn still_parked(&self) -> Vec<Failure> {
         let context = report_context(&self.0.gate);
         let parked = self.0.gate.audit().into_iter().filter(|left| matches!(left, Finding::StillParked(..)));
         parked.map(|left| finding(&left, &context)).collect()
     }
 
-    /// What stands under every failure.
+    /// Returns the footer of every failure.
     pub(crate) fn footer(&self) -> String {
         footer(&report_context(&self.0.gate), &self.0.gate.idle(), self.0.gate.seed())
     }
 
-    /// Takes all rules back and releases what is parked.
+    /// Removes all rules and releases what is parked.
     pub(crate) fn release_all(&self) {
         self.0.gate.stop();
     }
 
-    /// Stops the proxy; gives what panicked.
+    /// Stops the proxy and returns its panics.
     pub(crate) async fn shut_down(&self) -> Vec<Failure> {
         self.release_all();
         let panics = self.0.proxy.stop().await;
         panics.into_iter().map(|panic| Failure::bare(format!("the proxy panicked: {panic}"))).collect()
     }
 
-    /// From now on the browser's `name` is this local server; it still sees `https://name`, whatever the server speaks.
+    /// Serves the host `name` from this local server from now on.
     ///
-    /// An address alone means a server that speaks plain HTTP; [`Upstream`] has other kinds. A name is found however it is
-    /// spelled (upper case, `bücher.test`, `xn--bcher-kva.test`); `*.shop.test` is every name below `shop.test`, unless
-    /// it has a server of its own.
+    /// The browser still sees `https://name`, whatever the server speaks. An address alone means a server that speaks
+    /// plain HTTP; [`Upstream`] has other kinds. All spellings of a name match (upper case, `bücher.test`,
+    /// `xn--bcher-kva.test`). `*.shop.test` matches every name below `shop.test`, unless that name has its own server.
     ///
     /// # Panics
-    /// At the line of the test, when `name` is no host name (has a scheme, a port or a path).
+    /// At the caller's line, when `name` is not a host name (has a scheme, a port or a path).
     #[track_caller]
     pub fn host(&self, name: &str, upstream: impl Into<Upstream>) {
         if let Err(why) = self.0.proxy.upstreams().host(name, upstream.into()) {
@@ -143,21 +146,24 @@ impl Mitm {
         }
     }
 
-    /// From now on upstreams may also be certified by these certificates (PEM), besides those of the platform: roots, or a
-    /// server's own, such as `openssl req -x509` makes.
+    /// Trusts upstreams with these certificates (PEM) from now on, besides the platform's.
+    ///
+    /// They may be roots, or a server's own certificate, such as `openssl req -x509` makes.
     ///
     /// # Errors
-    /// When the text holds no certificate.
+    /// When the text contains no certificate.
     #[track_caller]
     pub fn trust_upstream(&self, pem: &str) -> Result<(), Failure> {
         self.0.proxy.upstreams().trust(pem).map_err(|fault| Failure::new(fault.to_string()))
     }
 
-    /// From now on any certificate is good enough for this host: expired, for another name, self-signed, of X.509 version 1,
-    /// or with a key that is too weak. `*.shop.test` is every name below.
+    /// Accepts any certificate of this host from now on.
+    ///
+    /// It may be expired, for another name, self-signed, of X.509 version 1, or have a key that is too weak.
+    /// `*.shop.test` matches every name below `shop.test`.
     ///
     /// # Panics
-    /// At the line of the test, when `name` is no host name.
+    /// At the caller's line, when `name` is not a host name.
     #[track_caller]
     pub fn insecure_upstream(&self, name: &str) {
         if let Err(why) = self.0.proxy.upstreams().insecure(name) {
@@ -165,13 +171,14 @@ impl Mitm {
         }
     }
 
-    /// From now on the requests of one client connection use so many HTTP/1 connections to a host at once; 6 unless said,
-    /// as browsers have it. (A browser asks a proxy for all its pictures at once, by HTTP/2, and leaves the limit to it.)
-    /// Flows that are parked, streams and WebSockets do not count; neither do clients that speak HTTP/1, since each of their
-    /// connections has one request at a time.
+    /// Limits HTTP/1 connections to a host, per client connection; 6 by default.
+    ///
+    /// That is the limit of browsers. (A browser requests all images at once from a proxy, over HTTP/2, and leaves the
+    /// limit to it.) Parked flows, streams and WebSockets do not count. Clients that speak HTTP/1 do not count either,
+    /// since each of their connections has one request at a time.
     ///
     /// # Panics
-    /// At the line of the test, when it is 0.
+    /// At the caller's line, when `per_host` is 0.
     #[track_caller]
     pub fn limit_connections(&self, per_host: usize) {
         if per_host == 0 {
@@ -180,49 +187,56 @@ impl Mitm {
         self.0.proxy.upstreams().limit_connections(per_host);
     }
 
-    /// From now on servers without TLS that stand in for an `https` name are not told so.
+    /// Stops sending `x-forwarded-*` headers to servers without TLS.
     ///
-    /// Otherwise they get `x-forwarded-proto: https`, `x-forwarded-host` and `x-forwarded-for`, as from a proxy in front of
-    /// them: an application that insists on `https` would redirect for ever. A header that is there already stays.
+    /// By default, such a server that stands in for an `https` name receives `x-forwarded-proto: https`,
+    /// `x-forwarded-host` and `x-forwarded-for`, as from a reverse proxy: an application that insists on `https` would
+    /// redirect forever. A header that is already present is kept.
     pub fn forward_nothing(&self) {
         self.0.proxy.upstreams().forward_nothing();
     }
 
-    /// From now on what upstreams say of caching reaches the browser as they say it.
+    /// Passes the caching headers of upstreams to the browser from now on.
     ///
-    /// Otherwise `cache-control` becomes `no-cache` on its run_mode: a browser that used what it keeps without asking would
-    /// slip past every rule. (Playwright and Puppeteer turn the cache off for the same reason.)
+    /// By default, `cache-control` becomes `no-cache`, unless it has `no-store`: a browser that uses its cache without
+    /// a request would bypass every rule. (Playwright and Puppeteer turn the cache off for the same reason.)
     pub fn let_browsers_cache(&self) {
         self.0.proxy.let_browsers_cache();
     }
 
-    /// From now on pages may register service workers also while rules change what they load.
+    /// Allows service workers from now on, even while rules change what pages load.
     ///
-    /// Otherwise such a worker is not found: it would answer for the proxy, with what it has kept. One that was registered
-    /// before is the browser's: declare rules before the page is opened.
+    /// By default, the script of such a worker is not found, since the worker would respond in the proxy's place, from
+    /// its cache. A worker that was registered before stays in the browser, so declare rules before the page is opened.
     pub fn let_service_workers(&self) {
         self.0.gate.let_workers();
     }
 
-    /// From now on no more than so many bytes of a body are read into memory, for rules that look into it or change it; 16 MiB
-    /// unless said. A body that has more fails its flow, and the test, with an error that names the rule.
+    /// Limits the bytes of a body that are read into memory; 16 MiB by default.
+    ///
+    /// Bodies are read for rules that look into them or change them. A larger body fails the flow, and the test, if a
+    /// rule must change it; the error names the rule. A rule that only looks into it does not match.
     pub fn limit_bodies(&self, bytes: usize) {
         self.0.gate.limit_bodies(bytes);
     }
 
-    /// From now on the journal keeps no more than so many bytes; 256 MiB unless said. Beyond that the oldest flows that have
-    /// ended are forgotten, and a failure says how many: [`exchanges`](Self::exchanges) and reports no longer know them.
+    /// Limits the bytes that the journal keeps; 256 MiB by default.
+    ///
+    /// Beyond that, the oldest flows that have ended are dropped, and a failure says how many.
+    /// [`exchanges`](Self::exchanges) and reports no longer include them.
     pub fn limit_journal(&self, bytes: usize) {
         self.0.gate.journal.limit(bytes);
     }
 
-    /// Where the proxy listens.
+    /// Returns the address that the proxy listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.0.proxy.address()
     }
 
-    /// The proxy as a URL: `http://127.0.0.1:PORT`. Where it is not on loopback, with the credential that it asks for.
+    /// Returns the proxy as a URL: `http://127.0.0.1:PORT`.
+    ///
+    /// If the proxy does not listen on loopback, the URL has the credential that it requires.
     #[must_use]
     pub fn proxy_url(&self) -> String {
         match self.0.proxy.credential() {
@@ -231,34 +245,40 @@ impl Mitm {
         }
     }
 
-    /// The certificate of the CA that signs what the browser sees. The same for all proxies of a process.
+    /// Returns the certificate of the CA that signs what the browser sees, as PEM.
+    ///
+    /// It is the same for all proxies of a process.
     #[must_use]
     pub fn ca_pem(&self) -> String {
         self.0.ca.pem()
     }
 
-    /// The arguments that make a Chromium use this proxy, trust it, and be silent about anything else. For clients other
-    /// than [`Browser`](crate::Browser), which knows them.
+    /// Returns arguments that make a Chromium use and trust this proxy.
+    ///
+    /// They also turn off its background requests. They are for clients other than [`Browser`](crate::Browser), which
+    /// sets them.
     #[must_use]
     pub fn chromium_args(&self) -> Vec<String> {
         crate::driver::chromium_args(self.address(), &self.0.ca)
     }
 
-    /// A client that uses this proxy and trusts it.
+    /// Returns a client that uses this proxy and trusts it.
     ///
     /// # Errors
-    /// When it cannot be built.
+    /// When the client cannot be built.
     pub fn client(&self) -> Result<Client, Failure> {
         Client::new(self)
     }
 
-    /// Every flow so far, in the order of arrival.
+    /// Returns every flow so far, in the order of arrival.
     #[must_use]
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.0.gate.journal.exchanges()
     }
 
-    /// Runs a future in which the verbs mean this proxy: for spawned tasks and tests of another kind.
+    /// Runs a future in which the verbs use this proxy.
+    ///
+    /// This is for spawned tasks, and for tests without `#[mitm_test]`.
     pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         self.0.verbs.clone().ambient_in(future)
     }
@@ -267,12 +287,12 @@ impl Mitm {
         &self.0.gate.journal
     }
 
-    /// The password of the proxy, if it asks for one.
+    /// Returns the proxy's password, if it requires one.
     pub(crate) fn password(&self) -> Option<String> {
         self.0.proxy.credential().map(|credential| credential.password.clone())
     }
 
-    /// From now on nobody is led to these ports of this machine.
+    /// Refuses requests to these ports of this machine from now on.
     pub(crate) fn refuse_ports(&self, ports: &[u16]) {
         self.0.proxy.upstreams().refuse_ports(ports);
     }
@@ -309,7 +329,7 @@ impl Mitm {
     }
 }
 
-/// The verbs: `mitm.hold::<Request>(filter!(..))`.
+/// Derefs to the verbs: `mitm.hold::<Request>(filter!(..))`.
 impl Deref for Mitm {
     type Target = Verbs;
 

@@ -1,13 +1,13 @@
-//! The runtime of the proxies: one for the process, so that a test body that blocks its thread cannot stop them.
+//! The runtime of the proxies: one per process, so that a test body that blocks its thread cannot stop them.
 
 use once_cell::sync::OnceCell;
 use std::io;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Enough for a proxy to serve a browser while a rule is at work.
+/// Enough to serve a browser while a rule is at work.
 const WORKERS: usize = 2;
 
-/// How many tasks of proxies, relays and browsers there are: for tests that nothing is left behind.
+/// Returns how many tasks of proxies, relays and browsers are alive, to test that none is left behind.
 #[must_use]
 pub fn tasks() -> usize {
     handle().map_or(0, |runtime| runtime.metrics().num_alive_tasks())

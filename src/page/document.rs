@@ -1,4 +1,4 @@
-//! The browser's side of the question: what each document waits for, as its `settle.js` counts.
+//! The browser's side of settling: what each document waits for, as counted by its `settle.js`.
 
 use crate::inspector::{Fault, Inspector, as_on_the_wire};
 use crate::journal::Tally;
@@ -7,27 +7,27 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Counts in each document, before any other script of it.
+/// Runs in each document before any other script, and counts what it waits for.
 pub(super) const SETTLE: &str = include_str!("settle.js");
-/// Lets the tasks pass that a worker has at hand.
+/// Lets the pending tasks of a worker run.
 const WORKER: &str = "(async () => { for (let i = 0; i < 4; i++) await new Promise(next => setTimeout(next)) })()";
 
 /// What one document waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Document {
-    /// Another one after each navigation.
+    /// Changes with each navigation.
     pub(super) realm: String,
-    /// Whether it has started workers, and how many of its own.
+    /// Whether it has started workers, and how many dedicated ones.
     pub(super) has_workers: bool,
     pub(super) workers: u64,
-    /// Counts everything that has happened in it.
+    /// A counter of everything that has happened in it.
     pub(super) turn: u64,
     /// `loading`, `interactive` or `complete`.
     pub(super) ready: String,
     pub(super) waits: Vec<Wait>,
     /// WebSockets and event streams.
     pub(super) streams: Vec<Stream>,
-    /// What elements with `integrity` have not taken: URLs.
+    /// URLs that elements with `integrity` have refused.
     pub(super) refused: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Document {
 pub(super) struct Stream {
     /// As the proxy sees it.
     pub(super) url: String,
-    /// How many events of each type it has heard; of those that it can count.
+    /// Number of received events by type, for the types that can be counted.
     pub(super) heard: Tally,
 }
 
@@ -45,29 +45,29 @@ pub(super) struct Stream {
 pub(super) struct Wait {
     /// `fetch`, `setTimeout`, `img`..
     pub(super) kind: String,
-    /// Of what is fetched; empty for clocks.
+    /// Of the request; empty for timers and frames.
     pub(super) url: String,
-    /// The line of the script that asked, if a script did.
+    /// The script line of the request, if a script made it.
     pub(super) place: Option<String>,
 }
 
-/// How to ask.
+/// When a document replies to a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asking {
-    /// Once no clock runs and nothing moves.
+    /// Once no timer or animation frame is pending and nothing moves.
     Quiet,
-    /// The same, but for animation frames.
+    /// Like `Quiet`, but regardless of animation frames.
     Undrawn,
     /// Once nothing moves.
     Still,
-    /// As it is.
+    /// Immediately.
     Now,
 }
 
 /// The documents of a session, by the id of their frame.
 pub(super) type Documents = BTreeMap<String, Document>;
 
-/// What all documents look like, as one number.
+/// Returns a hash of what all documents look like.
 pub(super) async fn fingerprint(inspector: &Inspector, but: &BTreeSet<String>) -> Result<u64, Fault> {
     const LOOKS: &str = "JSON.stringify([document.documentElement.outerHTML, location.href, \
         ...[...document.querySelectorAll('input, textarea, select')].map(field => [field.value, field.checked])])";
@@ -81,7 +81,8 @@ pub(super) async fn fingerprint(inspector: &Inspector, but: &BTreeSet<String>) -
     Ok(hasher.finish())
 }
 
-/// Asks every document, but for those of some frames. None if one has gone meanwhile; the next question has its successor.
+/// Queries every document except those of some frames. Returns `None` if one has gone meanwhile; the next query reaches
+/// its successor.
 pub(super) async fn documents(
     inspector: &Inspector,
     but: &BTreeSet<String>,
@@ -93,12 +94,12 @@ pub(super) async fn documents(
         let asked = document(inspector, &realm, None, scripts, asking).await;
         (realm, asked.map(|document| document.map(|document| (frame, document))))
     };
-    // Those that were there are asked at once: a way there and back is saved if they still are.
+    // Known documents are queried at once, which saves a round trip if they still exist.
     let likely = known.iter().filter(|(frame, _)| !but.contains(*frame));
     let likely = join_all(likely.map(|(frame, document)| ask(frame.clone(), document.realm.clone())));
     let (realms, likely) = match inspector.realms(likely).await {
         (Ok(realms), likely) => (realms, likely),
-        // Firefox stumbles over a frame that goes this very moment.
+        // Firefox fails on a frame that is just being removed.
         (Err(Fault::Refused(_)), _) => return Ok(None),
         (Err(closed @ Fault::Closed), _) => return Err(closed),
     };
@@ -118,7 +119,7 @@ pub(super) async fn documents(
     Ok(Some(documents))
 }
 
-/// Resolves when something has moved in one of these documents since they were asked.
+/// Resolves when something has moved in one of these documents since they were queried.
 pub(super) async fn moved(inspector: &Inspector, documents: &Documents) {
     let asked = documents
         .values()
@@ -127,14 +128,14 @@ pub(super) async fn moved(inspector: &Inspector, documents: &Documents) {
     if asked.is_empty() {
         return std::future::pending().await;
     }
-    // Whatever it answers, it has answered.
+    // Any reply means that something has moved.
     drop(futures_util::future::select_all(asked).await);
 }
 
-/// Lets every worker of these documents do what it has at hand.
+/// Lets the pending tasks of every worker of these documents run.
 pub(super) async fn pass_workers(inspector: &Inspector, documents: &Documents) -> Result<(), Fault> {
     let workers = inspector.workers(documents.values().map(|document| document.workers).sum()).await?;
-    // A worker that has ended has nothing at hand.
+    // A worker that has ended has no pending tasks.
     drop(join_all(workers.iter().map(|worker| inspector.evaluate(worker, WORKER))).await);
     Ok(())
 }
@@ -156,9 +157,9 @@ async fn document(
     let broken = |why: &str| Fault::Refused(format!("a page breaks what counts its waits: {why}"));
     match inspector.evaluate(realm, &question).await {
         Ok(Some(said)) => read(realm, &said).map(Some).ok_or_else(|| broken(&said)),
-        // A document without a count (the browser's own, for an error) waits for nothing.
+        // A document without a counter (the browser's own error page) waits for nothing.
         Ok(None) => Ok(None),
-        // One whose page breaks its count may wait for anything.
+        // A page that breaks its counter may wait for anything.
         Err(Fault::Refused(why)) => Err(broken(&why)),
         Err(closed @ Fault::Closed) => Err(closed),
     }
@@ -184,7 +185,7 @@ fn read(realm: &str, said: &str) -> Option<Document> {
     })
 }
 
-/// A stream that is open.
+/// Parses a stream; returns `None` if it is not open.
 fn stream(said: &Value) -> Option<Stream> {
     let url = as_on_the_wire(said[0].as_str()?);
     // `ws:` is `http:` on the wire.

@@ -1,10 +1,10 @@
-//! Why a page did not settle, in words. Pure.
+//! Explains why a page did not settle. Pure (no I/O).
 
 use super::open::Open;
 use crate::journal::{Live, LiveFlow};
 use crate::report::Failure;
 
-/// Something of the page, or of its calls, has not come to its end.
+/// Returns the failure of a page in which something is still open.
 pub(super) fn still_open(headline: &str, open: &[Open]) -> Failure {
     let failure = Failure::bare(headline);
     if open.is_empty() {
@@ -17,14 +17,14 @@ pub(super) fn still_open(headline: &str, open: &[Open]) -> Failure {
     )
 }
 
-/// No document answers at all.
+/// Returns the failure of a page whose documents do not reply.
 pub(super) fn mute(headline: &str) -> Failure {
     Failure::bare(headline)
         .section("the page does not answer: a script of it runs on and on, or a dialog is open", vec![])
         .help("look at what it does: `HOLDUP_HEADED=1` shows the browser")
 }
 
-/// Chromium answers nothing about a page whose successor is held.
+/// Returns the failure of a held navigation: Chromium does not reply for a page whose successor is held.
 pub(super) fn blocked(live: &Live) -> Failure {
     let held: Vec<_> = live.parked().filter(|flow| flow.destination() == "document").collect();
     Failure::bare("the browser says nothing about a page while the navigation away from it is held")

@@ -1,4 +1,4 @@
-//! Limits of browsers that look as if the test hangs: a call that the page has made, and that never reaches the proxy. Pure.
+//! Browser limits that look like a hang of the test: the page makes a call that never reaches the proxy. Pure (no I/O).
 
 use super::document::Documents;
 use super::explain::lines;
@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
 
-/// When it is looked for, and how long it must last.
+/// The delay before a check, and before the one that confirms it.
 pub(super) const FIRST: Duration = Duration::from_millis(600);
 pub(super) const AGAIN: Duration = Duration::from_millis(300);
-/// As many connections as a browser opens to one host at least, where each carries one call at a time.
+/// Minimum number of connections that browsers open to one host, if each carries one call at a time.
 const CONNECTIONS: usize = 6;
 
-/// A limit that a browser has come to.
+/// A limit that a browser has reached.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
     what: String,
@@ -24,13 +24,13 @@ pub(crate) struct Limit {
 }
 
 impl Limit {
-    /// Tells it in a failure.
+    /// Adds the limit to a failure.
     pub(crate) fn tell(self, failure: Failure) -> Failure {
         failure.section(self.what, self.held).help(self.help)
     }
 }
 
-/// Why a call that the documents wait for does not reach the proxy, if flows that the test holds are the reason.
+/// Returns why a call that the documents wait for does not reach the proxy, if held flows are the reason.
 pub(super) fn limit(documents: &Documents, live: &Live, is_wanted: impl Fn(&str) -> bool) -> Option<Limit> {
     let mut asked: BTreeMap<&str, usize> = BTreeMap::new();
     let calls = |kind: &str| matches!(kind, "fetch" | "XMLHttpRequest" | "EventSource");
@@ -125,7 +125,7 @@ mod tests {
         assert!(limit.what.contains("/seventh") && limit.held.len() == 6, "{limit:?}");
         assert!(super::limit(&page(&asked), &held(&urls), |url| !url.ends_with("seventh")).is_none());
         assert!(super::limit(&page(&asked), &held(&urls[..5]), |_| true).is_none());
-        // Another host has connections of its own.
+        // Another host has its own connections.
         assert!(super::limit(&page(&["http://b.test/"]), &held(&urls), |_| true).is_none());
     }
 

@@ -1,7 +1,7 @@
-//! The settled page: everything it waits for is held by the test, and nothing in it moves.
+//! The settled page: everything that it waits for is held by the test, and nothing in it moves.
 //!
-//! The page's side is counted by `settle.js` and asked for by [`document`]; the proxy's side is the journal's
-//! [`Live`] flows; [`open`] compares the two. The rule is that of the measurements in `ARCHITECTURE.md`, "Settled".
+//! `settle.js` counts what the page waits for, and [`document`] queries it; the proxy's side is the journal's [`Live`]
+//! flows; [`open`] compares the two. The rule follows from the measurements in `ARCHITECTURE.md`, "Settled".
 
 mod document;
 mod explain;
@@ -33,15 +33,15 @@ use tokio::sync::Mutex;
 use wait::Unsettled;
 use windows::Windows;
 
-/// A document that does not answer for this long, while its successor is held, will not before that is let go.
+/// A document that does not reply for this long while its successor is held does not reply before the release.
 const ANSWER: Duration = Duration::from_secs(1);
 const ASKS: &str = "the page asks its user something (`alert`, `confirm` or `prompt`)\n  \
     help: answer it first: `browser.accept_alert()`, `browser.dismiss_alert()`";
 
-/// No document that was there before.
+/// No known documents.
 static NONE: Documents = Documents::new();
 
-/// The pages of one session, and what is known of them.
+/// The pages of one session and their known state.
 #[derive(Debug)]
 pub(crate) struct SessionPages {
     inspector: Arc<Inspector>,
@@ -49,7 +49,7 @@ pub(crate) struct SessionPages {
     turns: Turns,
     /// What the test never waits for.
     ignored: Arc<std::sync::Mutex<Vec<Filter>>>,
-    /// The one that the session, or the test in it, began with.
+    /// The window that the session, or the test in it, began with.
     window: String,
     windows: Arc<Windows>,
     known: Mutex<Known>,
@@ -60,7 +60,7 @@ pub(crate) struct SessionPages {
 #[derive(Debug, Default)]
 struct Known {
     live: Live,
-    /// Delivered, and not yet seen by a document.
+    /// Delivered scripts that no document has reported yet.
     scripts: Vec<(String, Instant)>,
     documents: Documents,
     /// Windows that the test has, or had, beside its first.
@@ -68,7 +68,7 @@ struct Known {
 }
 
 impl SessionPages {
-    /// Has every document of the session count what it waits for.
+    /// Makes every document of the session count what it waits for.
     pub(crate) async fn watch(inspector: Inspector, journal: Arc<Journal>, turns: Turns) -> Result<Self, Fault> {
         let window = inspector.install(document::SETTLE).await?;
         Ok(Self::over(Arc::new(inspector), window, Arc::default(), journal, turns))
@@ -93,7 +93,7 @@ impl SessionPages {
         }
     }
 
-    /// The same for another test, in a window that shares nothing with those before. Gives also what it lives in.
+    /// Returns the pages of another test, in a window that shares nothing with earlier ones, and its user context.
     pub(crate) async fn anew(&self, journal: Arc<Journal>, turns: Turns) -> Result<(Self, String), Fault> {
         self.windows.leave(&self.window);
         let Window { user, handle } = self.windows.take(&self.inspector).await?;
@@ -106,22 +106,22 @@ impl SessionPages {
         self.inspector.activate(&self.window).await
     }
 
-    /// Closes the windows of a test, with all that they have stored.
+    /// Closes the windows of a test and deletes what they have stored.
     pub(crate) async fn forget(&self, user: &str) -> Result<(), Fault> {
         self.inspector.forget(user).await
     }
 
-    /// The window that the session or the test began with.
+    /// Returns the window that the session or the test began with.
     pub(crate) fn window(&self) -> &str {
         &self.window
     }
 
-    /// Where the browser is asked.
+    /// Returns the URL of the connection on which the browser is queried.
     pub(crate) fn inspector_url(&self) -> &str {
         self.inspector.url()
     }
 
-    /// From now on nobody waits for what matches.
+    /// Leaves matching requests out of every later wait.
     pub(crate) fn ignore(&self, filter: Filter) {
         self.ignored.lock().unwrap_or_else(PoisonError::into_inner).push(filter);
     }
@@ -130,12 +130,12 @@ impl SessionPages {
         self.ignored.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether the window that the test began with shows no page of any site: the user has gone back beyond the first.
+    /// Returns whether the first window shows no page of any site: the user has gone back beyond the first.
     pub(crate) async fn has_left(&self) -> bool {
         self.inspector.url_of(&self.window).await.is_ok_and(|url| url.starts_with("about:"))
     }
 
-    /// What the pages look like, as one number: their elements, and what stands in their fields.
+    /// Returns a hash of the pages' elements and field values. `None` while a dialog is open.
     pub(crate) async fn fingerprint(&self) -> Option<u64> {
         if self.has_dialog() {
             return None;
@@ -143,7 +143,7 @@ impl SessionPages {
         document::fingerprint(&self.inspector, &self.windows.all_without_test().await).await.ok()
     }
 
-    /// Resolves once nothing is open but what is held. Gives what the pages wait for.
+    /// Resolves once nothing is open but what is held. Returns what the pages wait for.
     pub(crate) async fn quiet(
         &self,
         ignored: &[Filter],
@@ -158,15 +158,15 @@ impl SessionPages {
         });
         let is_wanted = |url: &str| !ignored.url(url);
         self.within(patience, place, "the page did not settle", &ignored, is_wanted, settling).await?;
-        // Now that the first page is there: before, it would be kept back.
+        // Not before the first page exists, which would be delayed.
         self.windows.prepare(&self.inspector);
         let mut known = self.known.lock().await;
         let Known { documents, others, .. } = &mut *known;
         let is_alone = documents.keys().all(|frame| *frame == self.window);
-        // Only where there are several does it matter which of them asks.
+        // Which document sends a request matters only if there are several.
         let windows = match is_alone || self.has_dialog() {
             true => vec![],
-            // One whose next document is held does not answer.
+            // A window whose next document is held does not reply.
             false => {
                 let asking = tokio::time::timeout(ANSWER, self.inspector.windows_beside(&self.window));
                 asking.await.unwrap_or(Ok(vec![])).unwrap_or_default()
@@ -175,7 +175,7 @@ impl SessionPages {
         Ok(pending::asked(documents, &windows, &self.window, others))
     }
 
-    /// Opens a URL, in a window that the test has switched to or else in its first.
+    /// Opens a URL in the given window (to which the test has switched), or else in the first.
     pub(crate) async fn navigate(&self, window: Option<String>, url: &str, until: Until) -> Result<(), Fault> {
         let window = window.as_ref().unwrap_or(&self.window);
         let mut under_way = self.inspector.under_way();
@@ -184,18 +184,19 @@ impl SessionPages {
         }
         tokio::select! {
             done = self.inspector.navigate(window, url, until) => done,
-            // It may load on when it is answered.
+            // Loading may continue when the dialog is answered.
             Ok(_) = under_way.wait_for(|told| told.dialogs.contains(window)) => Ok(()),
         }
     }
 
-    /// Whether a window of the test asks its user something: until that is answered, it does nothing else.
+    /// Returns whether a window of the test has an open dialog; until that is answered, it does nothing else.
     pub(crate) fn has_dialog(&self) -> bool {
         let idle = self.windows.without_test();
         self.inspector.under_way().borrow().dialogs.iter().any(|window| !idle.contains(window))
     }
 
-    /// The same, once it has heard of those that the driver has just answered: that came on another connection.
+    /// Like `has_dialog`, but first receives the end of dialogs that the driver has just answered on its own
+    /// connection.
     pub(crate) async fn sees_dialog(&self) -> bool {
         if self.has_dialog() {
             drop(tokio::time::timeout(ANSWER, self.inspector.url_of(&self.window)).await);
@@ -203,7 +204,7 @@ impl SessionPages {
         self.has_dialog()
     }
 
-    /// What the browser tells beside these documents.
+    /// Returns what the browser reports besides these documents.
     fn beside(&self, documents: &Documents) -> Beside {
         let navigating =
             self.inspector.under_way().borrow().navigating.values().map(|url| as_on_the_wire(url)).collect();
@@ -214,7 +215,7 @@ impl SessionPages {
         Beside { navigating, asked }
     }
 
-    /// The inner frames that have no document yet, since it is held: Chromium would not answer for them.
+    /// Returns the inner frames whose document is held: Chromium does not reply for them.
     fn leaving(&self, live: &Live) -> BTreeSet<String> {
         let held: BTreeSet<_> =
             live.parked().filter(|flow| flow.destination().ends_with("frame")).map(|flow| &flow.asked).collect();
@@ -222,7 +223,7 @@ impl SessionPages {
         navigating.into_iter().filter(|(_, url)| held.contains(&as_on_the_wire(url))).map(|(frame, _)| frame).collect()
     }
 
-    /// Resolves once the pages have dealt with the answer of a flow that was delivered.
+    /// Resolves once the pages have processed the response of a delivered flow.
     pub(crate) async fn processed(&self, flow: FlowId, patience: Duration, place: Place) -> Result<(), Failure> {
         let Some(exchange) = self.journal.exchange(flow) else { return Ok(()) };
         let url = exchange.request.url();
@@ -258,12 +259,13 @@ impl SessionPages {
         Err(failure.at(place))
     }
 
-    /// Resolves when the page waits for a call that the browser keeps back, since it has come to a limit of its own: that is
-    /// clear a moment after the page has asked.
+    /// Resolves when the page waits for a call that its browser keeps back because of a limit: that is clear a moment
+    /// after the request.
     pub(crate) async fn limited(&self, is_wanted: impl Fn(&str) -> bool + Send) -> Limit {
         let mut before = None;
         loop {
-            // A call may be on its way to the proxy, or its answer on the way to the page: what is seen once is not sure.
+            // A call may be on its way to the proxy, or its response on the way to the page, so one observation is not
+            // enough.
             let wait = if before.is_none() { limit::FIRST } else { limit::AGAIN };
             drop(tokio::time::timeout(wait, std::future::pending::<()>()).await);
             let others = self.windows.without_test();

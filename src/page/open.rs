@@ -1,4 +1,4 @@
-//! What keeps a page from being settled: its documents' waits, compared with the flows that the test holds. Pure.
+//! What keeps a page from being settled: compares its documents' waits with the held flows. Pure (no I/O).
 
 use super::document::{Document, Documents, Wait};
 use crate::filter::{Filter, Truth, View};
@@ -14,21 +14,21 @@ pub(super) enum Open {
     UnderWay(String),
     /// A document waits for something that the proxy does not hold.
     Waits(Wait, String),
-    /// Messages or events were delivered that no page has heard yet.
+    /// Messages or events were delivered that no page has received yet.
     Unheard(String),
-    /// A message or event was let go and is not delivered yet.
+    /// A message or event was released and is not delivered yet.
     Coming(String),
-    /// A page has sent messages that have not come to the proxy yet.
+    /// A page has sent messages that have not arrived at the proxy yet.
     Unsent(String),
-    /// A frame is on its way to another document.
+    /// A frame is navigating to another document.
     Navigates(String),
-    /// A document has asked for a part of itself that is not held.
+    /// A document has requested a part of itself that is not held.
     Pending(String),
-    /// A document is still being read, and nothing that is held explains it.
+    /// A document is still being parsed, and no held flow explains it.
     Reads(String),
 }
 
-/// What nobody waits for.
+/// What a wait leaves out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ignored {
     pub(super) filters: Vec<Filter>,
@@ -36,16 +36,16 @@ pub(super) struct Ignored {
     pub(super) timers: bool,
 }
 
-/// What the browser tells beside its documents: URLs.
+/// URLs that the browser reports besides its documents.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Beside {
-    /// Where frames are on their way to.
+    /// The targets of navigating frames.
     pub(super) navigating: Vec<String>,
-    /// What documents have asked for of themselves.
+    /// Resources that documents have requested.
     pub(super) asked: Vec<String>,
 }
 
-/// Everything that has yet to happen, if the documents wait for this, the browser tells that, and these flows are live.
+/// Returns everything that has yet to happen, given the documents' waits, the browser's reports and the live flows.
 pub(super) fn open(documents: &Documents, beside: &Beside, live: &Live, ignored: &Ignored) -> Vec<Open> {
     let under_way = live.flows().filter(|flow| flow.parked().is_none() && !flow.is_endless() && !ignored.flow(flow));
     let mut open: Vec<_> = under_way.map(|flow| Open::UnderWay(line(flow))).collect();
@@ -64,7 +64,7 @@ pub(super) fn open(documents: &Documents, beside: &Beside, live: &Live, ignored:
             open.push(Open::Reads(document.ready.clone()));
         }
     }
-    // Most of it is counted by the documents, too, and has been told above.
+    // The documents count most of these too, so they have been reported above.
     if open.is_empty() {
         let is_open = |url: &&String| !live.flows().any(|flow| is_of(flow, url)) && !ignored.url(url);
         open.extend(beside.asked.iter().filter(is_open).map(|url| Open::Pending(url.clone())));
@@ -72,7 +72,7 @@ pub(super) fn open(documents: &Documents, beside: &Beside, live: &Live, ignored:
     open
 }
 
-/// The URLs of streams of which more was delivered than the pages have heard.
+/// Returns the URLs of streams of which more was delivered than the pages have received.
 pub(super) fn unheard(documents: &Documents, live: &Live, ignored: &Ignored) -> impl Iterator<Item = String> {
     let lacks = |heard: &[&Tally], delivered: &[&Tally]| {
         let counted = |kind: &&String| *kind != TO_SERVER && heard.iter().all(|heard| heard.contains_key(*kind));
@@ -81,7 +81,7 @@ pub(super) fn unheard(documents: &Documents, live: &Live, ignored: &Ignored) -> 
     streams(documents, live, ignored, lacks)
 }
 
-/// The URLs of sockets to which pages have sent more than has come.
+/// Returns the URLs of sockets to which pages have sent more than has arrived.
 fn unsent(documents: &Documents, live: &Live, ignored: &Ignored) -> impl Iterator<Item = String> {
     streams(documents, live, ignored, |heard, come| count(heard, TO_SERVER) > count(come, TO_SERVER))
 }
@@ -90,8 +90,8 @@ fn count(tallies: &[&Tally], kind: &str) -> u64 {
     tallies.iter().filter_map(|tally| tally.get(kind)).sum()
 }
 
-/// The URLs of streams of which something is lacking: between what the pages count, and what the proxy does. Where not all who
-/// listen can be asked (a worker, a page that is about to go), nobody knows.
+/// Returns the URLs of streams on which the counts of the pages and the proxy differ. Where not every listener can be
+/// queried (a worker, a page that is about to go), the difference is unknown and the stream is left out.
 fn streams(
     documents: &Documents,
     live: &Live,
@@ -110,14 +110,14 @@ fn streams(
     counted.into_iter().filter_map(lacking).collect::<Vec<_>>().into_iter()
 }
 
-/// What a document has not dealt with of one URL: asked for more often than it is on its way.
+/// Returns whether a document has yet to process a response from this URL: more waits than live flows.
 pub(super) fn undealt(documents: &Documents, live: &Live, url: &str) -> bool {
     let counts = |wait: &&Wait| wait.url == url && (wait.kind != "import" || is_unseen(url, documents));
     let waits = documents.values().flat_map(|document| &document.waits).filter(counts).count();
     waits > live.flows().filter(|flow| is_of(flow, url)).count()
 }
 
-/// Whether no document has loaded this script.
+/// Returns whether no document has loaded this script.
 pub(super) fn is_unseen(script: &str, documents: &Documents) -> bool {
     let misses = |document: &Document| document.waits.iter().any(|wait| wait.kind == "import" && wait.url == script);
     documents.values().all(misses)
@@ -130,7 +130,7 @@ fn is_explained<'a>(
     held: &mut BTreeMap<&'a str, usize>,
     ignored: &Ignored,
 ) -> bool {
-    // A page may be told to ask by https.
+    // The request may have been upgraded to https.
     let upgraded = wait.url.strip_prefix("http:").map(|rest| format!("https:{rest}")).unwrap_or_default();
     let url = if held.contains_key(&*wait.url) { &*wait.url } else { &*upgraded };
     if let Some(count) = held.get_mut(url).filter(|count| **count > 0) {
@@ -141,29 +141,29 @@ fn is_explained<'a>(
         "navigation" => live.is_barren(&wait.url),
         // The body of a redirected call has the URL that it was redirected to.
         "body" => live.parked().any(|flow| is_of(flow, &wait.url)),
-        // One flow may serve several elements. One that is there may wait for what it asks for in turn.
+        // One flow may serve several elements, and a loaded element may wait for what it requests in turn.
         "script" | "link" | "img" | "decode" | "createImageBitmap" | "audio" | "video" | "play" | "FontFace" => {
             live.parked().any(|flow| is_of(flow, &wait.url) || live.stems_from(&flow.request.url(), &wait.url))
         }
-        // It has loaded when what is in it has.
+        // A frame has loaded when everything in it has.
         "iframe" => live.is_barren(&wait.url) || documents.values().any(|document| document.ready != "complete"),
-        // One document has it, and the others never asked.
+        // One document has loaded it, and the others never requested it.
         "import" => !is_unseen(&wait.url, documents),
         "requestAnimationFrame" | "startViewTransition" => ignored.frames,
         "setTimeout" | "setInterval" | "requestIdleCallback" | "scheduler.postTask" => ignored.timers,
-        // Pending for by its second URL, after another had led there.
+        // A wait for the URL that a redirect has led to.
         _ => live.parked().any(|flow| flow.asked != wait.url && flow.request.url() == wait.url),
     };
     by_its_kind || (!wait.url.is_empty() && ignored.url(&wait.url))
 }
 
-/// Whether a document has been read as far as it can be while flows are held.
+/// Returns whether a document has been parsed as far as it can be while flows are held.
 fn is_read(document: &Document, live: &Live, ignored: &Ignored) -> bool {
     let mut stops = live.flows().filter(|flow| flow.parked().is_some() || flow.is_endless() || ignored.flow(flow));
     let mut held = |kinds: &[&str]| stops.any(|flow| kinds.contains(&flow.destination()));
     match &*document.ready {
         "complete" => true,
-        // Only what stops the parser explains that it has stopped.
+        // Only a flow that stops the parser explains a document that is still loading.
         "loading" => held(&["script", "style", "document", "iframe", "frame"]),
         _ => held(&[
             "script", "style", "document", "iframe", "frame", "image", "font", "object", "embed", "audio", "video",

@@ -1,4 +1,4 @@
-//! The sessions that use one proxy: whoever gets an answer must deal with it.
+//! The sessions that use one proxy: any of them that receives a response must process it.
 
 use super::{Limit, SessionPages};
 use crate::flow::{FlowId, Place};
@@ -19,17 +19,17 @@ impl Pages {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(pages));
     }
 
-    /// Where their commands ask for their turn.
+    /// Returns where their commands request turns.
     pub(crate) fn turns(&self) -> &Turns {
         &self.turns
     }
 
-    /// Those that are open.
+    /// Returns the sessions that are open.
     pub(crate) fn sessions(&self) -> Vec<Arc<SessionPages>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Resolves when a page waits for a call that its browser keeps back, since it has come to a limit.
+    /// Resolves when a page waits for a call that its browser keeps back because of a limit.
     pub(crate) async fn limited(&self, is_wanted: impl Fn(&str) -> bool + Send + Sync) -> Limit {
         let pages = self.sessions();
         let asked: Vec<_> = pages.iter().map(|pages| Box::pin(pages.limited(&is_wanted))).collect();
@@ -39,7 +39,7 @@ impl Pages {
         futures_util::future::select_all(asked).await.0
     }
 
-    /// Resolves once no page has yet to deal with the answer of this flow.
+    /// Resolves once every page has processed the response of this flow.
     pub(crate) async fn processed(&self, flow: FlowId, patience: Duration, place: Place) -> Result<(), Failure> {
         let all = self.sessions();
         if all.is_empty() {

@@ -1,4 +1,4 @@
-//! Which document asks for what, by a name of the document that is the same in every execution. Pure.
+//! Which document sends which request, by a document name that is the same in every execution. Pure (no I/O).
 
 use super::document::Documents;
 use crate::inspector::{Frame, as_on_the_wire};
@@ -8,20 +8,20 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pending {
     pub(crate) url: String,
-    /// In the order in which its document asked.
+    /// Position in the order of its document's requests.
     pub(crate) place: usize,
-    /// The document: empty for the page that the test began with, `@/frame.html` for one in it, `@w2/popup.html` for what stands
-    /// in the next window.
+    /// The document: empty for the page that the test began with, `@/frame.html` for one in it, `@w2/popup.html` for
+    /// one in the next window.
     pub(crate) by: String,
-    /// Where that was loaded from; empty where only one document can have asked.
+    /// URL of that document; empty where only one document can have sent the request.
     pub(crate) document: String,
 }
 
-/// A document's name and its URL.
+/// A document's name and URL, by the id of its frame.
 type Names = BTreeMap<String, (String, String)>;
 
-/// What all documents ask for. `windows` are the test's, `first` the one that it began with, and `others` those that it was seen to
-/// have beside that.
+/// Returns what all documents request. `windows` are those of the test, `first` is the one that it began with, and
+/// `others` are the ids of the rest that it has, or had.
 pub(super) fn asked(documents: &Documents, windows: &[Frame], first: &str, others: &mut Vec<String>) -> Vec<Pending> {
     let names = names(windows, first, others);
     let mut all = Vec::new();
@@ -37,7 +37,7 @@ pub(super) fn asked(documents: &Documents, windows: &[Frame], first: &str, other
         all.extend(waits.map(asked));
         all.extend(document.streams.iter().map(|stream| (usize::MAX, &stream.url)).map(asked));
     }
-    // What stands in the page itself comes first.
+    // The page itself comes first.
     all.sort_by(|one, other| (&one.by, one.place, &one.document).cmp(&(&other.by, other.place, &other.document)));
     all
 }
@@ -49,7 +49,7 @@ fn names(windows: &[Frame], first: &str, others: &mut Vec<String>) -> Names {
             name(window, "", true, &mut names);
             continue;
         }
-        // A window keeps its number when one before it is closed.
+        // A window keeps its number when an earlier one is closed.
         if !others.contains(&window.id) {
             others.push(window.id.clone());
         }
@@ -59,7 +59,7 @@ fn names(windows: &[Frame], first: &str, others: &mut Vec<String>) -> Names {
     names
 }
 
-/// Names a document, and those in it.
+/// Names a document and those in it.
 fn name(document: &Frame, window: &str, is_top: bool, names: &mut Names) {
     let name = match is_top && window.is_empty() {
         true => String::new(),
@@ -69,7 +69,8 @@ fn name(document: &Frame, window: &str, is_top: bool, names: &mut Names) {
     document.children.iter().for_each(|child| self::name(child, window, false, names));
 }
 
-/// The path of a page's URL; of another's what it is (`about:srcdoc`, `blob:`), for the rest may differ each time.
+/// Returns the path of a page's URL. Other URLs are cut to their kind (`about:srcdoc`, `blob:`): the rest may differ
+/// each time.
 fn path(url: &str) -> String {
     match url::Url::parse(url) {
         Ok(page) if page.has_host() => page.path().to_owned(),

@@ -1,4 +1,4 @@
-//! What a test says to wait for the settled page.
+//! The builder that waits for the settled page.
 
 use super::SessionPages;
 use super::document::Asking;
@@ -11,10 +11,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a page may take to settle unless it is told otherwise.
+/// The default timeout.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A wait for the settled page; `.await` it. See [`Browser::settled`](crate::Browser::settled).
+/// A wait for the settled page, returned by [`Browser::settled`](crate::Browser::settled).
+///
+/// It does nothing until it is awaited. Dropping its future ends the wait.
 #[derive(Debug)]
 #[must_use = "nothing waits until it is awaited"]
 pub struct Settled {
@@ -30,25 +32,25 @@ impl Settled {
         Self { pages, ignored, patience: PATIENCE, place }
     }
 
-    /// Leaves out what matches: a poll, a stream, a widget that nobody tests. Only the request is looked at.
+    /// Leaves out requests that match: a poll, a stream, a widget that is not tested. Only the request is matched.
     pub fn ignore(mut self, filter: Filter) -> Self {
         self.ignored.filters.push(filter);
         self
     }
 
-    /// Leaves out animation frames: for pages that draw without end.
+    /// Leaves out animation frames, for pages that draw without end.
     pub fn ignore_animation(mut self) -> Self {
         self.ignored.frames = true;
         self
     }
 
-    /// Leaves out timers: for pages that wind them up again and again.
+    /// Leaves out timers, for pages that restart them again and again.
     pub fn ignore_timers(mut self) -> Self {
         self.ignored.timers = true;
         self
     }
 
-    /// Changes how long it may take; 5 seconds unless said.
+    /// Sets the timeout. The default is 5 seconds.
     pub fn within(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -62,7 +64,7 @@ impl IntoFuture for Settled {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let Self { pages, ignored, patience, place } = self;
-            // Who looks at a page in a record test sees it when all has happened.
+            // In a record test, observations see the page when everything has happened.
             let _turn = pages.turns.ask(Kind::Observation, "settled", false).await;
             let asking = match (ignored.timers, ignored.frames) {
                 (true, _) => Asking::Still,

@@ -1,4 +1,4 @@
-//! The wait for a settled page: asked again whenever something has happened, until nothing is open.
+//! Waits for a settled page: queries it again whenever something has happened, until nothing is open.
 
 use super::document::{self, Asking, Documents};
 use super::{ANSWER, Known, NONE, SessionPages, open};
@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::futures::Notified;
 use tokio::sync::watch;
 
-/// Between the delivery of a script and its entry in the timing of the document that asked for it.
+/// Maximum time from the delivery of a script to its entry in the timing of the document that requested it.
 const LOADED: Duration = Duration::from_millis(250);
 
-/// By then what a page has asked for has come to the proxy. One that asks its user something cannot say what it was.
+/// Within this time, the page's requests have arrived at the proxy. A page with an open dialog cannot report them.
 const ARRIVED: Duration = Duration::from_millis(250);
 
 /// Why a page did not settle.
 pub(super) enum Unsettled {
-    /// Its documents do not answer while a navigation of theirs is held.
+    /// Its documents do not reply while a navigation of theirs is held.
     Blocked,
     Fault(Fault),
 }
@@ -29,7 +29,7 @@ impl From<Fault> for Unsettled {
     }
 }
 
-/// What the browser tells by itself.
+/// Notifications that the browser sends by itself.
 struct News {
     under_way: watch::Receiver<UnderWay>,
     calls: Option<watch::Receiver<Calls>>,
@@ -58,7 +58,7 @@ impl News {
 }
 
 impl SessionPages {
-    /// Resolves once nothing is open but what the test holds. `is_open` says what counts.
+    /// Resolves once nothing is open but what the test holds. `is_open` decides what counts.
     pub(super) async fn settle(
         &self,
         asking: Asking,
@@ -68,7 +68,7 @@ impl SessionPages {
         let (mut before, mut news) = (None, News::by(&self.inspector));
         loop {
             let mut written = pin!(self.journal.written());
-            // From here on nothing is missed.
+            // From here on, nothing is missed.
             written.as_mut().enable();
             news.mark_unchanged();
             if self.sees_dialog().await {
@@ -81,7 +81,7 @@ impl SessionPages {
             }
             let looked = tokio::select! {
                 looked = self.look(&mut known, asking) => looked?,
-                // What was asked may never be answered, or mean nothing any more.
+                // The reply may never arrive, or be outdated.
                 () = &mut written => false,
                 moved = news.under_way.changed() => {
                     moved.map_err(|_| Fault::Closed)?;
@@ -103,12 +103,12 @@ impl SessionPages {
             } else {
                 let has_workers = documents.values().any(|document| document.has_workers);
                 let is_alone = documents.len() == 1 && !has_workers;
-                // One document says all; where several speak to each other, they must say the same twice.
+                // One document is enough; several may exchange messages, so their state must be the same twice.
                 if is_alone || before.as_ref() == Some(documents) {
                     return Ok(());
                 }
                 if has_workers {
-                    // Some never answer; a session that has ended is told by the next look.
+                    // Some workers never reply; if the session has ended, the next query fails.
                     drop(tokio::time::timeout(ANSWER, document::pass_workers(&self.inspector, documents)).await);
                 }
             }
@@ -116,7 +116,7 @@ impl SessionPages {
         }
     }
 
-    /// Whether pages that ask their user something, and do nothing else, wait only for what is held. If not, something has happened.
+    /// Returns whether pages with an open dialog wait only for what is held. If not, something has happened.
     async fn is_still(
         &self,
         known: &mut Known,
@@ -133,7 +133,7 @@ impl SessionPages {
         }
     }
 
-    /// Has the journal tell, once, what documents have not taken since it is not what they insist on.
+    /// Journals once what documents have refused because it failed their integrity check.
     fn note_refused(&self, documents: &Documents) {
         for (realm, url) in documents.values().flat_map(|it| it.refused.iter().map(|url| (&it.realm, url))) {
             if self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert((realm.clone(), url.clone())) {
@@ -142,12 +142,12 @@ impl SessionPages {
         }
     }
 
-    /// Catches up with the flows, and asks the documents if they can be asked; false if either changed meanwhile.
+    /// Updates the flows and queries the documents; returns false if either has changed meanwhile.
     async fn look(&self, known: &mut Known, asking: Asking) -> Result<bool, Unsettled> {
         known.live.follow(&self.journal);
         let now = Instant::now();
         known.scripts.extend(known.live.take_scripts().into_iter().map(|script| (script, now)));
-        // Nobody will: it was for a worker, for another browser, or for a frame that has gone.
+        // No document will report these: they were for a worker, another browser, or a frame that has gone.
         known.scripts.retain(|(_, delivered)| now - *delivered < LOADED);
         let scripts: Vec<_> = known.scripts.iter().map(|(script, _)| script.clone()).collect();
         let mut leaving = self.leaving(&known.live);
@@ -164,14 +164,14 @@ impl SessionPages {
         if realms(&before).eq(realms(&known.documents)) {
             known.scripts.retain(|(script, _)| open::is_unseen(script, &known.documents));
         } else {
-            // A document that has gone cannot say what it has loaded.
+            // A document that has gone cannot report what it has loaded.
             known.scripts.clear();
         }
         Ok(!known.live.follow(&self.journal))
     }
 }
 
-/// Resolves when a flow, a window or a document has moved.
+/// Resolves when something has happened to a flow, a window or a document.
 async fn something(
     written: Pin<&mut Notified<'_>>,
     news: &mut News,

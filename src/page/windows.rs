@@ -1,5 +1,5 @@
-//! The windows of a session that serves one test after another: each test has one that shares nothing with the others, and
-//! the next is opened while a test runs.
+//! The windows of a session that serves one test after another. Each test has a window that shares nothing with the
+//! others; the next one is opened while a test runs.
 
 use crate::inspector::{Fault, Inspector, Window};
 use std::collections::BTreeSet;
@@ -8,14 +8,14 @@ use tokio::sync::Mutex;
 
 #[derive(Debug, Default)]
 pub(super) struct Windows {
-    /// Those that are not of the test which runs now.
+    /// Windows that do not belong to the current test.
     idle: std::sync::Mutex<BTreeSet<String>>,
-    /// Locked while it is opened.
+    /// Locked while the window is being opened.
     next: Arc<Mutex<Option<Window>>>,
 }
 
 impl Windows {
-    /// A window for a test that begins now.
+    /// Returns a window for a test that begins now.
     pub(super) async fn take(&self, inspector: &Inspector) -> Result<Window, Fault> {
         let ready = self.next.lock().await.take();
         let window = match ready {
@@ -26,7 +26,7 @@ impl Windows {
         Ok(window)
     }
 
-    /// Has the next one opened while a test runs, if it is not there.
+    /// Opens the next window in the background, unless it exists.
     pub(super) fn prepare(self: &Arc<Self>, inspector: &Arc<Inspector>) {
         let Ok(mut next) = Arc::clone(&self.next).try_lock_owned() else { return };
         if next.is_some() {
@@ -34,7 +34,7 @@ impl Windows {
         }
         let (windows, inspector) = (Arc::clone(self), Arc::clone(inspector));
         tokio::spawn(async move {
-            // What does not open now is told when it is needed.
+            // An error is reported when the window is needed.
             if let Ok(window) = inspector.open().await {
                 windows.leave(&window.handle);
                 *next = Some(window);
@@ -42,24 +42,24 @@ impl Windows {
         });
     }
 
-    /// No test is in this window.
+    /// Marks a window as one without a test.
     pub(super) fn leave(&self, handle: &str) {
         self.idle(|idle| idle.insert(handle.to_owned()));
     }
 
-    /// Those that no question is about.
+    /// Returns the windows that no query is about.
     pub(super) fn without_test(&self) -> BTreeSet<String> {
         self.idle(|idle| idle.clone())
     }
 
-    /// The same, with one that is being opened.
+    /// Like `without_test`, including a window that is being opened.
     pub(super) async fn all_without_test(&self) -> BTreeSet<String> {
         drop(self.next.lock().await);
         self.without_test()
     }
 
     fn idle<T>(&self, change: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
-        // Each change is one insertion or removal.
+        // Each change is one insertion or removal, so a panic leaves the state valid.
         change(&mut self.idle.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

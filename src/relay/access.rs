@@ -1,4 +1,4 @@
-//! Who may use the relay: a page must not, whatever name it has found for this machine.
+//! Access control of the relay: no page may use it, whatever name the page has found for this machine.
 
 use crate::crypto;
 use bytes::Bytes;
@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode};
 use std::io;
 use std::net::SocketAddr;
 
-/// What a client must know, and what it must not bring.
+/// The address and the token that a request must match.
 #[derive(Debug)]
 pub(super) struct Access {
     address: SocketAddr,
@@ -15,7 +15,7 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// With a token of 128 random bits.
+    /// Generates a token of 128 random bits.
     pub(super) fn new(address: SocketAddr) -> io::Result<Self> {
         Ok(Self { address, token: crypto::secret()? })
     }
@@ -24,9 +24,9 @@ impl Access {
         format!("http://{}/{}/", self.address, self.token)
     }
 
-    /// Takes the token off the path of a request that may pass; otherwise says why it may not.
+    /// Removes the token from the path of a request that is admitted; otherwise returns why it is refused.
     ///
-    /// A page cannot know the token. It shows itself by its `Origin`, and by the `Host` that it believes to speak to (DNS
+    /// A page does not know the token. Its requests have an `Origin`, or the `Host` that it believes to connect to (DNS
     /// rebinding).
     pub(super) fn admit<B>(&self, request: &mut Request<B>) -> Result<(), &'static str> {
         if request.headers().contains_key(header::ORIGIN) {
@@ -40,7 +40,7 @@ impl Access {
         let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(&self.token));
         let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with('/'));
         let Some(rest) = rest else { return Err("the token in the URL is missing or another") };
-        // `//session` is what some clients make of a URL that ends with a slash.
+        // Some clients produce `//session` from a URL that ends with a slash.
         let rest = format!("/{}", rest.trim_start_matches('/'));
         match rest.parse() {
             Ok(uri) => *request.uri_mut() = uri,
@@ -50,7 +50,7 @@ impl Access {
     }
 }
 
-/// What who is not admitted gets.
+/// Returns the response to a request that is refused.
 pub(super) fn refusal(why: &str) -> Response<Bytes> {
     let text = format!("Holdup's WebDriver relay serves who knows its URL, `browser.webdriver_url()`: {why}\n");
     let mut response = Response::new(Bytes::from(text));

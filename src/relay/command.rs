@@ -1,26 +1,26 @@
-//! WebDriver commands in words, as the journal shows them. Pure.
+//! Describes and classifies WebDriver commands. Pure (no I/O).
 
 use crate::inspector::Protocol;
 use crate::sanitize::placeholder;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Elements by the id that the driver gave them: how the test found them.
+/// How the test found each element, by the driver's element id.
 pub(super) type Elements = BTreeMap<String, Locator>;
 
-/// How something was looked for.
+/// How an element was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Locator {
     pub(super) using: String,
     pub(super) value: String,
-    /// Not in another element: there it can be found again.
+    /// Not in another element, so it can be found again.
     pub(super) in_whole_page: bool,
 }
 
-/// The key under which WebDriver hands out element ids.
+/// The key of element ids in WebDriver's JSON.
 pub(super) const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A command in words: `click #save` rather than `POST /session/4f../element/f.3/click`.
+/// Describes a command in words: `click #save` rather than `POST /session/4f../element/f.3/click`.
 pub(super) fn describe(method: &str, path: &str, body: &Value, elements: &Elements, is_secret: bool) -> String {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let text = |key: &str| body[key].as_str().unwrap_or_default();
@@ -43,29 +43,29 @@ pub(super) fn describe(method: &str, path: &str, body: &Value, elements: &Elemen
     }
 }
 
-/// Whether what is typed into the element is a secret: a script for the page to answer.
+/// A script that returns whether text typed into the element is a secret.
 pub(super) const IS_SECRET: &str =
     "return arguments[0].type == 'password' || /password|one-time-code|^cc-/.test(arguments[0].autocomplete || '')";
 
-/// The element that a command types into.
+/// Returns the element that a command types into.
 pub(super) fn typed_into<'a>(method: &str, path: &'a str) -> Option<&'a str> {
     (method == "POST" && path.ends_with("/value")).then(|| element_of(path)).flatten()
 }
 
-/// What a command is to a page.
+/// The role of a command for a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Does what a user does: competes with what the network does.
+    /// Acts like a user, and competes with what the network does.
     Action,
-    /// Looks for something that may not be there yet.
+    /// Looks for something that may not exist yet.
     Precondition,
-    /// Looks at what is there.
+    /// Reads the current state.
     Observation,
-    /// Is about the session, and not about a page.
+    /// Concerns the session and not a page.
     Session,
 }
 
-/// Which kind a command is, by the endpoints of the WebDriver recommendation.
+/// Classifies a command by the endpoints of the WebDriver recommendation.
 pub(super) fn kind(method: &str, path: &str) -> Kind {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let ["session", _, rest @ ..] = parts.as_slice() else { return Kind::Session };
@@ -82,18 +82,18 @@ pub(super) fn kind(method: &str, path: &str) -> Kind {
     }
 }
 
-/// Whether a command opens a page, and waits until it has loaded.
+/// Returns whether a command opens a page and waits until it has loaded.
 pub(super) fn opens_page(method: &str, path: &str) -> bool {
     let last = path.rsplit('/').next();
     method == "POST" && matches!(last, Some("url" | "refresh" | "back" | "forward"))
 }
 
-/// Whether a command runs a script, and waits for the promise that it returns.
+/// Returns whether a command runs a script and waits for the promise that it returns.
 pub(super) fn runs_script(method: &str, path: &str) -> bool {
     method == "POST" && path.contains("/execute/")
 }
 
-/// Remembers what was found, so that later commands can be told in the test's words.
+/// Records the locator of a found element, to describe later commands in the test's words.
 pub(super) fn remember(path: &str, request: &Value, response: &Value, elements: &mut Elements) {
     let text = |key: &str| request[key].as_str().map(str::to_owned);
     if let (Some(using), Some(value), Some(id)) = (text("using"), text("value"), found(response)) {
@@ -101,19 +101,19 @@ pub(super) fn remember(path: &str, request: &Value, response: &Value, elements: 
     }
 }
 
-/// The id of what was found.
+/// Returns the id of the element that was found.
 pub(super) fn found(response: &Value) -> Option<&str> {
     response["value"][ELEMENT].as_str()
 }
 
-/// The element that a command is about.
+/// Returns the element that a command concerns.
 pub(super) fn element_of(path: &str) -> Option<&str> {
     let mut parts = path.trim_matches('/').split('/');
     parts.find(|part| *part == "element")?;
     parts.next()
 }
 
-/// Whether a command could not be carried out since the page is not so far yet, or has gone on.
+/// Returns whether a command failed because the page was not ready yet or had moved on.
 pub(super) fn is_early(response: &Value) -> bool {
     const EARLY: [&str; 5] = [
         "no such element",
@@ -125,7 +125,7 @@ pub(super) fn is_early(response: &Value) -> bool {
     response["value"]["error"].as_str().is_some_and(|error| EARLY.contains(&error))
 }
 
-/// A session that has begun, and how it can be asked beside its commands.
+/// Returns the session that was created, and how it can be queried beside its commands.
 pub(super) fn begun(response: &[u8]) -> Option<(String, Protocol)> {
     let said: Value = serde_json::from_slice(response).ok()?;
     let (session, capabilities) = (said["value"]["sessionId"].as_str()?, &said["value"]["capabilities"]);

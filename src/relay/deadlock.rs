@@ -1,4 +1,4 @@
-//! A command of the test that waits for a flow which the test holds: a deadlock that nobody would untie. Told, not waited for.
+//! Detects a command that waits for a flow that the test itself holds, and fails it instead of waiting.
 
 use super::command;
 use crate::driver::EXPLAINED;
@@ -7,20 +7,20 @@ use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
-/// Nothing happens for this long, and nobody has the flow in hand who could let it go. It began with the command.
+/// How long nothing else may happen, if the flow began with the command and the test has not taken it.
 const SILENCE: Duration = Duration::from_secs(1);
-/// The same, while the test has the flow (another task of it may be about to let it go), or when it began before the command
-/// (which may be slow for reasons of its own).
+/// The same, if the test has taken the flow (another of its tasks may be about to release it), or if the flow began
+/// before the command (which may be slow for other reasons).
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Resolves with an explanation when a command can only wait for flows that the test holds, and nothing happens any more.
+/// Resolves with an explanation when a command can only wait for held flows and nothing else happens.
 pub(super) async fn detected(journal: &Journal, command: &str, method_path: (&str, &str)) -> String {
     let mut live = Live::default();
     live.follow(journal);
     let before: BTreeSet<_> = live.flows().map(|flow| flow.id).collect();
     loop {
         let mut written = pin!(journal.written());
-        // From here on no entry is missed.
+        // From here on, no entry is missed.
         written.as_mut().enable();
         live.follow(journal);
         let held: Vec<_> = live.parked().filter(|flow| may_wait_for(method_path, flow)).collect();
@@ -29,7 +29,7 @@ pub(super) async fn detected(journal: &Journal, command: &str, method_path: (&st
             written.await;
             continue;
         }
-        // What the command itself has brought about, and nobody has in hand, is waited for in vain.
+        // A flow that began with the command and that no code has taken is waited for in vain.
         let in_vain = |flow: &&&LiveFlow| flow.taken.is_none() && !before.contains(&flow.id);
         let patience = if held.iter().any(|flow| in_vain(&flow)) { SILENCE } else { PATIENCE };
         if tokio::time::timeout(patience, written).await.is_err() {
@@ -38,7 +38,7 @@ pub(super) async fn detected(journal: &Journal, command: &str, method_path: (&st
     }
 }
 
-/// A page is loaded when its parts are; only a script can wait for its own calls.
+/// Loading a page includes its parts; only a script can wait for its own calls.
 fn may_wait_for((method, path): (&str, &str), flow: &LiveFlow) -> bool {
     flow.destination() != "empty" || command::runs_script(method, path)
 }

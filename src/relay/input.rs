@@ -1,13 +1,13 @@
-//! Clicks and keys as the actions by which the WebDriver recommendation defines them. chromedriver's own take three times as
-//! long, and an exploration has hundreds. Pure.
+//! Clicks and keys as the actions by which the WebDriver recommendation defines them: chromedriver's own commands take
+//! three times as long, and an exploration has hundreds. Pure (no I/O).
 //!
-//! Only what is plain goes this way: it stands in the page itself and not in a frame, and is no part of a list. All else is left to
-//! the driver, and so is what cannot be reached in the end, for it has the words for what is wrong.
+//! Only simple cases are handled: elements in the page itself, not in a frame, and not part of a list. The driver
+//! handles all others, including elements that turn out to be unreachable, because its errors say what is wrong.
 
 use super::command::ELEMENT;
 use serde_json::{Value, json};
 
-/// What the scripts share: the first box of an element, in view; and whether its middle is the element's own.
+/// Shared by the scripts: scrolls the element into view, and tests whether the middle of its first box is its own.
 const BOX: &str = "\
     const [it] = arguments, root = it.getRootNode(), { activeElement: had } = root;
     const inView = () => it.scrollIntoViewIfNeeded
@@ -20,14 +20,14 @@ const BOX: &str = "\
       return it.contains(at || null);
     };";
 
-/// Whether a click gets there: null if that is for the driver to say. It knows slots, maps, and what is about to move away.
+/// Whether a click reaches the element; null leaves it to the driver, which handles slots, maps, and moving elements.
 const CAN_CLICK: &str = "\
     if (window != top || /^(option|optgroup|select|area)$/.test(it.localName) || it.type == 'file') return null;
     if (!it.getClientRects().length) return false;
     inView();
     return isReached() || null;";
 
-/// Gives a field the focus, its caret behind what is there. Whether it takes keys: null if that is for the driver to say.
+/// Focuses a field, with the caret at its end. Whether it takes keys; null leaves it to the driver.
 const TAKES_KEYS: &str = "\
     const has_text = it.localName == 'textarea' || (it.localName == 'input' && /^(text|search|url|tel|password)$/.test(it.type));
     if (window != top || !has_text || it.readOnly || it.disabled) return null;
@@ -41,22 +41,22 @@ const TAKES_KEYS: &str = "\
     }
     return (root.activeElement == it && document.hasFocus()) || null;";
 
-/// Keys that are what they are without another being down: Backspace, Tab, Enter, Escape and the arrows.
+/// Keys that do not depend on modifiers: Backspace, Tab, Enter, Escape and the arrows.
 const PLAIN_KEYS: [char; 8] =
     ['\u{E003}', '\u{E004}', '\u{E007}', '\u{E00C}', '\u{E012}', '\u{E013}', '\u{E014}', '\u{E015}'];
 
-/// What a command does to an element.
+/// The actions for a command on an element.
 #[derive(Debug, PartialEq)]
 pub(super) struct Input {
     /// Path of the session.
     pub(super) session: String,
-    /// Makes ready, and gives whether the actions will do: false says not yet, and null never.
+    /// Prepares the element and returns whether the actions apply: false means not yet, null means never.
     pub(super) look: Value,
     pub(super) actions: Value,
 }
 
 impl Input {
-    /// Of a command, if it is a click or plain keys.
+    /// Converts a command, if it is a click or plain keys.
     pub(super) fn of(method: &str, path: &str, body: &Value) -> Option<Self> {
         let (session, element) = path.split_once("/element/")?;
         let (element, what) = element.split_once('/')?;
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(of("click", json!({})).expect("a click").session, "/session/1");
         let keys = of("value", json!({ "text": "ab 1\u{E007}" })).expect("keys");
         assert_eq!(keys.actions["actions"][0]["actions"].as_array().map(Vec::len), Some(10));
-        // With shift, as a driver types it.
+        // A driver types it with shift.
         assert_eq!(of("value", json!({ "text": "Ab" })), None);
         assert_eq!(of("clear", json!({})), None);
         assert_eq!(Input::of("POST", "/session/1/element", &json!({})), None);

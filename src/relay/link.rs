@@ -1,4 +1,4 @@
-//! What becomes of each command: journalled, handed on when it is its turn, and journalled again.
+//! Handles each command: journals it, forwards it when it is its turn, and journals its response.
 
 use super::command::{self, Elements, Kind};
 use super::deadlock;
@@ -20,32 +20,32 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The way to the driver.
+/// Forwards commands to the driver.
 #[derive(Debug)]
 pub(super) struct Link {
     driver: Arc<Driver>,
     client: Client<HttpConnector, Full<Bytes>>,
-    /// Of the test that has the session now.
+    /// Of the test that uses the session now.
     journal: Mutex<Arc<Journal>>,
     turns: Mutex<Turns>,
     commands: AtomicU64,
     elements: Mutex<Elements>,
-    /// How each session that was begun here can be asked beside its commands.
+    /// How each session that was created here can be queried beside its commands.
     protocols: Mutex<BTreeMap<String, Protocol>>,
     window: Mutex<Option<String>>,
 }
 
-/// What has become of a command that actions can do.
+/// The outcome of carrying out a command by actions.
 enum ByActions {
     Done(Response<Bytes>),
-    /// The page is not so far.
+    /// The page is not ready yet.
     NotYet,
-    /// They cannot.
+    /// Actions cannot carry out the command.
     Never,
 }
 
 impl ByActions {
-    /// What has gone or moved meanwhile the driver looks for itself. All else (a dialog that came up) it would say, too.
+    /// Leaves elements that have gone or moved to the driver. Any other error (an open dialog) it would report too.
     fn failed(response: Response<Bytes>) -> Self {
         let said: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         match command::is_early(&said) || said["value"]["error"] == "move target out of bounds" {
@@ -71,19 +71,19 @@ impl Link {
         }
     }
 
-    /// Serves another test from now on.
+    /// Switches to another test.
     pub(super) fn serve(&self, journal: Arc<Journal>, turns: Turns) {
         *lock(&self.journal) = journal;
         *lock(&self.turns) = turns;
         lock(&self.elements).clear();
     }
 
-    /// The window that the test has switched to, if it has.
+    /// Returns the window that the test has switched to, if any.
     pub(super) fn window(&self) -> Option<String> {
         lock(&self.window).clone()
     }
 
-    /// How a session that was begun here can be asked beside its commands.
+    /// Returns how a session that was created here can be queried beside its commands.
     pub(super) fn protocol(&self, session: &str) -> Option<Protocol> {
         lock(&self.protocols).get(session).cloned()
     }
@@ -96,14 +96,14 @@ impl Link {
         lock(&self.turns).clone()
     }
 
-    /// Journals that something begins; the number is for its end.
+    /// Journals the start of an operation; returns the id for its end.
     pub(super) fn begin(&self, says: String) -> u64 {
         let id = self.commands.fetch_add(1, Ordering::Relaxed);
         self.journal().write(Event::Command { id, says });
         id
     }
 
-    /// Journals a command, hands it on when it is its turn, and journals its answer.
+    /// Journals a command, forwards it when it is its turn, and journals its response.
     pub(super) async fn command(&self, request: Request<Bytes>) -> Response<Bytes> {
         let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
@@ -129,7 +129,7 @@ impl Link {
         response
     }
 
-    /// Whether a command types into a field for secrets. The page says so; where it cannot, the name of the field does.
+    /// Returns whether a command types into a secret field. The page decides; if it cannot, the field's locator does.
     async fn types_secret(&self, method: &str, path: &str) -> bool {
         let Some(element) = command::typed_into(method, path) else { return false };
         let by_name = || {
@@ -146,8 +146,8 @@ impl Link {
         asked.await.unwrap_or_else(by_name)
     }
 
-    /// Hands a command on when it is its turn: in a record test again, if it came too early, as long as something can
-    /// still happen.
+    /// Forwards a command when it is its turn. In a record test, a command that came too early is repeated as long as
+    /// something can still happen.
     async fn in_turn(&self, request: Request<Bytes>, says: &str) -> Response<Bytes> {
         let turns = self.turns();
         let kind = command::kind(request.method().as_str(), request.uri().path());
@@ -163,13 +163,13 @@ impl Link {
             drop(turn);
             turn = turns.ask(kind, says, true).await;
             if turn.is_none() {
-                // It has the words for what is wrong.
+                // The driver reports what is wrong.
                 return self.by_driver(&request).await;
             }
         }
     }
 
-    /// Hands a command on, and sees when it waits in vain. It is told as what `says` and `method_path` say.
+    /// Forwards a command, and fails it on a deadlock. `says` and `method_path` describe it in the explanation.
     pub(super) async fn watched(
         &self,
         request: Request<Bytes>,
@@ -184,18 +184,18 @@ impl Link {
         }
     }
 
-    /// Carries a command out, unless it comes too early.
+    /// Carries out a command; returns `None` if it came too early.
     async fn tried(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
         let response = match self.by_actions(request).await {
             ByActions::Done(response) => response,
-            // What stands there now may be so far.
+            // The element that matches now may be ready.
             ByActions::NotYet => self.sent(self.found_again(request).await?).await,
             ByActions::Never => self.by_driver(request).await,
         };
         (!is_early(&response)).then_some(response)
     }
 
-    /// Has the driver carry a command out; for what stands there now, which a user would take, if the element has gone.
+    /// Has the driver carry out a command; if the element has gone, for the one that matches now, as a user would.
     async fn by_driver(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let response = self.sent(request.clone()).await;
         if !is_early(&response) {
@@ -207,7 +207,7 @@ impl Link {
         }
     }
 
-    /// Does what a command says in less time than the driver, if that can be.
+    /// Carries out a command by actions, which is faster than the driver, if possible.
     async fn by_actions(&self, request: &Request<Bytes>) -> ByActions {
         let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let input = Input::of(request.method().as_str(), request.uri().path(), &said);
@@ -216,7 +216,7 @@ impl Link {
             let request = Request::post(format!("{}/{command}", input.session)).body(Bytes::from(body.to_string()));
             async move { self.send(request.ok()?).await.ok() }
         };
-        // A driver that does not answer says so again.
+        // If the driver does not respond, the next attempt reports it.
         let Some(looked) = post("execute/sync", &input.look).await else { return ByActions::Never };
         if !looked.status().is_success() {
             return ByActions::failed(looked);
@@ -233,7 +233,7 @@ impl Link {
         }
     }
 
-    /// The same command for what stands now where its element was found, if that is another one.
+    /// Returns the same command for the element that its locator finds now, if that is another one.
     async fn found_again(&self, request: &Request<Bytes>) -> Option<Request<Bytes>> {
         let path = request.uri().path();
         let old = command::element_of(path)?;
@@ -249,18 +249,18 @@ impl Link {
         Some(again)
     }
 
-    /// Hands a command on, whosever turn it is; an answer there is in any case.
+    /// Forwards a command regardless of turns; a failure becomes a WebDriver error response.
     async fn sent(&self, request: Request<Bytes>) -> Response<Bytes> {
         self.send(request).await.unwrap_or_else(|why| unknown_error(&why))
     }
 
-    /// Hands a command on, whosever turn it is.
+    /// Forwards a command regardless of turns.
     pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let uri = format!("{}{path}", self.driver.url);
         let (mut parts, body) = request.into_parts();
         parts.uri = uri.parse().map_err(|error| format!("{uri} is no URL: {error}"))?;
-        // The driver believes only in loopback names, and this is the one it is reached by.
+        // The driver accepts only loopback names, and the client sets the one in the driver's URL.
         parts.headers.remove(header::HOST);
         let response = self.client.request(Request::from_parts(parts, Full::new(body))).await;
         let (parts, body) = match response {
@@ -277,7 +277,7 @@ impl Link {
         &self.driver.url
     }
 
-    /// Why the driver does not answer.
+    /// Returns why the driver does not respond.
     pub(super) async fn lost(&self, error: &(impl std::fmt::Display + Sync)) -> String {
         let death = self.driver.expected_death().await;
         let log = log_tail(&self.driver.log());
@@ -289,17 +289,17 @@ impl Link {
 }
 
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Each change is one assignment.
+    // Each change is one assignment, so a panic leaves the state valid.
     what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether a command came before the page was ready for it.
+/// Returns whether a command came before the page was ready for it.
 fn is_early(response: &Response<Bytes>) -> bool {
     !response.status().is_success()
         && serde_json::from_slice(response.body()).is_ok_and(|said| command::is_early(&said))
 }
 
-/// An error as a WebDriver client understands it.
+/// Returns an error response for a WebDriver client.
 fn unknown_error(message: &str) -> Response<Bytes> {
     let body = json!({"value": {"error": "unknown error", "message": message, "stacktrace": ""}}).to_string();
     let mut response = Response::new(Bytes::from(body));

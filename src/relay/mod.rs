@@ -1,5 +1,5 @@
-//! The relay: a small reverse proxy between the WebDriver client and the driver, so that what the test does to the
-//! browser stands in the same journal as what the page does on the wire. Any client can be pointed at it.
+//! The relay: a small reverse proxy between the WebDriver client and the driver. It writes the test's commands to the
+//! same journal as the page's requests. Any client can connect to it.
 
 mod access;
 mod command;
@@ -31,11 +31,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use turns::Given;
 
-/// Where the page is, and its text if it is nothing but text.
+/// Returns the page's URL, and its text if the document is plain text.
 const WHAT_IS_SHOWN: &str =
     "return [location.href, document.contentType == 'text/plain' ? document.body.innerText.slice(0, 1000) : '']";
 
-/// A relay that listens. Dropping it cuts its connections; the driver's session is none of its business.
+/// A listening relay. Dropping it closes its connections but does not end the driver's session.
 #[derive(Debug)]
 pub(crate) struct Relay {
     url: String,
@@ -55,18 +55,18 @@ impl Relay {
         Ok(Self { url, link, _serving: serving })
     }
 
-    /// Where clients are pointed at. Who does not know it is not served: whoever drives a browser can read all that it shows,
-    /// and start programs.
+    /// Returns the URL for clients. It contains a token, and requests without that are refused: a client that drives a
+    /// browser can read all that it shows, and start programs.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where its driver listens.
+    /// Returns the URL of the driver.
     pub(crate) fn driver_url(&self) -> &str {
         self.link.driver_url()
     }
 
-    /// Does something that goes another way than by a command, and is journalled like one.
+    /// Runs an operation that is not a WebDriver command, and journals it like one.
     pub(crate) async fn beside<T>(
         &self,
         says: String,
@@ -88,18 +88,18 @@ impl Relay {
         done
     }
 
-    /// Asks for the turn of an action that goes another way than by a command.
+    /// Requests the turn of an action that is not a WebDriver command.
     pub(crate) fn turn(&self, says: &str) -> impl Future<Output = Option<Given>> + Send + use<> {
         self.link.turns().ask(Kind::Action, says, false)
     }
 
-    /// Where the page of a session is, and its text if it is nothing but text. It is no command of the test.
+    /// Returns the URL of a session's page, and its text if the document is plain text. This is no command of the test;
     /// `says` is the command that it belongs to.
     pub(crate) async fn shown(&self, session: &str, says: &str) -> Result<(String, String), String> {
         let script = json!({ "script": WHAT_IS_SHOWN, "args": [] }).to_string();
         let request = Request::post(format!("/session/{session}/execute/sync")).body(Bytes::from(script));
         let request = request.map_err(|error| error.to_string())?;
-        // The page may have gone on to one that the test holds.
+        // The page may have navigated to one that the test holds.
         let answer = match self.link.turns().are_conducted() {
             true => self.link.send(request).await?,
             false => self.link.watched(request, says, ("POST", "url")).await,
@@ -111,26 +111,26 @@ impl Relay {
         }
     }
 
-    /// Serves another test from now on.
+    /// Switches to another test.
     pub(crate) fn serve(&self, journal: Arc<Journal>, turns: Turns) {
         self.link.serve(journal, turns);
     }
 
-    /// The window that the test has switched to, if it has.
+    /// Returns the window that the test has switched to, if any.
     pub(crate) fn window(&self) -> Option<String> {
         self.link.window()
     }
 
-    /// How a session can be asked beside its commands.
+    /// Returns how a session can be queried beside its commands.
     pub(crate) fn protocol(&self, session: &str) -> Option<Protocol> {
         self.link.protocol(session)
     }
 
-    /// Ends a session, past whatever command its client is waiting for.
+    /// Ends a session, even while its client waits for another command.
     pub(crate) async fn end_session(&self, session: &str) {
         let request = Request::delete(format!("/session/{session}")).body(Bytes::new());
         if let Ok(request) = request {
-            // A driver that does not answer is gone, and its browsers with it.
+            // A driver that does not respond has exited, and its browsers with it.
             drop(self.link.command(request).await);
         }
     }
@@ -140,7 +140,7 @@ async fn accept(listener: TcpListener, access: Arc<Access>, link: Arc<Link>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // A lack of descriptors, which ends when a connection does.
+            // File descriptors have run out, until a connection ends.
             connections.join_next().await;
             continue;
         };
@@ -148,7 +148,7 @@ async fn accept(listener: TcpListener, access: Arc<Access>, link: Arc<Link>) {
         let (access, link) = (Arc::clone(&access), Arc::clone(&link));
         connections.spawn(async move {
             let service = service_fn(|request| relay(&access, &link, request));
-            // A client that leaves ends its own connection only.
+            // A client that disconnects ends only its own connection.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
         while connections.try_join_next().is_some() {}

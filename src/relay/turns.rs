@@ -1,46 +1,46 @@
-//! Whose turn it is: where somebody conducts a test, each command asks before it goes to the driver.
+//! Turns: in a conducted test, each command requests its turn before it goes to the driver.
 
 use super::command::Kind;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
-/// A command that asks for its turn.
+/// A command that requests its turn.
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) kind: Kind,
-    /// In words.
+    /// The command in words.
     pub(crate) says: String,
-    /// It was tried, and what it needs is not there.
+    /// It was tried before, and what it needs did not exist.
     pub(crate) again: bool,
-    /// True: now. False: never, for there is nothing left to wait for.
+    /// True: now. False: never, because nothing is left to wait for.
     pub(crate) go: oneshot::Sender<bool>,
-    /// Resolves once the command has been answered.
+    /// Resolves once the command has its response.
     pub(crate) done: oneshot::Receiver<()>,
 }
 
-/// Where the commands of one session ask.
+/// Where the commands of one session request their turns.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Turns(Arc<Mutex<Option<Listener>>>);
 
-/// Who gives the turns.
+/// The receiver of the requests.
 #[derive(Debug)]
 struct Listener {
     turns: mpsc::UnboundedSender<Turn>,
-    /// Whether it decides on the order of what happens, or only has looks wait.
+    /// Whether it decides on the order of events, or only delays observations.
     conducts: bool,
 }
 
-/// A turn that was given. Dropping it says that the command is done.
+/// A granted turn. Dropping it signals that the command is done.
 #[derive(Debug)]
 pub(crate) struct Given(#[expect(dead_code, reason = "dropped, not looked at")] Option<oneshot::Sender<()>>);
 
 impl Turns {
-    /// From now on every command asks here, and again if it came too early.
+    /// From now on every command requests its turn here, and again if it came too early. Replaces an earlier receiver.
     pub(crate) fn conduct(&self) -> mpsc::UnboundedReceiver<Turn> {
         self.listen(true)
     }
 
-    /// From now on every command asks here, once.
+    /// From now on every command requests its turn here, once. Replaces an earlier receiver.
     pub(crate) fn observe(&self) -> mpsc::UnboundedReceiver<Turn> {
         self.listen(false)
     }
@@ -56,7 +56,7 @@ impl Turns {
         listener.as_ref().is_some_and(|listener| listener.conducts)
     }
 
-    /// Asks; the future gives the turn, or none if there is nothing left to wait for. Commands stand in the order of calls.
+    /// Requests a turn, in the order of calls. The future returns it, or `None` if nothing is left to wait for.
     pub(crate) fn ask(
         &self,
         kind: Kind,
@@ -72,7 +72,7 @@ impl Turns {
             if !asked {
                 return (!again).then_some(Given(None));
             }
-            // A conductor that has left lets everything go.
+            // If the conductor has gone, every first request proceeds.
             gone.await.unwrap_or(!again).then_some(Given(Some(give)))
         }
     }

@@ -1,4 +1,4 @@
-//! How any error leaves a test body, with the line of its `?`.
+//! Errors of a test body, with the line of the `?` that returned them.
 
 use super::Failure;
 use crate::flow::Place;
@@ -6,12 +6,12 @@ use crate::sanitize::sanitize;
 use std::error::Error;
 use std::fmt;
 
-/// What a test returns: `Ok(())`, or any error.
+/// The result of a test: `Ok(())`, or any error.
 pub type TestResult<T = ()> = Result<T, TestError>;
 
-/// Any error, and the line of the test whose `?` let it out.
+/// Any error, with the line of the test whose `?` returned it.
 ///
-/// Like `anyhow::Error` it is made from every error and is none itself.
+/// Like `anyhow::Error`, it converts from every error and does not implement [`Error`] itself.
 pub struct TestError {
     error: Box<dyn Error + Send + Sync>,
     place: Place,
@@ -31,7 +31,7 @@ impl From<TestError> for Box<dyn Error + Send + Sync> {
 }
 
 impl TestError {
-    /// Says which fixture it comes from, and whose test wanted it.
+    /// Adds the name of the fixture that failed, and the line of the test that uses it.
     pub(crate) fn in_fixture(self, fixture: &str, test: Place) -> Self {
         let name = fixture.rsplit("::").next().unwrap_or(fixture);
         Failure::bare(format!("setting up `{name}` failed: {self}\n  for the test")).at(test).into()
@@ -46,7 +46,7 @@ impl fmt::Display for TestError {
             text += &format!(": {error}");
             cause = error.source();
         }
-        // A failure names its own line.
+        // A failure names its line itself.
         if !self.error.is::<Failure>() {
             text += &format!("\n  at {}", self.place);
         }
@@ -54,7 +54,7 @@ impl fmt::Display for TestError {
     }
 }
 
-/// The same text: the test harness shows this one.
+/// Writes the same text as `Display`, since the test harness prints `Debug`.
 impl fmt::Debug for TestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

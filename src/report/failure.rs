@@ -1,10 +1,12 @@
-//! One failure: what happened, where in the test, what was near, what to do.
+//! A failure: what happened, at which line of the test, what came near, and what to do.
 
 use crate::flow::Place;
 use crate::sanitize::sanitize;
 use std::fmt;
 
-/// What a test author reads. Its text names the line of the test, what passed meanwhile, the nearest miss, and what to do.
+/// A failed expectation of a test.
+///
+/// Its text names the line of the test, what passed meanwhile, the nearest miss, and what to do.
 #[derive(Clone)]
 pub struct Failure {
     headline: String,
@@ -14,7 +16,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of a user's own fixture.
+    /// Creates a failure at the caller's line, for your own fixtures.
     #[track_caller]
     #[must_use]
     pub fn new(headline: impl Into<String>) -> Self {
@@ -58,7 +60,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The same text: `unwrap` and `Result<(), Box<dyn Error>>` show this one.
+/// Writes the same text as `Display`, since `unwrap` and `Result<(), Box<dyn Error>>` print `Debug`.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,11 +1,11 @@
-//! What a test leaves behind.
+//! Findings at the end of a test.
 
 use super::Failure;
 use super::wait::{ReportContext, never_caught};
 use crate::flow::{FaultStage, Outcome};
 use crate::rules::Finding;
 
-/// Something that was left behind, as a failure of its own.
+/// Turns a finding into a failure.
 pub(crate) fn finding(finding: &Finding, context: &ReportContext<'_>) -> Failure {
     match finding {
         Finding::Unused(rule) => never_caught(context, rule),
@@ -20,7 +20,7 @@ pub(crate) fn finding(finding: &Finding, context: &ReportContext<'_>) -> Failure
     }
 }
 
-/// Rules that could not do their work: what they were to do is part of the test, so the test fails.
+/// Returns a failure for each flow that a rule failed on. Rules are part of the test, so they fail it.
 pub(crate) fn rule_faults(context: &ReportContext<'_>) -> Vec<Failure> {
     let of_rule = |outcome: &Outcome| matches!(outcome, Outcome::Failed(fault) if fault.stage() == FaultStage::Rule);
     let exchanges = context.journal.exchanges();

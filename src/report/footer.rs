@@ -1,4 +1,4 @@
-//! The footer of every failure: what went wrong on the wire, and what happened last.
+//! The footer of every failure: faults on the wire, and the last entries of the journal.
 
 use super::wait::{ReportContext, near_miss, some};
 use crate::flow::Outcome;
@@ -9,11 +9,11 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much of the journal is looked at, and how many lines of it are shown.
+/// How many entries of the journal are read, and how many lines of them are shown.
 const LOOKED_AT: usize = 4000;
 const SHOWN: usize = 40;
 
-/// Faults, rules that met no flow, and the last entries of the journal.
+/// Returns faults, rules that matched no flow, and the last entries of the journal.
 pub(crate) fn footer(context: &ReportContext<'_>, idle: &[Arc<Rule>], seed: Option<u64>) -> String {
     let journal = context.journal;
     let mut text = String::new();
@@ -51,12 +51,12 @@ pub(crate) fn footer(context: &ReportContext<'_>, idle: &[Arc<Rule>], seed: Opti
 }
 
 fn push(text: &mut String, line: &str) {
-    // Writing to a string cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = write!(text, "\n  {line}");
 }
 
-/// One line an entry; a command and its answer are one where nothing stands between, and the same again and again (a test
-/// that looks for an element, and at its text, until that is there) is one with a count.
+/// Formats each entry as one line. A command and its reply share a line if they are adjacent, and repeated lines (a
+/// test that polls for an element and its text) become one line with a count.
 fn folded(entries: &[Entry]) -> Vec<String> {
     let mut lines: Vec<Line> = Vec::new();
     let mut rest = entries;
@@ -73,7 +73,7 @@ fn folded(entries: &[Entry]) -> Vec<String> {
                 Line::new(first.at, first.event.to_string())
             }
         };
-        // One or two commands in turn; a flow in between stands for itself.
+        // Two commands may alternate. A flow between them ends the search.
         let same = lines.iter_mut().rev().take(2).take_while(|last| last.is_command() || last.says == line.says);
         match same.into_iter().find(|last| last.says == line.says) {
             Some(last) => last.again(line.at),

@@ -1,4 +1,4 @@
-//! What a test author reads when something fails. Text only: it reads the journal and the rule table's findings, and changes nothing.
+//! The text of failures. Reads the journal and the findings of the rule table, and changes nothing.
 
 mod error;
 mod failure;

@@ -1,11 +1,11 @@
-//! A schedule as code that a test can do with: `hold!` for what is late, and the moments to let it go. Pure.
+//! A schedule as test code: `hold!` for what is late, and the points at which to release it. Pure.
 
 use crate::sanitize::is_secret;
 use crate::schedule::{Constraint, Event, Plan, Trace};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// The lines, with comments that say where they go. `trace` has what else the page asks for.
+/// Returns the lines, with comments that say where they go. `trace` has the other requests of the page.
 pub(super) fn as_code(plan: &Plan, trace: &Trace) -> String {
     if plan.constraints.is_empty() {
         return "// hold every answer, act, and then let them go in their order\n\
@@ -38,10 +38,10 @@ pub(super) fn as_code(plan: &Plan, trace: &Trace) -> String {
 
 const NAMES: [&str; 6] = ["first", "second", "third", "fourth", "fifth", "sixth"];
 
-/// Which document has asked.
+/// The start of a filter term for the document that made a request.
 const REFERRER: &str = "request.header(\"referer\") ~ ";
 
-/// The events of constraints, each early one before its late one. A circle is cut where it is met.
+/// Returns the events of the constraints, each early one before its late one. Cycles are broken.
 fn in_order(constraints: &[Constraint]) -> Vec<Event> {
     let mut left: Vec<&Event> = constraints.iter().flat_map(|one| [&one.early, &one.late]).collect();
     left.dedup();
@@ -57,7 +57,7 @@ fn in_order(constraints: &[Constraint]) -> Vec<Event> {
     order
 }
 
-/// The names of all flows, in the order in which they came.
+/// Returns the labels of all flows, in the order in which they came.
 fn labels<'a>(trace: &'a Trace, more: &'a [Event]) -> Vec<&'a str> {
     let mut labels = Vec::new();
     let events = trace.steps.iter().flat_map(|step| &step.enabled).chain(more);
@@ -69,14 +69,14 @@ fn labels<'a>(trace: &'a Trace, more: &'a [Event]) -> Vec<&'a str> {
     labels
 }
 
-/// The rule for an event. Of several that a filter cannot tell apart, it says which.
+/// Returns the rule for an event. If a filter cannot tell several flows apart, the rule has the occurrence.
 fn hold_of(event: &Event, labels: &[&str]) -> Option<String> {
     let label = event.label()?;
     let filter = filter_of(label);
     let alike: Vec<_> = labels.iter().filter(|other| filter_of(other) == filter).collect();
     let nth = alike.iter().position(|other| **other == label).map_or(1, |before| before + 1);
     let nth = if alike.len() < 2 { String::new() } else { format!(" && occurrence == {nth}") };
-    // What another document asks for is not kept by this rule.
+    // Requests of other documents must not match this rule.
     let document = format!("{filter} && {REFERRER}");
     let documents: BTreeSet<_> = labels
         .iter()
@@ -91,12 +91,12 @@ fn hold_of(event: &Event, labels: &[&str]) -> Option<String> {
     })
 }
 
-/// The filter for `POST //host/path?a=1 Operation @/frame.html#2`, without the number.
+/// Returns the filter for `POST //host/path?a=1 Operation @/frame.html#2`, without the number.
 fn filter_of(label: &str) -> String {
     let rest = label.rsplit_once('#').map_or(label, |(rest, _)| rest);
     let mut parts = rest.split(' ');
     let (method, place) = (parts.next().unwrap_or("GET"), parts.next().unwrap_or("/"));
-    // A body's own mark tells nothing to a filter.
+    // A filter cannot express the digest of a body.
     let operation = parts.clone().next().filter(|part| !part.starts_with(['~', '@']));
     let by = parts.find_map(|part| part.strip_prefix('@'));
     let mut filter = match (method, operation) {
@@ -114,7 +114,7 @@ fn filter_of(label: &str) -> String {
     }
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let _ = write!(filter, " && path == {path:?}");
-    // Of a secret the label has a digest only.
+    // The label has only a digest of a secret.
     let said =
         form_urlencoded::parse(query.as_bytes()).filter(|(key, value)| !(is_secret(key) && value.starts_with('*')));
     for (key, value) in said.filter(|_| operation.is_none()) {
@@ -123,7 +123,7 @@ fn filter_of(label: &str) -> String {
     if let Some(operation) = operation {
         let _ = write!(filter, " && operation == {operation:?}");
     }
-    // Its path is what a document says as its referrer, to its own host and not for sockets.
+    // A document sends its path as the referrer only to its own host, and not for sockets.
     if let Some(at) = by.and_then(|by| by.find('/').map(|slash| &by[slash..])).filter(|_| says_referrer) {
         let _ = write!(filter, " && {REFERRER}{:?}", format!("^https?://[^/]+{}([?]|$)", regex::escape(at)));
     }
@@ -174,7 +174,8 @@ mod tests {
         }
     }
 
-    /// By what a filter cannot see (a body, a parameter that is left out of names), or by their number only.
+    /// Such requests differ only in their number, or in what a filter cannot see: a body, or a parameter that is left
+    /// out of names.
     #[test]
     fn what_is_asked_for_alike_is_counted() {
         let labels = ["POST /save ~12ab#1", "GET /x#1", "POST /save ~34cd#1", "POST /save ~12ab#2", "GET /x @/in#1"];

@@ -1,29 +1,29 @@
-//! What an exploration has found, in words, as a schedule, and as code.
+//! The report of an exploration: in words, as a schedule, and as code.
 
 use super::paste::as_code;
 use crate::schedule::{Event, Plan, Trace};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Everything that is to be said of a race.
+/// A race that an exploration has found.
 pub(crate) struct Race<'a> {
-    /// The test, with its module path.
+    /// The name of the test, with its module path.
     pub(crate) test: &'a str,
     pub(crate) plan: &'a Plan,
     pub(crate) executions: usize,
-    /// Of those that were tried before.
+    /// How many orders were tried before this one, the natural one included.
     pub(crate) passed: usize,
     pub(crate) took: Duration,
-    /// How the test fails under this order.
+    /// How the test fails in this order.
     pub(crate) failure: &'a str,
     pub(crate) passing: &'a Trace,
     pub(crate) failing: &'a Trace,
-    /// What the user's actions were.
+    /// The user's actions, in words.
     pub(crate) actions: &'a [String],
 }
 
 impl Race<'_> {
-    /// The headline and all that stands under it.
+    /// Returns the headline and the text below it.
     pub(crate) fn text(&self) -> String {
         let name = self.test.rsplit("::").next().unwrap_or(self.test);
         let (tried, took) = (self.passed + 1, self.took.as_secs_f64());
@@ -48,7 +48,7 @@ impl Race<'_> {
     fn schedule(&self, text: &mut String, name: &str) {
         let schedule = self.plan.to_string();
         line(text, "minimal", &in_words(self.plan, self.actions));
-        // As a shell quotes it.
+        // Quoted for a shell.
         let quoted = schedule.replace('\'', r"'\''");
         line(text, "replay", &format!("HOLDUP_SCHEDULE='{quoted}' cargo test {name}"));
         line(
@@ -69,13 +69,13 @@ impl Race<'_> {
     }
 }
 
-/// An action in words.
+/// Returns an action in words.
 fn action(actions: &[String], n: usize) -> &str {
     actions.get(n.wrapping_sub(1)).map_or("", String::as_str)
 }
 
 fn line(text: &mut String, title: &str, says: &str) {
-    // Writing to a string cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = writeln!(text, "  {:<9}{says}", format!("{title}:"));
 }
 
@@ -83,7 +83,7 @@ fn push(text: &mut String, indent: &str, line: &str) {
     let _ = writeln!(text, "{indent}{line}");
 }
 
-/// What a schedule says, as a sentence.
+/// Returns a schedule as a sentence.
 fn in_words(plan: &Plan, actions: &[String]) -> String {
     let in_words = |event: &Event| match event {
         Event::Act(n) if !action(actions, *n).is_empty() => format!("the user's action {n} ({})", action(actions, *n)),
@@ -114,7 +114,7 @@ fn side_by_side(text: &mut String, left: &[String], right: &[String]) {
     }
 }
 
-/// Two equal runs that were not equal.
+/// Reports where two runs of the same order differ; `None` if they do not.
 pub(crate) fn nondeterminism(test: &str, one: &Trace, other: &Trace) -> Option<String> {
     let (at, mine) = one.parts_from(other)?;
     let (_, its) = other.parts_from(one)?;

@@ -1,4 +1,4 @@
-//! Waits that ended without what they waited for.
+//! Failures of waits and expectations.
 
 use super::Failure;
 use crate::filter::View;
@@ -8,14 +8,14 @@ use crate::rules::{Action, Parked, Rule};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What there is to see when something fails.
+/// The state that a failure report reads.
 #[derive(Debug)]
 pub(crate) struct ReportContext<'a> {
     pub(crate) journal: &'a Journal,
     pub(crate) parked: Vec<(Parked, Arc<Rule>)>,
 }
 
-/// A wait for a rule to catch something ended.
+/// A rule caught nothing during a wait.
 pub(crate) fn expired(context: &ReportContext<'_>, rule: &Rule, waited: Duration, place: Place) -> Failure {
     let failure = Failure::bare(format!("{rule} caught nothing within {waited:?}")).at(place);
     let failure = failure.section(format!("declared at {}", rule.place), vec![]);
@@ -23,14 +23,14 @@ pub(crate) fn expired(context: &ReportContext<'_>, rule: &Rule, waited: Duration
         .help("let the page make the request before the wait ends, widen the filter, or wait longer with `.within(..)`")
 }
 
-/// A rule was to have been applied, and was not.
+/// A rule was expected to be applied, and was not.
 pub(crate) fn never_applied(context: &ReportContext<'_>, rule: &Rule, place: Place) -> Failure {
     let failure = Failure::bare(format!("{rule} was never applied")).at(place);
     let failure = failure.section(format!("declared at {}", rule.place), vec![]);
     near(failure, context, rule).help("mend the filter so that it matches the flow that was meant")
 }
 
-/// A rule was applied, and the page did not take what came of it.
+/// A rule was applied, and the page refused the result.
 pub(crate) fn was_refused(rule: &Rule, flow: FlowId, url: &str, place: Place) -> Failure {
     let what = format!(
         "{rule} was applied to {flow}, and the page refused the result: its element for {url} pins other bytes by `integrity`"
@@ -41,7 +41,7 @@ pub(crate) fn was_refused(rule: &Rule, flow: FlowId, url: &str, place: Place) ->
     )
 }
 
-/// A wait that wanted nothing to be caught.
+/// A rule caught a flow although none was expected.
 pub(crate) fn caught_although_none_expected(
     context: &ReportContext<'_>,
     rule: &Rule,
@@ -52,7 +52,7 @@ pub(crate) fn caught_although_none_expected(
     Failure::bare(format!("{rule} caught a flow where none was expected")).at(place).section("caught", vec![caught])
 }
 
-/// A flow was let go and has not come to its end.
+/// A released flow has not ended in time.
 pub(crate) fn unfinished(context: &ReportContext<'_>, flow: FlowId, waited: Duration, place: Place) -> Failure {
     let exchange = context.journal.exchange(flow);
     let state = exchange.map_or_else(|| flow.to_string(), |exchange| exchange.to_string());
@@ -61,14 +61,14 @@ pub(crate) fn unfinished(context: &ReportContext<'_>, flow: FlowId, waited: Dura
         .help("the upstream may be slow, a later rule may park it, or the page may not read it; wait longer with `.within(..)`")
 }
 
-/// A flow was to be given up by its client, and was not.
+/// A flow was expected to be given up by its client, and was not.
 pub(crate) fn still_waited_for(context: &ReportContext<'_>, flow: FlowId, waited: Duration, place: Place) -> Failure {
     parked_now(Failure::bare(format!("the browser did not give {flow} up within {waited:?}")).at(place), context).help(
         "a page that goes into the back/forward cache keeps its calls; an AbortController or a closed tab ends them",
     )
 }
 
-/// What passed, what came nearest, what came too early, and what is parked.
+/// Adds what passed, the nearest miss, what came too early, and what is parked.
 fn near(mut failure: Failure, context: &ReportContext<'_>, rule: &Rule) -> Failure {
     let (earlier, since): (Vec<_>, Vec<_>) =
         candidates(context, rule).into_iter().partition(|exchange| exchange.began < rule.since);
@@ -118,7 +118,7 @@ fn near(mut failure: Failure, context: &ReportContext<'_>, rule: &Rule) -> Failu
     parked_now(failure, context)
 }
 
-/// Why a folder had nothing to put in the place of what came, if that is why.
+/// Returns why a folder has no file for a flow, if that is why the rule was not applied.
 fn missing_file(rule: &Rule, exchange: &Exchange) -> Option<String> {
     let Action::Replace(local) = &rule.action else { return None };
     if !local.is_folder() {
@@ -133,7 +133,7 @@ fn missing_file(rule: &Rule, exchange: &Exchange) -> Option<String> {
     }
 }
 
-/// What a rule could have caught.
+/// Returns what a rule could have caught.
 fn candidates(context: &ReportContext<'_>, rule: &Rule) -> Vec<Exchange> {
     if !rule.stage.is_part() {
         return context.journal.exchanges();
@@ -157,7 +157,7 @@ fn nearest<'a>(rule: &Rule, exchanges: &'a [Exchange]) -> Option<(&'a Exchange, 
     Some((nearest.0, nearest.1.to_string()))
 }
 
-/// A rule that met no flow, and the flow that came nearest, in one line.
+/// Describes a rule that matched no flow, and its nearest miss, in one line.
 pub(super) fn near_miss(context: &ReportContext<'_>, rule: &Rule) -> String {
     let exchanges: Vec<_> = candidates(context, rule).into_iter().filter(|e| e.began >= rule.since).collect();
     let nearest = nearest(rule, &exchanges);
@@ -165,7 +165,7 @@ pub(super) fn near_miss(context: &ReportContext<'_>, rule: &Rule) -> String {
     format!("{rule} of {}{miss}", rule.place)
 }
 
-/// A hold that never caught anything, and that nobody waited for.
+/// A hold caught nothing before the test ended.
 pub(super) fn never_caught(context: &ReportContext<'_>, rule: &Rule) -> Failure {
     let failure = Failure::bare(format!("{rule} caught nothing before the test ended")).at(rule.place);
     near(failure, context, rule)
@@ -183,7 +183,7 @@ fn parked_now(failure: Failure, context: &ReportContext<'_>) -> Failure {
     failure.section("parked now:", some(lines))
 }
 
-/// The first few of many lines, and how many more there are.
+/// Returns the first few lines, and how many more there are.
 pub(super) fn some(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> {
     const ENOUGH: usize = 8;
     let more = lines.len().saturating_sub(ENOUGH);

@@ -1,14 +1,14 @@
-//! Changes by code.
+//! Changes made by code.
 
 use crate::flow::{Message, Request, Response, ServerEvent, Stage};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// A change that may take its time.
+/// A change that may take time.
 pub(crate) type Change<H> = Arc<dyn Fn(H) -> Pin<Box<dyn Future<Output = H> + Send>> + Send + Sync>;
 
-/// A change of one side.
+/// A change at one stage.
 #[derive(Clone)]
 pub(crate) enum Edit {
     Request(Change<Request>),
@@ -23,7 +23,7 @@ pub trait Editable: Stage + Sized + Send + 'static {
     fn edit(change: impl Fn(Self) -> Pin<Box<dyn Future<Output = Self> + Send>> + Send + Sync + 'static) -> AnyEdit;
 }
 
-/// What [`Editable`] makes, without naming it in public.
+/// The edit that [`Editable`] creates; keeps `Edit` out of the public API.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct AnyEdit(pub(crate) Edit);
@@ -44,7 +44,7 @@ editable!(Response, Response);
 editable!(Message, Message);
 editable!(ServerEvent, Event);
 
-/// Code has no text.
+/// Closures have no text form.
 impl fmt::Debug for Edit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

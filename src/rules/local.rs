@@ -1,11 +1,11 @@
-//! Local files in the place of what an upstream sends. Pure: which file a flow means, not whether it is there.
+//! Local files in place of what an upstream sends. Pure: determines which file a flow maps to, not whether it exists.
 
 use crate::filter::{Filter, View};
 use percent_encoding::percent_decode_str;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
-/// What [`replace!`](crate::replace) serves: a file, or a folder made by [`dir()`](crate::dir()).
+/// What [`replace!`](crate::replace) serves: a file, or a folder from [`dir()`](crate::dir()).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Local(Kind);
 
@@ -20,7 +20,7 @@ impl Local {
         Self(Kind::Folder(path.into()))
     }
 
-    /// Whether it stands for many files.
+    /// Returns whether this is a folder.
     pub(crate) fn is_folder(&self) -> bool {
         matches!(self.0, Kind::Folder(_))
     }
@@ -30,7 +30,8 @@ impl Local {
         path
     }
 
-    /// The file for one flow: in a folder, what the filter's first capture group names. None when that leads out of it.
+    /// Returns the file for one flow. In a folder, the filter's first capture group names it; `None` if the name leads
+    /// out of the folder.
     pub(crate) fn file(&self, filter: &Filter, view: &View<'_>) -> Option<PathBuf> {
         match &self.0 {
             Kind::File(path) => Some(path.clone()),
@@ -72,10 +73,10 @@ impl fmt::Display for Local {
     }
 }
 
-/// The type of a body that is text: what a browser shows instead of downloading.
+/// The type of a body that is text: a browser displays it instead of downloading it.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
-/// What a page is made of; a browser guesses the rest.
+/// Returns the media type of common files of a page; a browser guesses the others.
 pub(crate) fn media_type(file: &Path) -> Option<&'static str> {
     Some(match file.extension()?.to_str()? {
         "html" | "htm" => "text/html; charset=utf-8",

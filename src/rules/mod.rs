@@ -1,5 +1,5 @@
-//! The ledger: which rules are open, which flows are parked and by whom. A pure state machine: no lock, no clock, no
-//! waiting. [`proxy::gate`](crate::proxy) is its door for flows, [`verbs`](crate::verbs) its door for tests.
+//! The rule table: which rules are open, and which flows are parked by which rule. A pure state machine: no lock, no
+//! clock, no waiting. Flows reach it through [`proxy::gate`](crate::proxy), tests through [`verbs`](crate::verbs).
 
 mod edit;
 mod local;
@@ -26,7 +26,7 @@ use std::time::Duration;
 pub(crate) struct RuleTable {
     rules: Vec<Entry>,
     parked: BTreeMap<FlowId, Parked>,
-    /// Rebuilt when a rule has come or gone since the last look.
+    /// Rebuilt if a rule was opened or closed since it was last read.
     snapshot: Option<Arc<RuleSet>>,
     stopped: bool,
 }
@@ -36,11 +36,11 @@ struct Entry {
     rule: Arc<Rule>,
     open: bool,
     hits: u64,
-    /// How many flows met the rest of a filter that asks for its n-th match.
+    /// How many flows matched the rest of a filter that selects its n-th match.
     occurrences: u64,
     limit: Option<u64>,
     optional: bool,
-    /// Parked by this rule and not yet handed to the test, in the order of parking.
+    /// Parked by this rule and not yet handed to the test, in order of parking.
     queue: VecDeque<FlowId>,
 }
 
@@ -53,28 +53,29 @@ pub(crate) struct Parked {
     pub(crate) since: Duration,
 }
 
-/// What a rule that matched wants of the flow.
+/// What a rule does with a flow that matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// Nothing: it was closed or used up in the meantime.
+    /// Nothing: it was closed or reached its limit in the meantime.
     Pass,
-    /// Its action, for the so-manieth time.
+    /// It acts; this is its n-th match, counted from 1.
     Act(u64),
-    /// The flow is parked now.
+    /// The flow is now parked.
     Park,
 }
 
-/// Something that a test left behind.
+/// What a test left unfinished.
 #[derive(Clone, Debug)]
 pub(crate) enum Finding {
-    /// A hold that never caught anything.
+    /// A hold that never matched.
     Unused(Arc<Rule>),
-    /// A flow that nobody decided.
+    /// A flow without a verdict.
     StillParked(Parked, Arc<Rule>),
 }
 
 impl RuleTable {
-    /// Opens a rule. It is in force for every flow that arrives from now on.
+    /// Opens a rule. It applies to every flow that reaches its stage from now on. After [`stop`](Self::stop) it stays
+    /// closed.
     pub(crate) fn register(&mut self, spec: RuleSpec) -> Arc<Rule> {
         let rule = Arc::new(Rule::new(RuleId(self.rules.len() as u64), spec));
         let entry = Entry {
@@ -91,14 +92,14 @@ impl RuleTable {
         rule
     }
 
-    /// The open rules, as a flow that arrives now will meet them.
+    /// Returns the open rules, which apply to a flow that reaches a stage now.
     pub(crate) fn rules(&mut self) -> Arc<RuleSet> {
         let Self { rules, snapshot, .. } = self;
         let fresh = || Arc::new(RuleSet::new(rules.iter().filter(|e| e.open).map(|e| &e.rule)));
         Arc::clone(snapshot.get_or_insert_with(fresh))
     }
 
-    /// A flow matched a rule. Counting happens here, at once for everybody.
+    /// Counts a match of a rule and returns what the rule does. Checking the limit and counting are one step.
     pub(crate) fn claim(&mut self, rule: RuleId, flow: FlowId, stage: StageName, now: Duration) -> Claim {
         let entry = self.entry(rule);
         if !entry.open || entry.limit.is_some_and(|limit| entry.hits >= limit) {
@@ -113,14 +114,14 @@ impl RuleTable {
         Claim::Park
     }
 
-    /// A flow met all of a rule's filter but that it wants the n-th such flow: which one this is.
+    /// Counts a flow that matches all of a rule's filter except the occurrence. Returns its occurrence number.
     pub(crate) fn occurrence(&mut self, rule: RuleId) -> u64 {
         let entry = self.entry(rule);
         entry.occurrences += 1;
         entry.occurrences
     }
 
-    /// The test said `advance`: the flow is parked again with its response, and the test has it already.
+    /// Parks a flow again with its response after `advance`. It is not queued: the test already has it.
     pub(crate) fn park_again(&mut self, rule: RuleId, flow: FlowId, now: Duration) -> Claim {
         if !self.entry(rule).open {
             return Claim::Pass;
@@ -129,7 +130,7 @@ impl RuleTable {
         Claim::Park
     }
 
-    /// Hands the longest parked flow of a hold to the test.
+    /// Takes the flow that a hold has parked longest, of those that the test does not have.
     pub(crate) fn take(&mut self, rule: RuleId) -> Option<Parked> {
         let flow = self.entry(rule).queue.pop_front()?;
         self.parked.get(&flow).cloned()
@@ -140,14 +141,14 @@ impl RuleTable {
         self.entry(rule).queue.drain(..).collect()
     }
 
-    /// The flow is parked no longer: it was decided, or its client has gone.
+    /// Removes a flow that was decided or whose client is gone. Returns whether it was parked.
     pub(crate) fn leave(&mut self, flow: FlowId) -> bool {
         let Some(parked) = self.parked.remove(&flow) else { return false };
         self.entry(parked.rule).queue.retain(|queued| *queued != flow);
         true
     }
 
-    /// Closes a rule; the flows that it parks are the caller's to let go, but for those that the test has in hand.
+    /// Closes a rule. The caller releases the returned flows; flows that the test has taken stay parked.
     pub(crate) fn close(&mut self, rule: RuleId) -> Vec<FlowId> {
         self.snapshot = None;
         let entry = self.entry(rule);
@@ -155,7 +156,7 @@ impl RuleTable {
         entry.queue.drain(..).collect()
     }
 
-    /// Closes all rules, and lets none be opened any more.
+    /// Closes all rules, including any registered later, and returns all parked flows.
     pub(crate) fn stop(&mut self) -> Vec<FlowId> {
         self.stopped = true;
         self.snapshot = None;
@@ -179,12 +180,12 @@ impl RuleTable {
         &self.rules[Self::index(rule)].rule
     }
 
-    /// Everything that is parked, with the rule that parks it.
+    /// Returns all parked flows, with the rules that park them.
     pub(crate) fn parked(&self) -> impl Iterator<Item = (&Parked, &Arc<Rule>)> {
         self.parked.values().map(|parked| (parked, self.rule(parked.rule)))
     }
 
-    /// What the test left behind: holds that caught nothing, flows that nobody decided.
+    /// Returns what the test left unfinished: holds that never matched, flows without a verdict.
     pub(crate) fn audit(&self) -> Vec<Finding> {
         let unused = |entry: &&Entry| matches!(entry.rule.action, Action::Hold) && entry.hits == 0 && !entry.optional;
         let unused = self.rules.iter().filter(unused).map(|entry| Finding::Unused(Arc::clone(&entry.rule)));
@@ -192,13 +193,13 @@ impl RuleTable {
         unused.chain(parked).collect()
     }
 
-    /// Rules that act by themselves and never did.
+    /// Returns rules, other than holds, that never matched.
     pub(crate) fn idle(&self) -> Vec<Arc<Rule>> {
         let acts = |entry: &&Entry| entry.hits == 0 && !matches!(entry.rule.action, Action::Hold);
         self.rules.iter().filter(acts).map(|entry| Arc::clone(&entry.rule)).collect()
     }
 
-    /// Whether any rule draws what it does.
+    /// Returns whether any rule has a random delay.
     pub(crate) fn draws(&self) -> bool {
         self.rules.iter().any(|entry| matches!(entry.rule.action, Action::Delay(by) if by.is_range()))
     }
@@ -207,7 +208,7 @@ impl RuleTable {
         &mut self.rules[Self::index(rule)]
     }
 
-    /// Rules are never removed from the ledger, only closed, so an id stays an index.
+    /// Rules are never removed, only closed, so an id stays an index.
     fn index(rule: RuleId) -> usize {
         usize::try_from(rule.0).expect("an id is made from an index")
     }

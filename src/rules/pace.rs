@@ -1,4 +1,4 @@
-//! How slow: throttles by the names that browsers give them, and delays drawn from a range. Pure.
+//! Throttling profiles with the names that browsers use, and delays drawn from a range. Pure.
 
 use crate::flow::RuleId;
 use std::fmt;
@@ -6,8 +6,9 @@ use std::num::NonZeroU64;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
-/// A slow line, for [`throttle!`](crate::throttle): made from a number of bytes a second, or one of the presets of Chrome's and
-/// Firefox's developer tools.
+/// The speed of a connection, for [`throttle!`](crate::throttle).
+///
+/// Made from a number of bytes per second, or one of the presets of Chrome's and Firefox's developer tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
     latency: Duration,
@@ -30,7 +31,7 @@ macro_rules! profiles {
     };
 }
 
-// Bits a second down and up, and microseconds.
+// Bits per second down and up, and microseconds.
 profiles! {
     /// Chrome's "Slow 3G", now "3G": 400 kbit/s both ways, 2 s of latency.
     SLOW_3G: 400_000, 400_000, 2_000_000;
@@ -59,30 +60,32 @@ profiles! {
 }
 
 impl Profile {
-    /// So many bytes a second, down and up, and a latency.
+    /// Creates a profile from bytes per second down and up, and a latency.
+    ///
+    /// A rate of 0 counts as 1.
     #[must_use]
     pub const fn new(down: u64, up: u64, latency: Duration) -> Self {
         Self { latency, down, up, name: None }
     }
 
-    /// How long everything takes at least.
+    /// Returns the minimum time that each request or response takes.
     #[must_use]
     pub fn latency(&self) -> Duration {
         self.latency
     }
 
-    /// For answers. Something always passes.
+    /// Bytes per second of responses; at least 1, so that bodies always end.
     pub(crate) fn down(&self) -> NonZeroU64 {
         NonZeroU64::new(self.down).unwrap_or(NonZeroU64::MIN)
     }
 
-    /// For requests.
+    /// Bytes per second of requests.
     pub(crate) fn up(&self) -> NonZeroU64 {
         NonZeroU64::new(self.up).unwrap_or(NonZeroU64::MIN)
     }
 }
 
-/// Bytes a second, without latency.
+/// Bytes per second in both directions, without latency.
 impl From<u64> for Profile {
     fn from(rate: u64) -> Self {
         Self::new(rate, rate, Duration::ZERO)
@@ -106,7 +109,9 @@ impl fmt::Display for Profile {
     }
 }
 
-/// How long a [`delay!`](crate::delay) takes: a `Duration`, or a range of them, from which each flow's is drawn.
+/// How long [`delay!`](crate::delay) delays a flow: a `Duration`, or a range of them.
+///
+/// From a range, the delay of each flow is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delay {
     from: Duration,
@@ -114,16 +119,16 @@ pub struct Delay {
 }
 
 impl Delay {
-    /// Whether it is drawn.
+    /// Returns whether the delay is drawn.
     pub(crate) fn is_range(self) -> bool {
         self.from < self.to
     }
 
-    /// The delay of one flow: the same for the same seed, rule, and number of the match.
+    /// Returns the delay of one flow: the same for the same seed, rule, and number of the match.
     pub(crate) fn draw(self, seed: u64, rule: RuleId, hit: u64) -> Duration {
         let Some(span) = self.to.checked_sub(self.from).filter(|span| !span.is_zero()) else { return self.from };
         let drawn = mix(mix(mix(seed) ^ rule.0) ^ hit);
-        // The upper half of the product is even over the span.
+        // The upper half of the product is uniform over the span.
         let nanos = (u128::from(drawn) * (span.as_nanos() + 1)) >> 64;
         self.from + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
@@ -143,7 +148,7 @@ impl From<Duration> for Delay {
     }
 }
 
-/// A delay is not exact to the nanosecond: the end of a range does not matter.
+/// A delay is not exact to the nanosecond, so whether the end is included does not matter.
 impl From<Range<Duration>> for Delay {
     fn from(Range { start, end }: Range<Duration>) -> Self {
         Self { from: start, to: end }

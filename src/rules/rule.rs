@@ -1,4 +1,4 @@
-//! A rule: where it acts, on what, and how.
+//! A rule: its stage, its filter and its action.
 
 use super::{Delay, Edit, Local, Profile};
 use crate::filter::{Filter, Truth, View};
@@ -11,28 +11,28 @@ use std::time::Duration;
 /// What a rule does to a flow that matches.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
-    /// Parks it until the test decides.
+    /// Parks the flow until the test decides.
     Hold,
-    /// Remembers it for the test.
+    /// Records the flow for the test.
     Watch,
-    /// Delivers no earlier than this after arrival.
+    /// Passes the flow on no earlier than this after its arrival.
     Delay(Delay),
-    /// Lets its body pass at a slow pace.
+    /// Limits the pace of the body.
     Throttle(Profile),
-    /// Cuts it off.
+    /// Aborts the flow.
     Abort(AbortKind),
-    /// Answers without the upstream.
+    /// Responds without the upstream.
     Respond(Arc<Response>),
-    /// Serves a local file under the real answer's head.
+    /// Serves a local file with the head of the real response.
     Replace(Local),
     /// Rewrites the decoded text of the body.
     Rewrite { pattern: Regex, with: String },
-    /// Changes it by code: that of the test, or that of a verb, which also says what it does.
+    /// Changes the flow by code: that of the test, or that of a verb, which also describes it.
     Edit { edit: Edit, verb: &'static str, says: String, of_body: bool },
 }
 
 impl Action {
-    /// Whether it changes what a cache may keep: then the browser must not be answered with "not modified".
+    /// Returns whether the action changes what a cache may keep: then the browser must not get "not modified".
     pub(crate) fn changes_body(&self) -> bool {
         matches!(self, Self::Replace(_) | Self::Rewrite { .. } | Self::Edit { of_body: true, .. })
     }
@@ -51,7 +51,7 @@ impl Action {
         }
     }
 
-    /// The stage that a verb means when none is written. What changes an answer acts on the answer.
+    /// Returns the stage that a verb implies if none is written. Actions that change a response imply the response.
     fn usual_stage(&self) -> StageName {
         match self {
             Self::Replace(_) | Self::Rewrite { .. } | Self::Throttle(_) => StageName::Response,
@@ -61,31 +61,35 @@ impl Action {
     }
 }
 
-/// How a flow is cut off.
+/// How a flow is aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AbortKind {
-    /// HTTP/1: the connection is reset (TCP RST). HTTP/2: RST_STREAM with INTERNAL_ERROR; the connection lives on.
+    /// HTTP/1: the connection is reset (TCP RST). HTTP/2: RST_STREAM with INTERNAL_ERROR; the connection stays open.
     Reset,
-    /// HTTP/1: the connection is closed (FIN) without an answer. HTTP/2: RST_STREAM with CANCEL.
+    /// HTTP/1: the connection is closed (FIN) without a response. HTTP/2: RST_STREAM with CANCEL.
     Close,
-    /// There is never an answer: the client waits until it gives up, or the test ends. A page that waits for it counts as
-    /// [settled](crate::Browser::settled), as if the flow were held.
+    /// There is never a response: the client waits until it gives up or the test ends.
+    ///
+    /// A page that waits for it counts as [settled](crate::Browser::settled), as if the flow were held.
     Stall,
-    /// The answer, which says its whole length, breaks off after so many bytes of its body: by the end of the connection on
-    /// HTTP/1, as [`Reset`](Self::Reset) on HTTP/2. At the request it is an answer of blanks, and the server hears nothing.
+    /// The response breaks off after this many bytes of its body.
+    ///
+    /// It declares its whole length. On HTTP/1 the connection is closed; on HTTP/2 the stream is reset as by
+    /// [`Reset`](Self::Reset). At the request, the response consists of blanks and the server receives nothing.
     Truncate(u64),
-    /// HTTP/1: what comes back is no HTTP. HTTP/2: RST_STREAM with PROTOCOL_ERROR.
+    /// HTTP/1: the response is not HTTP. HTTP/2: RST_STREAM with PROTOCOL_ERROR.
     Malformed,
-    /// Of a WebSocket message or a server-sent event: it never arrives; the others do.
+    /// A WebSocket message or a server-sent event never arrives; the others do.
     Discard,
-    /// HTTP/2: GOAWAY, as when a server restarts, and the stream is refused: browsers ask again on another connection, which is
-    /// another flow. Other streams of the connection come to their end. HTTP/1: as [`Close`](Self::Close).
+    /// HTTP/2: GOAWAY, as when a server restarts, and the stream is refused. HTTP/1: as [`Close`](Self::Close).
+    ///
+    /// Browsers retry on another connection, which is another flow. Other streams of the connection complete.
     Goaway,
 }
 
 impl AbortKind {
-    /// Why it makes no sense at a stage, if so.
+    /// Checks that this kind applies at a stage. The error is the reason why not, as part of a sentence.
     pub(crate) fn fits(self, stage: StageName) -> Result<(), String> {
         match self {
             Self::Discard if matches!(stage, StageName::Message | StageName::Event) => Ok(()),
@@ -115,20 +119,20 @@ impl fmt::Display for AbortKind {
     }
 }
 
-/// What a test says of a rule when it declares it.
+/// The declaration of a rule.
 #[derive(Clone, Debug)]
 pub(crate) struct RuleSpec {
     pub(crate) stage: StageName,
     pub(crate) filter: Filter,
     pub(crate) action: Action,
     pub(crate) place: Place,
-    /// When it was declared, and after which flow: what came earlier cannot match, but a failure names it.
+    /// When it was declared, on the journal's clock. A failure names matching flows that began earlier.
     pub(crate) since: Duration,
-    /// What it is called, if not by its text.
+    /// The name to show instead of the text.
     pub(crate) name: Option<&'static str>,
 }
 
-/// A declared rule. What changes about it (its count, whether it is open) is the rule table's.
+/// A declared rule. Its mutable state (match count, open or closed) belongs to the rule table.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) id: RuleId,
@@ -137,9 +141,9 @@ pub(crate) struct Rule {
     pub(crate) action: Action,
     pub(crate) place: Place,
     pub(crate) since: Duration,
-    /// As it is written, with the values of its braces filled in.
+    /// The rule as written, with the values of its braces filled in.
     pub(crate) text: Arc<str>,
-    /// Whether its filter asks which occurrence a flow is.
+    /// Whether the filter depends on the occurrence of a flow.
     pub(crate) counts: bool,
 }
 
@@ -151,17 +155,18 @@ impl Rule {
         Self { id, stage, filter, action, place, since, text, counts }
     }
 
-    /// What it says of a flow, as far as the flow is known.
+    /// Matches the filter against a flow, as far as the flow is known.
     pub(crate) fn matches(&self, request: &Request, response: Option<&Response>) -> Truth {
         self.filter.matches(&self.view(request, response))
     }
 
-    /// What its filter sees.
+    /// Returns what the filter sees of a flow.
     pub(crate) fn view<'a>(&self, request: &'a Request, response: Option<&'a Response>) -> View<'a> {
         View::of(request, response, self.stage)
     }
 
-    /// The same of a part of a stream, or of what is the `nth` to meet the rest of the filter.
+    /// Like [`matches`](Self::matches), for a part of a stream or for the `nth` flow that matches the rest of the
+    /// filter.
     pub(crate) fn matches_as(
         &self,
         nth: Option<u64>,

@@ -1,4 +1,5 @@
-//! The open rules of one moment, found by what they ask for: ten thousand rules that are not for a flow cost it next to nothing.
+//! The open rules at one moment, indexed by what their filters require: ten thousand rules that do not apply to a flow
+//! cost next to nothing.
 
 use super::Rule;
 use crate::filter::Required;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(crate) struct RuleSet(BTreeMap<StageName, Index>);
 
-/// The rules of one stage, in the order of declaration; the rest of it are positions in that.
+/// The rules of one stage, in order of declaration; the other fields are positions in `rules`.
 #[derive(Debug, Default)]
 struct Index {
     rules: Vec<Arc<Rule>>,
@@ -21,16 +22,16 @@ struct Index {
     by_url_pattern: Patterns,
 }
 
-/// Rules whose regex must be found, with all of these in one.
+/// Rules that require a regex to match, with all of these combined in one set.
 #[derive(Debug, Default)]
 struct Patterns {
     set: RegexSet,
     rules: Vec<usize>,
 }
 
-/// Fewer are quicker one by one, and nothing need be compiled.
+/// Fewer are faster one by one, and need no compilation.
 const WORTH_A_SET: usize = 16;
-/// For some ten thousand patterns; what does not fit is asked one by one.
+/// Enough for about ten thousand patterns; a larger set is not built, and its rules are checked one by one.
 const SET_SIZE: usize = 256 * 1024 * 1024;
 
 impl RuleSet {
@@ -44,13 +45,13 @@ impl RuleSet {
         self.0.is_empty()
     }
 
-    /// Those that change the bodies of answers.
+    /// Returns the rules that change response bodies.
     pub(crate) fn changing(&self) -> impl Iterator<Item = &Arc<Rule>> {
         let of_answers = self.0.get(&StageName::Response).into_iter().flat_map(|index| &index.rules);
         of_answers.filter(|rule| rule.action.changes_body())
     }
 
-    /// The rules of a stage that can match what this request has brought there, in the order of declaration.
+    /// Returns the rules of a stage that can match a request there, in order of declaration.
     pub(crate) fn at<'a>(
         &'a self,
         stage: StageName,
@@ -91,7 +92,7 @@ impl Index {
 }
 
 impl Patterns {
-    /// What cannot be in the set is asked always.
+    /// Builds the set. If there is none, its rules go to `always`.
     fn new(patterns: &[(usize, &str)], always: &mut Vec<usize>) -> Self {
         let rules: Vec<_> = patterns.iter().map(|(at, _)| *at).collect();
         let build = || {
@@ -112,7 +113,7 @@ impl Patterns {
             return;
         }
         let text = text();
-        // To tell which takes a look at each.
+        // Finding out which patterns match examines each of them.
         if self.set.is_match(&text) {
             found.extend(self.set.matches(&text).iter().map(|at| self.rules[at]));
         }

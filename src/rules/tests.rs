@@ -55,7 +55,7 @@ fn rules_come_in_the_order_of_declaration_whatever_the_index() {
     let term = |field, op, wanted: &str| Filter::Term(Term::new(field, op, wanted).expect("a term"));
     let path = |path: &str| term(Field::Path, Op::Equals, path);
     let mut filters = vec![host("b.test"), Filter::All(vec![]), host("A.test"), path("/x"), Filter::All(vec![])];
-    // As many patterns as are worth a set, of which one is found.
+    // Enough patterns for a set, of which one matches.
     filters.extend((0..20).map(|n| term(Field::Path, Op::Matches, &format!("^/x{n}$"))));
     filters.push(term(Field::Url, Op::Matches, "/x1"));
     filters.push(Filter::All(vec![path("/x1"), host("a.test")]));
@@ -101,8 +101,8 @@ fn any_call() -> impl Strategy<Value = Call> {
 }
 
 proptest! {
-    /// Whatever happens, a flow is parked by one rule at most, is handed out once at most while parked, and stopping
-    /// leaves nothing that could not be let go.
+    /// In any sequence of calls, a flow is parked by at most one rule, is handed out at most once while parked, and
+    /// stopping leaves nothing that could not be released.
     #[test]
     fn every_flow_stands_in_one_place(calls in prop::collection::vec(any_call(), 0..60)) {
         let mut table = RuleTable::default();

@@ -17,10 +17,10 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::time::error::Elapsed;
 
-/// A test body with its arguments: what `#[mitm_test]` makes of the function.
+/// A test body with its arguments, as `#[mitm_test]` generates it.
 pub(super) type Body<R> = for<'a> fn(&'a mut Setup) -> Pin<Box<dyn Future<Output = TestResult<R>> + 'a>>;
 
-/// How long each tear-down may take.
+/// The timeout of each tear-down.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) type Panic = Box<dyn Any + Send>;
@@ -32,13 +32,13 @@ pub(super) enum Ending {
     Panicked(Panic),
 }
 
-/// What is to be said of a whole test.
+/// The result of a whole test.
 pub(super) struct Verdict {
     pub(super) ending: Ending,
-    /// What was left behind, or went wrong in the tear-down.
+    /// Findings, and failures of the tear-down.
     pub(super) left: Vec<String>,
     pub(super) footer: String,
-    /// What is to be said of a test that passed.
+    /// What to print if the test passes.
     pub(super) summary: String,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Conditions {
     pub(super) listener: Arc<TcpListener>,
     pub(super) kept: Kept,
     pub(super) scope: Scope,
-    /// Who watches over the test hears of each.
+    /// Receives the proxy of each execution, for the loop that enforces the timeout.
     pub(super) mitms: mpsc::Sender<Mitm>,
 }
 
@@ -79,8 +79,8 @@ impl Execution {
         matches!(self.ended, Ended::Failed(_))
     }
 
-    /// Whether it failed in a run_mode that counts: who goes back before the first page has come leaves the site, and no page can
-    /// help that.
+    /// Returns whether it failed in a way that counts. A user who goes back before the first page leaves the site, and
+    /// no page can prevent that.
     pub(super) fn broke(&self) -> bool {
         self.failed() && !self.record.left
     }
@@ -100,13 +100,13 @@ impl Execution {
     }
 }
 
-/// Runs a body on a runtime of its own, as it is.
+/// Runs a body on its own runtime, without an order.
 pub(super) fn on_own_runtime<R: TestOutcome>(spec: TestSpec, body: Body<R>, mitms: &mpsc::Sender<Mitm>) -> Verdict {
     let verdict = on_runtime(plainly(spec, body, mitms));
     verdict.unwrap_or_else(|failure| Verdict::failed(failure.to_string(), String::new()))
 }
 
-/// Runs a body once, in an order or as it is.
+/// Runs a body once, in the order of `plan` if there is one.
 pub(super) fn execute<R: TestOutcome>(
     spec: TestSpec,
     body: Body<R>,
@@ -120,7 +120,7 @@ fn on_runtime<T>(doing: impl Future<Output = Result<T, Failure>>) -> Result<T, F
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::bare(format!("no runtime for the test: {error}")))?;
     let done = runtime.block_on(doing);
-    // A blocking task of a fixture may never end; the verdict does not wait for it.
+    // A blocking task of a fixture may never end, and the verdict must not wait for it.
     runtime.shutdown_background();
     done
 }
@@ -172,7 +172,7 @@ async fn in_order<R: TestOutcome>(
     Ok(Execution { ended, record, footer: mitm.footer() })
 }
 
-/// What an explored test sees of its pages when it runs as it is.
+/// Makes an explored test look only at settled pages when it runs without an order.
 fn settled_looks(mitm: &Mitm, spec: TestSpec, ignored: Vec<Filter>) -> Result<Option<SettledLooks>, Failure> {
     if spec.explore.is_none() {
         return Ok(None);
@@ -183,7 +183,7 @@ fn settled_looks(mitm: &Mitm, spec: TestSpec, ignored: Vec<Filter>) -> Result<Op
 
 async fn end_of<R: TestOutcome>(spec: TestSpec, mut body: Pin<Box<dyn Future<Output = TestResult<R>> + '_>>) -> Ending {
     let ended = tokio::time::timeout(spec.timeout(), AssertUnwindSafe(body.as_mut()).catch_unwind()).await;
-    // What the body still owns is dropped here, and may panic, as may what it has returned when it is shown.
+    // The drop of what the body owns may panic, and so may formatting what it returned.
     let dropped = catch_unwind(AssertUnwindSafe(move || drop(body)));
     let shown = catch_unwind(AssertUnwindSafe(move || ending(spec, ended)));
     match (shown, dropped) {
@@ -206,9 +206,10 @@ fn ending<R: TestOutcome>(spec: TestSpec, ended: Result<Result<TestResult<R>, Pa
     }
 }
 
-/// The same path after success, failure and panic: stop matching, let go, undo the fixtures, drain the proxy.
+/// Tears down after success, failure and panic alike: stops matching, releases flows, undoes fixtures, drains the
+/// proxy.
 async fn tear_down(mitm: &Mitm, cx: &mut Setup, passed: bool) -> Vec<String> {
-    // What is left is seen before it is let go; holds that a failed body never came to use are no news.
+    // Collected before anything is released. A failed body may not have reached its holds, so those are not reported.
     let findings = if passed { mitm.findings() } else { mitm.still_parked() };
     let mut left: Vec<_> = findings.iter().map(ToString::to_string).collect();
     Mitm::release_all(mitm);

@@ -1,4 +1,4 @@
-//! Runs the body of a test many times, each under another order, until one fails or the budget ends.
+//! Runs the body of a test in many orders, until one fails or the budget ends.
 
 use super::TestOutcome;
 use super::execution::{Body, Conditions, Ended, Ending, Execution, Verdict, execute};
@@ -15,12 +15,12 @@ use std::net::TcpListener;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-/// Unless the test says otherwise.
+/// The defaults of `max` and `time`.
 const MOST: usize = 64;
 const TIME: Duration = Duration::from_secs(20);
-/// How often an order must fail, and the natural one pass.
+/// How often an order must fail, and the natural one must pass.
 const SURE: usize = 3;
-/// How many executions may go into making a schedule short, and how long, as a multiple of the time to find one.
+/// The limits for making a schedule short: executions, and time as a multiple of the time to find one.
 const PROBES: usize = 40;
 const SHRINK: u32 = 3;
 
@@ -31,7 +31,7 @@ pub(super) struct Exploration<R: TestOutcome + 'static> {
     conditions: Conditions,
     began: Instant,
     executions: usize,
-    /// How long to look for an order that fails.
+    /// The time budget for finding an order that fails.
     time: Duration,
 }
 
@@ -67,7 +67,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         execute(self.spec, self.body, &self.conditions, Some(plan.clone()))
     }
 
-    /// Runs again and again, under one schedule or as it is, and counts the failures. Tells of the first.
+    /// Runs repeatedly, under one schedule or without one, and counts the failures. Reports the first.
     pub(super) fn repeat(mut self, plan: Option<&Plan>, times: usize) -> Result<Verdict, Failure> {
         let (mut failed, mut first) = (0, None);
         for time in 0..times {
@@ -88,7 +88,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         })
     }
 
-    /// Runs under one schedule, as it was told.
+    /// Runs once under a schedule.
     pub(super) fn replay(mut self, plan: &Plan) -> Result<Verdict, Failure> {
         self.replayed(plan)
     }
@@ -116,7 +116,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         Ok(verdict)
     }
 
-    /// Looks for an order that fails.
+    /// Searches for an order that fails.
     pub(super) fn explore(mut self, exploring: &Exploring, mode: Mode) -> Result<Verdict, Failure> {
         let natural = match self.natural()? {
             Ok(execution) => execution,
@@ -149,7 +149,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         )))
     }
 
-    /// The natural order, if it passes, and is the same each time.
+    /// Runs the natural order twice. Returns a verdict if it fails, or if the two runs differ.
     fn natural(&mut self) -> Result<Result<Execution, Verdict>, Failure> {
         let plan = Plan::of(Base::FlowsFirst);
         let first = self.once(&plan)?;
@@ -167,7 +167,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         })
     }
 
-    /// Why no other order is tried, if so.
+    /// Returns why no other order is tried, if the budget is used up.
     fn used_up(&self, exploring: &Exploring) -> Option<&'static str> {
         if self.executions >= exploring.max.unwrap_or(MOST) {
             return Some("the executions are used up");
@@ -179,7 +179,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         self.spec.name.rsplit("::").next().unwrap_or(self.spec.name)
     }
 
-    /// A failure counts if it comes back each time, and the natural order never fails.
+    /// A failure counts if it recurs each time, and the natural order never fails.
     fn confirm(mut self, plan: &Plan, failing: Execution, found: &Found) -> Result<Verdict, Failure> {
         let tried = self.executions;
         let failed = self.times_failed(plan, 1)?;
@@ -208,7 +208,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         Ok(Verdict::failed(race.text(), failing.footer.clone()))
     }
 
-    /// How many of three executions failed, when some did already.
+    /// Returns how many of [`SURE`] executions fail, `already` included.
     fn times_failed(&mut self, plan: &Plan, already: usize) -> Result<usize, Failure> {
         let mut failed = already;
         for _ in already..SURE {
@@ -217,7 +217,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         Ok(failed)
     }
 
-    /// The shortest schedule that fails each time, and an execution of it.
+    /// Returns the shortest schedule that fails each time, and an execution of it.
     fn shrink(&mut self, plan: &Plan, failing: Execution, found: &Found) -> Result<(Plan, Execution), Failure> {
         let mut shrink = Shrink::new(plan.clone(), &failing.record.trace, &found.passing, PROBES);
         let mut least = failing;
@@ -226,7 +226,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
                 break;
             }
             let execution = self.once(&probe)?;
-            // One that fails by chance would mislead.
+            // A schedule that fails only by chance would mislead.
             let failed = execution.broke() && self.times_failed(&probe, 1)? == SURE;
             if failed {
                 least = execution;
@@ -251,7 +251,7 @@ struct Found {
     passing: Vec<(Base, Trace)>,
     looks: BTreeSet<Option<u64>>,
     loops: BTreeSet<String>,
-    /// Orders under which a page did not settle, and why the first did not.
+    /// How many orders did not let a page settle, and why the first did not.
     unsettled: Option<(usize, String)>,
 }
 
@@ -262,7 +262,7 @@ impl Found {
         Self { passing, looks, loops, unsettled: None }
     }
 
-    /// What is to be known beside the count of orders.
+    /// Returns what to print after the count of orders.
     fn notes(&self) -> String {
         let mut notes = String::new();
         if !self.loops.is_empty() {
@@ -292,7 +292,7 @@ impl Found {
 }
 
 impl Execution {
-    /// Of a test that fails, or cannot be ordered, before anything was tried.
+    /// The verdict on a test that fails, or cannot be ordered, before any other order is tried.
     fn unexplored(self) -> Verdict {
         let doubts = self.record.doubts.join("\n\n");
         let text = match &self.ended {

@@ -1,4 +1,4 @@
-//! Runs a test: once, again and again, or in every order that may break its page.
+//! Runs a test: once, repeatedly, or in every order that may break its page.
 
 mod execution;
 mod exploration;

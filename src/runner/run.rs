@@ -1,4 +1,4 @@
-//! Runs one test: set-up, body, tear-down, verdict. The one place that prints and panics.
+//! Runs one test: set-up, body, tear-down, verdict. Only this file prints and panics.
 
 use super::TestOutcome;
 use super::execution::{Body, Ending, GRACE, Verdict, on_own_runtime};
@@ -13,12 +13,12 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// A body that does not block its thread is ended this soon after its time-out.
+/// How soon after its timeout a body that does not block its thread is ended.
 const BEAT: Duration = Duration::from_secs(1);
 
 /// Runs a test to its verdict.
 ///
-/// The body has a thread of its own, so that one which blocks is still ended by its time-out.
+/// The body runs in its own thread, so that the timeout also ends a body that blocks.
 #[doc(hidden)]
 pub fn run<R: TestOutcome + 'static>(spec: TestSpec, body: Body<R>) {
     let run_mode = match RunMode::of(&spec) {
@@ -30,7 +30,7 @@ pub fn run<R: TestOutcome + 'static>(spec: TestSpec, body: Body<R>) {
     let (mitm_sender, mitms) = mpsc::channel();
     let thread = std::thread::Builder::new().name(spec.name.to_owned()).spawn(move || {
         let verdict = ordered(spec, body, run_mode, &mitm_sender);
-        // Without a receiver the watch below has given up, and has said so.
+        // Without a receiver, the loop below has given up and reported that.
         let _ = sender.send(verdict);
     });
     if let Err(error) = thread {
@@ -42,14 +42,14 @@ pub fn run<R: TestOutcome + 'static>(spec: TestSpec, body: Body<R>) {
         if !matches!(waited, Err(RecvTimeoutError::Timeout)) {
             break waited;
         }
-        // Each execution has that time for itself.
+        // The timeout applies to each execution.
         let begun = mitms.try_iter().last();
         let another_began = begun.is_some() && runs_often;
         running = begun.or(running);
         if another_began {
             continue;
         }
-        // A body that waits, blocking, for a flow that is parked goes on once that is released.
+        // A body that blocks its thread until a parked flow ends continues once that is released.
         if let Some(mitm) = &running {
             Mitm::release_all(mitm);
         }
@@ -72,7 +72,7 @@ pub fn run<R: TestOutcome + 'static>(spec: TestSpec, body: Body<R>) {
     }
 }
 
-/// What comes of an execution that is beyond its time: a verdict, or that it ends after all, and another one begins.
+/// Waits for an execution that is beyond its timeout: for its verdict, or for the next execution if it ends after all.
 fn await_late_verdict(
     verdicts: &mpsc::Receiver<Verdict>,
     mitms: &mpsc::Receiver<Mitm>,
@@ -90,7 +90,7 @@ fn await_late_verdict(
     }
 }
 
-/// Runs the body as often as its orders want it.
+/// Runs the body as often as its mode requires.
 fn ordered<R: TestOutcome + 'static>(
     spec: TestSpec,
     body: Body<R>,
@@ -119,14 +119,14 @@ fn finish(verdict: Verdict) {
         Ending::Passed => fail(format!("{}\n\n{footer}", left.join("\n\nalso: "))),
         Ending::Failed(text) => fail(format!("{text}{}\n\n{footer}", also())),
         Ending::Panicked(payload) => {
-            // The hook has printed the panic itself; its payload goes on for `#[should_panic]`.
+            // The hook has printed the panic; `#[should_panic]` needs the payload.
             say(&format!("{}\n\n{footer}", also()));
             resume_unwind(payload);
         }
     }
 }
 
-/// Fails the test. Not by `panic!`, whose hook would print a place in this file, and a backtrace that leads here.
+/// Fails the test. The hook of `panic!` would print a line of this file, and a backtrace that leads here.
 fn fail(text: impl AsRef<str>) {
     let text = sanitize(text.as_ref());
     say(&text);

@@ -1,27 +1,27 @@
-//! How often a test runs, and under which orders: what its attribute and the environment say.
+//! How often a test runs, and in which orders, as set by its attribute and the environment.
 
 use crate::fixture::Exploring;
 use crate::fixture::TestSpec;
 use crate::schedule::{Mode, Plan};
 
-/// What a test wants of its orders.
+/// How a test runs.
 #[derive(Clone, Debug)]
 pub(super) enum RunMode {
-    /// None of it: the test runs as it is.
+    /// Once, without an order.
     Plain,
-    /// This one.
+    /// Once, in this order.
     Replay(Plan),
-    /// This one, or the test as it is, so many times.
+    /// Repeatedly, in this order or without one.
     Repeat(Option<Plan>, usize),
-    /// As many as there is time for.
+    /// In as many orders as the budget allows.
     Explore(Exploring, Mode),
 }
 
 impl RunMode {
-    /// What the test and the environment say.
+    /// Reads the mode from the test's attribute and the environment.
     ///
     /// # Errors
-    /// When they say what cannot be read.
+    /// When a value cannot be parsed.
     pub(super) fn of(spec: &TestSpec) -> Result<Self, String> {
         let number = |text: String| text.parse().ok().filter(|times| *times > 0);
         let wrong = "HOLDUP_REPEAT is how often each test is to run: a number from 1 on, such as 100";
@@ -29,7 +29,7 @@ impl RunMode {
         Ok(match (Self::once(spec)?, times) {
             (Self::Plain, Some(times)) => Self::Repeat(None, times),
             (Self::Replay(plan), Some(times)) => Self::Repeat(Some(plan), times),
-            // What is explored runs often enough.
+            // An explored test runs often enough.
             (run_mode, _) => run_mode,
         })
     }
@@ -59,7 +59,7 @@ impl RunMode {
     }
 }
 
-/// What an environment variable says, if anything.
+/// Returns the value of an environment variable, unless it is unset or empty.
 fn said(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|said| !said.is_empty())
 }

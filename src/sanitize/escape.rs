@@ -1,9 +1,9 @@
-//! Characters that a terminal obeys, or that make a text look like another.
+//! Characters that control a terminal, or that make one text look like another.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// The text with such characters written as `\u{1b}` or `\r`. Line breaks and tabs stay.
+/// Returns the text with such characters written as `\u{1b}` or `\r`. Line breaks and tabs are kept.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_harmful) {
         return Cow::Borrowed(text);
@@ -20,8 +20,8 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// C0, DEL and C1 (ECMA-48), what changes the direction of text (Unicode UAX #9), what breaks lines where `\n` does not, and
-/// what is invisible. Joiners stay: scripts and emoji need them.
+/// C0, DEL and C1 (ECMA-48), characters that change the direction of text (Unicode UAX #9), that break lines where `\n`
+/// does not, or that are invisible. Joiners are kept: scripts and emoji need them.
 fn is_harmful(char: char) -> bool {
     match char {
         '\n' | '\t' => false,
@@ -35,7 +35,7 @@ fn is_harmful(char: char) -> bool {
 mod tests {
     use super::*;
 
-    /// What has been used against terminals and readers of logs.
+    /// Texts that have been used to attack terminals and log readers.
     const HOSTILE: [&str; 30] = [
         "\x1b[2J",
         "\x1b[31mred\x1b[0m",

@@ -1,4 +1,4 @@
-//! Secrets in a text: found by the names that they stand behind, and by their form.
+//! Secrets in a text, found by the names in front of them and by their form.
 
 use super::names::{is_secret, is_unambiguous};
 use once_cell::sync::Lazy;
@@ -8,19 +8,19 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 
-/// What a secret becomes: `<masked 1>`. The same secret has the same number for as long as the process lives.
+/// Returns the replacement of a secret: `<masked 1>`. The same secret has the same number for the life of the process.
 pub(crate) fn placeholder(secret: &str) -> String {
-    /// Digests of what was masked, and their numbers; not the secrets.
+    /// Digests of the masked secrets, not the secrets, with their numbers.
     static SEEN: Lazy<(RandomState, Mutex<HashMap<u64, usize>>)> = Lazy::new(Default::default);
     let (hasher, seen) = &*SEEN;
-    // A number is inserted whole.
+    // A number is inserted whole, so a panic elsewhere leaves the map intact.
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     let next = seen.len() + 1;
     let number = *seen.entry(hasher.hash_one(secret)).or_insert(next);
     format!("<masked {number}>")
 }
 
-/// The text with its secrets replaced by their [`placeholder`]s.
+/// Returns the text with its secrets replaced by their [`placeholder`]s.
 pub(crate) fn mask(text: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text);
     for (form, mask) in FORMS.iter() {
@@ -33,26 +33,26 @@ pub(crate) fn mask(text: &str) -> Cow<'_, str> {
 
 type Mask = fn(&Captures<'_>) -> String;
 
-/// How secrets stand in texts. Each has its secret in the group `it`, between `before` and `after`.
+/// The forms of secrets in texts. Each has its secret in the group `it`, between `before` and `after`.
 static FORMS: Lazy<Vec<(Regex, Mask)>> = Lazy::new(|| {
     let forms: [(&str, Mask); 9] = [
         // https://user:password@host
         (r#"(?<before>\b[A-Za-z][A-Za-z0-9+.-]*://)(?<it>[^/?#@\s"'<>]+)(?<after>@)"#, always),
-        // A JSON Web Token: its signature is what makes it one.
+        // A JSON Web Token: without its signature it is not one.
         (r"(?<before>\beyJ[\w-]+\.eyJ[\w-]+\.)(?<it>[\w-]+)(?<after>)", always),
         // authorization: Bearer abc
         (
             r"(?<before>\b(?:Bearer|bearer|Basic|basic|Token|Digest) )(?<it>[\w.~+/-]{8,}=*)(?<after>)",
             if_it_looks_random,
         ),
-        // A header in a line of its own, also of a diff.
+        // A header on a line of its own, also in a diff.
         (r"(?m)(?<before>^[ +-]*(?<name>[\w-]+): )(?<it>[^\r\n]+)(?<after>)", if_header),
         // "password": "a", or 17
         (r#"(?<before>"(?<name>[\w.$-]+)"\s*:\s*")(?<it>(?:[^"\\]|\\.)+)(?<after>")"#, if_unambiguous),
         (r#"(?<before>"(?<name>[\w.$-]+)"\s*:\s*)(?<it>-?\d[\d.eE+-]*)(?<after>)"#, if_unambiguous),
-        // \"password\":\"a\": JSON inside of a quoted text
+        // \"password\":\"a\": JSON inside a quoted text
         (r#"(?<before>\\"(?<name>[\w.$-]+)\\"\s*:\s*\\")(?<it>(?:[^"\\]|\\\\.)+)(?<after>\\")"#, if_unambiguous),
-        // query("token") == "a": a filter, or code that has one
+        // query("token") == "a": a filter, or code that contains one
         (
             r#"(?<before>\("(?<name>[\w./\[\]-]+)"\)\s*(?:==|!=|~|contains|=>)\s*")(?<it>(?:[^"\\]|\\.)+)(?<after>")"#,
             if_unambiguous,
@@ -77,7 +77,7 @@ fn if_unambiguous(found: &Captures<'_>) -> String {
     only_if(is_unambiguous(&found["name"]) && &found["it"] != "..", found)
 }
 
-/// A header has a name of several words, or is one of those that everybody knows.
+/// Masks headers: names of several words, and the well-known single words.
 fn if_header(found: &Captures<'_>) -> String {
     let name = &found["name"];
     let is_header =
@@ -85,16 +85,16 @@ fn if_header(found: &Captures<'_>) -> String {
     only_if(is_header && is_unambiguous(name), found)
 }
 
-/// An ordinary word is a parameter only where a query says so.
+/// An ambiguous name is a parameter only after `?` or `&`.
 fn if_pair(found: &Captures<'_>) -> String {
     let is_parameter = found["before"].starts_with(['?', '&']);
-    // `code=*12ab` is a digest of ours already.
+    // `code=*12ab` is already a digest made by `explore::label`.
     let is_digest = found["it"].starts_with('*');
     let name = percent_encoding::percent_decode_str(&found["name"]).decode_utf8_lossy();
     only_if(!is_digest && (is_unambiguous(&name) || (is_parameter && is_secret(&name))), found)
 }
 
-/// "basic authentication" is none.
+/// Lowercase words are no secret: "basic authentication".
 fn if_it_looks_random(found: &Captures<'_>) -> String {
     let it = &found["it"];
     let is_word = it.chars().skip(1).all(|char| char.is_ascii_lowercase() || char == '-' || char == '.');

@@ -1,7 +1,8 @@
-//! What leaves the process as text for people: control characters are escaped and secrets are masked.
+//! Text that leaves the process for people: control characters are escaped and secrets are masked.
 //!
-//! A page, a server or a driver decides what stands in a URL, a script error, an alert or a header. Every type that a report
-//! shows sanitizes itself when it is written, and so does what prints; to do it twice changes nothing.
+//! A page, a server or a driver controls the content of a URL, a script error, an alert or a header. Every type that a
+//! report shows sanitizes itself when it is formatted, and so does everything that prints; sanitizing twice changes
+//! nothing.
 
 mod escape;
 mod mask;
@@ -11,20 +12,20 @@ pub(crate) use escape::escape;
 pub(crate) use mask::{mask, placeholder};
 pub(crate) use names::{is_secret, is_unambiguous};
 
-/// The text with control characters escaped and secrets masked. Line breaks and tabs stay.
+/// Returns the text with control characters escaped and secrets masked. Line breaks and tabs are kept.
 pub(crate) fn sanitize(text: &str) -> String {
     mask(&escape(text)).into_owned()
 }
 
-/// The text on one line: line breaks and tabs are escaped, too. For text of a page inside a line of a report.
+/// Returns the text on one line: line breaks and tabs are escaped, too. For text of a page inside a line of a report.
 pub(crate) fn sanitize_line(text: &str) -> String {
     sanitize(text).replace('\n', "\\n").replace('\t', "\\t")
 }
 
-/// The first `width` characters of a text, its secrets masked, and whether there are more. Masked before it is cut: a secret
-/// that is cut in two has lost its form.
+/// Returns the first `width` characters of a text, its secrets masked, and whether there are more. The text is masked
+/// before it is cut, since a secret that is cut in two is no longer recognized.
 pub(crate) fn shorten(text: &str, width: usize) -> (String, bool) {
-    /// Beyond this nothing can come into view.
+    /// How far beyond `width` the text is masked: nothing after that can come into view.
     const LOOKED_AT: usize = 4096;
     let looked_at = text.char_indices().nth(width + LOOKED_AT).map_or(text, |(cut, _)| &text[..cut]);
     let mut masked = mask(looked_at).into_owned();

@@ -1,8 +1,8 @@
-//! The names of what is secret: headers, cookies, parameters, fields of forms and of JSON. One list for every artefact.
+//! The names of secrets: headers, cookies, parameters, fields of forms and of JSON. One list for every artefact.
 //!
-//! After Cloudflare's har-sanitizer, and what Chrome masks in HAR files since 130.
+//! Based on Cloudflare's har-sanitizer, and on what Chrome masks in HAR files since 130.
 
-/// Secret wherever they stand. Compared without case, `-`, `_` and `.`.
+/// Secret wherever they occur. Compared without case, `-`, `_` and `.`.
 const UNAMBIGUOUS: [&str; 34] = [
     "authorization",
     "proxyauthorization",
@@ -40,20 +40,20 @@ const UNAMBIGUOUS: [&str; 34] = [
     "credential",
 ];
 
-/// What longer names end with: `x-csrf-token`, `refresh_token`, `X-Amz-Signature`, `x-api-key`.
+/// The endings of longer names: `x-csrf-token`, `refresh_token`, `X-Amz-Signature`, `x-api-key`.
 const ENDINGS: [&str; 9] =
     ["token", "secret", "password", "apikey", "accesskey", "signature", "sessionid", "credential", "authorization"];
 
-/// Secret as the name of a parameter of a URL or of a form (OAuth); ordinary words everywhere else.
+/// Secret as the name of a URL or form parameter (OAuth); ordinary words everywhere else.
 const AMBIGUOUS: [&str; 9] = ["auth", "challenge", "clientid", "code", "email", "appid", "serverdata", "state", "sig"];
 
-/// Whether the value of this name is secret in a query or in a form.
+/// Returns whether the value of this name is secret in a query or in a form.
 pub(crate) fn is_secret(name: &str) -> bool {
     let name = normal(name);
     AMBIGUOUS.contains(&name.as_str()) || is_listed(&name)
 }
 
-/// Whether the value of this name is secret wherever it stands.
+/// Returns whether the value of this name is secret wherever it occurs.
 pub(crate) fn is_unambiguous(name: &str) -> bool {
     is_listed(&normal(name))
 }
@@ -63,7 +63,7 @@ fn is_listed(name: &str) -> bool {
 }
 
 fn normal(name: &str) -> String {
-    // Of `user[password]` and `login.password` the last word says what it is.
+    // In `user[password]` only the last word matters; `login.password` is found by its ending.
     let last = name.trim_end_matches(']').rsplit(['[', '/']).next().unwrap_or(name);
     last.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect()
 }

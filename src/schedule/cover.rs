@@ -1,7 +1,8 @@
-//! Sequence covering arrays: few orders of n events, such that any three of them stand in each of their six orders in one.
-//! Greedy, with each order's reverse (Kuhn et al., "Combinatorial methods for event sequence testing").
+//! Sequence covering arrays: a small set of orders of n events in which every three events occur in each of their six
+//! orders. Greedy; each chosen order is followed by its reverse (Kuhn et al., "Combinatorial methods for event sequence
+//! testing").
 
-/// A small generator of numbers that are the same for the same seed.
+/// A deterministic pseudorandom generator: the same seed yields the same numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
 
@@ -29,10 +30,10 @@ impl Random {
     }
 }
 
-/// How many orders are looked at for each that is taken.
+/// Number of candidates evaluated for each order chosen.
 const CANDIDATES: usize = 60;
 
-/// Orders of `0..n` that cover all orders of any three (of any two, if there are only two).
+/// Returns orders of `0..n` that cover all orders of any three elements (of both, if there are only two).
 pub(super) fn orders(n: usize, seed: u64) -> Vec<Vec<usize>> {
     if n < 3 {
         let forwards: Vec<_> = (0..n).collect();
@@ -63,7 +64,7 @@ fn news(order: &[usize], n: usize, covered: &[bool]) -> usize {
     triples(order, n).filter(|triple| !covered[*triple]).count()
 }
 
-/// The triples that stand in this order, as positions in a table.
+/// Returns the triples that occur in this order, as positions in a table.
 fn triples(order: &[usize], n: usize) -> impl Iterator<Item = usize> {
     let later = |from: usize| from + 1..order.len();
     (0..order.len())

@@ -1,21 +1,21 @@
-//! What may happen next, by a name that stays the same from run to run.
+//! Events that can happen next, with names that are stable from run to run.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// An event. Flows are named by a label: `GET /search?q=a#1`.
+/// An event. Flows are identified by a label: `GET /search?q=a#1`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Event {
-    /// The user's n-th action, from 1 on.
+    /// The user's n-th action, counted from 1.
     Act(usize),
-    /// An unsafe request goes to its server.
+    /// An unsafe request is sent to its server.
     Send(String),
-    /// An answer goes to the page.
+    /// A response, WebSocket message or server-sent event is delivered to the page.
     Deliver(String),
 }
 
 impl Event {
-    /// The label of a flow's event.
+    /// Returns the label of a flow's event; `None` for an action.
     pub(crate) fn label(&self) -> Option<&str> {
         match self {
             Self::Act(_) => None,
@@ -27,7 +27,7 @@ impl Event {
         matches!(self, Self::Act(_))
     }
 
-    /// What stands for it in a list of priorities, where the next action is one event, whichever it is.
+    /// Returns the event's key in a priority list, in which all actions share one entry.
     pub(super) fn symbol(&self) -> Self {
         match self {
             Self::Act(_) => Self::Act(0),
@@ -35,7 +35,7 @@ impl Event {
         }
     }
 
-    /// As a sentence says it.
+    /// Describes the event in words.
     pub(crate) fn in_words(&self) -> String {
         match self {
             Self::Act(n) => format!("the user's action {n}"),
@@ -47,7 +47,7 @@ impl Event {
     }
 }
 
-/// As a schedule writes it.
+/// The notation in a schedule: `a1`, `q:LABEL`, `r:LABEL`.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

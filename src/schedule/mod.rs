@@ -1,8 +1,8 @@
-//! Orders of events, and which of them to try: pure, so that it can be tried on every order there is.
+//! Orders of events, and which of them to try. Pure, so that tests can run every possible order.
 //!
-//! An [`Event`] is something that may happen next: an answer is delivered, an unsafe request is sent, the user acts. A
-//! [`Plan`] says which of the events that could happen now does. A [`Portfolio`] gives the plans that are worth an execution,
-//! the cheapest guarantee first; [`Shrink`] finds the least that still fails.
+//! An [`Event`] is something that can happen next: a response is delivered, an unsafe request is sent, the user acts. A
+//! [`Plan`] selects one of the events that are possible now. A [`Portfolio`] returns the plans that are worth an
+//! execution, the cheapest guarantee first; [`Shrink`] finds the smallest plan that still fails.
 
 mod cover;
 mod event;

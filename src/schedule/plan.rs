@@ -1,23 +1,23 @@
-//! A plan says which of the events that could happen now does; a player follows it.
+//! Plans, which select one of the events that are possible now, and the player that follows a plan.
 
 use super::Event;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// What happens when a plan says no more.
+/// The choice where nothing else in a plan decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Base {
-    /// Answers before actions, in their order: what mostly happens.
+    /// Responses before actions, oldest first: what usually happens.
     FlowsFirst,
-    /// Actions before answers: a user who is quicker than the network.
+    /// Actions before responses: a user who is faster than the network.
     ActionsFirst,
-    /// As the first two, with the youngest answer first.
+    /// Like the first two, with the newest response first.
     LateFlows,
     LateActions,
 }
 
 impl Base {
-    /// As a sentence begins.
+    /// Describes the base as a clause.
     pub(crate) fn in_words(self) -> &'static str {
         match self {
             Self::FlowsFirst => "every answer comes before the user acts again",
@@ -30,25 +30,26 @@ impl Base {
     pub(crate) const ALL: [Self; 4] = [Self::FlowsFirst, Self::ActionsFirst, Self::LateFlows, Self::LateActions];
 }
 
-/// One event not before another.
+/// `late` does not happen before `early`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Constraint {
     pub(crate) late: Event,
     pub(crate) early: Event,
 }
 
-/// Which of the enabled events happens: the constraints come first, then what is slow, then priorities, then the base.
+/// Selects which of the enabled events happens. In order of precedence: `constraints`, `slow`, `changes`, `priorities`,
+/// `base`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) base: Base,
     pub(crate) constraints: Vec<Constraint>,
-    /// These happen only when nothing else can; of several, the first is the slowest.
+    /// These events happen only when no other can; of several, the first in the list happens last.
     pub(super) slow: Vec<Event>,
-    /// The most urgent first. What is not in the list has a place by its name and this seed.
+    /// Most urgent first. An event that is not in the list gets a position from its name and this seed.
     pub(super) priorities: Option<(Vec<Event>, u64)>,
-    /// At these steps what would happen is put off until nothing else can.
+    /// At these steps the event that would happen is postponed until no other can happen.
     pub(super) changes: Vec<usize>,
-    /// At these steps the next best happens instead; the third best, if a step is there twice. In ascending order.
+    /// At these steps the next best event happens instead; the third best if a step is listed twice. Ascending.
     pub(super) delays: Vec<usize>,
 }
 
@@ -61,7 +62,7 @@ impl Plan {
         Self { constraints, ..Self::of(base) }
     }
 
-    /// Whether its text says all of it.
+    /// Returns whether the text form of the plan is complete.
     pub(crate) fn can_be_told(&self) -> bool {
         self.slow.is_empty() && self.priorities.is_none() && self.changes.is_empty() && self.delays.is_empty()
     }
@@ -79,7 +80,7 @@ impl Plan {
     }
 }
 
-/// What happened in one execution: at each step the events that could have happened, and the one that did.
+/// The record of one execution: at each step the events that were possible, and the one that happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Trace {
     pub(crate) steps: Vec<Step>,
@@ -96,12 +97,12 @@ impl Trace {
         self.steps.iter().map(|step| &step.fired)
     }
 
-    /// When an event happened.
+    /// Returns the step at which an event happened.
     pub(crate) fn position(&self, event: &Event) -> Option<usize> {
         self.fired().position(|fired| fired == event)
     }
 
-    /// The first event by which it differs from another run of the same plan.
+    /// Returns the first step that differs from another run of the same plan, and an event that differs there.
     pub(crate) fn parts_from(&self, other: &Self) -> Option<(usize, Option<&Event>)> {
         let longest = self.steps.len().max(other.steps.len());
         (0..longest).find_map(|at| {
@@ -110,7 +111,8 @@ impl Trace {
         })
     }
 
-    /// What could happen here at a step, and not there.
+    /// Returns an event that was possible at this step here and not in `other`; if there is none, the one that
+    /// happened.
     fn only_mine(&self, at: usize, other: &Self) -> Option<&Event> {
         let mine = self.steps.get(at)?;
         let there = other.steps.get(at).map(|step| &step.enabled[..]).unwrap_or_default();
@@ -119,7 +121,7 @@ impl Trace {
 }
 
 impl Step {
-    /// In which order things could happen does not matter.
+    /// For comparison: the order of the enabled events does not matter.
     fn as_set(&self) -> (BTreeSet<&Event>, &Event) {
         (self.enabled.iter().collect(), &self.fired)
     }
@@ -131,7 +133,7 @@ pub(crate) struct Player {
     plan: Plan,
     pub(crate) trace: Trace,
     fired: BTreeSet<Event>,
-    /// Put off for good.
+    /// Postponed for the rest of the execution.
     lowered: Vec<Event>,
 }
 
@@ -140,7 +142,8 @@ impl Player {
         Self { plan, trace: Trace::default(), fired: BTreeSet::new(), lowered: Vec::new() }
     }
 
-    /// Which of these events happens now; at least one is needed. They stand in the order of their beginning.
+    /// Returns the index of the event that happens now. `enabled` is ordered by when its events became possible. Panics
+    /// if it is empty.
     pub(crate) fn pick(&mut self, enabled: &[Event]) -> usize {
         let step = self.trace.steps.len();
         let mut left: Vec<_> = (0..enabled.len()).collect();
@@ -159,7 +162,7 @@ impl Player {
         picked
     }
 
-    /// One of those that are left.
+    /// Selects one of the indices in `left`.
     fn choose(&self, enabled: &[Event], left: &[usize]) -> usize {
         let free = unless_empty(left, |at| !self.is_held_back(&enabled[at]));
         let willing = unless_empty(&free, |at| !self.plan.slow.contains(&enabled[at]));
@@ -177,13 +180,13 @@ impl Player {
         }
     }
 
-    /// Whether a constraint says: not yet.
+    /// Returns whether a constraint forbids the event for now.
     fn is_held_back(&self, event: &Event) -> bool {
         let waits = |constraint: &&Constraint| constraint.late == *event && !self.fired.contains(&constraint.early);
         self.plan.constraints.iter().any(|constraint| waits(&constraint))
     }
 
-    /// Of those that are slow, the last in the list goes first.
+    /// Returns the position in `slow`; of several slow events, the last in the list happens first.
     fn slowness(&self, event: &Event) -> Option<usize> {
         self.plan.slow.iter().position(|slow| slow == event)
     }
@@ -202,13 +205,13 @@ impl Player {
     }
 }
 
-/// Those that a rule leaves, or all if it leaves none.
+/// Returns the indices that `keep` accepts, or all of them if it accepts none.
 fn unless_empty(from: &[usize], keep: impl Fn(usize) -> bool) -> Vec<usize> {
     let kept: Vec<_> = from.iter().copied().filter(|at| keep(*at)).collect();
     if kept.is_empty() { from.to_vec() } else { kept }
 }
 
-/// The place of an event in a list of priorities; of one that is not in it, some place that is always the same.
+/// Returns the position of an event in a priority list; for one that is not listed, a position that is always the same.
 fn rank(event: &Event, list: &[Event], seed: u64) -> (usize, u64) {
     let symbol = event.symbol();
     let mut hasher = DefaultHasher::new();

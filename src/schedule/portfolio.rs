@@ -1,26 +1,26 @@
-//! Which plans are worth an execution, in the order of what they cost and find (`races.md`, section 5.4).
+//! The plans that are worth an execution, ordered by what they cost and find.
 
 use super::cover::{self, Random};
 use super::{Base, Event, Plan, Trace};
 use std::collections::{BTreeSet, VecDeque};
 
-/// How far to go.
+/// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Corners, and every flow late.
+    /// The corners, and each flow late.
     Quick,
-    /// Those, and every two flows late.
+    /// The same, and every two flows late.
     Pairs,
-    /// Those, every order of three, every two flows late, and then random ones until the budget ends.
+    /// `Quick`, every order of three, every two flows late, and then random plans until the budget is used up.
     Usual,
     /// Every order with one delay, with two, and so on.
     Full,
 }
 
-/// More events than this are too many to put into all orders of three.
+/// With more events than this, orders of three cover only the first ones.
 const MOST_TO_COVER: usize = 16;
 
-/// Gives plans one by one, and learns from each trace which events there are.
+/// Returns plans one by one, and learns from each trace which events exist.
 #[derive(Debug)]
 pub(crate) struct Portfolio {
     mode: Mode,
@@ -31,25 +31,25 @@ pub(crate) struct Portfolio {
     steps: usize,
     slow: BTreeSet<Event>,
     corners: VecDeque<Base>,
-    /// Of three in all orders, once it is their turn.
+    /// Plans that cover all orders of three events; built when they are first needed.
     covering: Option<VecDeque<Plan>>,
-    /// Whether those are of all events.
+    /// Whether `covering` includes all events.
     covers_all: bool,
     pairs: Option<VecDeque<Plan>>,
     random: Random,
-    /// Of the full search: plans whose executions will show where else to delay, by the number of delays.
+    /// In the full search: plans whose executions show where else to delay, by number of delays.
     frontier: VecDeque<Plan>,
     current: Option<Plan>,
     completed: Completed,
 }
 
-/// What has been tried to its end.
+/// What has been tried completely.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Completed {
     each_late: bool,
     orders_of_three: bool,
     pairs_late: bool,
-    /// All orders with so many delays.
+    /// All orders with at most this many delays.
     delays: Option<usize>,
 }
 
@@ -81,7 +81,7 @@ impl Portfolio {
         }
     }
 
-    /// Looks at what an execution has shown.
+    /// Records the events of an execution.
     pub(crate) fn learn(&mut self, trace: &Trace) {
         for event in trace.steps.iter().flat_map(|step| &step.enabled) {
             self.acts |= event.is_action();
@@ -91,7 +91,7 @@ impl Portfolio {
         }
         self.steps = self.steps.max(trace.steps.len());
         if let Some(plan) = self.current.take() {
-            // Another delay at this step, and at each later one, at which something else could have happened.
+            // Another delay is added at this step, and at each later one, where another event was possible.
             let from = plan.delays.last().copied().unwrap_or_default();
             for (at, step) in trace.steps.iter().enumerate().skip(from) {
                 let delayed = plan.delays.iter().filter(|delayed| **delayed == at).count();
@@ -103,7 +103,7 @@ impl Portfolio {
         }
     }
 
-    /// The next plan, if any is left.
+    /// Returns the next plan, if any is left.
     pub(crate) fn next(&mut self) -> Option<Plan> {
         match self.mode {
             Mode::Full => self.next_delayed(),
@@ -117,12 +117,12 @@ impl Portfolio {
         }
     }
 
-    /// How many flows' events there are.
+    /// Returns the number of flow events.
     fn events(&self) -> usize {
         self.seen.len()
     }
 
-    /// What was tried to its end, in words.
+    /// Describes what has been tried completely.
     pub(crate) fn covered(&self) -> String {
         let Completed { each_late, orders_of_three, pairs_late, delays } = self.completed;
         let mut all = vec![format!("{} answers and requests", self.events())];
@@ -138,7 +138,7 @@ impl Portfolio {
         all.join(", ")
     }
 
-    /// Every flow late, then the other corners.
+    /// Each flow late, then the other corners.
     fn next_single(&mut self) -> Option<Plan> {
         if let Some(base) = self.corners.pop_front() {
             return Some(Plan::of(base));
@@ -204,7 +204,7 @@ impl Portfolio {
 
     fn next_delayed(&mut self) -> Option<Plan> {
         let plan = self.frontier.pop_front();
-        // Those with fewer delays stand before those with more.
+        // The frontier is ordered by number of delays, so all plans with fewer have been returned.
         self.completed.delays = match &plan {
             Some(plan) => plan.delays.len().checked_sub(1),
             None => Some(usize::MAX),

@@ -1,22 +1,22 @@
-//! The least that still fails: as few constraints as possible on a base that passes without them.
+//! Reduces a failing plan to as few constraints as possible on a base that passes without them.
 
 use super::{Base, Constraint, Plan, Trace};
 use std::collections::VecDeque;
 
-/// Asks for executions one by one: [`next`](Self::next) gives a plan, [`told`](Self::told) hears whether it failed.
+/// Requests executions one by one: [`next`](Self::next) returns a plan, [`told`](Self::told) takes whether it failed.
 #[derive(Debug)]
 pub(crate) struct Shrink {
-    /// What is known to fail.
+    /// The smallest plan known to fail.
     best: Plan,
-    /// One constraint each, or none.
+    /// Plans with one constraint or none.
     simple: VecDeque<Plan>,
-    /// Of several constraints, when no single one does it: all that are left, and how finely they are cut.
+    /// Used when no single constraint fails: all constraints that are left, and how finely they are divided.
     several: Option<Cut>,
     asked: Option<Plan>,
-    /// Every event behind the one before it: what to fall back on when no single constraint fails.
+    /// Each event after the one before it: the fallback when no single constraint fails.
     chain: Vec<Constraint>,
     left: usize,
-    /// So many of those are kept for the chain.
+    /// Number of probes reserved for the chain.
     kept_back: usize,
 }
 
@@ -31,8 +31,8 @@ struct Cut {
 }
 
 impl Shrink {
-    /// `found` failed with `failing`; `passing` are the traces of bases, of which the first is the natural order. At most
-    /// `probes` executions are asked for.
+    /// Starts from `found`, which failed with the trace `failing`. `passing` are the traces of bases, the first of
+    /// which is the natural order. At most `probes` executions are requested.
     pub(crate) fn new(found: Plan, failing: &Trace, passing: &[(Base, Trace)], probes: usize) -> Self {
         let inverted: Vec<_> = passing.iter().map(|(base, trace)| (*base, inversions(failing, trace))).collect();
         let single = |(base, all): &(Base, Vec<Constraint>)| {
@@ -46,12 +46,12 @@ impl Shrink {
             }
             simple.extend(single(each));
         }
-        // What can be told as it is needs no chain.
+        // A plan with a complete text form needs no chain.
         let chain = if found.can_be_told() { vec![] } else { chain(failing) };
         Self { best: found, simple, several: None, asked: None, chain, left: probes, kept_back: probes / 2 }
     }
 
-    /// A plan to try; none when `best` is the least that was found.
+    /// Returns a plan to try; `None` when `best` is final.
     pub(crate) fn next(&mut self) -> Option<Plan> {
         self.left = self.left.checked_sub(1)?;
         if self.left < self.kept_back && !self.chain.is_empty() {
@@ -62,13 +62,13 @@ impl Shrink {
         Some(plan)
     }
 
-    /// How the plan went that was asked for last.
+    /// Takes the result of the plan that was returned last.
     pub(crate) fn told(&mut self, failed: bool) {
         let Some(plan) = self.asked.take() else { return };
         match &mut self.several {
             None if failed => {
                 self.best = plan;
-                // Nothing is less than one.
+                // No plan is smaller than one constraint.
                 self.simple.clear();
                 self.chain.clear();
             }
@@ -79,14 +79,14 @@ impl Shrink {
                 self.best = plan;
             }
             Some(cut) if !cut.checked => {
-                // Not even all of them fail.
+                // All of them together do not fail.
                 self.several = None;
             }
             Some(cut) => cut.at += 1,
         }
     }
 
-    /// The least that failed.
+    /// Returns the smallest plan that failed.
     pub(crate) fn best(&self) -> &Plan {
         &self.best
     }
@@ -118,21 +118,21 @@ impl Shrink {
     }
 }
 
-/// All but one of so many pieces.
+/// Returns all constraints except one of `pieces` pieces.
 fn without(all: &[Constraint], pieces: usize, at: usize) -> Vec<Constraint> {
     let (from, to) = (all.len() * at / pieces, all.len() * (at + 1) / pieces);
     [&all[..from], &all[to..]].concat()
 }
 
-/// The order as it was. Actions keep theirs by themselves.
+/// Returns constraints that keep the order of the trace. Actions keep theirs without constraints.
 fn chain(failing: &Trace) -> Vec<Constraint> {
     let fired: Vec<_> = failing.fired().collect();
     let pairs = fired.windows(2).filter(|pair| !(pair[0].is_action() && pair[1].is_action()));
     pairs.map(|pair| Constraint { late: pair[1].clone(), early: pair[0].clone() }).collect()
 }
 
-/// The pairs that stand the other way round in the failing trace. Those that are nearest there come first: they are the
-/// likeliest to matter.
+/// Returns the pairs that have the opposite order in the failing trace. Those closest to each other come first: they
+/// are the most likely to matter.
 fn inversions(failing: &Trace, passing: &Trace) -> Vec<Constraint> {
     let fired: Vec<_> = failing.fired().collect();
     let mut pairs = Vec::new();

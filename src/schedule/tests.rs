@@ -2,10 +2,10 @@ use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-/// A page: answers to what the user does, and user actions in their order.
+/// A page: responses to what the user does, and user actions in their order.
 #[derive(Clone, Debug)]
 struct App {
-    /// Which action (or, at 0, the load) asks for each flow; the flow's name is its place.
+    /// The action that requests each flow (0 is the page load); a flow is named by its index.
     asked_by: Vec<usize>,
     actions: usize,
 }
@@ -38,7 +38,7 @@ impl App {
         }
     }
 
-    /// Follows a portfolio until something fails.
+    /// Runs the plans of a portfolio until one fails.
     fn search(&self, mode: Mode, most: usize, fails: impl Fn(&Trace) -> bool) -> Option<(usize, Plan, Trace)> {
         let mut portfolio = Portfolio::new(mode, 1);
         portfolio.learn(&self.run(&Plan::of(Base::FlowsFirst)));
@@ -71,7 +71,7 @@ fn plans() -> impl Strategy<Value = Plan> {
         .prop_map(|(base, constraints)| Plan::constrained(base, constraints))
 }
 
-/// Whether one event came after another.
+/// Returns whether `late` happened after `early`.
 fn after(trace: &Trace, late: &Event, early: &Event) -> bool {
     trace.position(late) > trace.position(early)
 }
@@ -150,7 +150,7 @@ proptest! {
             portfolio.learn(&trace);
             orders.insert(trace.fired().cloned().collect::<Vec<_>>());
         }
-        // By hand: the flows of the load go anywhere, those of the action behind it.
+        // Derived by hand: flows of the load go anywhere, those of the action after it.
         let behind = app.asked_by.iter().filter(|by| **by == 1).count();
         let factorial = |n: usize| (1..=n).product::<usize>();
         let n = app.asked_by.len() + 1;

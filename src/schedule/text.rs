@@ -1,4 +1,4 @@
-//! Schedules as text: `h1;af;r:GET /search?q=a#1 > r:GET /search?q=ab#1`.
+//! The text form of schedules: `h1;af;r:GET /search?q=a#1 > r:GET /search?q=ab#1`.
 //!
 //! ```text
 //! SCHEDULE   := "h1" ";" BASE [";" CONSTRAINT {", " CONSTRAINT}]     BASE := ff | af | lf | la
@@ -6,7 +6,7 @@
 //! EVENT      := "r:" LABEL | "q:" LABEL | "a" NUMBER
 //! ```
 //!
-//! No URL has a space, so labels need no quotes.
+//! URLs contain no spaces, so labels need no quotes.
 
 use super::{Base, Constraint, Plan};
 use std::fmt;
@@ -23,7 +23,7 @@ impl Base {
     }
 }
 
-/// What of a plan is told to people: its base and its constraints.
+/// Writes the base and the constraints; nothing else in a plan has a text form.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "h1;{}", self.base.as_str())?;

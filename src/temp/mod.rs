@@ -1,7 +1,7 @@
-//! Files and folders in the temporary folder. What a killed process has left there, the next one removes.
+//! Files and folders in the temporary folder. What a killed process leaves there is removed by the next process.
 //!
-//! Who owns one holds a lock on it, which the kernel takes back however the process ends. Process ids would not do: containers
-//! may share the folder and not the ids.
+//! The owner holds a lock, which the kernel releases however the process ends. Process ids do not work: containers may
+//! share the folder and not the ids.
 
 use std::fs::{self, DirEntry, File, Permissions, TryLockError};
 use std::io;
@@ -11,13 +11,13 @@ use std::sync::Once;
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
-/// What every name begins with.
+/// The prefix of every name.
 const PREFIX: &str = "holdup-";
 
-/// A younger one may not be locked yet.
+/// Younger entries may not be locked yet.
 const YOUNG: Duration = Duration::from_secs(60);
 
-/// A file for this user only, which is removed when it is dropped.
+/// Creates a file that only this user can access. It is removed when it is dropped.
 pub(crate) fn file(what: &str, suffix: &str) -> io::Result<NamedTempFile> {
     sweep_once();
     let file = tempfile::Builder::new().prefix(&format!("{PREFIX}{what}-")).suffix(suffix).tempfile()?;
@@ -25,7 +25,7 @@ pub(crate) fn file(what: &str, suffix: &str) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// A folder for this user only. Whoever asks for it removes it.
+/// Creates a folder that only this user can access. The caller removes it.
 pub(crate) fn folder(what: &str) -> io::Result<Folder> {
     sweep_once();
     let mut builder = tempfile::Builder::new();
@@ -35,7 +35,7 @@ pub(crate) fn folder(what: &str) -> io::Result<Folder> {
     Ok(Folder { path: folder.keep(), _lock: lock })
 }
 
-/// A folder that no other process sweeps as long as this lives.
+/// A folder that no other process sweeps as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct Folder {
     pub(crate) path: PathBuf,
@@ -45,7 +45,7 @@ pub(crate) struct Folder {
 fn sweep_once() {
     static SWEPT: Once = Once::new();
     SWEPT.call_once(|| {
-        // Who may not look there has nothing to remove.
+        // If the folder cannot be listed, there is nothing to remove.
         let entries = fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
         entries.filter(is_ours).for_each(|entry| remove(&entry));
     });
@@ -57,7 +57,7 @@ fn is_ours(entry: &DirEntry) -> bool {
     name.to_str().is_some_and(|name| name.starts_with(PREFIX)) && age.is_some_and(|age| age > YOUNG)
 }
 
-/// Removes what nobody has locked. What cannot be removed is somebody else's.
+/// Removes an entry that is not locked. One that cannot be removed belongs to another user.
 fn remove(entry: &DirEntry) {
     let Ok(file) = File::open(entry.path()) else { return };
     if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
@@ -73,7 +73,7 @@ fn remove(entry: &DirEntry) {
 mod tests {
     use super::*;
 
-    /// Found in the temporary folder.
+    /// Finds the entry in the temporary folder.
     fn entry(path: &std::path::Path) -> DirEntry {
         let mut entries = fs::read_dir(std::env::temp_dir()).expect("a folder").flatten();
         entries.find(|entry| entry.path() == path).expect("the entry")

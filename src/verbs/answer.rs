@@ -1,4 +1,4 @@
-//! What a test may answer with.
+//! Values that a test can respond with.
 
 use crate::flow::{Content, Response};
 use crate::report::misuse;
@@ -7,9 +7,15 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, StatusCode, Version};
 
-/// An answer in the upstream's place: a status, `(status, body)`, a body alone (200), or any [`http::Response`].
+/// A value that can be sent as a response.
+///
+/// Implemented for a status, `(status, body)`, a body alone (sent with status 200), [`file()`], JSON, any
+/// [`http::Response`], and [`Response`].
 pub trait IntoAnswer {
-    /// The answer.
+    /// Converts the value into a response.
+    ///
+    /// # Panics
+    /// When the status is not a valid HTTP status, or when the body of a [`Response`] was not read.
     fn into_answer(self) -> Response;
 }
 
@@ -66,12 +72,12 @@ impl<B: Into<Bytes>> IntoAnswer for http::Response<B> {
     }
 }
 
-/// Another flow's response, whose body was read or set.
+/// Sends another flow's response, whose body was read or set.
 impl IntoAnswer for Response {
     fn into_answer(mut self) -> Response {
         match self.content {
             Content::Edited(_) => {}
-            // Its content-encoding was undone.
+            // Reading the body undid its content-encoding.
             Content::Read(body) => {
                 self.headers.remove(header::CONTENT_ENCODING);
                 self.content = Content::Edited(body);
@@ -94,18 +100,19 @@ impl IntoAnswer for (u16, serde_json::Value) {
     }
 }
 
-/// A file to answer with, made by [`file()`].
+/// A file to respond with, made by [`file()`].
 #[derive(Clone, Debug)]
 pub struct File {
     body: Bytes,
     kind: Option<&'static str>,
 }
 
-/// A local file as an answer: `respond!(path == "/", file("fixtures/page.html"))`. Its `content-type` follows from its name.
-/// Read now, not for each flow.
+/// Reads a local file to respond with: `respond!(path == "/", file("fixtures/page.html"))`.
+///
+/// The `content-type` follows from the file name. The file is read once, by this call, not for each flow.
 ///
 /// # Panics
-/// When it cannot be read.
+/// When the file cannot be read.
 #[track_caller]
 pub fn file(path: impl AsRef<std::path::Path>) -> File {
     let path = path.as_ref();
@@ -115,8 +122,10 @@ pub fn file(path: impl AsRef<std::path::Path>) -> File {
     }
 }
 
-/// A local folder for [`replace!`](crate::replace): the first capture group of the filter's `path ~` or `url ~` names the file
-/// in it, `index.html` where that ends in `/`. Flows for which the folder has no file pass as they are.
+/// A local folder for [`replace!`](crate::replace).
+///
+/// The first capture group of the filter's `path ~` or `url ~` names the file in the folder; `index.html` is appended
+/// to a name that ends in `/`. Flows for which the folder has no file pass unchanged.
 pub fn dir(path: impl Into<std::path::PathBuf>) -> Local {
     Local::folder(path)
 }

@@ -1,4 +1,4 @@
-//! What a rule made of a body: for the test to compare.
+//! The effect of a rule on a body, for a test to compare.
 
 use crate::flow::FlowId;
 use crate::proxy;
@@ -7,33 +7,40 @@ use bytes::Bytes;
 use similar::TextDiff;
 use std::fmt;
 
-/// What a rule did to the last flow that it was applied to. Of a rule that changes no body, there is nothing to see but that
-/// it was applied.
+/// What a rule did to the last flow that it was applied to.
+///
+/// For a rule that changes no response body, only the fact that it was applied is known.
 #[derive(Clone)]
 pub struct Applied(pub(super) Option<proxy::Applied>);
 
 impl Applied {
-    /// The flow.
+    /// Returns the flow's id, or `None` if the rule changes no response body.
     #[must_use]
     pub fn flow(&self) -> Option<FlowId> {
         self.0.as_ref().map(|applied| applied.flow)
     }
 
-    /// What upstream sent (or an earlier rule made of it), with its content-encoding undone. None if it could not be read, or
-    /// the rule changes no body.
+    /// Returns the body that upstream sent, with its content-encoding undone.
+    ///
+    /// It includes the changes of earlier rules. `None` if the body could not be read, or if the rule changes no
+    /// response body.
     #[must_use]
     pub fn upstream(&self) -> Option<&Bytes> {
         self.0.as_ref()?.upstream.as_ref()
     }
 
-    /// What went on in its place. None if that is a file of more than a mebibyte, which is read as it goes out.
+    /// Returns the body that was sent instead.
+    ///
+    /// `None` if it is a file of more than 1 MiB, which is streamed, or if the rule changes no response body.
     #[must_use]
     pub fn served(&self) -> Option<&Bytes> {
         self.0.as_ref()?.served.as_ref()
     }
 
-    /// What has changed, as a unified diff. Bodies that are no text are told by their sizes, and a line says so where nothing
-    /// has changed or what upstream sent could not be read.
+    /// Returns the difference between the two bodies as a unified diff.
+    ///
+    /// Bodies that are not text are described by their sizes. If nothing has changed, or if the upstream's body could
+    /// not be read, the result is a line that states this.
     #[must_use]
     pub fn diff(&self) -> String {
         let Some(applied) = &self.0 else { return "the rule changes no body\n".to_owned() };

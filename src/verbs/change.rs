@@ -1,4 +1,4 @@
-//! The verbs that change a flow by code: `edit!`, `redirect!`, and `rewrite!` of headers and URLs.
+//! Verbs that change a flow by code: `edit!`, `redirect!`, and `rewrite!` for headers and URLs.
 
 use super::{Rule, Verbs};
 use crate::filter::Filter;
@@ -9,17 +9,19 @@ use crate::sanitize::{is_unambiguous, placeholder};
 use http::{HeaderName, HeaderValue, Uri, header};
 use std::pin::Pin;
 
-/// Whether a redirected request still says for which host it was meant.
+/// The host that the `host` header of a redirected request names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostHeader {
-    /// It names the new host.
+    /// The new host.
     Follows,
-    /// It names the old one.
+    /// The original host.
     Kept,
 }
 
 impl Verbs {
-    /// Changes by code, body included: `mitm.edit::<Response>(filter!(..), |response| ..)`. See [`edit!`](crate::edit).
+    /// Changes flows with a closure: `mitm.edit::<Response>(filter!(..), |response| ..)`.
+    ///
+    /// The body is read first. See [`edit!`](crate::edit).
     #[track_caller]
     pub fn edit<S: Editable>(&self, filter: Filter, change: impl Fn(&mut S) + Send + Sync + 'static) -> Rule {
         self.edit_async(filter, move |mut head: S| {
@@ -28,7 +30,7 @@ impl Verbs {
         })
     }
 
-    /// As [`edit`](Self::edit), with code that may take its time.
+    /// Changes flows with a closure that returns a future; otherwise like [`edit`](Self::edit).
     #[track_caller]
     pub fn edit_async<S: Editable>(
         &self,
@@ -39,10 +41,10 @@ impl Verbs {
         self.rule(S::NAME, filter, Action::Edit { edit, verb: "edit!", says: "..".to_owned(), of_body: true })
     }
 
-    /// Sends requests elsewhere. See [`redirect!`](crate::redirect).
+    /// Redirects requests to another server. See [`redirect!`](crate::redirect).
     ///
     /// # Panics
-    /// When `to` is no absolute `http` or `https` URL.
+    /// When `to` is not an absolute `http` or `https` URL.
     #[track_caller]
     pub fn redirect(&self, filter: Filter, to: impl AsRef<str>, host: HostHeader) -> Rule {
         let to = to.as_ref();
@@ -70,7 +72,7 @@ impl Verbs {
     /// Sets a header. See [`rewrite!`](crate::rewrite).
     ///
     /// # Panics
-    /// When name or value cannot stand in a header.
+    /// When `name` or `value` is not valid in a header.
     #[track_caller]
     pub fn rewrite_header<S: Editable + Headed>(
         &self,
@@ -90,7 +92,7 @@ impl Verbs {
     /// Removes a header. See [`rewrite!`](crate::rewrite).
     ///
     /// # Panics
-    /// When this can be no header's name.
+    /// When `name` is not a valid header name.
     #[track_caller]
     pub fn remove_header<S: Editable + Headed>(&self, filter: Filter, name: impl AsRef<str>) -> Rule {
         let name = header_name(name.as_ref());
@@ -100,10 +102,10 @@ impl Verbs {
         })
     }
 
-    /// Rewrites path and query. See [`rewrite!`](crate::rewrite).
+    /// Rewrites the path and query. See [`rewrite!`](crate::rewrite).
     ///
     /// # Panics
-    /// When the pattern is no regex.
+    /// When `pattern` is not a valid regex.
     #[track_caller]
     pub fn rewrite_url(&self, filter: Filter, pattern: impl AsRef<str>, with: impl AsRef<str>) -> Rule {
         let (pattern, with) = (pattern.as_ref(), with.as_ref().to_owned());
@@ -114,12 +116,12 @@ impl Verbs {
         let says = format!("url({pattern:?}) => {with:?}");
         self.change(filter, "rewrite!", says, move |request: &mut Request| {
             let path = regex.replace_all(&request.path_and_query, with.as_str()).into_owned();
-            // What does not begin so is no path.
+            // A request path must start with `/`.
             request.path_and_query = if path.starts_with('/') { path } else { format!("/{path}") };
         })
     }
 
-    /// A change that needs no body.
+    /// Declares a change that does not read the body.
     #[track_caller]
     fn change<S: Editable>(
         &self,
@@ -144,8 +146,9 @@ fn header_name(name: &str) -> HeaderName {
     }
 }
 
-/// Where a request goes that asked for one path, when it is sent to a URL with another: none if that has no path of its own.
-/// A path that ends in `/` is put before the old one.
+/// Returns the path of a request for `asked` that is redirected to the path `to`, or `None` if it keeps its own.
+///
+/// A path that ends in `/` is put before the original one.
 fn redirected(to: &str, asked: &str) -> Option<String> {
     match to {
         "/" => None,
@@ -154,7 +157,7 @@ fn redirected(to: &str, asked: &str) -> Option<String> {
     }
 }
 
-/// Something with headers.
+/// A message with headers.
 #[doc(hidden)]
 pub trait Headed: Whole {
     #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! What a verdict has to do with: the gate that carries it out, and the pages that feel it.
+//! The gate that carries out verdicts, and the pages that they affect.
 
 use crate::page::Pages;
 use crate::proxy::Gate;
@@ -6,14 +6,14 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// The gate of one proxy, and the browsers that use it.
+/// The gate of one proxy, and the pages of the browsers that use it.
 #[derive(Clone)]
 pub(crate) struct RuleContext {
     pub(crate) gate: Arc<Gate>,
     pub(crate) pages: Arc<Pages>,
 }
 
-/// What is in a test's hands is about one flow, not about all that has happened.
+/// Prints no fields, since a handle is about one flow and the fields are about the whole test.
 impl fmt::Debug for RuleContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RuleContext")

@@ -1,4 +1,4 @@
-//! The verbs without the macros: each is what the macro of its name expands to.
+//! The verbs as methods. Each macro expands to the method of the same name.
 
 use super::{Hold, IntoAnswer, Rule, RuleContext, Watch};
 use crate::filter::Filter;
@@ -7,11 +7,13 @@ use crate::report::misuse;
 use crate::rules::{self, AbortKind, Action, Delay, Editable, Local, Profile, RuleSpec};
 use std::sync::Arc;
 
-/// Everything that a test can do to flows. A [`Mitm`](crate::Mitm) derefs to it.
+/// Declares rules for flows. A [`Mitm`](crate::Mitm) derefs to it.
 ///
-/// Declaring a rule is synchronous: when the call returns, no later request slips by. Rules apply in the order of
-/// declaration, each seeing what earlier ones made; the first that answers or aborts ends the walk of that stage (a watch
-/// sees the flow all the same).
+/// Declaring a rule is synchronous: when the call returns, the rule applies to every later request. Rules apply in the
+/// order of declaration, and each sees the changes of earlier ones. After the first rule that responds or aborts, only
+/// watches still see the flow at that stage.
+///
+/// Each method panics at the caller's line if its filter needs something that the stage does not have.
 #[derive(Clone, Debug)]
 pub struct Verbs(RuleContext);
 
@@ -28,7 +30,10 @@ impl Verbs {
         &self.0
     }
 
-    /// Those of the running test.
+    /// Returns the verbs of the running test.
+    ///
+    /// # Panics
+    /// When called outside a test body and outside [`Mitm::scope`](crate::Mitm::scope).
     #[track_caller]
     #[doc(hidden)]
     #[must_use]
@@ -43,40 +48,46 @@ impl Verbs {
         }
     }
 
-    /// Runs a future in which the macros mean these.
+    /// Runs a future in which the macros use these verbs.
     pub(crate) fn ambient_in<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
         AMBIENT.scope(self, future)
     }
 
-    /// Parks each flow that matches, at the stage `S`: `mitm.hold::<Response>(filter!(..))`. See [`hold!`](crate::hold).
+    /// Parks each matching flow at the stage `S`: `mitm.hold::<Response>(filter!(..))`.
+    ///
+    /// See [`hold!`](crate::hold).
     #[track_caller]
     pub fn hold<S: Stage>(&self, filter: Filter) -> Hold<S> {
         Hold::new(self.0.clone(), self.declare(S::NAME, filter, Action::Hold))
     }
 
-    /// Remembers each flow that matches. See [`watch!`](crate::watch).
+    /// Records each matching flow. See [`watch!`](crate::watch).
     #[track_caller]
     pub fn watch<S: Stage>(&self, filter: Filter) -> Watch<S> {
         Watch::new(Arc::clone(&self.0.gate), self.declare(S::NAME, filter, Action::Watch))
     }
 
-    /// Lets go on no earlier than `by` after arrival at the stage: a `Duration`, or a range of them. See
-    /// [`delay!`](crate::delay).
+    /// Delays matching flows until at least `by` after they arrive at the stage.
+    ///
+    /// `by` is a `Duration`, or a range from which each flow's delay is drawn. See [`delay!`](crate::delay).
     #[track_caller]
     pub fn delay<S: Stage>(&self, filter: Filter, by: impl Into<Delay>) -> Rule {
         self.rule(S::NAME, filter, Action::Delay(by.into()))
     }
 
-    /// Lets bodies pass slowly: so many bytes a second, or a [`Profile`]. See [`throttle!`](crate::throttle).
+    /// Limits the rate at which bodies pass.
+    ///
+    /// `profile` is a number of bytes per second, or a [`Profile`]. See [`throttle!`](crate::throttle).
     #[track_caller]
     pub fn throttle<S: Whole>(&self, filter: Filter, profile: impl Into<Profile>) -> Rule {
         self.rule(S::NAME, filter, Action::Throttle(profile.into()))
     }
 
-    /// Cuts off. See [`abort!`](crate::abort).
+    /// Aborts matching flows. See [`abort!`](crate::abort).
     ///
     /// # Panics
-    /// When this way of cutting off does not fit the stage: a part of a stream can be discarded, and all others cannot.
+    /// When `kind` does not fit the stage: only messages and events can be discarded, and parts of streams can only be
+    /// discarded, reset, closed or stalled.
     #[track_caller]
     pub fn abort<S: Stage>(&self, filter: Filter, kind: AbortKind) -> Rule {
         if let Err(why) = kind.fits(S::NAME) {
@@ -85,17 +96,19 @@ impl Verbs {
         self.rule(S::NAME, filter, Action::Abort(kind))
     }
 
-    /// Answers in the upstream's place. See [`respond!`](crate::respond).
+    /// Responds in the upstream's place. See [`respond!`](crate::respond).
     #[track_caller]
     pub fn respond<S: Whole>(&self, filter: Filter, answer: impl IntoAnswer) -> Rule {
         self.rule(S::NAME, filter, Action::Respond(Arc::new(answer.into_answer())))
     }
 
-    /// Serves a local file, or one of a folder, under the real answer's head. See [`replace!`](crate::replace).
+    /// Serves a local file with the status and headers of the real response.
+    ///
+    /// `local` is a file or a folder. The file is read again for each flow. See [`replace!`](crate::replace).
     ///
     /// # Panics
-    /// When the file cannot be read now (it is read anew for each flow), or a folder's filter does not say which file a flow
-    /// means.
+    /// When the file or folder cannot be read now, when a folder is passed as a file or a file as a folder, or when the
+    /// filter for a folder has no capture group that names the file.
     #[track_caller]
     pub fn replace(&self, filter: Filter, local: impl Into<Local>) -> Rule {
         let local = local.into();
@@ -108,7 +121,7 @@ impl Verbs {
     /// Rewrites the decoded text of bodies. See [`rewrite!`](crate::rewrite).
     ///
     /// # Panics
-    /// When the pattern is no regex. The macro checks a literal when the test is compiled.
+    /// When `pattern` is not a valid regex. The macro checks a literal at compile time.
     #[track_caller]
     pub fn rewrite<S: Editable>(&self, filter: Filter, pattern: &str, with: impl Into<String>) -> Rule {
         let pattern = match regex::Regex::new(pattern) {
@@ -133,7 +146,7 @@ impl Verbs {
     }
 }
 
-/// Why a filter cannot be asked at a stage, if so.
+/// Checks that a filter can be evaluated at a stage; the error explains why not.
 fn can_be_asked(filter: &Filter, stage: StageName) -> Result<(), String> {
     let wants = filter.stage();
     match wants {
@@ -150,7 +163,7 @@ fn can_be_asked(filter: &Filter, stage: StageName) -> Result<(), String> {
     }
 }
 
-/// Why a replacement cannot be served, if so.
+/// Checks that a replacement can be served; the error explains why not.
 fn can_be_served(filter: &Filter, local: &Local) -> Result<(), String> {
     let shown = local.path().display().to_string();
     let is_folder = match std::fs::metadata(local.path()) {

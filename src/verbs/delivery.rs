@@ -1,4 +1,4 @@
-//! What follows a verdict.
+//! Deliveries: what happens to a flow after its verdict.
 
 use super::{PATIENCE, RuleContext, report_context};
 use crate::flow::{FlowId, Outcome, Place};
@@ -7,9 +7,9 @@ use crate::report::{Failure, unfinished};
 use std::pin::Pin;
 use std::time::Duration;
 
-/// A flow on its way to its end. The verdict has taken effect already; awaiting this tells how it ended.
+/// A flow that has its verdict. Awaiting it returns how the flow ended.
 ///
-/// Dropping it changes nothing.
+/// The verdict has already taken effect. Dropping the delivery, or the future made from it, changes nothing.
 #[derive(Debug)]
 pub struct Delivery {
     context: RuleContext,
@@ -24,21 +24,24 @@ impl Delivery {
         Self { context, flow, end, place, patience: PATIENCE }
     }
 
-    /// Changes how long to wait for the end; 5 seconds unless said.
+    /// Sets how long to wait for the end; 5 seconds by default.
     #[must_use]
     pub fn within(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// Waits for the end, and then until the page has dealt with it: the handlers of the call have run, and the tasks that
-    /// they have queued at once. Timers that they have set may still run; [`Browser::settled`](crate::Browser::settled)
-    /// waits for those too.
+    /// Waits for the end of the flow, and then until the page has processed it.
     ///
-    /// A flow that the browser gave up has nobody to deal with it.
+    /// The page has processed a flow when the handlers of the call have run, and the tasks that they queued at once.
+    /// Timers that they set may still be pending; [`Browser::settled`](crate::Browser::settled) waits for those too.
+    ///
+    /// If the browser gave the flow up, no page processes it, and only its end is awaited. Dropping the future does
+    /// not affect the flow.
     ///
     /// # Errors
-    /// As awaiting the delivery; also when the page has not dealt with it in time (counted anew), or no browser is open.
+    /// When awaiting the delivery fails, when the page does not process the flow within the same time after its end, or
+    /// when no browser is open.
     #[track_caller]
     pub fn processed(self) -> impl Future<Output = Result<Outcome, Failure>> + Send {
         let place = Place::here();
@@ -52,7 +55,7 @@ impl Delivery {
         }
     }
 
-    /// Which flow it is.
+    /// Returns the flow's id.
     #[must_use]
     pub fn flow(&self) -> FlowId {
         self.flow
@@ -61,7 +64,7 @@ impl Delivery {
 
 impl IntoFuture for Delivery {
     /// [`Outcome::Delivered`] when the last byte was handed to the browser's socket, [`Outcome::ClientGone`] when the
-    /// browser gave up first. An error when neither happens in time.
+    /// browser gave up first. An error when the flow does not end in time.
     type Output = Result<Outcome, Failure>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
@@ -70,7 +73,7 @@ impl IntoFuture for Delivery {
             let ended = tokio::time::timeout(self.patience, self.end.wait_for(Option::is_some)).await;
             let outcome = match ended {
                 Ok(Ok(outcome)) => outcome.clone(),
-                // The proxy is gone, and its clients with it.
+                // The proxy has stopped, so its clients are gone.
                 Ok(Err(_)) => Some(Outcome::ClientGone),
                 Err(_) => None,
             };
@@ -79,7 +82,7 @@ impl IntoFuture for Delivery {
     }
 }
 
-/// Something whose end can be waited for: a [`Held`](crate::Held) flow, or a [`Delivery`].
+/// A flow whose end can be awaited: a [`Held`](crate::Held) flow, or a [`Delivery`].
 pub trait Ends: sealed::Sealed {
     #[doc(hidden)]
     fn end(&self) -> End;

@@ -1,4 +1,4 @@
-//! A parked flow in the hands of the test.
+//! Held flows: parked flows that the test decides on.
 
 use super::{Delivery, Ends, IntoAnswer, RuleContext, report_context};
 use crate::flow::{Content, FlowId, Outcome, Place, Request, Response, Stage, Whole};
@@ -10,7 +10,9 @@ use std::marker::PhantomData;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// One parked flow. It gets one verdict, which uses it up; dropped without one, it is released.
+/// One parked flow, waiting for a verdict.
+///
+/// A verdict consumes it. Dropping it without a verdict releases the flow, with the edits made so far.
 #[derive(Debug)]
 #[must_use = "a held flow that is dropped is released"]
 pub struct Held<S: Stage> {
@@ -27,55 +29,63 @@ impl<S: Stage> Held<S> {
         Self { context, parts, edited: false, decided: false, patience, stage: PhantomData }
     }
 
-    /// Which flow it is.
+    /// Returns the flow's id.
     #[must_use]
     pub fn flow(&self) -> FlowId {
         self.parts.flow
     }
 
-    /// The request, with the edits made so far.
+    /// Returns the request, with the edits made so far.
     #[must_use]
     pub fn request(&self) -> &Request {
         &self.parts.request
     }
 
-    /// Lets the flow go on. The effect is immediate; the [`Delivery`] may be awaited to know how it ended.
+    /// Releases the flow.
+    ///
+    /// This takes effect immediately; await the [`Delivery`] to learn how the flow ended.
     #[track_caller]
     pub fn release(self) -> Delivery {
         self.decide("released", Place::here(), Verdict::Release)
     }
 
-    /// The same, said at a line of the test by somebody else.
+    /// Releases the flow on behalf of another line of the test.
     pub(crate) fn release_at(self, place: Place) -> Delivery {
         self.decide("released", place, Verdict::Release)
     }
 
-    /// Lets the flow go on once another one has ended: delivered, aborted, or given up by the browser.
+    /// Releases the flow once another one has ended.
+    ///
+    /// The other flow ends when it is delivered, aborted, or given up by the browser. The end of the test also releases
+    /// the flow.
     #[track_caller]
     pub fn release_after(self, other: &impl Ends) -> Delivery {
         let end = other.end();
         self.decide("to be released after another", Place::here(), move |heads| Verdict::ReleaseAfter(end, heads))
     }
 
-    /// Cuts the flow off; at the stage of a part, the whole stream.
+    /// Aborts the flow; at the stage of a part, the whole stream.
+    ///
+    /// [`AbortKind::Discard`] drops only the part.
     #[track_caller]
     pub fn abort(self, kind: AbortKind) -> Delivery {
         self.decide("aborted", Place::here(), |_| Verdict::Abort(kind))
     }
 
-    /// Resolves the moment the browser gives the flow up: at EOF on HTTP/1, at RST_STREAM on HTTP/2.
+    /// Waits until the browser gives the flow up: EOF on HTTP/1, RST_STREAM on HTTP/2.
     ///
-    /// A navigation does not always do that: a full Chromium may keep the page, and its calls, in its back/forward cache.
+    /// A navigation does not always end a call: a full Chromium may keep the page, and its calls, in its back/forward
+    /// cache. Dropping the future leaves the flow parked.
     ///
     /// # Errors
-    /// When the browser still waits for the flow at the end of the hold's patience, or the flow has ended otherwise.
+    /// When the browser still waits for the flow after the hold's timeout, or when the flow has ended otherwise.
     #[track_caller]
     pub fn cancelled(&self) -> impl Future<Output = Result<(), Failure>> + Send + '_ {
         let (place, mut end) = (Place::here(), self.parts.end.clone());
         async move {
             match tokio::time::timeout(self.patience, end.wait_for(Option::is_some)).await {
                 Ok(Ok(outcome)) if *outcome != Some(Outcome::ClientGone) => {}
-                // A proxy that is gone has no clients.
+                // The proxy has stopped, so its clients are gone.
                 Ok(_) => return Ok(()),
                 Err(_) => {
                     return Err(still_waited_for(&report_context(&self.context), self.flow(), self.patience, place));
@@ -85,7 +95,7 @@ impl<S: Stage> Held<S> {
         }
     }
 
-    /// Whether the browser has given the flow up already.
+    /// Returns whether the browser has given the flow up.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         *self.parts.end.borrow() == Some(Outcome::ClientGone)
@@ -104,7 +114,7 @@ impl<S: Stage> Held<S> {
         }
     }
 
-    /// The flow went another way than the test meant.
+    /// Explains why the flow is not where the test expects it.
     fn lost(&self, what: &str, place: Place) -> Failure {
         let why = match &*self.parts.end.borrow() {
             Some(Outcome::ClientGone) => "its client gave it up while it was parked".to_owned(),
@@ -138,7 +148,7 @@ impl<S: Stage> Held<S> {
 }
 
 impl<S: Whole> Held<S> {
-    /// Answers in the upstream's place: a status, `(status, body)`, or any [`http::Response`].
+    /// Responds in the upstream's place: a status, `(status, body)`, or any [`http::Response`].
     #[track_caller]
     pub fn respond(self, answer: impl IntoAnswer) -> Delivery {
         let answer = Box::new(answer.into_answer());
@@ -147,30 +157,37 @@ impl<S: Whole> Held<S> {
 }
 
 impl Held<Request> {
-    /// Changes the request before it goes on.
+    /// Edits the request before it is sent on.
     pub fn edit(&mut self, change: impl FnOnce(&mut Request)) {
         change(&mut self.parts.request);
         self.edited = true;
     }
 
-    /// Reads the request's body, with its content-encoding undone. The flow stays parked.
+    /// Reads the request's body, with its content-encoding undone.
+    ///
+    /// The flow stays parked, also if the future is dropped.
     ///
     /// # Errors
-    /// When the body is larger than 16 MiB, does not end within the hold's patience, or the client is gone.
+    /// When the body is larger than 16 MiB ([`limit_bodies`](crate::Mitm::limit_bodies)), when it is not complete
+    /// within the hold's timeout, or when the client is gone.
     #[track_caller]
     pub fn body(&self) -> impl Future<Output = Result<Bytes, Failure>> + Send + '_ {
         self.read(Place::here())
     }
 
-    /// What was read of the body, for who looks at the request later.
+    /// Stores the body that was read, so that [`request`](Self::request) returns it.
     pub(crate) fn note_body(&mut self, body: Bytes) {
         self.parts.request.content = Content::Read(body);
     }
 
-    /// Lets the request go to the upstream, and parks the flow again with the response: mitmproxy's `a` pressed once.
+    /// Sends the request to the upstream, and parks the flow again with the response.
+    ///
+    /// This is mitmproxy's `a` pressed once. The request is sent by this call, not when the future is polled. If the
+    /// future fails or is dropped, the flow is released when its response arrives.
     ///
     /// # Errors
-    /// When the upstream gives no answer within the hold's patience, fails, or the client is gone.
+    /// When the upstream does not respond within the hold's timeout, when it fails, when the client is gone, or when
+    /// the hold is removed.
     #[track_caller]
     pub fn advance(mut self) -> impl Future<Output = Result<Held<Response>, Failure>> + Send {
         let place = Place::here();
@@ -192,22 +209,25 @@ impl Held<Request> {
 }
 
 impl Held<Response> {
-    /// The response, with the edits made so far.
+    /// Returns the response, with the edits made so far.
     #[must_use]
     pub fn response(&self) -> &Response {
         self.parts.response.as_ref().expect("a flow that is parked at its response has one")
     }
 
-    /// Changes the response before it goes on.
+    /// Edits the response before it is sent on.
     pub fn edit(&mut self, change: impl FnOnce(&mut Response)) {
         change(self.parts.response.as_mut().expect("a flow that is parked at its response has one"));
         self.edited = true;
     }
 
-    /// Reads the response's body, with its content-encoding undone. The flow stays parked.
+    /// Reads the response's body, with its content-encoding undone.
+    ///
+    /// The flow stays parked, also if the future is dropped.
     ///
     /// # Errors
-    /// When the body is larger than 16 MiB, does not end within the hold's patience, or breaks off.
+    /// When the body is larger than 16 MiB ([`limit_bodies`](crate::Mitm::limit_bodies)), when it is not complete
+    /// within the hold's timeout, or when it breaks off.
     #[track_caller]
     pub fn body(&self) -> impl Future<Output = Result<Bytes, Failure>> + Send + '_ {
         self.read(Place::here())

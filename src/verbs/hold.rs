@@ -1,4 +1,4 @@
-//! `hold!`: park what matches, and wait for it.
+//! `hold!`: parks matching flows and waits for them.
 
 use super::{Held, PATIENCE, RuleContext, report_context};
 use crate::filter::Truth;
@@ -11,8 +11,8 @@ use std::time::Duration;
 
 /// A rule that parks each matching flow until the test decides.
 ///
-/// It is in force from its declaration to the end of the test, or to [`remove`](Self::remove); dropping the handle
-/// changes nothing. A hold that never catches anything fails the test, unless it is [`optional`](Self::optional).
+/// The rule is active until the test ends or [`remove`](Self::remove) is called; dropping the handle changes nothing. A
+/// hold that never catches anything fails the test, unless it is [`optional`](Self::optional).
 #[derive(Debug)]
 #[must_use = "a hold parks flows: take them with `.next().await?`, or the browser waits for them until the test ends"]
 pub struct Hold<S> {
@@ -27,25 +27,30 @@ impl<S: Stage> Hold<S> {
         Self { context, rule, patience: PATIENCE, stage: PhantomData }
     }
 
-    /// Waits for the next flow that is parked. A flow that was handed out before never counts again.
+    /// Waits for the next parked flow.
+    ///
+    /// Each flow is returned once. The future is cancel safe: dropping it loses no flow.
     ///
     /// # Errors
-    /// When none is parked within 5 seconds (see [`within`](Self::within)): says what passed instead, what came nearest,
-    /// what came too early, and what is parked by which line.
+    /// When no flow is parked within 5 seconds (see [`within`](Self::within)), or when a limit of the browser keeps a
+    /// matching request back. The failure lists what passed instead, the nearest miss, what came too early, and what is
+    /// parked by which line.
     #[track_caller]
     pub fn next(&self) -> impl Future<Output = Result<Held<S>, Failure>> + Send + '_ {
         self.wait(Place::here())
     }
 
-    /// The same, said at a line of the test by somebody else.
+    /// Waits on behalf of another line of the test; returns `None` on timeout.
     pub(crate) async fn next_at(&self, place: Place) -> Option<Held<S>> {
         tokio::time::timeout(self.patience, self.parked(place)).await.ok()
     }
 
-    /// Waits for the `n`-th flow from now on (`nth(1)` is [`next`](Self::next)). Those before it are released.
+    /// Waits for the `n`-th flow from now on, and releases those before it.
+    ///
+    /// `nth(1)` is [`next`](Self::next). If the future is dropped, flows that it has released stay released.
     ///
     /// # Errors
-    /// As [`next`](Self::next); the time counts anew for each flow.
+    /// Like [`next`](Self::next); the timeout applies to each flow.
     #[track_caller]
     pub fn nth(&self, n: usize) -> impl Future<Output = Result<Held<S>, Failure>> + Send + '_ {
         let place = Place::here();
@@ -57,10 +62,13 @@ impl<S: Stage> Hold<S> {
         }
     }
 
-    /// Waits until `n` flows are parked, and gives them in the order of parking.
+    /// Waits until `n` flows are parked, and returns them in the order of parking.
+    ///
+    /// If the future is dropped, the flows that it has taken are released.
     ///
     /// # Errors
-    /// As [`next`](Self::next); the time counts anew for each flow. Those that came are released.
+    /// Like [`next`](Self::next); the timeout applies to each flow. Flows that were taken before the error are
+    /// released.
     #[track_caller]
     pub fn take(&self, n: usize) -> impl Future<Output = Result<Vec<Held<S>>, Failure>> + Send + '_ {
         let place = Place::here();
@@ -73,10 +81,12 @@ impl<S: Stage> Hold<S> {
         }
     }
 
-    /// Makes sure that nothing is parked for a while. Takes that long: nothing can show that a flow will never come.
+    /// Checks that no flow is parked for a while.
+    ///
+    /// The call takes the whole `time`, since nothing can show that a flow will never come.
     ///
     /// # Errors
-    /// When a flow is parked in that time. It is released.
+    /// When a flow is already parked, or is parked in that time. That flow is released.
     #[track_caller]
     pub fn none_for(&self, time: Duration) -> impl Future<Output = Result<(), Failure>> + Send + '_ {
         let place = Place::here();
@@ -90,31 +100,35 @@ impl<S: Stage> Hold<S> {
         }
     }
 
-    /// Changes how long the waits of this hold last.
+    /// Sets the timeout of this hold's waits, and of its held flows; 5 seconds by default.
     pub fn within(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// It need not catch anything.
+    /// Allows the hold to catch nothing.
     pub fn optional(self) -> Self {
         self.context.set_optional(self.rule.id);
         self
     }
 
-    /// How many flows it has parked so far.
+    /// Returns how many flows it has parked so far.
     #[must_use]
     pub fn hits(&self) -> u64 {
         self.context.hits(self.rule.id)
     }
 
-    /// Releases every flow that it parks and that was not handed out, and goes on parking. Returns how many.
+    /// Releases every parked flow that was not handed out, and returns how many.
+    ///
+    /// The hold continues to park flows.
     #[track_caller]
     pub fn release_all(&self) -> usize {
         self.context.release_queued(self.rule.id, Place::here())
     }
 
-    /// Parks no more flows, and releases those that it parks; one that was handed out stays the test's to decide.
+    /// Stops parking, and releases the parked flows that were not handed out.
+    ///
+    /// A flow that was handed out stays parked until the test decides.
     pub fn remove(self) {
         self.context.remove(self.rule.id);
     }
@@ -124,7 +138,7 @@ impl<S: Stage> Hold<S> {
         let began = self.context.journal.now();
         tokio::select! {
             held = tokio::time::timeout(self.patience, self.parked(place)) => held.map_err(|_| expired(self.patience)),
-            // What it waits for will not come.
+            // The browser keeps the request back, so it will not come.
             limit = self.context.pages.limited(|url| self.may_catch(url)), if !S::NAME.is_part() => {
                 Err(limit.tell(expired(self.context.journal.now().saturating_sub(began))))
             }
@@ -138,7 +152,7 @@ impl<S: Stage> Hold<S> {
     async fn parked(&self, place: Place) -> Held<S> {
         loop {
             let mut changed = std::pin::pin!(self.context.changed());
-            // From here on no change is missed.
+            // Registered before the look, so that no change is missed.
             changed.as_mut().enable();
             if let Some(parts) = self.context.take(self.rule.id, place) {
                 return Held::new(self.context.clone(), parts, self.patience);

@@ -1,4 +1,4 @@
-//! What a test says, and what it gets for it: rules, holds, held flows, deliveries.
+//! The verbs and their handles: rules, holds, held flows, deliveries.
 
 mod answer;
 mod applied;
@@ -28,10 +28,10 @@ use crate::proxy::Gate;
 use crate::report::ReportContext;
 use std::time::Duration;
 
-/// How long a wait lasts unless it is told otherwise.
+/// The default timeout of every wait.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a failure shows of the moment.
+/// The state that a failure report shows.
 pub(crate) fn report_context(gate: &Gate) -> ReportContext<'_> {
     ReportContext { journal: &gate.journal, parked: gate.parked() }
 }

@@ -1,11 +1,11 @@
-//! Parts of streams in the hands of the test: WebSocket messages, server-sent events, chunks.
+//! Held parts of streams: WebSocket messages, server-sent events, chunks.
 
 use super::{Delivery, Held, Verbs};
 use crate::flow::{Chunk, FlowId, Message, Part, Place, ServerEvent, Stage};
 use crate::proxy::Verdict;
 use crate::report::Failure;
 
-/// A part that can be put into a stream: a [`Message`] or a [`ServerEvent`].
+/// A part that can be injected into a stream: a [`Message`] or a [`ServerEvent`].
 pub trait IntoPart: Stage {
     #[doc(hidden)]
     fn into_part(self) -> Part;
@@ -24,8 +24,10 @@ impl IntoPart for ServerEvent {
 }
 
 impl Verbs {
-    /// Puts a message or an event of the test's own into an open stream: it goes out at once, before what is parked. `flow` is
-    /// that of the WebSocket's request or of the event stream; `watch!(websocket).next().await?.id` gives it.
+    /// Injects a message or an event into an open stream.
+    ///
+    /// It is sent at once, before parked parts. `flow` is the flow of the WebSocket's request or of the event stream;
+    /// `watch!(websocket).next().await?.id` returns it.
     ///
     /// # Errors
     /// When there is no such stream, or it has ended.
@@ -44,13 +46,15 @@ impl Verbs {
 }
 
 impl<S: IntoPart> Held<S> {
-    /// The part never arrives; its stream goes on.
+    /// Drops the part, so that it never arrives. Its stream continues.
     #[track_caller]
     pub fn discard(self) -> Delivery {
         self.decide("discarded", Place::here(), |_| Verdict::Discard)
     }
 
-    /// Puts a message or an event of the test's own into the same stream. It goes out at once, before what is parked.
+    /// Injects a message or an event into the same stream.
+    ///
+    /// It is sent at once, before parked parts.
     ///
     /// # Errors
     /// When the stream has ended.
@@ -81,7 +85,7 @@ held_part!(Chunk, Chunk, chunk, "The piece of the body that is parked. What foll
 macro_rules! edited_part {
     ($what:ident, $variant:ident) => {
         impl Held<$what> {
-            /// Changes it before it goes on.
+            /// Edits the part before it is sent on.
             pub fn edit(&mut self, change: impl FnOnce(&mut $what)) {
                 if let Some(Part::$variant(part)) = &mut self.parts.part {
                     change(part);

@@ -1,4 +1,4 @@
-//! The handle of every verb that acts without the test looking.
+//! The handle of every verb except `hold!` and `watch!`.
 
 use super::{Applied, report_context};
 use crate::crypto;
@@ -8,7 +8,9 @@ use crate::report::{Failure, never_applied, was_refused};
 use crate::rules;
 use std::sync::Arc;
 
-/// A rule in force. It stays so until the test ends or it is [removed](Self::remove); dropping the handle changes nothing.
+/// A rule that acts on matching flows.
+///
+/// The rule is active until the test ends or [`remove`](Self::remove) is called; dropping the handle changes nothing.
 #[derive(Clone, Debug)]
 pub struct Rule {
     gate: Arc<Gate>,
@@ -20,32 +22,34 @@ impl Rule {
         Self { gate, rule }
     }
 
-    /// Applies it to the first `n` matching flows only, counted from its declaration.
+    /// Limits the rule to the first `n` matching flows, counted from its declaration.
     #[expect(clippy::must_use_candidate, reason = "a statement: the rule lives on without its handle")]
     pub fn times(self, n: u64) -> Self {
         self.gate.limit(self.rule.id, n);
         self
     }
 
-    /// Applies it to the first matching flow only.
+    /// Limits the rule to the first matching flow.
     #[expect(clippy::must_use_candidate, reason = "a statement: the rule lives on without its handle")]
     pub fn once(self) -> Self {
         self.times(1)
     }
 
-    /// How many flows it was applied to. Counted at the moment of the match.
+    /// Returns how many flows the rule was applied to, counted when they match.
     #[must_use]
     pub fn hits(&self) -> u64 {
         self.gate.hits(self.rule.id)
     }
 
-    /// Makes sure that the rule was applied. Of a rule that changes bodies it gives both, and a diff:
+    /// Checks that the rule was applied, and returns what it did.
+    ///
+    /// For a rule that changes bodies, the result has both bodies and a diff:
     /// `println!("{}", fix.assert_applied()?.diff())`.
     ///
     /// # Errors
-    /// When it never was: says which flow came nearest, and why that did not match. Also when a page has refused what it got,
-    /// since an element pins other bytes by `integrity`: that is known once `browser.settled()` or `processed()` has asked the
-    /// page.
+    /// When the rule was never applied; the failure names the flow that came nearest, and why it did not match. Also
+    /// when a page has refused the result because an element pins other bytes by `integrity`, which is known once
+    /// `browser.settled()` or `processed()` has queried the page.
     #[track_caller]
     pub fn assert_applied(&self) -> Result<Applied, Failure> {
         if self.hits() == 0 {
@@ -58,11 +62,14 @@ impl Rule {
         }
     }
 
-    /// The SHA-256 of what upstream sent for the last body that the rule changed, with its content-encoding undone; in
-    /// hexadecimal. To notice that production has changed since a local copy was taken.
+    /// Returns the SHA-256 of the last upstream body that the rule changed.
+    ///
+    /// The content-encoding is undone first, and the digest is in hexadecimal. It shows whether production has changed
+    /// since a local copy was taken.
     ///
     /// # Errors
-    /// When the rule was never applied, changes no bodies, or upstream's body could not be read.
+    /// When the rule was never applied, when it changes no bodies, or when the upstream's body could not be read;
+    /// otherwise like [`assert_applied`](Self::assert_applied).
     #[track_caller]
     pub fn upstream_sha256(&self) -> Result<String, Failure> {
         let applied = self.assert_applied()?;
@@ -73,7 +80,7 @@ impl Rule {
         Ok(crypto::sha256(upstream).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// Takes the rule back. What it has done is done.
+    /// Removes the rule. Flows that it has already changed stay changed.
     pub fn remove(self) {
         self.gate.remove(self.rule.id);
     }

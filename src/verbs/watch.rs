@@ -1,4 +1,4 @@
-//! `watch!`: see what matches pass, and park none.
+//! `watch!`: records matching flows without parking them.
 
 use super::{PATIENCE, report_context};
 use crate::flow::{Chunk, Exchange, Message, Part, Place, ServerEvent, Stage, Whole};
@@ -9,7 +9,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A rule that remembers each matching flow, or part of a stream.
+/// A rule that records each matching flow, or part of a stream.
+///
+/// The rule is active until the test ends; dropping the handle changes nothing.
 #[derive(Debug)]
 pub struct Watch<S> {
     gate: Arc<Gate>,
@@ -23,14 +25,14 @@ impl<S: Stage> Watch<S> {
         Self { gate, rule, patience: PATIENCE, stage: PhantomData }
     }
 
-    /// Changes how long its waits last.
+    /// Sets the timeout of its waits; 5 seconds by default.
     #[must_use]
     pub fn within(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// How many flows or parts it has seen.
+    /// Returns how many flows or parts it has seen.
     #[must_use]
     pub fn hits(&self) -> u64 {
         self.gate.hits(self.rule.id)
@@ -46,7 +48,7 @@ impl<S: Stage> Watch<S> {
     async fn seen<T>(&self, pick: impl Fn(Seen) -> Option<T>) -> T {
         loop {
             let mut changed = std::pin::pin!(self.gate.changed());
-            // From here on no change is missed.
+            // Registered before the look, so that no change is missed.
             changed.as_mut().enable();
             if let Some(seen) = self.gate.take_watched(self.rule.id).and_then(&pick) {
                 return seen;
@@ -57,11 +59,13 @@ impl<S: Stage> Watch<S> {
 }
 
 impl<S: Whole> Watch<S> {
-    /// Waits until a matching flow has ended, and gives its record: in the order of their ends, each once. That of a WebSocket
-    /// ends when it is open.
+    /// Waits until a matching flow has ended, and returns its record.
+    ///
+    /// Each flow is returned once, in the order in which they end. The flow of a WebSocket ends when the socket is
+    /// open. The future is cancel safe: dropping it loses no flow.
     ///
     /// # Errors
-    /// When none matches and ends within 5 seconds (see [`within`](Self::within)).
+    /// When no flow matches and ends within 5 seconds (see [`within`](Self::within)).
     #[track_caller]
     pub fn next(&self) -> impl Future<Output = Result<Exchange, Failure>> + Send + '_ {
         self.wait(Place::here(), |(flow, _)| self.gate.journal.exchange(flow))
@@ -71,11 +75,13 @@ impl<S: Whole> Watch<S> {
 macro_rules! watched_part {
     ($what:ident, $variant:ident) => {
         impl Watch<$what> {
-            /// Waits until a matching part has been delivered, or has ended otherwise, and gives it as the rule saw it: in the
-            /// order of their ends, each once.
+            /// Waits until a matching part is delivered or ends otherwise, and returns it.
+            ///
+            /// The part is returned as the rule saw it. Each part is returned once, in the order in which they end. The
+            /// future is cancel safe: dropping it loses no part.
             ///
             /// # Errors
-            /// When none matches and ends within 5 seconds (see [`within`](Self::within)).
+            /// When no part matches and ends within 5 seconds (see [`within`](Self::within)).
             #[track_caller]
             pub fn next(&self) -> impl Future<Output = Result<$what, Failure>> + Send + '_ {
                 self.wait(Place::here(), |(_, part)| match part {
