@@ -1,7 +1,7 @@
 //! The browsers that tests run in.
 
 use super::find;
-use super::process::{self, DriverKind};
+use super::program::{DriverKind, remote};
 use std::env;
 use std::fmt;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ impl BrowserKind {
     /// is no shell, a window is wanted, or the driver runs elsewhere.
     pub(crate) fn by_default() -> Result<Self, String> {
         let Some(said) = env::var("HOLDUP_BROWSER").ok().filter(|said| !said.is_empty()) else {
-            let elsewhere = process::remote().is_some();
+            let elsewhere = remote().is_some();
             return Ok(if elsewhere || headed() || !find::has_headless_shell() {
                 Self::Chromium
             } else {

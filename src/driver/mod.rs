@@ -7,10 +7,12 @@ mod guardian;
 mod kind;
 mod listening;
 mod process;
+mod program;
 
 pub(crate) use capabilities::{Launch, chromium_args, is_root, of as capabilities_of};
 pub use error::BrowserError;
 pub(crate) use error::{EXPLAINED, log_tail};
 pub use kind::BrowserKind;
 pub(crate) use kind::headed;
-pub(crate) use process::{Driver, remote};
+pub(crate) use process::Driver;
+pub(crate) use program::remote;

@@ -2,7 +2,8 @@
 //! geckodriver serves one session.
 
 use super::error::log_tail;
-use super::{BrowserError, find, guardian, listening};
+use super::program::{DriverKind, remote};
+use super::{BrowserError, guardian, listening};
 use crate::temp;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader};
@@ -21,13 +22,6 @@ const MOST_STARTS: usize = 5;
 const LOG_LINES: usize = 20;
 /// How long a driver's process may take to exit after its connections have closed.
 const DYING: Duration = Duration::from_secs(1);
-
-/// A WebDriver server for one make of browser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum DriverKind {
-    Chromedriver,
-    Geckodriver,
-}
 
 /// A running driver. Dropping it kills the driver and its browsers, if this process started it.
 #[derive(Debug)]
@@ -200,12 +194,6 @@ fn is_about_a_taken_port(line: &str) -> bool {
         .any(|part| line.contains(part))
 }
 
-/// Returns the URL of a driver that the user runs, here or on another machine (`HOLDUP_WEBDRIVER`).
-pub(crate) fn remote() -> Option<String> {
-    let url = std::env::var("HOLDUP_WEBDRIVER").ok()?;
-    Some(url.trim_end_matches('/').to_owned()).filter(|url| !url.is_empty())
-}
-
 fn snapshot(log: &Log) -> Vec<String> {
     log.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
 }
@@ -227,53 +215,9 @@ fn listen(kind: DriverKind, stdout: ChildStdout, log: &Log, port: oneshot::Sende
     }
 }
 
-impl DriverKind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Chromedriver => "chromedriver",
-            Self::Geckodriver => "geckodriver",
-        }
-    }
-
-    fn program(self) -> Result<PathBuf, String> {
-        match self {
-            Self::Chromedriver => find::chromedriver(),
-            Self::Geckodriver => find::geckodriver(),
-        }
-    }
-
-    fn arguments(self) -> &'static [&'static str] {
-        match self {
-            Self::Chromedriver => &["--port=0"],
-            // The default WebSocket port is fixed.
-            Self::Geckodriver => &["--port=0", "--websocket-port=0"],
-        }
-    }
-
-    fn environment(self, proxy: IpAddr) -> &'static [(&'static str, &'static str)] {
-        match self {
-            // Firefox then sends no requests of its own, and exits if it would connect to anything but loopback. This
-            // works only as an environment variable, not in the capabilities.
-            Self::Geckodriver if proxy.is_loopback() => &[("MOZ_DISABLE_NONLOCAL_CONNECTIONS", "1")],
-            Self::Geckodriver => &[("MOZ_REMOTE_SETTINGS_DEVTOOLS", "1")],
-            Self::Chromedriver => &[],
-        }
-    }
-
-    /// Returns the port if this line reports a successful start.
-    fn started_on(self, line: &str) -> Option<u16> {
-        let port = match self {
-            // The first line is `Starting ChromeDriver .. on port 0`; only this one has the actual port.
-            Self::Chromedriver => line.strip_prefix("ChromeDriver was started successfully on port ")?,
-            Self::Geckodriver => line.split_once("Listening on 127.0.0.1:")?.1,
-        };
-        port.trim_end_matches('.').parse().ok()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::DriverKind::{Chromedriver, Geckodriver};
+    use crate::driver::program::DriverKind::{Chromedriver, Geckodriver};
 
     #[test]
     fn a_taken_port_is_recognised() {

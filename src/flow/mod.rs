@@ -7,6 +7,7 @@ mod id;
 mod part;
 mod place;
 mod stage;
+mod stage_name;
 mod target;
 
 pub use exchange::{Exchange, Outcome};
@@ -17,6 +18,6 @@ pub use id::FlowId;
 pub(crate) use id::RuleId;
 pub use part::{Chunk, Direction, Message, Opcode, Part, ServerEvent};
 pub use place::Place;
-pub(crate) use stage::StageName;
 pub use stage::{Stage, Whole};
+pub(crate) use stage_name::StageName;
 pub use target::Target;

@@ -1,5 +1,6 @@
 //! Deliveries: what happens to a flow after its verdict.
 
+use super::ends::{Ends, sealed::Sealed};
 use super::{PATIENCE, RuleContext, report_context};
 use crate::flow::{FlowId, Outcome, Place};
 use crate::proxy::End;
@@ -82,20 +83,10 @@ impl IntoFuture for Delivery {
     }
 }
 
-/// A flow whose end can be awaited: a [`Held`](crate::Held) flow, or a [`Delivery`].
-pub trait Ends: sealed::Sealed {
-    #[doc(hidden)]
-    fn end(&self) -> End;
-}
+impl Sealed for Delivery {}
 
 impl Ends for Delivery {
     fn end(&self) -> End {
         self.end.clone()
     }
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Delivery {}
-    impl<S: crate::flow::Stage> Sealed for super::super::Held<S> {}
 }

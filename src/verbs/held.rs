@@ -1,5 +1,6 @@
 //! Held flows: parked flows that the test decides on.
 
+use super::ends::sealed::Sealed;
 use super::{Delivery, Ends, IntoAnswer, RuleContext, report_context};
 use crate::flow::{Content, FlowId, Outcome, Place, Request, Response, Stage, Whole};
 use crate::proxy::{End, Heads, HeldParts, Verdict};
@@ -233,6 +234,8 @@ impl Held<Response> {
         self.read(Place::here())
     }
 }
+
+impl<S: Stage> Sealed for Held<S> {}
 
 impl<S: Stage> Ends for Held<S> {
     fn end(&self) -> End {
