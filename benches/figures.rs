@@ -1,6 +1,7 @@
-//! The figures of the README and of the notes, each beside a baseline of the same run: `cargo bench --bench figures`.
+//! Measures the figures of the README and of the notes, each beside a baseline from the same run: `cargo bench --bench
+//! figures`.
 //!
-//! Not asserted: a figure is read, by a person, on a machine that has nothing else to do.
+//! Nothing is asserted: the figures are for a person to read, measured on an otherwise idle machine.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
 use holdup::{Upstream, prelude::*};
@@ -15,14 +16,14 @@ const WHOLE: usize = 50;
 const HELD: usize = 1000;
 
 fn main() {
-    // Without this the harness of `cargo test --benches` would measure, too.
+    // `cargo test --benches` passes `--test` and must not measure.
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let origin = origin().await;
-        // All, or those that are named: `cargo bench --bench figures -- rules`.
+        // Runs all benchmarks, or the named ones: `cargo bench --bench figures -- rules`.
         let named: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
         let wanted = |name: &str| named.is_empty() || named.iter().any(|each| each == name);
         if wanted("start") {
@@ -64,7 +65,7 @@ fn median(mut all: Vec<Duration>) -> f64 {
     all[all.len() / 2].as_secs_f64() * 1e3
 }
 
-/// From nothing to the first intercepted page.
+/// Time from a cold start to the first intercepted page.
 async fn start(origin: SocketAddr) -> TestResult {
     let (mut direct, mut proxy, mut browser) = (vec![], vec![], vec![]);
     for _ in 0..ROUNDS {
@@ -100,7 +101,7 @@ async fn start(origin: SocketAddr) -> TestResult {
     Ok(())
 }
 
-/// What a test with a browser takes, part by part. The first of each kind starts a driver, and is left out.
+/// Time of each part of a test with a browser. The first round of each kind starts a driver and is left out.
 async fn whole(origin: SocketAddr) -> TestResult {
     println!("a test with a browser, median of {WHOLE} (ms):");
     println!("  {:<15} {:>8} {:>8} {:>8} {:>8} {:>8}", "", "session", "page", "settled", "end", "whole");
@@ -149,8 +150,7 @@ fn resident_kib() -> usize {
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// A thousand flows parked at once. Client, proxy and server are one process: the memory is that of all three, and the
-/// same without a hold is what the other two take.
+/// Parks a thousand flows at once. Client, proxy and server share one process, so the memory is that of all three.
 async fn holding(origin: SocketAddr) -> TestResult {
     println!("{HELD} flows held at once, then released:");
     for (name, url, http1) in
@@ -197,7 +197,7 @@ fn http1_client(mitm: &Mitm) -> TestResult<reqwest::Client> {
     Ok(reqwest::Client::builder().http1_only().proxy(proxy).tls_certs_only([pem]).build()?)
 }
 
-/// From the verdict to the client's having read the answer, and to the delivery's resolving.
+/// Time from the verdict until the client has read the response, and until the delivery resolves.
 async fn release(origin: SocketAddr) -> TestResult {
     let mitm = Mitm::start().await?;
     mitm.host("shop.test", Upstream::plain(origin));
@@ -227,12 +227,12 @@ async fn release(origin: SocketAddr) -> TestResult {
     Ok(mitm.stop().await?)
 }
 
-/// Rules that are not for a flow.
+/// Throughput with many rules of which none matches.
 async fn rules(origin: SocketAddr) -> TestResult {
     const RULES: usize = 10_000;
     println!("requests a second over one HTTP/2 connection, {RULES} rules that match none of them:");
     let mut none = 0.0;
-    // Without them before and after: the machine may change its pace meanwhile.
+    // The baseline runs before and after, because the speed of the machine may change meanwhile.
     for kind in ["no rules", "host ==", "path ==", "path ~", "url ~", "no rules"] {
         let mitm = Mitm::start().await?;
         mitm.host("shop.test", Upstream::plain(origin));

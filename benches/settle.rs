@@ -1,6 +1,8 @@
-//! Does a settled page miss anything, and how long does it take? `cargo bench --bench settle -- [trials]`, in the browser of
-//! `HOLDUP_BROWSER`; `THROTTLE=8` slows a Chromium's scripts down, `HANDLERS=image,iframe` tries these only. Each trial lets one answer go, waits for the settled page,
-//! and looks whether the page has dealt with it.
+//! Measures whether `settled` misses anything, and how long it takes: `cargo bench --bench settle -- [trials]`.
+//!
+//! `HOLDUP_BROWSER` selects the browser, `THROTTLE=8` slows down the scripts of Chromium, and `HANDLERS=image,iframe`
+//! runs only these handlers. Each trial releases one response, waits for the settled page, and checks whether the page
+//! has processed it.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
 #[path = "../tests/support/mod.rs"]
@@ -18,7 +20,7 @@ const SHOWN: &str = "const out = document.querySelector('#out'); return [out.tex
 struct Figures {
     missed: usize,
     settled: Vec<f64>,
-    /// After the handler's own end, by the clock of the machine.
+    /// Time from the end of the handler, by the system clock.
     over: Vec<f64>,
 }
 
@@ -36,17 +38,17 @@ async fn main(browser: Browser, site: Site) -> TestResult {
     let mut all: BTreeMap<&str, Figures> = BTreeMap::new();
     for trial in 0..trials {
         let (name, _) = handlers[trial % handlers.len()];
-        browser.eval(&format!("window.run('{name}')")).await?;
+        browser.run(&format!("window.run('{name}')")).await?;
         let held = hold.next().await?;
         let began = Instant::now();
         if name == "aborted" {
-            browser.eval("window.abort()").await?;
+            browser.run("window.abort()").await?;
         } else {
             held.release().await?;
         }
         browser.settled().await?;
         let (took, ended) = (began.elapsed(), SystemTime::now().duration_since(UNIX_EPOCH)?);
-        let shown = browser.eval(SHOWN).await?;
+        let shown = browser.eval::<serde_json::Value>(SHOWN).await?;
         let figures = all.entry(name).or_default();
         if shown[0] == "!" {
             figures.over.push(ended.as_secs_f64() * 1e3 - shown[1].as_f64().unwrap_or_default());
@@ -65,7 +67,7 @@ async fn main(browser: Browser, site: Site) -> TestResult {
     Ok(())
 }
 
-/// By DevTools, which the test asks for beside its own client.
+/// Throttles the CPU through DevTools, with a request to the relay beside the test's own client.
 async fn throttle(browser: &Browser) -> TestResult {
     let Ok(rate) = std::env::var("THROTTLE") else { return Ok(()) };
     let session = browser.session_id().await?.unwrap_or_default();

@@ -1,6 +1,7 @@
-//! A race between an ajax call and a navigation, lost on purpose in a real browser, every time.
+//! Loses a race between an ajax call and a navigation in a real browser, in every run.
 //!
-//! The shop saves through ajax, and the answer sets a cookie. Who goes to the checkout before it arrives has an empty cart.
+//! The shop saves through ajax, and the response sets a cookie. A user who goes to the checkout before the response
+//! arrives sees an empty cart.
 #![allow(clippy::print_stdout, reason = "a program that shows something")]
 
 use holdup::prelude::*;
@@ -16,7 +17,7 @@ const FIXED: &str = "<button id=save>Save</button> <a id=checkout href=/checkout
     save.onclick = () => { saving = fetch('/ajax/something', {method: 'POST'}) };
     checkout.onclick = async click => { click.preventDefault(); await saving; location = '/checkout' };</script>";
 
-/// A small shop, which keeps the cart in a cookie.
+/// A small shop that keeps the cart in a cookie.
 struct Shop;
 
 impl Fixture for Shop {
@@ -46,25 +47,25 @@ fn page(request: &Request<hyper::body::Incoming>) -> http::Result<Response<Full<
     Response::builder().header("content-type", "text/html").header("set-cookie", cookie).body(Full::from(html))
 }
 
-/// Saves, and goes to the checkout while the save is held. Says what the checkout shows.
+/// Clicks save, goes to the checkout while the save is held, and returns what the checkout shows.
 async fn save_and_leave(browser: &Browser, page: &str, saves: &Hold<holdup::Request>) -> TestResult<String> {
     browser.delete_all_cookies().await?;
     browser.goto(page).await?;
     browser.click("#save").await?;
-    let save = saves.next().await?; // parked: the shop has not heard of it
+    let save = saves.next().await?; // parked: the shop has not received it
     browser.click("#checkout").await?; // the second user action
     if page.ends_with("/fixed") {
-        save.release().await?; // the fixed page waits for it
+        save.release().await?; // the fixed page waits for the save
         return Ok(browser.text("#cart").await?);
     }
-    let cart = browser.text("#cart").await?; // the buggy page has left
-    save.release().await?; // too late, whether the browser still wants it or not
+    let cart = browser.text("#cart").await?; // the buggy page has navigated already
+    save.release().await?; // too late, whether or not the browser still wants it
     Ok(cart)
 }
 
 #[mitm_test(timeout = "180s")]
 async fn main(browser: Browser, _shop: Shop) -> TestResult {
-    let saves = hold!(method == POST && path == "/ajax/something"); // in force before the first request
+    let saves = hold!(method == POST && path == "/ajax/something"); // declared before the first request
     let (mut lost, mut clean) = (0, 0);
     for round in 1..=ROUNDS {
         let buggy = save_and_leave(&browser, "https://shop.test/", &saves).await?;

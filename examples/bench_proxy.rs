@@ -1,8 +1,8 @@
-//! A bare proxy for measurements: what a benchmark harness starts, holds, and compares with other proxies.
+//! A bare proxy that a benchmark harness starts and compares with other proxies.
 //!
-//! Reads `PORT`, `CA_OUT` (where the CA goes), `UPSTREAM_CA` (whom to trust), `HOLD_REGEX` (paths to hold at the response,
-//! let go by a line `release` on standard input), `RULES` (how many rules that never match), `MANY` (start that many
-//! proxies, stop them, say how long it took).
+//! It reads these environment variables: `PORT`; `CA_OUT` (file for the CA certificate); `UPSTREAM_CA` (certificate to
+//! trust); `HOLD_REGEX` (paths to hold at the response, released by a line `release` on standard input); `RULES`
+//! (number of rules that never match); `MANY` (start this many proxies, stop them, and print the times).
 #![allow(clippy::print_stdout, reason = "a program that reports")]
 
 use holdup::{Config, prelude::*};
@@ -20,7 +20,7 @@ fn resident_kib() -> u64 {
     line.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or(0)
 }
 
-/// Starts that many proxies and stops them.
+/// Starts `count` proxies, stops them, and prints time and memory per proxy.
 async fn many(count: u32) -> TestResult {
     let (before, began) = (resident_kib(), Instant::now());
     let mut all = Vec::new();
@@ -62,6 +62,6 @@ async fn main() -> TestResult {
             hold.release_all();
         }
     }
-    // Standard input is closed or was never there: serve until somebody ends the process.
+    // Standard input is closed: serve until the process is killed.
     std::future::pending().await
 }

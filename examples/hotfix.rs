@@ -1,6 +1,6 @@
-//! Verify a hotfix before rollout: the production script is replaced by a local file, in a real browser.
+//! Verifies a hotfix before rollout: a local file replaces the production script in a real browser.
 //!
-//! Production sends its script compressed, cached for a year, and revalidated: the local file comes through all the same.
+//! Production sends its script compressed, cached for a year, and revalidated; the local file is served all the same.
 
 #![allow(clippy::print_stdout, reason = "a program that shows something")]
 
@@ -15,7 +15,7 @@ const PAGE: &str = "<p id=price></p><script src=/static/app.js></script>";
 const BROKEN: &str = "price.textContent = 'price: ' + undefined";
 const FIX: &str = "examples/hotfix.js";
 
-/// Production, as far as anybody can see.
+/// Stands in for the production server.
 struct Production;
 
 impl Fixture for Production {

@@ -1,4 +1,4 @@
-//! `the` becomes `teh` in every page that a real browser shows, whatever its content-encoding.
+//! Rewrites `the` to `teh` in every page of a real browser, whatever its content-encoding.
 
 #![allow(clippy::print_stdout, reason = "a program that shows something")]
 
@@ -13,7 +13,7 @@ use std::io::{self, Write};
 const PAGE: &[u8] = b"<!doctype html><meta charset=utf-8><p id=text>the cat, the dog \xe2\x80\x94 and the proxy</p>";
 const CODINGS: [&str; 5] = ["identity", "gzip", "deflate", "br", "zstd"];
 
-/// A server that answers `/gzip` in gzip, and so on.
+/// A server that responds to `/gzip` with gzip, and so on.
 struct Library;
 
 impl Fixture for Library {

@@ -49,6 +49,7 @@ mod flow;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
+mod guide;
 mod inspector;
 mod journal;
 mod macros;
@@ -65,7 +66,7 @@ mod schedule;
 mod temp;
 mod verbs;
 
-pub use browser::Browser;
+pub use browser::{Browser, By};
 pub use driver::{BrowserError, BrowserKind};
 pub use filter::{Filter, FilterError};
 pub use fixture::{Fixture, Setup};
@@ -81,6 +82,9 @@ pub use rules::{AbortKind, Delay, Editable, Local, Profile};
 pub use verbs::{
     Applied, Delivery, Ends, File, Held, Hold, HostHeader, IntoAnswer, IntoPart, Rule, Verbs, Watch, dir, file,
 };
+
+/// The crates whose types are in signatures here, in the versions that are used here.
+pub use {bytes, fantoccini, http, reqwest, serde_json};
 
 /// A JSON literal, from `serde_json`: `respond!(path == "/cart", json!({"items": []}))`.
 pub use serde_json::json;

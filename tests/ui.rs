@@ -1,5 +1,4 @@
-//! What the compiler says of filters and verbs: mistakes are told on the user's own tokens, and what a filter prints is a
-//! filter again.
+//! Compiler output for filters and verbs: errors point at the user's own tokens, and a printed filter parses again.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use holdup::__private::{Field, Filter, Flag, Op, Side, term};
@@ -16,7 +15,7 @@ fn mistakes_are_told_when_the_test_is_compiled() {
     cases.pass(printed_filters());
 }
 
-/// A program in which random filters stand as they print themselves, and are the same trees again.
+/// A program that contains random filters as printed, and asserts that they parse to the same trees.
 fn printed_filters() -> std::path::PathBuf {
     let (mut runner, filters) = (TestRunner::deterministic(), filters());
     let mut lines = String::new();

@@ -162,12 +162,23 @@ fn test(function: &TestFn, options: &Options, fixtures: &[Type]) -> TokenStream 
             }
         }
     };
-    match options.browsers {
+    let tests: TokenStream = match options.browsers {
         Browsers::Any => one(name, None),
         Browsers::One(browser) => one(name, Some(browser)),
         Browsers::All => {
             BROWSERS.iter().map(|(spelt, variant)| one(&format_ident!("{name}_in_{spelt}"), Some(variant))).collect()
         }
+    };
+    if name == "main" {
+        return tests;
+    }
+    // Examples of documentation are built without `cfg(test)`, where the compiler drops tests unread: there the body is
+    // an ordinary function, so that its mistakes are found.
+    quote! {
+        #tests
+        #[cfg(not(test))]
+        #[allow(dead_code)]
+        #signature #body
     }
 }
 

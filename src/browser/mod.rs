@@ -1,6 +1,9 @@
-//! The browser session of a test.
+//! The browser session that a test sees.
 
+mod by;
+mod commands;
 mod session;
 
+pub use by::By;
 pub use session::Browser;
 pub(crate) use session::Wire;

@@ -8,10 +8,8 @@ use crate::inspector::{Inspector, Login, Until};
 use crate::journal::Journal;
 use crate::page::{SessionPages, Settled};
 use crate::relay::{Relay, Turns};
-use fantoccini::elements::Element;
-use fantoccini::{Client, ClientBuilder, Locator};
+use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::Value;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::Path;
@@ -22,9 +20,6 @@ use url::Url;
 
 /// Timeout for a session's start. If the browser hangs, the driver waits for its pipe without end.
 const START: Duration = Duration::from_secs(30);
-/// How long an element may take to appear.
-const APPEAR: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 const NO_BIDI: &str = "the driver gives no `webSocketUrl` (WebDriver BiDi), by which a page is asked whether it has settled\n  \
     help: chromedriver and geckodriver of this year have it";
 /// What a browser needs to use the proxy.
@@ -47,8 +42,8 @@ pub(crate) struct Wire {
 #[derive(Clone, Debug)]
 pub struct Browser {
     kind: BrowserKind,
-    client: Client,
-    relay: Arc<Relay>,
+    pub(super) client: Client,
+    pub(super) relay: Arc<Relay>,
     session: String,
     pages: Arc<SessionPages>,
     /// The user context of its window, where one session serves many executions.
@@ -267,82 +262,6 @@ impl Browser {
             // The page shows the result.
             drop(relay.beside(says, turn, navigating).await);
         });
-    }
-
-    /// Clicks the element that matches a CSS selector, once it appears.
-    ///
-    /// # Errors
-    /// Fails if no element appears within 5 seconds, or if it cannot be clicked.
-    pub async fn click(&self, css: &str) -> Result<(), BrowserError> {
-        self.element(css).await?.click().await.map_err(BrowserError::command(format!("click {css}")))
-    }
-
-    /// Types into the element that matches a CSS selector, once it appears.
-    ///
-    /// # Errors
-    /// Fails if no element appears within 5 seconds, or if it takes no keys.
-    pub async fn type_into(&self, css: &str, text: &str) -> Result<(), BrowserError> {
-        self.element(css).await?.send_keys(text).await.map_err(BrowserError::command(format!("type into {css}")))
-    }
-
-    /// Returns the visible text of the element that matches a CSS selector, once it appears.
-    ///
-    /// # Errors
-    /// Fails if no element appears within 5 seconds.
-    pub async fn text(&self, css: &str) -> Result<String, BrowserError> {
-        self.element(css).await?.text().await.map_err(BrowserError::command(format!("text of {css}")))
-    }
-
-    /// Waits until the element that matches a CSS selector has this visible text.
-    ///
-    /// # Errors
-    /// Fails if the text is different after 5 seconds; the error contains the last text.
-    pub async fn wait_text(&self, css: &str, text: &str) -> Result<(), BrowserError> {
-        let mut last = None;
-        let reading = async {
-            while last.as_deref() != Some(text) {
-                match self.text(css).await {
-                    Ok(text) => last = Some(text),
-                    // The page changed between finding and reading.
-                    Err(BrowserError::Command { source, .. }) if source.is_stale_element_reference() => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(())
-        };
-        match tokio::time::timeout(APPEAR, reading).await {
-            Ok(done) => done,
-            Err(_) => {
-                let last = last.unwrap_or_default();
-                Err(BrowserError::NotShown(format!("{css} did not show {text:?} within {APPEAR:?}, but {last:?}")))
-            }
-        }
-    }
-
-    /// Runs JavaScript in the page and returns its result.
-    ///
-    /// The script passes a value with `return`; a promise is awaited. Firefox runs the script in a sandbox: there the
-    /// page's own variables are `window.x`, not `x`.
-    ///
-    /// # Errors
-    /// Fails if the script throws.
-    pub async fn eval(&self, script: &str) -> Result<Value, BrowserError> {
-        self.client.execute(script, vec![]).await.map_err(BrowserError::command(format!("eval {script:?}")))
-    }
-
-    /// Returns a screenshot of the page, as PNG.
-    ///
-    /// # Errors
-    /// Fails if the driver refuses.
-    pub async fn screenshot(&self) -> Result<Vec<u8>, BrowserError> {
-        self.client.screenshot().await.map_err(BrowserError::command("screenshot"))
-    }
-
-    async fn element(&self, css: &str) -> Result<Element, BrowserError> {
-        let wait = self.client.wait().at_most(APPEAR).every(LOOK_EVERY);
-        wait.for_element(Locator::Css(css))
-            .await
-            .map_err(BrowserError::command(format!("find {css} within {APPEAR:?}")))
     }
 }
 

@@ -20,6 +20,7 @@ pub enum BrowserError {
     /// The driver did not create a session.
     Session(String),
     /// A command failed.
+    #[non_exhaustive]
     Command {
         /// The command, in words.
         what: String,

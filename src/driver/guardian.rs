@@ -34,7 +34,9 @@ pub(super) fn spawn(
     environment: &[(&str, &str)],
     folder: &Path,
 ) -> io::Result<(Child, Lifeline)> {
-    let mut lifeline = piped(&mut shell(GUARD, [folder.as_os_str()]))?.1;
+    let (mut guardian, mut lifeline) = piped(&mut shell(GUARD, [folder.as_os_str()]))?;
+    // Reaped when it ends: it would stay a zombie for as long as this process lives.
+    std::thread::spawn(move || guardian.wait());
     let arguments = std::iter::once(program.as_os_str()).chain(arguments.iter().map(OsStr::new));
     let mut command = shell(START_AT_A_WORD, arguments);
     command.envs(environment.iter().copied()).env("TMPDIR", folder).stdout(Stdio::piped()).stderr(Stdio::null());

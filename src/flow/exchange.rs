@@ -43,6 +43,7 @@ impl fmt::Display for Outcome {
 ///
 /// Immutable and built from the journal, so what has not happened yet is `None`.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Exchange {
     /// The flow's id.
     pub id: FlowId,

@@ -180,12 +180,13 @@ impl Request {
         self.method = method;
     }
 
-    /// Sets the path and query, which must start with `/`.
+    /// Sets the path and query. A `/` is put before what does not start with one, so that the host stays as it is.
     ///
     /// The value is not checked here. If it cannot be parsed, the flow fails with
     /// [`FaultStage::Exchange`](crate::FaultStage::Exchange) when it goes to the upstream.
     pub fn set_path_and_query(&mut self, to: impl Into<String>) {
-        self.path_and_query = to.into();
+        let to = to.into();
+        self.path_and_query = if to.starts_with('/') || to == "*" { to } else { format!("/{to}") };
     }
 
     /// Replaces the body; `content-length` and `content-encoding` are adjusted.

@@ -200,6 +200,7 @@ impl Chunk {
 
 /// A part of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Part {
     /// A WebSocket message, at the stage `message`.
     Message(Message),

@@ -8,6 +8,7 @@ use std::fmt;
 ///
 /// The host is lowercase and bare (no brackets around IPv6).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Target {
     /// Whether the scheme uses TLS.
     pub tls: bool,

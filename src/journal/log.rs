@@ -61,8 +61,13 @@ impl Log {
         let bytes = size_of::<(u64, Entry)>() + entry.event.size();
         self.bytes += bytes;
         if let Some(flow) = entry.event.flow() {
-            let size = self.sizes.entry(flow.whole()).or_default();
-            (size.bytes, size.entries) = (size.bytes + bytes, size.entries + 1);
+            if matches!(entry.event, Event::Began { .. }) {
+                self.sizes.entry(flow).or_default();
+            }
+            // What comes late, of a flow that has gone already, is of no flow.
+            if let Some(size) = self.sizes.get_mut(&flow.whole()) {
+                (size.bytes, size.entries) = (size.bytes + bytes, size.entries + 1);
+            }
         }
         self.entries.push_back((self.next, entry));
         self.next += 1;
@@ -110,7 +115,10 @@ impl Log {
                     self.ended.push_back(*flow);
                 }
             }
-            Event::Closed { flow } if self.sockets.remove(flow) => self.ended.push_back(*flow),
+            // One that closes before its flow has ended goes with that.
+            Event::Closed { flow } if self.sockets.remove(flow) && !self.live.contains(flow) => {
+                self.ended.push_back(*flow);
+            }
             _ => {}
         }
     }

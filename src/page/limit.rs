@@ -59,7 +59,8 @@ fn exhausted(url: &str, live: &Live) -> Option<Limit> {
     let host = url.host_str()?;
     let is_in_the_way = |flow: &&LiveFlow| {
         let request = &flow.request;
-        request.version() != Version::HTTP_2 && request.target().host == host && flow.parked().is_some()
+        let target = request.target();
+        request.version() != Version::HTTP_2 && target.host == host && Some(target.port) == url.port_or_known_default()
     };
     let held: Vec<_> = live.parked().filter(is_in_the_way).collect();
     (held.len() >= CONNECTIONS).then(|| Limit {

@@ -1,4 +1,4 @@
-//! One accepted connection: HTTP/1 to the proxy, and whatever CONNECT opens inside it.
+//! One accepted connection: HTTP to the proxy, and the protocols inside CONNECT.
 
 use super::connection::Connection;
 use super::serve::serve as serve_http;
@@ -17,9 +17,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-/// Serves a browser's connection to its end.
+/// Serves a client connection until it closes or is upgraded.
 pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
-    // Without this, the first answer on each connection waits 40 ms for the browser's delayed acknowledgement.
+    // Without this, the first response on each connection waits 40 ms for the browser's delayed acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
         return shared.trouble(Fault::from_error(FaultStage::Client, "TCP_NODELAY", &error));
     }
@@ -29,13 +29,13 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     socket.unread(seen.freeze());
     let host = shared.address.ip().to_string();
     match spoken {
-        // A proxy over TLS carries many plain requests at once, on HTTP/2.
+        // Over TLS, a client can multiplex many plain requests to the proxy on HTTP/2.
         Spoken::Tls => serve_tls(shared, socket, &host, |_| (None, None)).await,
         spoken => serve_on(&shared, (None, None), socket.line(), spoken == Spoken::Http2, socket).await,
     }
 }
 
-/// Browsers open connections ahead of need, and drop them unused: what waits for their first word ends with the test.
+/// Runs `waiting`, or returns `None` once the proxy stops: browsers open spare connections and may never use them.
 async fn unless_stopped<T>(shared: &Shared, waiting: impl Future<Output = T>) -> Option<T> {
     let mut stopping = shared.tasks.stopping();
     tokio::select! {
@@ -44,11 +44,11 @@ async fn unless_stopped<T>(shared: &Shared, waiting: impl Future<Output = T>) ->
     }
 }
 
-/// Serves what comes through a CONNECT.
+/// Serves the connection inside a CONNECT.
 async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, target: Target) {
     let (mut socket, already) = match upgraded.downcast::<TokioIo<Flushing<Socket>>>() {
         Ok(parts) => (parts.io.into_inner().into_inner(), parts.read_buf),
-        // Inside TLS, or a stream of HTTP/2.
+        // Inside TLS, or on an HTTP/2 stream.
         Err(upgraded) => (Socket::inside(TokioIo::new(upgraded)), Bytes::new()),
     };
     let mut seen = BytesMut::from(&already[..]);
@@ -72,7 +72,7 @@ async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, target: Target
     }
 }
 
-/// The name that rules and certificates go by, and where CONNECT leads if that is something else.
+/// Returns the target that rules and certificates use, and the target of CONNECT if that differs.
 fn named(target: Target, name: Option<String>) -> (Option<Target>, Option<Target>) {
     match name {
         Some(name) if name != target.host => (Some(Target { host: name, ..target.clone() }), Some(target)),
@@ -80,7 +80,7 @@ fn named(target: Target, name: Option<String>) -> (Option<Target>, Option<Target
     }
 }
 
-/// Who speaks first inside a CONNECT.
+/// The side that sends the first bytes inside a CONNECT.
 enum First {
     Client(Spoken),
     Server(TcpStream),
@@ -93,7 +93,8 @@ impl First {
     }
 }
 
-/// How long a client may be silent before the server is listened to: with SMTP and the like, that speaks first.
+/// How long the client may be silent before the proxy also waits for the server, which sends first in SMTP and the
+/// like.
 const SILENCE: Duration = Duration::from_millis(300);
 
 async fn first_word(shared: &Shared, socket: &mut Socket, seen: &mut BytesMut, target: &Target) -> First {
@@ -103,18 +104,18 @@ async fn first_word(shared: &Shared, socket: &mut Socket, seen: &mut BytesMut, t
     }
     let server = async {
         let upstream = shared.upstreams.connect_tcp(target).await.ok()?;
-        // One that closes without a word ends the tunnel.
+        // A server that closes without sending anything ends the tunnel.
         upstream.peek(&mut [0]).await.ok()?;
         Some(upstream)
     };
     tokio::select! {
         spoken = client => First::of(spoken),
-        // Where there is no server, the client is waited for.
+        // Without a server, only the client is waited for.
         Some(upstream) = server => First::Server(upstream),
     }
 }
 
-/// `origin` tells where requests go, by the name that the client asks for.
+/// Accepts TLS, then serves HTTP inside. `origin` maps the requested server name to the destination of the requests.
 async fn serve_tls(
     shared: Arc<Shared>,
     socket: Socket,
@@ -129,7 +130,7 @@ async fn serve_tls(
     serve_on(&shared, origin(accepted.server_name), line, accepted.http2, accepted.stream).await;
 }
 
-/// Serves HTTP on what was accepted. `origin` and `via` are where its requests go, if not where they say themselves.
+/// Serves HTTP on an accepted connection. `origin_via` is where its requests go, unless each request names its server.
 async fn serve_on<S>(
     shared: &Arc<Shared>,
     origin_via: (Option<Target>, Option<Target>),
@@ -142,7 +143,7 @@ async fn serve_on<S>(
     serve_http(Connection::new(shared, origin_via, line, is_http2, on_connect), io).await;
 }
 
-/// What comes through a CONNECT is a connection again.
+/// Serves the connection inside a CONNECT. Boxed, since a CONNECT inside it recurses.
 fn on_connect(shared: Arc<Shared>, upgraded: Upgraded, target: Target) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(serve_connected(shared, upgraded, target))
 }

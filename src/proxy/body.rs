@@ -1,4 +1,4 @@
-//! A body on its way: frames that were read ahead, then the rest of the stream.
+//! A body in transit: frames that were read ahead, then the rest of the stream.
 
 use super::framing::Framing;
 use super::local_file::LocalFile;
@@ -15,21 +15,21 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// The most of a body that is ever read into memory, for a rule that looks into it, unless the test says otherwise.
+/// The default for the bytes of a body that are read into memory for a rule.
 pub(super) const LIMIT: usize = 16 * 1024 * 1024;
 
-/// A body: what was read ahead, then the rest.
+/// A body: the frames that were read ahead, then the rest.
 #[derive(Debug, Default)]
 pub(super) struct Source {
     ahead: VecDeque<Frame<Bytes>>,
     rest: Option<Rest>,
-    /// Set by an error while reading ahead; delivered when the reader gets there.
+    /// An error of reading ahead; returned once the frames before it are.
     broken: Option<BodyError>,
-    /// Of the connection that it comes on.
+    /// The byte count of the connection that the body arrives on.
     framing: Option<Framing>,
 }
 
-/// What has not been read yet.
+/// The part of a body that has not been read yet.
 #[derive(Debug)]
 enum Rest {
     Incoming(Incoming),
@@ -59,7 +59,7 @@ impl Rest {
     }
 }
 
-/// Why a body does not come to its end.
+/// Why a body is incomplete.
 #[derive(Debug)]
 pub(super) enum BodyError {
     Wire(hyper::Error),
@@ -76,7 +76,7 @@ impl fmt::Display for BodyError {
 }
 
 impl Error for BodyError {
-    /// The text is that of the error itself.
+    /// `Display` already prints the wrapped error, so this skips to its source.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Wire(error) => error.source(),
@@ -87,11 +87,11 @@ impl Error for BodyError {
 
 impl Source {
     pub(super) fn stream(rest: Incoming) -> Self {
-        // A body that is known to be empty must say so at once: a GET would otherwise go out chunked.
+        // A body that is known to be empty must be empty from the start: a GET would otherwise be sent chunked.
         Self { rest: (!rest.is_end_stream()).then_some(Rest::Incoming(rest)), ..Self::default() }
     }
 
-    /// The same, and tells the connection when content has come.
+    /// Like [`stream`](Self::stream), and resets the connection's byte count with each frame.
     pub(super) fn counted(rest: Incoming, framing: Option<Framing>) -> Self {
         Self { framing, ..Self::stream(rest) }
     }
@@ -105,7 +105,9 @@ impl Source {
         Self { ahead, ..Self::default() }
     }
 
-    /// Reads frames into memory until the end, an error, or more than the limit.
+    /// Reads frames into memory until the end, an error, or more than `limit` bytes.
+    ///
+    /// If the future is dropped, the frames that were read stay in the body.
     pub(super) async fn read_ahead(&mut self, limit: usize) {
         let mut size = self.size_ahead();
         while let Some(rest) = &mut self.rest
@@ -126,14 +128,14 @@ impl Source {
         }
     }
 
-    /// Reads all of a body that says that it is short.
+    /// Reads the whole body if its size is known and within [`LIMIT`].
     pub(super) async fn read_ahead_if_short(&mut self) {
         if self.size_hint().upper().is_some_and(|size| size <= LIMIT as u64) {
             self.read_ahead(LIMIT).await;
         }
     }
 
-    /// Whether whoever sends it has left in the middle of it.
+    /// Whether the sender has disconnected in the middle of the body.
     pub(super) fn sender_has_left(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
         let Some(BodyError::Wire(broken)) = &self.broken else { return false };
@@ -148,11 +150,14 @@ impl Source {
         broken.is_incomplete_message()
     }
 
-    /// Whether nothing more will come.
+    /// Whether nothing is left to read from the connection or file.
     pub(super) fn is_read(&self) -> bool {
         self.rest.is_none()
     }
 
+    /// Reads the whole body and returns a copy of its data; the frames stay in the body.
+    ///
+    /// Fails when the body breaks off, and when it has more than `limit` bytes.
     pub(super) async fn read_whole(&mut self, limit: usize) -> Result<Bytes, Fault> {
         self.read_ahead(limit).await;
         if let Some(error) = &self.broken {
@@ -173,7 +178,7 @@ impl Source {
         self.ahead.iter().filter_map(Frame::data_ref).map(Bytes::len).sum()
     }
 
-    /// What stands behind the body, if that was read to its end.
+    /// The trailers, if the body was read to its end.
     pub(super) fn trailers(&self) -> Option<HeaderMap> {
         self.ahead.iter().find_map(Frame::trailers_ref).cloned()
     }

@@ -1,4 +1,4 @@
-//! One connection of a client, as the flows on it see it.
+//! One client connection, as its flows see it.
 
 use super::Shared;
 use super::flushes::Flushes;
@@ -14,26 +14,26 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::Notify;
 
-/// Serves what comes through a CONNECT, which is a connection again.
+/// Serves the connection inside a CONNECT.
 pub(super) type OnConnect = fn(Arc<Shared>, Upgraded, Target) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// One connection, as the flows on it see it.
+/// One client connection, as its flows see it.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
-    /// What it has of upstreams.
+    /// The upstream connections that belong to this client connection.
     upstreams: Client,
-    /// Where everything on this connection goes; none on the proxy's own connection, where requests say it themselves.
+    /// The destination of all requests; `None` on the proxy's own connection, where each request names its server.
     pub(super) origin: Option<Target>,
-    /// What CONNECT named, where the client asks for another name inside.
+    /// The target of CONNECT, if requests inside go by another name.
     via: Option<Target>,
     pub(super) is_http2: bool,
     pub(super) flushes: Arc<Flushes>,
-    /// Ends the connection with RST instead of FIN.
+    /// Closes the connection with RST instead of FIN.
     pub(super) reset: Switch,
-    /// What is written next is no HTTP.
+    /// Replaces what is written next by bytes that are not HTTP.
     pub(super) garbled: Switch,
-    /// Tells the client to go elsewhere.
+    /// On HTTP/2, starts a graceful shutdown, which sends GOAWAY.
     pub(super) goaway: Notify,
     pub(super) client: Option<SocketAddr>,
     on_connect: OnConnect,
@@ -52,14 +52,14 @@ impl Connection {
         Arc::new(Self { shared, upstreams, origin, via, is_http2, flushes, reset, garbled, goaway, client, on_connect })
     }
 
-    /// How a request on this connection gets to its upstream. One that a rule has sent elsewhere goes there.
+    /// Returns the route of a request to its upstream. A request that a rule has redirected goes to its new target.
     pub(super) fn route(&self, target: &Target) -> Route<'_> {
         let origin = self.origin.as_ref().filter(|origin| *origin == target);
         let prior_knowledge = self.is_http2 && origin.is_some_and(|origin| !origin.tls);
         Route { client: &self.upstreams, via: origin.and(self.via.as_ref()), prior_knowledge }
     }
 
-    /// Starts serving what comes through a CONNECT, once the client has its 200.
+    /// Serves the connection inside a CONNECT once the client has its 200, in a task of the proxy.
     pub(super) fn connected(&self, request: &mut hyper::Request<Incoming>, target: Target) {
         let (shared, on_connect) = (Arc::clone(&self.shared), self.on_connect);
         let upgrade = hyper::upgrade::on(request);
@@ -70,7 +70,7 @@ impl Connection {
         });
     }
 
-    /// Journals why a connection ended, where its flows do not tell it themselves.
+    /// Journals why a connection ended, if its flows do not report it themselves.
     pub(super) fn ended(&self, end: hyper::Result<()>, refused: Option<&String>) {
         let Err(error) = end else { return };
         if let Some(why) = refused {
@@ -81,7 +81,7 @@ impl Connection {
     }
 }
 
-/// Whether a client of HTTP/2 has broken its rules.
+/// Whether the client has violated the HTTP/2 protocol.
 fn is_of_http2(error: &hyper::Error) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
     cause.is_some_and(|cause| cause.is_library() && cause.reason() != Some(h2::Reason::NO_ERROR))

@@ -1,4 +1,4 @@
-//! Content-encodings and charsets: bodies as their author wrote them. Pure.
+//! Content-encodings and charsets: decodes bodies, and rewrites their text. Pure.
 
 use super::hop;
 use crate::flow::{Fault, FaultStage, Request};
@@ -11,15 +11,17 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use std::borrow::Cow;
 use std::io::Read;
 
-/// What a proxy that has to read the body may let the server choose from.
+/// The `accept-encoding` that is sent to the server when the proxy must read the body.
 pub(super) const DECODABLE: HeaderValue = HeaderValue::from_static("gzip, deflate, br, zstd");
 
 /// Undoes the content-encoding.
+///
+/// Fails when a coding is unknown, when the data is corrupt, and when it decodes to more than `limit` bytes.
 pub(super) fn decode(headers: &HeaderMap, raw: Bytes, limit: usize) -> Result<Bytes, Fault> {
     let fields = headers.get_all(header::CONTENT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
     let mut codings: Vec<_> = fields.flat_map(|field| field.split(',')).map(str::trim).collect();
     let mut bytes = raw;
-    // The last one named was applied last.
+    // Codings are listed in the order in which they were applied.
     while let Some(coding) = codings.pop() {
         bytes = decode_one(coding, bytes, limit)?;
     }
@@ -32,11 +34,11 @@ fn decode_one(coding: &str, bytes: Bytes, limit: usize) -> Result<Bytes, Fault> 
     };
     match coding.to_ascii_lowercase().as_str() {
         "" | "identity" => Ok(bytes),
-        // No encoder writes an empty member; servers that answer HEAD or 304 do send the header.
+        // No encoder produces empty output, but servers that respond to HEAD or with 304 do send the header.
         _ if bytes.is_empty() => Ok(bytes),
         "gzip" | "x-gzip" => read_up_to(flate2::read::MultiGzDecoder::new(&bytes[..]), limit, &broken),
         "deflate" => read_up_to(flate2::read::ZlibDecoder::new(&bytes[..]), limit, &broken)
-            // Some servers mean the raw format by that name.
+            // Some servers send raw deflate data under this name.
             .or_else(|_| read_up_to(flate2::read::DeflateDecoder::new(&bytes[..]), limit, &broken)),
         "br" => read_up_to(brotli_decompressor::Decompressor::new(&bytes[..], 4096), limit, &broken),
         "zstd" => decode_zstd(&bytes, limit, &broken),
@@ -44,7 +46,7 @@ fn decode_one(coding: &str, bytes: Bytes, limit: usize) -> Result<Bytes, Fault> 
     }
 }
 
-/// One frame after another; those that carry no data are skipped (RFC 8878, section 3).
+/// Decodes all frames in turn, and skips those without data (RFC 8878, section 3).
 fn decode_zstd(
     mut bytes: &[u8],
     limit: usize,
@@ -76,8 +78,9 @@ fn read_up_to(
     Ok(out.into())
 }
 
-/// Rewrites the text of a decoded body; none when nothing changed, when it is no text, or when its charset cannot say the
-/// new text.
+/// Replaces all matches of `pattern` in the text of a decoded body.
+///
+/// Returns `None` when nothing changes, when the body is not text, or when its charset cannot encode the new text.
 pub(super) fn rewrite(headers: &HeaderMap, body: &[u8], pattern: &Regex, with: &str) -> Option<Bytes> {
     change_text(headers, body, |text| match pattern.replace_all(text, with) {
         Cow::Borrowed(_) => None,
@@ -85,14 +88,15 @@ pub(super) fn rewrite(headers: &HeaderMap, body: &[u8], pattern: &Regex, with: &
     })
 }
 
-/// The text of a decoded body, as a browser would read it; none when it is no text.
+/// Returns the text of a decoded body as a browser would read it; `None` when it is not text.
 pub(super) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Cow<'a, str>> {
     let (encoding, mark) = Encoding::for_bom(body).unwrap_or_else(|| (charset(headers, body), 0));
     encoding.decode_without_bom_handling_and_without_replacement(&body[mark..])
 }
 
-/// Changes the text of a decoded body in its own charset; none when the change is none, when the body is no text, or when
-/// its charset cannot say the new text.
+/// Changes the text of a decoded body, and keeps its charset and byte order mark.
+///
+/// Returns `None` when nothing changes, when the body is not text, or when its charset cannot encode the new text.
 pub(super) fn change_text(
     headers: &HeaderMap,
     body: &[u8],
@@ -107,9 +111,9 @@ pub(super) fn change_text(
     Some(Bytes::from(bytes))
 }
 
-/// A text in a charset; none when that cannot say it.
+/// Encodes a text; `None` when the charset cannot encode it.
 fn encode(encoding: &'static Encoding, text: &str) -> Option<Vec<u8>> {
-    // On the web nothing is sent in UTF-16, so the library does not write it.
+    // `encoding_rs` does not encode to UTF-16, since the web does not send it.
     if encoding == encoding_rs::UTF_16LE {
         return Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
     }
@@ -120,7 +124,7 @@ fn encode(encoding: &'static Encoding, text: &str) -> Option<Vec<u8>> {
     (!unmappable).then(|| bytes.into_owned())
 }
 
-/// The charset that a browser would read this in: said by the header, by the page, or guessed as it would be.
+/// Returns the charset that a browser would use: from the header, from the page, or guessed.
 fn charset(headers: &HeaderMap, body: &[u8]) -> &'static Encoding {
     let header = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let by_header = header.and_then(named_charset);
@@ -138,7 +142,7 @@ fn named_charset(text: &str) -> Option<&'static Encoding> {
     Encoding::for_label(&name.as_bytes()[..end])
 }
 
-/// Headers that speak of the bytes of a body, and are false once those change.
+/// Headers that describe the bytes of a body, and are wrong once those change.
 const ABOUT_BYTES: [HeaderName; 8] = [
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
@@ -150,26 +154,29 @@ const ABOUT_BYTES: [HeaderName; 8] = [
     HeaderName::from_static("repr-digest"),
 ];
 
-/// Makes a head fit a body that was put in its place.
+/// Adapts a head to a replaced body of this many bytes.
 pub(super) fn fit_head(headers: &mut HeaderMap, length: u64) {
     hop::remove(headers, &ABOUT_BYTES);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
 }
 
-/// Trailers that still hold for another body.
+/// Returns the trailers that are still valid for a replaced body.
 pub(super) fn fit_trailers(mut trailers: HeaderMap) -> HeaderMap {
     hop::remove(&mut trailers, &ABOUT_BYTES);
     trailers
 }
 
-/// Keeps a changed answer out of every cache. `no-cache`, not `no-store`: with the latter Chromium keeps no timing entry.
+/// Keeps a changed response out of every cache. `no-cache`, not `no-store`: with the latter Chromium keeps no timing
+/// entry.
 pub(super) fn forbid_caching(headers: &mut HeaderMap) {
     hop::remove(headers, &[header::ETAG, header::LAST_MODIFIED, header::EXPIRES, header::AGE, header::PRAGMA]);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
 }
 
-/// Makes a browser ask again before it uses a kept answer, so that rules which are declared later see the request.
-/// Validators stay: who asks may still be told that nothing has changed.
+/// Makes a browser revalidate a cached response before each use.
+///
+/// This way, rules that are declared later see the request. Validators stay, so that the server can still respond with
+/// 304.
 pub(super) fn revalidate(headers: &mut HeaderMap) {
     let never_kept = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("no-store"));
     if !headers.get_all(header::CACHE_CONTROL).into_iter().any(never_kept) {
@@ -178,17 +185,19 @@ pub(super) fn revalidate(headers: &mut HeaderMap) {
     }
 }
 
-/// Has a browser fetch a script or a style anew that its page may pin by `integrity`, instead of asking whether it has changed:
-/// Chromium holds what it revalidates to the `integrity` of its first copy, also when the page no longer has one.
+/// Removes the validators of scripts and styles that a page may pin by `integrity`.
+///
+/// They are then fetched anew: Chromium checks a revalidated resource against the `integrity` of its first copy, even
+/// when the page no longer has one.
 pub(super) fn forget_pinned(request: &Request, headers: &mut HeaderMap) {
-    // Only what is asked for by CORS can have an `integrity`, or is a module.
+    // Only CORS requests can have an `integrity`, or load a module.
     let may_be_pinned = matches!(request.header("sec-fetch-dest"), Some("script" | "style"));
     if may_be_pinned && request.header("sec-fetch-mode") == Some("cors") {
         hop::remove(headers, &[header::ETAG, header::LAST_MODIFIED]);
     }
 }
 
-/// Makes the server send the whole body, in a coding that can be read.
+/// Makes the server send the whole body, in a coding that the proxy can decode.
 pub(super) fn ask_for_whole_body(headers: &mut HeaderMap) {
     hop::remove(headers, &[header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_RANGE, header::RANGE]);
     if headers.contains_key(header::ACCEPT_ENCODING) {
@@ -196,7 +205,7 @@ pub(super) fn ask_for_whole_body(headers: &mut HeaderMap) {
     }
 }
 
-/// Makes the server send the body as it is: a stream is looked at piece by piece.
+/// Makes the server send the body without a content-encoding, since a stream is read piece by piece.
 pub(super) fn ask_uncoded(headers: &mut HeaderMap) {
     if headers.contains_key(header::ACCEPT_ENCODING) {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -232,7 +241,7 @@ mod tests {
 
     const LIMIT: usize = 1 << 20;
 
-    /// Each frame holds a text, not compressed.
+    /// One uncompressed frame for each text.
     fn zstd(texts: &[&str]) -> Vec<u8> {
         let frame = |text: &&str| {
             let level = ruzstd::encoding::CompressionLevel::Uncompressed;

@@ -1,6 +1,6 @@
-//! How a flow ends without an answer.
+//! The error that ends a flow without a response.
 
-/// Tells hyper to end a stream, or on HTTP/1 the connection, without an answer.
+/// Makes hyper end a stream, or on HTTP/1 the connection, without a response.
 #[derive(Debug)]
 pub(super) struct Cut(pub(super) h2::Error);
 

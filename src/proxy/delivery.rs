@@ -1,4 +1,4 @@
-//! The end of a flow: delivered, cut off, or given up by its client. Whoever drops a guard says that the client is gone.
+//! The end of a flow: delivered, cut off, or abandoned by its client. A guard that is dropped unused reports the last.
 
 use super::body::BodyError;
 use super::flow_guard::FlowGuard;
@@ -13,13 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-/// What a body and its chunks have in common. When the last of them is gone, it is clear how the flow has ended.
+/// State that a body shares with its chunks. The outcome of the flow is known when the last of them is dropped.
 #[derive(Debug)]
 struct BodyState {
     guard: Option<FlowGuard>,
     flushes: Arc<Flushes>,
     end: Mutex<End>,
-    /// A chunk was dropped before all of it was written.
+    /// Whether a chunk was dropped before all of it was written.
     cut: AtomicBool,
 }
 
@@ -39,19 +39,22 @@ impl Drop for BodyState {
             End::Broken(fault) => guard.end(Outcome::Failed(fault)),
             End::Cut => guard.end(Outcome::Aborted),
             End::Finished if !*self.cut.get_mut() => self.flushes.push(guard),
-            // The guard's own drop says it.
+            // The drop of the guard ends the flow.
             End::Finished | End::Streaming => {}
         }
     }
 }
 
-/// The body that goes to the browser, with the flow's guard.
+/// The body that is sent to the browser, with the flow's guard.
+///
+/// If it is dropped before its end, the flow ends with [`Outcome::ClientGone`].
 pub(super) struct Delivery {
     source: Outgoing,
     state: Arc<BodyState>,
-    /// How many flushes there had been when the last chunk was handed on.
+    /// The number of flushes when the last chunk was returned to hyper.
     handed_on: u64,
-    /// Told to hyper once everything before it is with the socket: hyper drops what it has not written yet.
+    /// An error that is returned once everything before it is with the socket: hyper discards unwritten data on an
+    /// error.
     breaking: Option<Broken>,
 }
 
@@ -62,8 +65,8 @@ impl Delivery {
         Self { source, state: Arc::new(state), handed_on, breaking: None }
     }
 
-    /// Whether all chunks are with the socket. HTTP/1 copies a chunk, and writes at the next flush; HTTP/2 lets go of a chunk
-    /// after the flush that carried it.
+    /// Whether all chunks are with the socket. HTTP/1 copies a chunk and writes it at the next flush; HTTP/2 releases a
+    /// chunk after the flush that carried it.
     fn is_written(&self) -> bool {
         Arc::strong_count(&self.state) == 1 && self.state.flushes.done() > self.handed_on
     }
@@ -97,7 +100,7 @@ impl Body for Delivery {
                 };
                 self.ends(End::Broken(Fault::from_error(FaultStage::Body, what, error)));
             }
-            // Trailers are last.
+            // Trailers are the last frame.
             Some(Ok(_)) | None => self.ends(End::Finished),
         }
         let state = Arc::clone(&self.state);
@@ -117,7 +120,7 @@ impl Body for Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         let mut end = self.state.end.lock().unwrap_or_else(PoisonError::into_inner);
-        // A body that is known to be at its end is not asked for the end.
+        // hyper does not poll a body again that reports its end.
         if matches!(*end, End::Streaming) && self.source.is_end_stream() {
             *end = End::Finished;
         } else if matches!(*end, End::Streaming) && self.source.is_cut_at_its_end() {
@@ -126,12 +129,12 @@ impl Drop for Delivery {
     }
 }
 
-/// A piece of a body. It is dropped when it is written, or when nobody wants it.
+/// A piece of a body. hyper drops it once it is written, or when it is discarded.
 #[derive(Debug)]
 pub(super) struct Piece {
     bytes: Bytes,
     state: Arc<BodyState>,
-    /// Of the part that it brings.
+    /// The guard of the part that ends with this piece.
     guard: Option<FlowGuard>,
 }
 

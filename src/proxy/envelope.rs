@@ -1,4 +1,4 @@
-//! One side of a flow on its way: the head, the body, and what rules do to them.
+//! One side of a flow in transit: the head, the body, and what rules do to them.
 
 use super::body::{LIMIT, Source};
 use super::content;
@@ -13,36 +13,36 @@ use http::HeaderMap;
 use http_body::Body;
 use std::time::Duration;
 
-/// How long an answer that is parked may keep its connection from others.
+/// How long a parked response may take to be read ahead before its connection stops counting against the host's limit.
 const FREE_WITHIN: Duration = Duration::from_millis(250);
 
-/// How long such a body may take to arrive.
+/// How long a body that a rule reads may take to arrive.
 const READ_WITHIN: Duration = Duration::from_secs(20);
 
-/// Whether a body of this type goes on for as long as the connection does.
+/// Whether a body of this type lasts as long as its connection.
 fn is_endless(headers: &HeaderMap) -> bool {
     let kind = headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     kind.starts_with("text/event-stream") || kind.starts_with("multipart/x-mixed-replace")
 }
 
-/// One side of a flow: its head, and its body as far as it has come.
+/// One side of a flow: its head, and the part of its body that has arrived.
 #[derive(Debug)]
 pub(super) struct Envelope<H> {
     pub(super) head: H,
     pub(super) body: Source,
-    /// What hyper knows beyond the head: the case of header names, the upgrade.
+    /// State of hyper beyond the head: the case of header names, the upgrade.
     pub(super) extensions: http::Extensions,
-    /// What rules do to the body on its way.
+    /// The pace and cut that rules apply to the body.
     pub(super) shaping: Shaping,
-    /// How much of the body may be read into memory.
+    /// The most bytes of the body that are read into memory.
     pub(super) limit: usize,
-    /// The change of protocol that the head asks for or agrees to.
+    /// The upgrade that the head requests or accepts.
     pub(super) upgrade: Option<Upgrade>,
-    /// Lines of its head that nobody can read.
+    /// Invalid lines that were left out of the head.
     pub(super) dropped: Vec<Dropped>,
-    /// Why the body cannot be read, once that was tried.
+    /// Why reading the body failed, once that was tried.
     unreadable: Option<Fault>,
-    /// To use the connection that the body comes on.
+    /// The permit for the connection that the body arrives on.
     pub(super) permit: Option<Permit>,
 }
 
@@ -62,14 +62,16 @@ impl<H> Envelope<H> {
         }
     }
 
-    /// Puts an answer in the place of this one. What rules have done to its way stays.
+    /// Replaces this by another response, but keeps the shaping and the limit.
     pub(super) fn become_answer(&mut self, answer: Self) {
         let (shaping, limit) = (self.shaping, self.limit);
         *self = Self { shaping, limit, ..answer };
     }
 
-    /// Reads the body ahead, as far as it may be. A connection that then is not free is no longer counted among the few
-    /// that its host gets: nobody waits for it.
+    /// Reads the body ahead, up to the limit.
+    ///
+    /// If that does not end within [`FREE_WITHIN`] or exceeds the limit, the connection stops counting against its
+    /// host's limit, so that no other request waits for it.
     pub(super) async fn read_ahead(&mut self) {
         if let Some(permit) = self.permit.clone() {
             let reading = tokio::time::timeout(FREE_WITHIN, self.body.read_ahead(self.limit)).await;
@@ -81,8 +83,10 @@ impl<H> Envelope<H> {
         self.body.read_ahead(self.limit).await;
     }
 
-    /// Waits for something, and reads the body ahead meanwhile: on HTTP/1 a client that leaves is noticed only behind what
-    /// it has sent, and a server's connection is free only behind its answer.
+    /// Waits, and reads the body ahead meanwhile.
+    ///
+    /// On HTTP/1, a client that disconnects is noticed only after the bytes that it has sent, and a server's connection
+    /// is free only after its response.
     pub(super) async fn while_reading_ahead<T>(&mut self, waiting: impl Future<Output = T>) -> T {
         let mut waiting = std::pin::pin!(waiting);
         tokio::select! {
@@ -91,8 +95,10 @@ impl<H> Envelope<H> {
         }
     }
 
-    /// The same for a request; none when its client has broken off in the middle of the body. That is the end of the flow:
-    /// the library keeps it on HTTP/1 until somebody answers.
+    /// Like [`while_reading_ahead`](Self::while_reading_ahead), but returns `None` if the client disconnects in
+    /// mid-body.
+    ///
+    /// That ends the flow: hyper itself keeps it on HTTP/1 until there is a response.
     pub(super) async fn unless_broken<T>(&mut self, waiting: impl Future<Output = T>) -> Option<T> {
         let mut waiting = std::pin::pin!(waiting);
         tokio::select! {
@@ -102,13 +108,13 @@ impl<H> Envelope<H> {
         if self.body.sender_has_left() { None } else { Some(waiting.await) }
     }
 
-    /// The body as it goes out; taken out of the message.
+    /// Takes the body, with its shaping, to send it.
     pub(super) fn take_body(&mut self) -> Shaped {
         Shaped::new(std::mem::take(&mut self.body), self.shaping)
     }
 }
 
-/// A head with headers and content: what reading a body needs of either side.
+/// A head with headers and content: what reading a body needs of a request or response.
 pub(super) trait Head {
     fn headers(&self) -> &HeaderMap;
     fn headers_mut(&mut self) -> &mut HeaderMap;
@@ -134,15 +140,18 @@ head!(Request);
 head!(Response);
 
 impl<H: Head> Envelope<H> {
-    /// Puts a file in the place of the body that came.
+    /// Replaces the body by a file.
     pub(super) fn become_file(&mut self, file: LocalFile) {
         *self.head.content_mut() = Content::Streaming;
         content::fit_head(self.head.headers_mut(), file.left());
         (self.body, self.unreadable) = (Source::file(file), None);
     }
 
-    /// Reads the whole body, so that filters and tests can look at it. What goes on is still what came, also when the body
-    /// cannot be read: then it is not tried again.
+    /// Reads and decodes the whole body, so that filters and tests can look at it.
+    ///
+    /// The body that is sent on stays the original, even when reading fails. A failure is returned again without
+    /// another attempt. It fails when the body is endless, exceeds the limit, breaks off, cannot be decoded, or takes
+    /// longer than [`READ_WITHIN`].
     pub(super) async fn read(&mut self) -> Result<(), Fault> {
         if let Some(fault) = &self.unreadable {
             return Err(fault.clone());
@@ -164,7 +173,7 @@ impl<H: Head> Envelope<H> {
             };
             let raw = raw?;
             let (headers, limit) = (self.head.headers(), self.limit);
-            // Little that is coded may become much.
+            // A short encoded body can decode to a long one.
             let decoded = if headers.contains_key(http::header::CONTENT_ENCODING) {
                 let headers = headers.clone();
                 offload(move || content::decode(&headers, raw, limit)).await?
@@ -176,12 +185,12 @@ impl<H: Head> Envelope<H> {
         Ok(())
     }
 
-    /// Whether the body goes on for as long as the connection does.
+    /// Whether the body lasts as long as its connection.
     pub(super) fn is_endless(&self) -> bool {
         is_endless(self.head.headers())
     }
 
-    /// What is wrong between the head and the body, after a test or a rule had its hands on them.
+    /// Returns a fault if `content-length`, which a test or rule can set, differs from the body's length.
     pub(super) fn mismatch(&self) -> Option<Fault> {
         let said = self.head.headers().get(http::header::CONTENT_LENGTH)?;
         let is = self.body.size_hint().exact()?;
@@ -191,7 +200,7 @@ impl<H: Head> Envelope<H> {
         })
     }
 
-    /// Puts an edited body in the place of the one that came, and makes the head fit it.
+    /// Replaces the body by its edited content, if any, and adapts the head.
     pub(super) fn settle_edits(&mut self) {
         if let Content::Edited(bytes) = self.head.content_mut() {
             let bytes = bytes.clone();
@@ -200,7 +209,7 @@ impl<H: Head> Envelope<H> {
             let trailers = self.body.trailers().map(content::fit_trailers);
             (self.body, self.unreadable) = (Source::whole(bytes), None);
             if let Some(trailers) = trailers {
-                // On HTTP/1 only a body without a known length has any.
+                // On HTTP/1, only a body without a known length has trailers.
                 self.head.headers_mut().remove(http::header::CONTENT_LENGTH);
                 self.body.push_trailers(trailers);
             }

@@ -1,17 +1,19 @@
-//! The right to end a flow.
+//! The guard that ends a flow.
 
 use super::gate::Gate;
 use crate::flow::{Fault, FaultStage, FlowId, Outcome};
 use std::sync::{Arc, OnceLock};
 
-/// The right to end a flow, once. It travels with the flow: from the service to the body to the last flush. hyper drops
-/// what a client no longer waits for, so a guard that is dropped unused means that the client is gone.
+/// Ends a flow exactly once. It moves with the flow: from the service to the body to the last flush.
+///
+/// hyper drops whatever a client no longer waits for, so a guard that is dropped unused ends the flow with
+/// [`Outcome::ClientGone`], or as failed while the thread panics.
 #[derive(Debug)]
 pub(super) struct FlowGuard {
     flow: FlowId,
     gate: Arc<Gate>,
     ended: bool,
-    /// How it ends when it is dropped unused, if not since the client has gone.
+    /// The outcome of an unused drop, if it is not that the client is gone.
     lost: Option<Arc<OnceLock<Outcome>>>,
 }
 
@@ -20,7 +22,7 @@ impl FlowGuard {
         Self { flow, gate, ended: false, lost: None }
     }
 
-    /// The right to end a part of a stream.
+    /// Creates the guard of a part of a stream. `lost` is the outcome of an unused drop, once set.
     pub(super) fn of_part(flow: FlowId, gate: Arc<Gate>, lost: Arc<OnceLock<Outcome>>) -> Self {
         Self { flow, gate, ended: false, lost: Some(lost) }
     }

@@ -1,4 +1,4 @@
-//! The flushes of one connection: when one succeeds, what was written before it is delivered.
+//! The flushes of one connection: when one succeeds, everything written before it is delivered.
 
 use super::flow_guard::FlowGuard;
 use crate::flow::Outcome;
@@ -6,21 +6,23 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
 
-/// The flows of one connection whose last byte is written and waits for the flush. Everything of a connection runs in one
-/// task ([`streams`](super::streams)), so nothing is written between a look at this and the next.
+/// The flows of one connection whose last byte is written and waits for the flush.
+///
+/// A connection and its streams run in one task ([`streams`](super::streams)), so nothing is written between two
+/// accesses to this state.
 #[derive(Debug, Default)]
 pub(super) struct Flushes {
     waiting: Mutex<Vec<FlowGuard>>,
     count: AtomicUsize,
-    /// Something was written since the last flush that succeeded.
+    /// Whether anything was written since the last successful flush.
     dirty: AtomicBool,
-    /// How many flushes have succeeded, and who wants to know of the next.
+    /// The number of successful flushes; `wakers` are woken at the next.
     done: AtomicU64,
     wakers: Mutex<Vec<Waker>>,
 }
 
 impl Flushes {
-    /// How many flushes have succeeded.
+    /// Returns the number of successful flushes.
     pub(super) fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }
@@ -31,12 +33,12 @@ impl Flushes {
         self.count.fetch_add(1, Ordering::Release);
     }
 
-    /// Something is about to be written.
+    /// Records that a write begins.
     pub(super) fn writing(&self) {
         self.dirty.store(true, Ordering::Relaxed);
     }
 
-    /// Everything that was written so far is with the socket.
+    /// Records that everything written so far is with the socket.
     pub(super) fn flushed(&self) {
         self.dirty.store(false, Ordering::Relaxed);
         self.done.fetch_add(1, Ordering::Relaxed);
@@ -53,8 +55,8 @@ impl Flushes {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Ends the flows that wait for a flush which has been, if there is nothing to flush. HTTP/2 lets go of a chunk only
-    /// after the flush that carried its last byte.
+    /// Ends the flows whose flush has happened, if nothing is left to flush. HTTP/2 releases a chunk only after the
+    /// flush that carried its last byte.
     pub(super) fn settle(&self) {
         if self.count.load(Ordering::Acquire) == 0 || self.dirty.load(Ordering::Relaxed) {
             return;

@@ -1,22 +1,22 @@
-//! What must hold of the proxy's own readers, whatever bytes they get. See [`crate::fuzz`].
+//! Properties of the proxy's own parsers that hold for any bytes. See [`crate::fuzz`].
 
 use super::{content, heads as lines, stream, websocket};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 
-/// An event stream loses no byte, however it is cut.
+/// Checks that an event stream loses no byte, however it is split.
 pub fn event_streams(bytes: &[u8]) {
     let Some((size, stream)) = bytes.split_first() else { return };
     stream::fuzz(stream, usize::from(*size).max(1));
 }
 
-/// The frames of a WebSocket lose no byte, however they are cut.
+/// Checks that WebSocket frames lose no byte, however they are split.
 pub fn websockets(bytes: &[u8]) {
     let Some((size, stream)) = bytes.split_first() else { return };
     websocket::fuzz(stream, usize::from(*size).max(1));
 }
 
-/// A body is decoded to no more than the limit, or refused.
+/// Checks that a body is decoded to no more than the limit, or refused.
 pub fn content_codings(bytes: &[u8]) {
     const LIMIT: usize = 64 * 1024;
     const CODINGS: [&str; 6] = ["gzip", "deflate", "br", "zstd", "gzip, br", "none"];
@@ -28,7 +28,7 @@ pub fn content_codings(bytes: &[u8]) {
     }
 }
 
-/// A head that is cleaned has no line that was not there, and is clean.
+/// Checks that cleaning a head never makes it longer, and that a second pass finds nothing to remove.
 pub fn heads(bytes: &[u8]) {
     let Some(end) = lines::end_of(bytes) else { return };
     let head = &bytes[..end];

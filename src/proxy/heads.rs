@@ -1,8 +1,8 @@
-//! Heads of HTTP/1 as they are on the wire, before the library reads them: what browsers forgive, and what is refused. Pure.
+//! HTTP/1 heads as on the wire, before hyper parses them: what browsers tolerate, and what is refused. Pure.
 
 use bytes::{BufMut, BytesMut};
 
-/// A line that was left out of an answer's head, and why.
+/// A line that was left out of a response head, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Dropped {
     line: String,
@@ -15,7 +15,7 @@ impl std::fmt::Display for Dropped {
     }
 }
 
-/// Where a head ends, and its body begins.
+/// Returns the offset behind a head, where its body begins.
 pub(super) fn end_of(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = bytes[from..].iter().position(|byte| *byte == b'\n') {
@@ -29,10 +29,11 @@ pub(super) fn end_of(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// The head of an answer without the lines that cannot be read, which browsers leave out too; none if all can be read.
+/// Removes the invalid lines that browsers ignore too from a response head.
 ///
-/// What two readers could understand in two ways stays, and is refused: lengths and transfer codings, folded lines, a blank
-/// before the colon, NUL and CR in a value.
+/// Returns the rest and the removed lines, or `None` if there are none. Lines that two parsers could understand
+/// differently stay, and are refused: lengths and transfer codings, folded lines, a blank before the colon, NUL and CR
+/// in a value.
 pub(super) fn without_bad_lines(head: &[u8]) -> Option<(BytesMut, Vec<Dropped>)> {
     let is_bad = |line: &[u8]| problem(trimmed(line)).is_some_and(|problem| problem.is_forgiven(trimmed(line)));
     if !lines(head).skip(1).any(is_bad) {
@@ -50,18 +51,18 @@ pub(super) fn without_bad_lines(head: &[u8]) -> Option<(BytesMut, Vec<Dropped>)>
     Some((kept, dropped))
 }
 
-/// Whether an answer's head is one before the real one (103 and the like).
+/// Whether a response head is informational (103 and the like), so that the final one follows.
 pub(super) fn is_informational(head: &[u8]) -> bool {
     let status = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
     status.first() == Some(&b'1') && !status.starts_with(b"101")
 }
 
-/// Whether an answer's head says that another protocol begins.
+/// Whether a response head switches protocols (101).
 pub(super) fn is_upgrade(head: &[u8]) -> bool {
     head.split(|byte| *byte == b' ').nth(1).is_some_and(|status| status.starts_with(b"101"))
 }
 
-/// Why an answer's head cannot be read, as far as its lines tell.
+/// Returns why a response head is invalid, as far as its lines show.
 pub(super) fn answer_refusal(head: &[u8]) -> Option<String> {
     let first = lines(head).next().map(trimmed)?;
     let status = first.strip_prefix(b"HTTP/1.1 ").or_else(|| first.strip_prefix(b"HTTP/1.0 "));
@@ -76,7 +77,7 @@ pub(super) fn answer_refusal(head: &[u8]) -> Option<String> {
     lines(head).skip(1).find_map(bad)
 }
 
-/// Why a request's head cannot be read, as far as its lines tell.
+/// Returns why a request head is invalid, as far as its lines show.
 pub(super) fn refusal(head: &[u8]) -> Option<String> {
     let mut lines = lines(&head[..end_of(head).unwrap_or(head.len())]).filter(|line| !trimmed(line).is_empty());
     let first = lines.next()?;
@@ -118,7 +119,7 @@ fn problem_of_request_line(line: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What is wrong with a header line.
+/// A defect of a header line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Problem {
     Folded,
@@ -143,7 +144,7 @@ impl Problem {
         }
     }
 
-    /// Whether the line can be left out of an answer.
+    /// Whether the line can be left out of a response.
     fn is_forgiven(self, line: &[u8]) -> bool {
         matches!(self, Self::NoColon | Self::Name | Self::Control) && !is_framing(line)
     }
@@ -169,7 +170,7 @@ fn problem(line: &[u8]) -> Option<Problem> {
     }
 }
 
-/// Whether a line may say how long a message is.
+/// Whether a line may declare the length of a message.
 fn is_framing(line: &[u8]) -> bool {
     [&b"content-length"[..], b"transfer-encoding"]
         .iter()
@@ -181,7 +182,7 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// The lines with their ends.
+/// Returns the lines, including their line ends.
 fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     head.split_inclusive(|byte| *byte == b'\n')
 }
@@ -191,7 +192,7 @@ fn trimmed(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// A line for a person: not too long.
+/// Returns a line for display, shortened to 80 characters.
 fn shown(line: &[u8]) -> String {
     const ENOUGH: usize = 80;
     let text = String::from_utf8_lossy(trimmed(line));

@@ -1,4 +1,4 @@
-//! Headers that belong to one connection only (RFC 9110, section 7.6.1), and those that a translation needs. Pure.
+//! Headers of a single connection (RFC 9110, section 7.6.1), and those that need translation between versions. Pure.
 
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -14,10 +14,10 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// The headers that go on. Made anew instead of removing some, since removal would disturb the order.
+/// Returns the headers to forward. They are copied, since removing the others would disturb the order.
 pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     let mut named = tokens(headers, &header::CONNECTION);
-    // What says where a message goes and where it ends is nobody's to take out.
+    // `connection` cannot remove what determines a message's destination and length.
     named.retain(|name| name != "host" && name != "content-length");
     let mut on = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
@@ -26,14 +26,15 @@ pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
             on.append(name, value.clone());
         }
     }
-    // The one value of TE that is meant for the other end: gRPC asks for trailers so.
+    // The only value of TE that is end-to-end: gRPC uses it to request trailers.
     if tokens(headers, &header::TE).iter().any(|token| token == "trailers") {
         on.insert(header::TE, HeaderValue::from_static("trailers"));
     }
     on
 }
 
-/// The same of a request. The proxy itself asks its client to go on, so that no server need be waited for.
+/// Returns the headers of a request to forward. `expect: 100-continue` is not among them: the proxy itself sends the
+/// 100, so that the client does not wait for a server.
 pub(super) fn of_request(headers: &HeaderMap) -> HeaderMap {
     let mut on = end_to_end(headers);
     if on.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
@@ -42,7 +43,7 @@ pub(super) fn of_request(headers: &HeaderMap) -> HeaderMap {
     on
 }
 
-/// Removes headers without disturbing the order of the others, as `HeaderMap::remove` would.
+/// Removes headers without disturbing the order of the others, unlike `HeaderMap::remove`.
 pub(super) fn remove(headers: &mut HeaderMap, names: &[HeaderName]) {
     if names.iter().any(|name| headers.contains_key(name)) {
         let mut rest = HeaderMap::with_capacity(headers.len());
@@ -53,12 +54,12 @@ pub(super) fn remove(headers: &mut HeaderMap, names: &[HeaderName]) {
     }
 }
 
-/// A change of protocol, as one end spells it: some servers compare with `Upgrade`.
+/// A protocol upgrade in the spelling of one end: some servers require exactly `Upgrade`.
 #[derive(Clone, Debug)]
 pub(super) struct Upgrade {
     /// The protocol, such as `websocket`.
     pub(super) to: HeaderValue,
-    /// The word in `connection`.
+    /// The token in `connection`.
     word: HeaderValue,
 }
 
@@ -68,8 +69,9 @@ impl Upgrade {
     }
 }
 
-/// The protocol that a message wants to change to, if it does. Protocols that carry HTTP again (`h2c`, `TLS/1.0`) are left
-/// out: no rule would see the requests inside.
+/// Returns the upgrade that a message asks for.
+///
+/// Protocols that carry HTTP again (`h2c`, `TLS/1.0`) are left out: no rule would see the requests inside.
 pub(super) fn upgrade(headers: &HeaderMap) -> Option<Upgrade> {
     let words = headers.get_all(header::CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
     let word =
@@ -77,7 +79,7 @@ pub(super) fn upgrade(headers: &HeaderMap) -> Option<Upgrade> {
     let protocols = headers.get_all(header::UPGRADE).into_iter().filter_map(|value| value.to_str().ok());
     let named: Vec<_> = protocols.flat_map(|field| field.split(',')).map(str::trim).collect();
     let opaque: Vec<_> = named.iter().copied().filter(|protocol| !carries_http(protocol)).collect();
-    // What is passed on whole keeps its form.
+    // A value from which nothing was removed keeps its exact form.
     let to = if opaque.len() == named.len() {
         headers.get(header::UPGRADE)?.clone()
     } else {
@@ -91,13 +93,13 @@ fn carries_http(protocol: &str) -> bool {
     lower.starts_with("h2") || lower.starts_with("http/") || lower.starts_with("tls/")
 }
 
-/// Puts back what [`end_to_end`] took, for a change of protocol that both ends take part in.
+/// Restores the headers that [`end_to_end`] removed, for an upgrade that both ends take part in.
 pub(super) fn keep_upgrade(headers: &mut HeaderMap, upgrade: &Upgrade) {
     headers.insert(header::CONNECTION, upgrade.word.clone());
     headers.insert(header::UPGRADE, upgrade.to.clone());
 }
 
-/// HTTP/2 splits cookies over several fields; HTTP/1 knows one only (RFC 9113, section 8.2.3).
+/// Joins cookies into one field: HTTP/2 splits them, HTTP/1 allows only one (RFC 9113, section 8.2.3).
 pub(super) fn join_cookies(headers: &mut HeaderMap) {
     if headers.get_all(header::COOKIE).into_iter().nth(1).is_some() {
         let all: Vec<_> = headers.get_all(header::COOKIE).into_iter().map(HeaderValue::as_bytes).collect();
@@ -107,7 +109,7 @@ pub(super) fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// The length that a head says; the same twice is one.
+/// Returns the content-length of a head; equal duplicates count as one.
 pub(super) fn one_length(headers: &HeaderMap) -> Result<Option<&HeaderValue>, &'static str> {
     let mut said = headers.get_all(header::CONTENT_LENGTH).into_iter();
     let Some(first) = said.next() else { return Ok(None) };
@@ -119,7 +121,7 @@ pub(super) fn one_length(headers: &HeaderMap) -> Result<Option<&HeaderValue>, &'
     }
 }
 
-/// Leaves one of several equal lengths.
+/// Reduces several equal content-lengths to one.
 pub(super) fn unite_lengths(headers: &mut HeaderMap) {
     if headers.get_all(header::CONTENT_LENGTH).into_iter().nth(1).is_some()
         && let Some(length) = headers.get(header::CONTENT_LENGTH).cloned()
@@ -134,14 +136,15 @@ pub(super) fn names_host(host: &HeaderValue) -> bool {
     authority.is_ok_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
 }
 
-/// The transfer codings of an answer beside chunks, outermost last: what stands in the chunks is still coded.
+/// Returns the transfer codings of a response except `chunked`, outermost last. The content of its chunks still has
+/// them.
 pub(super) fn transfer_codings(headers: &HeaderMap) -> Vec<String> {
     let mut codings = tokens(headers, &header::TRANSFER_ENCODING);
     codings.retain(|coding| coding != "chunked" && coding != "identity");
     codings
 }
 
-/// Why two servers could understand a request in two ways, if so.
+/// Returns why two servers could understand a request differently, if they could.
 pub(super) fn ambiguity(headers: &HeaderMap) -> Option<&'static str> {
     if headers.get_all(header::HOST).into_iter().nth(1).is_some() {
         return Some("a request has one host");
@@ -149,12 +152,12 @@ pub(super) fn ambiguity(headers: &HeaderMap) -> Option<&'static str> {
     if let Err(why) = one_length(headers) {
         return Some(why);
     }
-    // A coding would be undone by the one end and not by the other: it is between two only.
+    // A transfer coding is between two ends only: one could decode it and the other not.
     let is_coded = tokens(headers, &header::TRANSFER_ENCODING).iter().any(|coding| coding != "chunked");
     is_coded.then_some("a request's body comes in chunks, and in no other transfer coding")
 }
 
-/// Whether an answer with this status never has a body, whatever its head says.
+/// Whether a response with this status never has a body, whatever its head declares.
 pub(super) fn never_has_body(status: StatusCode) -> bool {
     status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
 }

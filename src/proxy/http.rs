@@ -1,4 +1,4 @@
-//! The way of a flow, from the browser to the upstream and back.
+//! The path of a flow, from the browser to the upstream and back.
 
 use super::body::Source;
 use super::connection::Connection;
@@ -24,7 +24,9 @@ use std::sync::atomic::Ordering;
 
 type Answer = hyper::Response<Delivery>;
 
-/// What comes on a connection: a flow, or what only the proxy is meant by.
+/// Serves one request on a connection: as a flow, or as a request to the proxy itself.
+///
+/// Fails with a [`Cut`] when the flow ends without a response.
 pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Request<Incoming>) -> Result<Answer, Cut> {
     if connection.refuses(request.headers()) {
         return Ok(connection.ask_for_credential());
@@ -40,7 +42,7 @@ pub(super) async fn serve(connection: Arc<Connection>, mut request: hyper::Reque
     flow(&connection, target, request).await
 }
 
-/// One flow. Dropped by hyper the moment the browser gives it up.
+/// Runs one flow. hyper drops the future once it notices that the browser has canceled the request.
 async fn flow(connection: &Connection, target: Target, mut request: hyper::Request<Incoming>) -> Result<Answer, Cut> {
     let shared = &connection.shared;
     let upgrade = hop::upgrade(request.headers());
@@ -54,10 +56,10 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
 
     let mut response = match shared.gate.request(&guard, &mut request).await {
         Ok(Pass::Abort(kind)) => return connection.abort(guard, kind, &mut request).await,
-        // The guard's own drop says so.
+        // The drop of the guard ends the flow.
         Ok(Pass::Gone) => return Err(Cut(h2::Error::from(h2::Reason::CANCEL))),
         Ok(Pass::Answer(response)) => {
-            // On HTTP/1 a client that is still sending would see a reset instead of the answer.
+            // On HTTP/1, a client that is still sending would see a reset instead of the response.
             if request.head.version != Version::HTTP_2 {
                 request.body.read_ahead_if_short().await;
             }
@@ -96,13 +98,13 @@ fn stream(guard: &FlowGuard, request: &Envelope<Request>, response: &Envelope<Re
     Stream { flow: guard.flow(), request: request.head.record(), response: response.head.record() }
 }
 
-/// What a full Chromium asks each site for by itself; no flag turns it off.
+/// Whether this is the favicon request that a full Chromium sends to each site by itself; no flag disables it.
 fn is_favicon(request: &hyper::Request<Incoming>) -> bool {
     let is_for = |kind: &str| request.headers().get("sec-fetch-dest").is_some_and(|said| said == kind);
     request.uri().path() == "/favicon.ico" && is_for("image")
 }
 
-/// hyper looks for the upgrade in a whole message; this one was taken apart.
+/// Wraps the extensions of a message, since hyper takes an upgrade only from a whole message.
 fn carrier(extensions: &mut http::Extensions) -> hyper::Response<()> {
     let mut carrier = hyper::Response::new(());
     *carrier.extensions_mut() = std::mem::take(extensions);
@@ -140,12 +142,12 @@ fn not_a_server(connection: &Connection) -> String {
     format!("this is a Holdup proxy, not a web server: use http://{address} as the proxy of a client")
 }
 
-/// The request as the browser means it, whatever form it had on the wire.
+/// Returns the request as the browser means it, independent of its form on the wire.
 fn name(request: hyper::Request<Incoming>, target: Target, client: Option<SocketAddr>) -> Envelope<Request> {
     let (parts, body) = request.into_parts();
     let path_and_query = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
-    // A URL that is whole names the host, whatever else does (RFC 9112, section 3.2.2).
-    // One that names none (HTTP/1.0) goes where CONNECT or the handshake has led.
+    // The host of an absolute URL has precedence over the header (RFC 9112, section 3.2.2). A request without either
+    // (HTTP/1.0) goes to the target of CONNECT or of the TLS handshake.
     let names_host = parts.headers.contains_key(header::HOST) && parts.uri.authority().is_none();
     let mut headers = if parts.version == Version::HTTP_2 || !names_host {
         host_first(&parts.headers, &parts.uri, &target)
@@ -161,7 +163,7 @@ fn name(request: hyper::Request<Incoming>, target: Target, client: Option<Socket
     request
 }
 
-/// HTTP/2 has no `host`; upstreams that speak HTTP/1 want it, and want it first.
+/// Puts `host` first: HTTP/2 has none, and HTTP/1 upstreams expect it there.
 fn host_first(headers: &HeaderMap, uri: &http::Uri, target: &Target) -> HeaderMap {
     let said = uri.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default().to_owned());
     let host = said.unwrap_or_else(|| target.authority());
@@ -188,7 +190,7 @@ fn refuse(connection: &Connection, why: &str) -> Answer {
 }
 
 impl Connection {
-    /// Carries what both ends speak from now on.
+    /// Relays the upgraded protocol between both ends, in a task of the proxy.
     fn switch_protocols(
         &self,
         guard: &FlowGuard,
@@ -208,7 +210,7 @@ impl Connection {
         hop::keep_upgrade(&mut response.head.headers, &upgrade);
     }
 
-    /// What there is to look at in an answer that goes out part by part.
+    /// Returns the kind and stream of a response that is sent part by part.
     fn parts(
         &self,
         guard: &FlowGuard,
@@ -217,7 +219,7 @@ impl Connection {
     ) -> Option<(Kind, Stream)> {
         let kind = Kind::of(&self.shared.gate, &request.head, &response.head);
         if let Some(permit) = response.permit.take().filter(|_| kind.is_some() || response.is_endless()) {
-            // It lasts: others would wait for its connection.
+            // A long-lived response would keep other requests waiting for its connection.
             permit.give_back();
         }
         if self.shared.revalidates.load(Ordering::Relaxed) {
@@ -226,7 +228,7 @@ impl Connection {
         kind.map(|kind| (kind, stream(guard, request, response)))
     }
 
-    /// The flow's answer, whose body ends the flow when it has been handed to the socket.
+    /// Returns the flow's response. Its body ends the flow once it is handed to the socket.
     fn deliver(
         &self,
         guard: FlowGuard,
@@ -241,7 +243,7 @@ impl Connection {
         if !has_body {
             response.body = Source::default();
             if !is_head && response.head.status != StatusCode::NOT_MODIFIED {
-                // An HTTP/2 client would wait for as much.
+                // An HTTP/2 client would wait for as many bytes.
                 hop::remove(&mut response.head.headers, &[header::CONTENT_LENGTH]);
             }
         }
@@ -267,9 +269,9 @@ impl Connection {
         answer
     }
 
-    /// Whether this is a stranger's request.
+    /// Whether a request lacks the required credential.
     fn refuses(&self, headers: &HeaderMap) -> bool {
-        // What comes through a CONNECT has shown it there.
+        // Inside a CONNECT, the credential was checked at the CONNECT.
         self.origin.is_none() && self.shared.credential.as_ref().is_some_and(|credential| !credential.is_in(headers))
     }
 
@@ -280,7 +282,7 @@ impl Connection {
         answer
     }
 
-    /// Ends a flow with a 502 that says what went wrong.
+    /// Ends a flow as failed, with a 502 whose text is the fault.
     fn fail(&self, guard: FlowGuard, fault: Fault, is_head: bool) -> Answer {
         let text = format!("holdup could not fetch this\n\n{fault}\n");
         guard.end(Outcome::Failed(fault));
@@ -300,10 +302,10 @@ impl Connection {
         answer
     }
 
-    /// Ends a flow at its request.
+    /// Aborts a flow at its request.
     async fn abort(&self, guard: FlowGuard, kind: AbortKind, request: &mut Envelope<Request>) -> Result<Answer, Cut> {
         let AbortKind::Truncate(after) = kind else { return self.cut(guard, kind, request).await };
-        // An answer of blanks, which breaks off before the last.
+        // A body of blanks that breaks off before the last.
         let size = usize::try_from(after).unwrap_or(usize::MAX).min(request.limit) + 1;
         let body = Source::whole(vec![b' '; size].into());
         let mut answer = Envelope::new(Response::made(StatusCode::OK, ""), body);
@@ -311,14 +313,14 @@ impl Connection {
         Ok(self.deliver(guard, answer, false, None))
     }
 
-    /// Ends a flow without an answer, or with one that is none.
+    /// Ends a flow without a response, or with bytes that are not HTTP.
     async fn cut(&self, guard: FlowGuard, kind: AbortKind, request: &mut Envelope<Request>) -> Result<Answer, Cut> {
         if kind == AbortKind::Stall {
             self.shared.journal.write(Event::Stalled { flow: guard.flow() });
             request.while_reading_ahead(self.shared.gate.test_ended()).await;
         }
         guard.end(Outcome::Aborted);
-        // On HTTP/2 the stream's own reset says it, and the connection lives on.
+        // On HTTP/2, the stream itself is reset, and the connection stays open.
         let is_http1 = request.head.version != Version::HTTP_2;
         match kind {
             AbortKind::Reset if is_http1 => self.reset.store(true, Ordering::Relaxed),

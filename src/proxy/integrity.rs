@@ -1,5 +1,7 @@
-//! What integrity attributes a page to the bytes of its parts: subresource integrity, and the hashes of a content security policy. Where a
-//! rule changes a part, its pin is taken off; the rest stays pinned. Pure.
+//! What pins a page to the exact bytes of its parts: subresource integrity, and the hashes of a content security
+//! policy.
+//!
+//! Where a rule changes a part, its pin is removed; the rest stays pinned. Pure.
 
 use crate::crypto;
 use base64::Engine;
@@ -29,7 +31,9 @@ static LINK: Lazy<Regex> = Lazy::new(|| Regex::new(r#"(?i)<([^>]*)>((?:[^,"]|"[^
 static LINK_INTEGRITY: Lazy<Regex> =
     Lazy::new(|| Regex::new(r#"(?i);\s*integrity\s*=\s*(?:"[^"]*"|[^\s;,]+)"#).expect("a constant"));
 
-/// Takes the integrity attributes off those parts of a page that will not be what they were; none if there are none.
+/// Removes the integrity attributes of the parts that `changes` selects.
+///
+/// Returns the changed page, or `None` if nothing changed.
 pub(super) fn strip(page: &str, url: &str, changes: impl Fn(&str) -> bool) -> Option<String> {
     let base = base(page, url)?;
     let changes = |address: &str| base.join(address).is_ok_and(|url| changes(url.as_str()));
@@ -61,7 +65,7 @@ fn stripped_map(map: &str, changes: &impl Fn(&str) -> bool) -> Option<String> {
     (pinned.len() < before).then(|| map.to_string())
 }
 
-/// The same for the `link` headers of a page, which preload.
+/// Like [`strip`], for the `link` headers of a page, which preload.
 pub(super) fn strip_links(headers: &mut HeaderMap, url: &str, changes: impl Fn(&str) -> bool) {
     let Ok(base) = Url::parse(url) else { return };
     let changes = |address: &str| base.join(address).is_ok_and(|url| changes(url.as_str()));
@@ -85,8 +89,10 @@ pub(super) fn strip_links(headers: &mut HeaderMap, url: &str, changes: impl Fn(&
     }
 }
 
-/// Lets the head of a page whose text has changed allow what that now says: hashes of its scripts and styles are added where
-/// there were hashes, and nobody insists on integrity attributes that are gone.
+/// Adapts the policies in a page's head to its changed text.
+///
+/// Hashes of its inline scripts and styles are added to directives that have hashes, and `integrity-policy`, which may
+/// require the removed attributes, is deleted.
 pub(super) fn allow(headers: &mut HeaderMap, page: &str) {
     headers.remove(INTEGRITY_POLICY);
     let scripts = INLINE.captures_iter(page).filter(|found| !ADDRESS.is_match(&found[1]));
@@ -107,7 +113,7 @@ fn allowing(policy: &str, hashes: &str) -> String {
     policy.split(';').map(directive).collect::<Vec<_>>().join(";")
 }
 
-/// As a policy says it, with a space before it. Line ends count as the browser's parser makes them.
+/// Returns a policy's hash of a text, after a space. Line ends are normalized as by the browser's parser.
 fn hash(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     format!(" 'sha256-{}'", BASE64_STANDARD.encode(crypto::sha256(text.as_bytes())))

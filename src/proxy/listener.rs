@@ -14,17 +14,19 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// A proxy that listens. Dropping it stops accepting; [`Proxy::stop`] also waits for what is under way.
+/// A listening proxy.
+///
+/// Dropping it stops accepting connections; [`Proxy::stop`] also waits for open flows.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     shared: Arc<Shared>,
 }
 
-/// Where a proxy listens.
+/// The socket that a proxy listens on.
 pub(crate) enum Listen {
-    /// On an address, on a free port if that is 0.
+    /// Binds this address; port 0 takes a free port.
     On(SocketAddr),
-    /// On what was bound already; it stays so when the proxy stops, and clients wait there for the next.
+    /// A socket that is already bound. It stays open when the proxy stops, and clients wait there for the next proxy.
     Bound(Arc<std::net::TcpListener>),
 }
 
@@ -41,8 +43,12 @@ impl Listen {
 }
 
 impl Proxy {
-    /// Listens. Where it is not a loopback address, clients need a credential.
-    /// Must be called on the runtime that shall serve.
+    /// Starts a proxy on the current runtime.
+    ///
+    /// Clients need a credential unless the address is loopback.
+    ///
+    /// # Errors
+    /// When binding the socket fails, and when the system's random source fails.
     pub(crate) async fn start(
         listen: Listen,
         connect_within: Option<Duration>,
@@ -75,7 +81,7 @@ impl Proxy {
         self.shared.address
     }
 
-    /// What clients must bring, if anything.
+    /// The credential that clients must send, if any.
     pub(crate) fn credential(&self) -> Option<&Credential> {
         self.shared.credential.as_ref()
     }
@@ -84,19 +90,20 @@ impl Proxy {
         &self.shared.upstreams
     }
 
-    /// From now on what upstreams say of caching reaches the browser.
+    /// Passes the caching headers of upstreams on to the browser from now on.
     pub(crate) fn let_browsers_cache(&self) {
         self.shared.revalidates.store(false, Ordering::Relaxed);
     }
 
-    /// From now on a browser that asks for favicons by itself gets none, and no flow comes of it.
+    /// Responds with 404 to the browser's own favicon requests from now on; these are not flows.
     pub(crate) fn answer_favicons(&self) {
         self.shared.answers_favicons.store(true, Ordering::Relaxed);
     }
 
-    /// Takes no more connections, lets flows that are under way finish for a moment, then cuts them off.
+    /// Stops accepting connections and waits up to 2 s for open flows; then it cuts them off.
     ///
-    /// Returns what panicked. The gate must have let go what it parks before.
+    /// Returns the messages of tasks that panicked. The gate must have released all parked flows before. If the future
+    /// is dropped while it waits, the remaining tasks are aborted.
     pub(crate) async fn stop(&self) -> Vec<String> {
         self.shared.tasks.stop().await
     }
@@ -115,8 +122,8 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
             accepted = listener.accept() => accepted,
             () = stopping.wait() => return,
         };
-        // An error here is about one connection (it was reset before it was accepted), or a lack of descriptors that
-        // ends when connections do.
+        // An error is about one connection that was reset before it was accepted, or a lack of file descriptors that
+        // ends when connections close.
         match accepted {
             Ok((stream, _)) => shared.tasks.spawn(accept::serve(Arc::clone(&shared), stream)),
             Err(_) => drop(tokio::time::timeout(Duration::from_millis(10), stopping.wait()).await),
@@ -125,13 +132,13 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
 }
 
 impl Shared {
-    /// Journals trouble that belongs to no flow.
+    /// Journals a fault that belongs to no flow.
     pub(super) fn trouble(&self, fault: Fault) {
         self.journal.write(Event::Trouble { fault });
     }
 }
 
-/// All tasks of a proxy, so that none is left behind and none panics unseen.
+/// All tasks of a proxy, so that none is left running and no panic goes unnoticed.
 #[derive(Debug)]
 pub(crate) struct Tasks {
     running: Mutex<JoinSet<()>>,
@@ -140,7 +147,7 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    /// How long flows that are under way may take to finish when a test has ended.
+    /// How long open flows may take to finish after a test has ended.
     const GRACE: Duration = Duration::from_secs(2);
 
     fn new() -> Self {
@@ -165,15 +172,26 @@ impl Tasks {
 
     async fn stop(&self) -> Vec<String> {
         self.begin_stop();
-        let mut running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
         let drain = async {
-            while let Some(ended) = running.join_next().await {
-                self.note(ended);
+            // A task may spawn another while it ends: what comes through a CONNECT, a WebSocket.
+            loop {
+                let mut running = self.take_running();
+                if running.is_empty() {
+                    break;
+                }
+                while let Some(ended) = running.join_next().await {
+                    self.note(ended);
+                }
             }
         };
-        // Whoever is still here after the grace is cut off by the drop of the set.
+        // Dropping the set aborts the tasks that remain after the grace period.
         let _ = tokio::time::timeout(Self::GRACE, drain).await;
+        drop(self.take_running());
         std::mem::take(&mut *self.panics.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn take_running(&self) -> JoinSet<()> {
+        std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn note(&self, ended: Result<(), tokio::task::JoinError>) {
@@ -185,12 +203,12 @@ impl Tasks {
     }
 }
 
-/// Resolves when the proxy is told to stop.
+/// Waits for the proxy to stop.
 pub(super) struct Stopping(watch::Receiver<bool>);
 
 impl Stopping {
     pub(super) async fn wait(&mut self) {
-        // A sender that is gone means that the proxy is.
+        // A dropped sender means that the proxy is gone.
         let _ = self.0.wait_for(|stop| *stop).await;
     }
 }

@@ -1,4 +1,4 @@
-//! A file of this machine as a body, read as it goes out.
+//! A local file as a body, read while it is sent.
 
 use bytes::Bytes;
 use std::fs::File;
@@ -7,10 +7,12 @@ use std::path::Path;
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
 
-/// How much is read at once.
+/// Bytes that are read at once.
 const PIECE: usize = 64 * 1024;
 
-/// What is left of a file.
+/// The unsent rest of a file.
+///
+/// Dropping it ends the reading.
 #[derive(Debug)]
 pub(super) struct LocalFile {
     pieces: mpsc::Receiver<io::Result<Bytes>>,
@@ -18,17 +20,22 @@ pub(super) struct LocalFile {
 }
 
 impl LocalFile {
-    /// Opens a file; it has the length of this moment. To be called where blocking is allowed, and within a runtime.
+    /// Opens a file, with its current length.
+    ///
+    /// Must be called within a runtime, where blocking is allowed.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or its length cannot be read.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let left = file.metadata()?.len();
-        // One piece is on its way while the next is read. Reading ends when nobody takes them.
+        // One piece is in the channel while the next is read. Reading ends when the receiver is dropped.
         let (sender, pieces) = mpsc::channel(1);
         tokio::task::spawn_blocking(move || read(file, left, &sender));
         Ok(Self { pieces, left })
     }
 
-    /// How many bytes are still to come.
+    /// Returns the number of bytes still to come.
     pub(super) fn left(&self) -> u64 {
         self.left
     }

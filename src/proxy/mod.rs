@@ -1,6 +1,6 @@
-//! The intercepting proxy: between the browser and its servers.
+//! The intercepting proxy, between the browser and its servers.
 //!
-//! The way of a flow is told in [`http`]; everything else here serves it.
+//! [`http`] is the path of a flow; everything else here serves it.
 
 mod accept;
 mod body;
@@ -49,21 +49,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-/// What all connections of one proxy share.
+/// The state that all connections of one proxy share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
-    /// Pending for where others can reach the proxy.
+    /// Required from clients if others can reach the proxy.
     pub(crate) credential: Option<Credential>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) upstreams: Upstreams,
     pub(crate) ca: Arc<CertificateAuthority>,
     pub(crate) tasks: listener::Tasks,
-    /// How many connections there have been.
+    /// The number of HTTP connections of clients so far, including those inside CONNECT.
     pub(crate) connections: AtomicU64,
-    /// Whether browsers are made to ask again before they use what they keep.
+    /// Whether browsers must revalidate cached responses before use.
     pub(crate) revalidates: AtomicBool,
-    /// Whether favicons are the browser's own noise.
+    /// Whether the proxy itself responds to the browser's own favicon requests.
     pub(crate) answers_favicons: AtomicBool,
 }

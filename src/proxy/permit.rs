@@ -1,10 +1,12 @@
-//! The permit to use one of the few connections that a host gets at once.
+//! The permit to use one of the limited connections to a host.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Held by a flow while it uses a connection that counts. Returned when the last clone is dropped, or early by
-/// [`give_back`](Self::give_back): then the connection no longer counts.
+/// A permit that a flow holds while it uses a counted connection.
+///
+/// It is returned when the last clone is dropped, or early by [`give_back`](Self::give_back): then the connection no
+/// longer counts.
 #[derive(Clone, Debug)]
 pub(super) struct Permit(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
 

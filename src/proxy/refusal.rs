@@ -1,14 +1,14 @@
-//! Requests on HTTP/1 that the library refuses to read: it answers them by itself, with a status and nothing else. Here the
-//! answer gets the reason.
+//! HTTP/1 requests that hyper refuses to parse. hyper responds with only a status; this adds the reason to the
+//! response.
 
 use super::heads;
 use bytes::{Buf, Bytes};
 use std::sync::{Arc, OnceLock};
 
-/// How much of a request is kept, to tell what is wrong with it.
+/// Bytes of a request that are kept to find out what is wrong with it.
 const KEPT: usize = 4096;
 
-/// What the library answers by itself.
+/// The responses that hyper sends itself, with the status and text that replace them.
 const OWN: [(&[u8], &str, &str); 3] = [
     (
         b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
@@ -27,10 +27,10 @@ const OWN: [(&[u8], &str, &str); 3] = [
     ),
 ];
 
-/// Why a connection's request was refused, once one was.
+/// Why a request of the connection was refused, once one was.
 pub(super) type Reason = Arc<OnceLock<String>>;
 
-/// What a connection has said last, and the answer to it.
+/// The beginning of the last request head, and the response that refuses it.
 #[derive(Debug, Default)]
 pub(super) struct Refusal {
     said: Vec<u8>,
@@ -43,7 +43,7 @@ impl Refusal {
         Self { reason, ..Self::default() }
     }
 
-    /// Keeps what has come: the beginning of a head, whatever pieces it comes in.
+    /// Keeps the beginning of a head, even if it arrives in several reads.
     pub(super) fn read(&mut self, bytes: &[u8]) {
         if heads::end_of(&self.said).is_some() || self.said.len() >= KEPT {
             self.said.clear();
@@ -52,7 +52,7 @@ impl Refusal {
         self.said.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// Whether the library is about to refuse: then [`answer`](Self::answer) goes in its place.
+    /// Whether hyper is writing its own refusal. Then [`answer`](Self::answer) must be written instead.
     pub(super) fn replaces(&mut self, written: &[u8]) -> bool {
         let Some((_, status, usual)) = OWN.into_iter().find(|(own, ..)| *own == written) else { return false };
         let why = if status.starts_with("400") { heads::refusal(&self.said) } else { None };
@@ -63,12 +63,12 @@ impl Refusal {
             "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
         );
         self.answer = (head + &body).into();
-        // Only the first is told: the connection ends with it.
+        // Only the first reason is kept: the connection ends with it.
         let _ = self.reason.set(why);
         true
     }
 
-    /// What is left to be written.
+    /// The unwritten rest of the response.
     pub(super) fn answer(&self) -> &[u8] {
         &self.answer
     }

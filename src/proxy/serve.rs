@@ -12,6 +12,9 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Serves a connection on which the client speaks HTTP/2 or HTTP/1.
+///
+/// Returns when the connection is closed or upgraded. Once the proxy stops, it takes no new requests and finishes the
+/// open ones.
 pub(super) async fn serve<S>(connection: Arc<Connection>, io: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -32,7 +35,7 @@ where
         .max_headers(limits::MAX_HEADER_LINES)
         .auto_date_header(false)
         .timer(TokioTimer::new())
-        // A browser may keep a connection open and say nothing for as long as it likes.
+        // A browser may keep an idle connection open for any time.
         .header_read_timeout(None)
         .serve_connection(io, service_fn(move |request| http::serve(Arc::clone(&service), request)))
         .with_upgrades();
@@ -59,7 +62,7 @@ where
         // A page may have this many requests parked at once.
         .max_concurrent_streams(10_000)
         .max_header_list_size(limits::MAX_HEADERS)
-        // A parked upload fills its own window, never that of its siblings.
+        // A parked upload fills its own window, never that of other streams.
         .initial_connection_window_size(limits::OPEN_WINDOW)
         .max_local_error_reset_streams(None)
         .auto_date_header(false)

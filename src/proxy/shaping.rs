@@ -1,4 +1,4 @@
-//! What a rule does to a body on its way: its pace, and where it breaks off.
+//! The pace and the cut that rules apply to a body in transit.
 
 use super::body::{BodyError, Source};
 use bytes::Bytes;
@@ -13,14 +13,14 @@ use tokio::time::Sleep;
 /// How a body is slowed down or cut off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shaping {
-    /// Bytes a second.
+    /// Bytes per second.
     pub(super) rate: Option<NonZeroU64>,
-    /// Breaks off after so many bytes.
+    /// Breaks off after this many bytes.
     pub(super) cut_after: Option<u64>,
 }
 
 impl Shaping {
-    /// Makes it slower, if it is not slower already.
+    /// Limits the rate, unless it is lower already.
     pub(super) fn slow_to(&mut self, rate: NonZeroU64) {
         self.rate = Some(self.rate.map_or(rate, |before| before.min(rate)));
     }
@@ -29,9 +29,9 @@ impl Shaping {
 /// Why a body breaks off.
 #[derive(Debug)]
 pub(super) enum Broken {
-    /// The other side of the proxy broke off, or the file that stands for it.
+    /// The upstream connection broke off, or reading the file failed.
     Wire(BodyError),
-    /// A rule said so.
+    /// A rule cut the body off.
     Cut(h2::Error),
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for Broken {
 }
 
 impl std::error::Error for Broken {
-    /// hyper looks here for what to say on HTTP/2.
+    /// hyper takes the HTTP/2 error code from here.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Wire(error) => error.source(),
@@ -59,13 +59,13 @@ impl std::error::Error for Broken {
 pub(super) struct Shaped {
     source: Source,
     shaping: Shaping,
-    /// Of a frame that is handed on in pieces.
+    /// The unsent rest of a frame that is split into pieces.
     rest: Bytes,
-    /// Until the next piece may go.
+    /// The time until the next piece may be sent.
     pausing: Option<Pin<Box<Sleep>>>,
 }
 
-/// Pieces of a slow body go this often.
+/// Pieces of a slow body per second.
 const BEAT: u64 = 20;
 
 impl Shaped {
@@ -73,7 +73,7 @@ impl Shaped {
         Self { source, shaping, rest: Bytes::new(), pausing: None }
     }
 
-    /// How much of what has come may go at once.
+    /// The bytes of the current frame that may be sent at once.
     fn size_of_piece(&self) -> usize {
         let paced = self.shaping.rate.map_or(u64::MAX, |rate| (rate.get() / BEAT).max(1));
         let most = paced.min(self.shaping.cut_after.unwrap_or(u64::MAX));
@@ -88,7 +88,8 @@ impl Shaped {
         piece
     }
 
-    /// Whether all of it was handed on, and it is to be cut off there. hyper does not ask further where the length was told.
+    /// Whether the whole body was returned, and is to be cut off at its end. hyper does not poll again if the length
+    /// was declared.
     pub(super) fn is_cut_at_its_end(&self) -> bool {
         self.shaping.cut_after.is_some() && self.rest.is_empty() && self.source.is_end_stream()
     }
@@ -122,7 +123,7 @@ impl Body for Shaped {
                 end => return Poll::Ready(end.map(|end| end.map_err(Broken::Wire))),
             }
         }
-        // A piece is late by the time that it takes; behind the last there is nothing to wait for.
+        // A piece is delayed by the time that it takes to send; after the last there is no delay.
         if let Some(rate) = self.shaping.rate {
             let time = Duration::from_secs_f64(self.size_of_piece() as f64 / rate.get() as f64);
             ready!(self.pausing.get_or_insert_with(|| Box::pin(pause(time))).as_mut().poll(cx));

@@ -1,26 +1,30 @@
-//! What a client speaks after CONNECT: the first bytes tell.
+//! Detects the protocol of a client from its first bytes.
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+/// The protocol that a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spoken {
     Tls,
     Http1,
-    /// HTTP/2 in the clear, with prior knowledge.
+    /// HTTP/2 without TLS, with prior knowledge.
     Http2,
-    /// Something else: it passes as it is.
+    /// Any other protocol; its bytes are passed on unchanged.
     Unknown,
 }
 
-/// HTTP/2 begins with `PRI `; four bytes tell it from any HTTP/1 method.
+/// HTTP/2 begins with `PRI `; four bytes distinguish it from any HTTP/1 method.
 const ENOUGH: usize = 4;
-/// So many blanks are not a slip any more.
+/// This many blanks before a request are no longer an accident.
 const MOST_BLANKS: usize = 1024;
-/// A request line that is longer is refused as HTTP, which says so.
+/// A longer request line is treated as HTTP, whose error response names the reason.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// Reads into `seen` until the protocol is clear; none when the client leaves without a word.
+/// Reads into `seen` until the protocol is clear.
+///
+/// Returns `None` when the client disconnects without sending anything, or reading fails. If the future is dropped, the
+/// bytes that were read stay in `seen`.
 pub(super) async fn sniff(io: &mut (impl AsyncRead + Unpin), seen: &mut BytesMut) -> Option<Spoken> {
     loop {
         if let Some(spoken) = recognise(seen) {
@@ -34,7 +38,7 @@ pub(super) async fn sniff(io: &mut (impl AsyncRead + Unpin), seen: &mut BytesMut
 
 fn recognise(seen: &[u8]) -> Option<Spoken> {
     const HANDSHAKE: u8 = 0x16;
-    // Empty lines and blanks before the first request are not the beginning of something else.
+    // Empty lines and blanks may precede the first request.
     let is_blank = |byte: &u8| matches!(byte, b'\r' | b'\n' | b' ' | b'\t');
     let begin = seen.iter().position(|byte| !is_blank(byte)).unwrap_or(seen.len());
     let seen = if begin < MOST_BLANKS { &seen[begin..] } else { seen };
@@ -47,13 +51,13 @@ fn recognise(seen: &[u8]) -> Option<Spoken> {
             Some(end) if is_request_line(&seen[..end]) => Some(Spoken::Http1),
             Some(_) => Some(Spoken::Unknown),
             None if seen.len() > LONGEST_LINE => Some(Spoken::Http1),
-            // Other protocols begin with words and line ends, too: the first line tells.
+            // Other protocols begin with words and line ends too, so the whole first line is needed.
             None => None,
         },
     }
 }
 
-/// Whether a line says what HTTP it is, whatever else may be wrong with it.
+/// Whether a line ends with an HTTP version, whatever else is wrong with it.
 fn is_request_line(line: &[u8]) -> bool {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     line.rsplit(|byte| *byte == b' ').next().is_some_and(|version| version.starts_with(b"HTTP/"))

@@ -1,4 +1,4 @@
-//! The browser's socket: it can be reset, and it knows when everything was handed over.
+//! The browser's socket: it can be reset, and reports when everything was handed over.
 
 use super::flushes::Flushes;
 use super::refusal::{Reason, Refusal};
@@ -11,23 +11,25 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Set by a flow, seen by the connection under it.
+/// A flag that a flow sets for the connection below it.
 pub(super) type Switch = Arc<AtomicBool>;
 
 /// An accepted connection.
+///
+/// Dropping it closes the connection, with RST instead of FIN if its switch is set.
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: Line,
-    /// Ends with RST instead of FIN.
+    /// Closes with RST instead of FIN.
     reset: Switch,
-    /// What was read before this layer took over.
+    /// Bytes that were read before this layer took over.
     prefix: bytes::Bytes,
 }
 
-/// What carries it.
+/// The transport of a [`Socket`].
 enum Line {
     Tcp(TcpStream),
-    /// What a client has connected inside another connection.
+    /// A connection inside another one.
     Inside(Pin<Box<dyn Io>>),
 }
 
@@ -43,7 +45,7 @@ impl std::fmt::Debug for Line {
     }
 }
 
-/// The same of either line.
+/// Calls the same method on either transport.
 macro_rules! poll {
     ($socket:expr, $method:ident $(, $argument:expr)*) => {
         match &mut $socket.stream {
@@ -58,12 +60,12 @@ impl Socket {
         Self { stream: Line::Tcp(stream), reset: Switch::default(), prefix: bytes::Bytes::new() }
     }
 
-    /// One inside another connection. It ends without a reset: that would be the other's.
+    /// Creates a socket inside another connection. It is never reset, since that would reset the outer connection.
     pub(super) fn inside(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
         Self { stream: Line::Inside(Box::pin(stream)), reset: Switch::default(), prefix: bytes::Bytes::new() }
     }
 
-    /// What its flows need of it: how to reset it, and who is at the other end.
+    /// Returns the switch that resets it, and the peer's address.
     pub(super) fn line(&self) -> (Switch, Option<SocketAddr>) {
         let peer = match &self.stream {
             Line::Tcp(stream) => stream.peer_addr().ok(),
@@ -72,7 +74,7 @@ impl Socket {
         (Arc::clone(&self.reset), peer)
     }
 
-    /// Gives back bytes that were read already.
+    /// Puts back bytes that were already read.
     pub(super) fn unread(&mut self, bytes: bytes::Bytes) {
         debug_assert!(self.prefix.is_empty(), "only one layer reads too far");
         self.prefix = bytes;
@@ -84,7 +86,7 @@ impl Drop for Socket {
         if let Line::Tcp(stream) = &self.stream
             && self.reset.load(Ordering::Relaxed)
         {
-            // Fails only on a socket that is gone anyway.
+            // Fails only on a socket that is already closed.
             let _ = stream.set_zero_linger();
         }
     }
@@ -133,18 +135,18 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// Tells the flows whose answers were written when a flush has emptied all buffers below HTTP.
+/// Reports to the flows whose responses were written when a flush has emptied all buffers below HTTP.
 #[derive(Debug)]
 pub(super) struct Flushing<S> {
     inner: S,
     flushes: Arc<Flushes>,
-    /// What is written next is no HTTP.
+    /// Replaces what is written next by [`GARBAGE`].
     garbled: Switch,
-    /// On HTTP/1.
+    /// Present on HTTP/1 only.
     refusal: Option<Refusal>,
 }
 
-/// What stands in the place of `HTTP/1.1`.
+/// Is sent instead of the status line.
 const GARBAGE: &[u8] = b"\x16\x03\x00\xff\x00garbage";
 
 impl<S> Flushing<S> {
@@ -173,7 +175,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Flushing<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Flushing<S> {
-    /// Writes what stands in the place of the library's own refusal.
+    /// Writes the response that replaces hyper's own refusal.
     fn poll_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(refusal) = &mut self.refusal else { return Poll::Ready(Ok(())) };
         while !refusal.answer().is_empty() {
@@ -188,7 +190,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Flushing<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.flushes.writing();
         if self.garbled.load(Ordering::Relaxed) && !buf.is_empty() {
-            // As much of it as what it stands for; what was taken is told as written.
+            // At most as long as what it replaces: the count is reported as written.
             return Pin::new(&mut self.inner).poll_write(cx, &GARBAGE[..GARBAGE.len().min(buf.len())]);
         }
         if self.refusal.as_mut().is_some_and(|refusal| refusal.replaces(buf)) {

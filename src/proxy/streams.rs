@@ -1,5 +1,7 @@
-//! The streams of an HTTP/2 connection run in the connection's own task. So what a stream has written is in the
-//! connection's buffers before the next flush begins, and "flushed" means what it says.
+//! Runs the streams of an HTTP/2 connection in the connection's own task.
+//!
+//! So what a stream has written is in the connection's buffers before the next flush begins, and a successful flush
+//! covers it.
 
 use super::flushes::Flushes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -11,7 +13,7 @@ use std::task::Poll;
 
 type Stream = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Takes the streams that hyper spawns, which it does only while its connection is polled: nobody need be woken.
+/// Collects the streams that hyper spawns. hyper does so only while its connection is polled, so no wakeup is needed.
 #[derive(Clone, Default)]
 pub(super) struct Streams(Arc<Mutex<Vec<Stream>>>);
 
@@ -28,7 +30,9 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     }
 }
 
-/// Runs a connection and its streams to the connection's end. Streams that are left then are dropped: their client is gone.
+/// Runs a connection and its streams until the connection ends.
+///
+/// The remaining streams are then dropped: their client is gone.
 pub(super) async fn run<C: Future>(connection: C, spawned: Streams, flushes: &Flushes) -> C::Output {
     let mut connection = std::pin::pin!(connection);
     let mut streams = FuturesUnordered::new();
@@ -36,7 +40,7 @@ pub(super) async fn run<C: Future>(connection: C, spawned: Streams, flushes: &Fl
         loop {
             while let Poll::Ready(Some(())) = streams.poll_next_unpin(cx) {}
             if let Poll::Ready(end) = connection.as_mut().poll(cx) {
-                // Each stream keeps the list that it is in.
+                // Each stream holds a reference to its own list; dropping the streams breaks the cycle.
                 drop(spawned.take());
                 return Poll::Ready(end);
             }

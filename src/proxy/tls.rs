@@ -1,4 +1,4 @@
-//! TLS towards the browser: the name that it asks for decides the leaf.
+//! TLS with the browser: the requested server name determines the certificate.
 
 use super::Shared;
 use super::socket::Socket;
@@ -9,12 +9,14 @@ use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 /// A finished handshake.
 pub(super) struct Accepted {
     pub(super) stream: TlsStream<Socket>,
-    /// The name that the client asked for, if it asked for one. IP addresses are not asked for.
+    /// The server name that the client requested, if any; clients do not request IP addresses.
     pub(super) server_name: Option<String>,
     pub(super) http2: bool,
 }
 
-/// Shakes hands; `host` is whom the client asked to be connected with.
+/// Performs the handshake. `host` is the host that the client asked to be connected to.
+///
+/// Fails with a [`Fault`] of the stage [`FaultStage::ClientTls`].
 pub(super) async fn accept(shared: &Shared, socket: Socket, host: &str) -> Result<Accepted, Fault> {
     let of_client = |error: std::io::Error| Fault::from_error(FaultStage::ClientTls, &advice(host, &error), &error);
     let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await.map_err(of_client)?;
@@ -26,7 +28,7 @@ pub(super) async fn accept(shared: &Shared, socket: Socket, host: &str) -> Resul
     Ok(Accepted { stream, server_name, http2 })
 }
 
-/// The usual cause is a client that was not told to trust the CA.
+/// Explains the usual cause: a client that does not trust the CA.
 fn advice(host: &str, error: &std::io::Error) -> String {
     let text = error.to_string();
     if ["UnknownCA", "BadCertificate", "CertificateUnknown"].iter().any(|alert| text.contains(alert)) {

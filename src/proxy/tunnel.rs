@@ -1,4 +1,4 @@
-//! Bytes that pass unread: what is neither TLS nor HTTP, and protocols that both ends have upgraded to.
+//! Relays bytes unread: protocols other than TLS and HTTP, and upgraded connections.
 
 use super::Shared;
 use crate::flow::Target;
@@ -7,7 +7,7 @@ use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 
-/// Connects a client that speaks no HTTP with its upstream.
+/// Connects a client that does not speak HTTP with its upstream.
 pub(super) async fn opaque(shared: &Shared, mut client: impl AsyncRead + AsyncWrite + Unpin, target: &Target) {
     match shared.upstreams.connect_tcp(target).await {
         Ok(mut upstream) => join(shared, &mut client, &mut upstream).await,
@@ -22,7 +22,7 @@ pub(super) async fn upgraded(shared: Arc<Shared>, client: OnUpgrade, upstream: O
     }
 }
 
-/// Carries bytes both ways until both ends have closed, one breaks off, or the proxy stops.
+/// Relays bytes both ways until both ends have closed, one fails, or the proxy stops.
 pub(super) async fn join<C, U>(shared: &Shared, client: &mut C, upstream: &mut U)
 where
     C: AsyncRead + AsyncWrite + Unpin,
@@ -30,7 +30,7 @@ where
 {
     let mut stopping = shared.tasks.stopping();
     tokio::select! {
-        // Nobody is left to be told of an error.
+        // No flow is left to report an error to.
         _ = copy_bidirectional(client, upstream) => {}
         () = stopping.wait() => {}
     }

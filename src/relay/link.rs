@@ -33,6 +33,8 @@ pub(super) struct Link {
     /// How each session that was created here can be queried beside its commands.
     protocols: Mutex<BTreeMap<String, Protocol>>,
     window: Mutex<Option<String>>,
+    /// What reports show in the place of an XPath.
+    names: Mutex<BTreeMap<String, String>>,
 }
 
 /// The outcome of carrying out a command by actions.
@@ -68,7 +70,17 @@ impl Link {
             elements: Mutex::default(),
             protocols: Mutex::default(),
             window: Mutex::default(),
+            names: Mutex::default(),
         }
+    }
+
+    /// Makes reports show these words in the place of an XPath.
+    pub(super) fn name(&self, xpath: &str, words: &str) {
+        lock(&self.names).insert(xpath.to_owned(), words.to_owned());
+    }
+
+    fn in_words(&self, says: String) -> String {
+        lock(&self.names).iter().fold(says, |says, (xpath, words)| says.replace(xpath, words))
     }
 
     /// Switches to another test.
@@ -108,7 +120,7 @@ impl Link {
         let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let is_secret = self.types_secret(&method, &path).await;
-        let says = command::describe(&method, &path, &said, &lock(&self.elements), is_secret);
+        let says = self.in_words(command::describe(&method, &path, &said, &lock(&self.elements), is_secret));
         let (journal, id) = (self.journal(), self.begin(says.clone()));
         let is_post_to = |end: &str| method == "POST" && path.ends_with(end);
         let response = self.in_turn(request, &says).await;

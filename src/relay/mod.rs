@@ -61,6 +61,11 @@ impl Relay {
         &self.url
     }
 
+    /// Makes reports show these words in the place of an XPath.
+    pub(crate) fn name(&self, xpath: &str, words: &str) {
+        self.link.name(xpath, words);
+    }
+
     /// Returns the URL of the driver.
     pub(crate) fn driver_url(&self) -> &str {
         self.link.driver_url()
@@ -140,8 +145,10 @@ async fn accept(listener: TcpListener, access: Arc<Access>, link: Arc<Link>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // File descriptors have run out, until a connection ends.
-            connections.join_next().await;
+            // File descriptors have run out, until a connection ends, here or elsewhere in the process.
+            if connections.join_next().await.is_none() {
+                tokio::task::yield_now().await;
+            }
             continue;
         };
         let _ = stream.set_nodelay(true);
@@ -164,6 +171,8 @@ async fn relay(
         return Ok(access::refusal(why).map(Full::new));
     }
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    Ok(link.command(Request::from_parts(parts, body)).await.map(Full::new))
+    match body.collect().await {
+        Ok(body) => Ok(link.command(Request::from_parts(parts, body.to_bytes())).await.map(Full::new)),
+        Err(error) => Ok(access::refusal(&format!("the command's body broke off: {error}")).map(Full::new)),
+    }
 }

@@ -25,5 +25,10 @@ pub(crate) fn rule_faults(context: &ReportContext<'_>) -> Vec<Failure> {
     let of_rule = |outcome: &Outcome| matches!(outcome, Outcome::Failed(fault) if fault.stage() == FaultStage::Rule);
     let exchanges = context.journal.exchanges();
     let failed = exchanges.iter().filter(|exchange| exchange.outcome.as_ref().is_some_and(of_rule));
-    failed.map(|exchange| Failure::bare(format!("a rule could not do its work: {exchange}"))).collect()
+    let flows = failed.map(|exchange| Failure::bare(format!("a rule could not do its work: {exchange}")));
+    // Of a part, the flow goes on.
+    let troubles = context.journal.troubles().into_iter().filter(|fault| fault.stage() == FaultStage::Rule);
+    flows
+        .chain(troubles.map(|fault| Failure::bare(format!("a rule could not do its work: {}", fault.what()))))
+        .collect()
 }

@@ -74,7 +74,11 @@ fn folded(entries: &[Entry]) -> Vec<String> {
             }
         };
         // Two commands may alternate. A flow between them ends the search.
-        let same = lines.iter_mut().rev().take(2).take_while(|last| last.is_command() || last.says == line.says);
+        let same = lines
+            .iter_mut()
+            .rev()
+            .take(2)
+            .take_while(|last| (last.is_look() && line.is_look()) || last.says == line.says);
         match same.into_iter().find(|last| last.says == line.says) {
             Some(last) => last.again(line.at),
             None => lines.push(line),
@@ -95,8 +99,11 @@ impl Line {
         Self { at, says, times: 1, until: at }
     }
 
-    fn is_command(&self) -> bool {
-        self.says.starts_with("browser: ")
+    /// Whether it only looks at the page: the user's actions keep their order.
+    fn is_look(&self) -> bool {
+        ["find ", "text of ", "displayed of ", "execute "]
+            .iter()
+            .any(|look| self.says.strip_prefix("browser: ").is_some_and(|says| says.starts_with(look)))
     }
 
     fn again(&mut self, at: Duration) {

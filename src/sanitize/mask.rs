@@ -89,7 +89,8 @@ fn if_header(found: &Captures<'_>) -> String {
 fn if_pair(found: &Captures<'_>) -> String {
     let is_parameter = found["before"].starts_with(['?', '&']);
     // `code=*12ab` is already a digest made by `explore::label`.
-    let is_digest = found["it"].starts_with('*');
+    let digits = found["it"].strip_prefix('*').unwrap_or_default();
+    let is_digest = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let name = percent_encoding::percent_decode_str(&found["name"]).decode_utf8_lossy();
     only_if(!is_digest && (is_unambiguous(&name) || (is_parameter && is_secret(&name))), found)
 }

@@ -64,7 +64,7 @@ fn is_listed(name: &str) -> bool {
 
 fn normal(name: &str) -> String {
     // In `user[password]` only the last word matters; `login.password` is found by its ending.
-    let last = name.trim_end_matches(']').rsplit(['[', '/']).next().unwrap_or(name);
+    let last = name.trim_end_matches(']').rsplit(['[', '/', '.']).next().unwrap_or(name);
     last.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect()
 }
 

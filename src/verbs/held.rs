@@ -4,7 +4,7 @@ use super::ends::sealed::Sealed;
 use super::{Delivery, Ends, IntoAnswer, RuleContext, report_context};
 use crate::flow::{Content, FlowId, Outcome, Place, Request, Response, Stage, Whole};
 use crate::proxy::{End, Heads, HeldParts, Verdict};
-use crate::report::{Failure, still_waited_for, unfinished};
+use crate::report::{Failure, misuse, still_waited_for, unfinished};
 use crate::rules::AbortKind;
 use bytes::Bytes;
 use std::marker::PhantomData;
@@ -68,8 +68,14 @@ impl<S: Stage> Held<S> {
     /// Aborts the flow; at the stage of a part, the whole stream.
     ///
     /// [`AbortKind::Discard`] drops only the part.
+    ///
+    /// # Panics
+    /// When `kind` does not fit the stage, as for [`abort`](crate::Verbs::abort).
     #[track_caller]
     pub fn abort(self, kind: AbortKind) -> Delivery {
+        if let Err(why) = kind.fits(S::NAME) {
+            misuse(&format!("held.abort {why}"));
+        }
         self.decide("aborted", Place::here(), |_| Verdict::Abort(kind))
     }
 

@@ -3,7 +3,7 @@
 use super::{Held, PATIENCE, RuleContext, report_context};
 use crate::filter::Truth;
 use crate::flow::{Place, Request, Stage};
-use crate::report::{Failure, caught_although_none_expected, expired};
+use crate::report::{Failure, caught_although_none_expected, expired, misuse};
 use crate::rules;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -51,8 +51,14 @@ impl<S: Stage> Hold<S> {
     ///
     /// # Errors
     /// Like [`next`](Self::next); the timeout applies to each flow.
+    ///
+    /// # Panics
+    /// When `n` is 0.
     #[track_caller]
     pub fn nth(&self, n: usize) -> impl Future<Output = Result<Held<S>, Failure>> + Send + '_ {
+        if n == 0 {
+            misuse("nth(0): the first flow is nth(1)");
+        }
         let place = Place::here();
         async move {
             for _ in 1..n {

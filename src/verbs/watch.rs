@@ -50,8 +50,11 @@ impl<S: Stage> Watch<S> {
             let mut changed = std::pin::pin!(self.gate.changed());
             // Registered before the look, so that no change is missed.
             changed.as_mut().enable();
-            if let Some(seen) = self.gate.take_watched(self.rule.id).and_then(&pick) {
-                return seen;
+            // One that the journal has forgotten is passed over.
+            while let Some(seen) = self.gate.take_watched(self.rule.id) {
+                if let Some(seen) = pick(seen) {
+                    return seen;
+                }
             }
             changed.await;
         }

@@ -1,30 +1,30 @@
-//! Test bodies that run in a process of their own: with another environment, or to be killed.
+//! Test bodies that run in a separate process: with another environment, or to be killed.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Names the body that a child process runs; nothing else does anything without it.
+/// Environment variable that names the body a child process runs; without it, such a test does nothing else.
 const BODY: &str = "HOLDUP_TEST_BODY";
-/// Stands in the environment of a child and of all that comes from it.
+/// Environment variable set in a child process and inherited by all its descendants.
 pub const MARK: &str = "HOLDUP_TEST_MARK";
 
-/// A child process, with everything that it has started.
+/// A child process together with its descendants.
 pub struct Apart {
     mark: String,
-    /// What it and its children write goes here.
+    /// The `TMPDIR` of the child and its descendants.
     pub folder: tempfile::TempDir,
     command: Command,
 }
 
-/// Whether this process is to run that body.
+/// Whether this process runs `body`.
 pub fn is(body: &str) -> bool {
     std::env::var(BODY).is_ok_and(|wanted| wanted == body)
 }
 
 impl Apart {
-    /// This test binary again, running one of its tests as that body.
+    /// Prepares this test binary to run `test` as `body`.
     pub fn new(test: &str, body: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mark = folder.path().display().to_string();
@@ -49,18 +49,22 @@ impl Apart {
         self.command.spawn().unwrap()
     }
 
-    /// Runs it to its end; what it said.
+    /// Runs the child to its end and returns its output.
     pub fn output(&mut self) -> String {
         let output = self.command.output().unwrap();
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
 
-    /// The living processes that come from it, as `pid name`. A zombie has no environment any more.
+    /// The live descendants, as `pid name`. Zombies are not listed: they have no environment.
     pub fn survivors(&self) -> BTreeSet<String> {
         marked(&self.mark)
     }
 
-    /// Waits until nothing of it is left, neither process nor file.
+    /// Waits until neither a process nor a file is left.
+    ///
+    /// # Panics
+    ///
+    /// Panics after two minutes.
     pub fn wait_until_gone(&self) {
         let patience = std::time::Instant::now() + std::time::Duration::from_secs(120);
         loop {
@@ -74,7 +78,7 @@ impl Apart {
     }
 }
 
-/// The living processes that have a mark.
+/// The live processes whose environment has this mark.
 pub fn marked(mark: &str) -> BTreeSet<String> {
     let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
     let marked = processes.filter(|process| {

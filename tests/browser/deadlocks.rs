@@ -1,4 +1,4 @@
-//! Commands that wait for what their own test holds: told within a second or so, not by a time-out.
+//! Commands that wait for what their own test holds fail within about a second, not by timeout.
 
 use crate::support::failure_of;
 use crate::support::site::Site;
@@ -30,7 +30,7 @@ fn a_page_whose_script_is_held() {
     );
 }
 
-/// Chromium says nothing of a page that is about to go; Firefox does.
+/// Chromium does not answer for a page that is about to navigate; Firefox does.
 #[test]
 fn a_page_that_goes_on_to_one_that_is_held() {
     #[mitm_test(browser = headless_shell)]
@@ -58,13 +58,13 @@ fn a_script_that_waits_for_its_call() {
         site.page("/", "<p>");
         browser.goto("https://site.test/").await?;
         let _call = hold!(path == "/call");
-        browser.eval("return fetch('/call')").await?;
+        browser.run("return fetch('/call')").await?;
         Ok(())
     }
     assert_told(body, &["`execute return fetch('/call')` waits", "do not return or await the call in the script"]);
 }
 
-/// Held beside the command, the flow is let go: no deadlock.
+/// A flow that is held and released while the command runs is no deadlock.
 #[mitm_test]
 async fn a_flow_that_is_let_go_beside_the_command(browser: Browser, site: Site) -> TestResult {
     site.page("/", "<script src=/app.js></script>");

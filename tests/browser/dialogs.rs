@@ -1,4 +1,4 @@
-//! `alert`, `confirm` and `prompt`: what a page asks its user, and what the test answers.
+//! `alert`, `confirm` and `prompt`: dialogs that a page opens, and the test's replies.
 
 use crate::support::site::Site;
 use holdup::prelude::*;
@@ -16,7 +16,7 @@ async fn a_question_waits_for_its_answer(browser: Browser, site: Site) -> TestRe
     site.page("/delete", "");
     browser.goto("https://site.test/").await?;
     browser.click("#ask").await?;
-    // Nothing goes on until the user has answered.
+    // The page is blocked until the dialog is closed.
     browser.settled().await?;
     assert_eq!(browser.get_alert_text().await?, "Delete it?");
     let delete = hold!(path == "/delete");
@@ -47,7 +47,7 @@ async fn an_answer_comes_while_the_page_asks(browser: Browser, site: Site) -> Te
     browser.click("#ask").await?;
     let said = say.next().await?;
     browser.settled().await?;
-    // It is there, and the page cannot deal with it yet.
+    // The response arrives, but the page cannot process it while the dialog is open.
     said.release().await?;
     browser.settled().await?;
     browser.accept_alert().await?;
@@ -71,7 +71,7 @@ async fn a_page_may_ask_just_after_it_has_loaded(browser: Browser, site: Site) -
     for late in 0..15 {
         site.page("/", &format!("<p id=out></p><script>onload = () => setTimeout(() => alert('x'), {late})</script>"));
         browser.goto("https://site.test/").await?;
-        // It comes when it comes.
+        // The dialog may open at any time after the load.
         while browser.accept_alert().await.is_err() {}
     }
     Ok(())
@@ -100,7 +100,7 @@ async fn nobody_is_asked_whether_to_leave(browser: Browser, site: Site) -> TestR
     site.page("/", "<button id=b>b</button><script>onbeforeunload = event => event.preventDefault()</script>");
     site.page("/after", "<p id=out></p><img src=/late>");
     browser.goto("https://site.test/").await?;
-    // Who has done nothing on a page leaves it without a question.
+    // Browsers show the `beforeunload` prompt only after a user interaction.
     browser.click("#b").await?;
     let late = hold!(path == "/late");
     let mut leaves = pin!(browser.goto("https://site.test/after"));
@@ -110,6 +110,6 @@ async fn nobody_is_asked_whether_to_leave(browser: Browser, site: Site) -> TestR
     };
     held.release().await?;
     leaves.await?;
-    assert_eq!(browser.eval("return document.readyState").await?, "complete");
+    assert_eq!(browser.eval::<serde_json::Value>("return document.readyState").await?, "complete");
     Ok(())
 }

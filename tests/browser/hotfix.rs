@@ -1,4 +1,4 @@
-//! Replacing what a production page pins to its bytes, in a real browser.
+//! Replaces resources that a production page pins by hash, in a real browser.
 
 use crate::support::site::Site;
 use base64::Engine;
@@ -13,11 +13,11 @@ fn hash(text: &str) -> String {
     format!("sha256-{}", BASE64_STANDARD.encode(digest(&SHA256, text.as_bytes())))
 }
 
-/// What the page has become, with the fix in place.
+/// Opens `path` and returns what the page shows with the fix applied.
 async fn app(browser: &Browser, path: &str) -> TestResult<String> {
     browser.goto(&format!("https://site.test{path}")).await?;
     browser.settled().await?;
-    let app = browser.eval("return document.documentElement.dataset.app || ''").await?;
+    let app = browser.eval::<serde_json::Value>("return document.documentElement.dataset.app || ''").await?;
     Ok(app.as_str().unwrap_or_default().to_owned())
 }
 
@@ -54,7 +54,7 @@ async fn pinned_scripts_are_replaced(browser: Browser, site: Site) -> TestResult
     Ok(())
 }
 
-/// An inline script whose text a rule changes is allowed by the policy that allowed the old one.
+/// A policy of hashes that allows an inline script also allows it after a rule has changed its text.
 #[mitm_test]
 async fn a_policy_of_hashes_follows_the_text(browser: Browser, site: Site) -> TestResult {
     let policy = format!("script-src '{}'", hash(OLD));
@@ -89,12 +89,12 @@ async fn a_service_worker_does_not_serve_around_a_fix(browser: Browser, mitm: Mi
     assert_ne!(browser.title().await?, "", "the page is told that there is no worker");
     fix.assert_applied()?;
     mitm.let_service_workers();
-    browser.eval("return navigator.serviceWorker.register('/worker.js').then(() => navigator.serviceWorker.ready).then(() => 1)").await?;
+    browser.run("return navigator.serviceWorker.register('/worker.js').then(() => navigator.serviceWorker.ready).then(() => 1)").await?;
     assert_eq!(app(&browser, "/").await?, "old", "the worker answers");
     Ok(())
 }
 
-/// The browser has the old module in its caches, with a validator, and asks for it again.
+/// The browser has cached the old module with a validator, and revalidates it.
 #[mitm_test]
 async fn a_pinned_module_that_was_loaded_before_is_replaced(browser: Browser, site: Site) -> TestResult {
     let pin = hash(OLD);
@@ -106,14 +106,14 @@ async fn a_pinned_module_that_was_loaded_before_is_replaced(browser: Browser, si
     let fix = replace!(path == "/app.js", file.path());
     browser.refresh().await?;
     browser.settled().await?;
-    let now = browser.eval("return document.documentElement.dataset.app || ''").await?;
+    let now = browser.eval::<serde_json::Value>("return document.documentElement.dataset.app || ''").await?;
     assert_eq!(now, "new", "reloaded");
     assert_eq!(app(&browser, "/").await?, "new");
     fix.assert_applied()?;
     Ok(())
 }
 
-/// A pin that a script sets is out of reach: the page refuses the fix, and the test hears of it.
+/// Holdup cannot change a pin that a script sets: the page refuses the fix, and the test fails.
 #[mitm_test]
 async fn a_fix_that_the_page_refuses_was_not_applied(browser: Browser, site: Site) -> TestResult {
     let pin = hash(OLD);

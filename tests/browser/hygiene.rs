@@ -1,4 +1,4 @@
-//! Whatever ends the test process, no driver, no browser and no file is left.
+//! No driver, browser or file is left behind, however the test process ends.
 
 use crate::apart::{self, Apart};
 use crate::support::site::Site;
@@ -14,7 +14,7 @@ async fn body(browser: Browser, site: Site) -> TestResult {
     site.page("/", "<p>");
     browser.goto("https://site.test/").await?;
     let hold = hold!(path == "/held");
-    browser.eval("fetch('/held')").await?;
+    browser.run("fetch('/held')").await?;
     let _held = hold.next().await?;
     writeln!(std::io::stdout(), "\nready")?;
     match () {
@@ -29,7 +29,7 @@ fn is_child() -> bool {
     ["pass", "panic", "exit", "wait"].iter().any(|ending| apart::is(ending))
 }
 
-/// Starts a child, and waits until its browser shows a page.
+/// Starts a child and waits until its browser shows a page.
 fn started(apart: &mut Apart) -> Child {
     let mut child = apart.spawn();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -61,7 +61,7 @@ fn nothing_is_left() {
     }
 }
 
-/// The sessions that are open in this process: browsers, without the processes that they start.
+/// Number of browsers that this process has open, without their child processes.
 fn sessions() -> usize {
     let mark = std::env::var(apart::MARK).unwrap();
     let is_session = |process: &String| {
@@ -89,7 +89,7 @@ async fn dropped_body(mitm: Mitm, site: Site) -> TestResult {
     }
     let browser = mitm.browser().await?;
     browser.goto("https://site.test/").await?;
-    // Those that nobody has are closed while the test still runs.
+    // Dropped browsers are closed while the test still runs.
     while sessions() != 1 {
         tokio::task::yield_now().await;
     }

@@ -1,11 +1,11 @@
-//! Whatever a page asks for, in whichever way: it is held alike.
+//! Every kind of request that a page can make is held alike.
 
 use crate::support::site::Site;
 use holdup::prelude::*;
 
 const PAGE: &str = "https://site.test/";
 
-/// Opens a page with this in its body.
+/// Opens a page with `html` as its body.
 async fn open(browser: &Browser, site: &Site, html: &str) -> TestResult {
     site.page("/", html);
     browser.goto(PAGE).await?;
@@ -16,7 +16,7 @@ async fn open(browser: &Browser, site: &Site, html: &str) -> TestResult {
 async fn the_second_hop_of_a_redirect(browser: Browser, site: Site) -> TestResult {
     open(&browser, &site, "<p id=out></p>").await?;
     let (first, second) = (watch!(path == "/redirect"), hold!(path == "/redirected"));
-    browser.eval("void fetch('/redirect').then(r => r.text()).then(text => out.textContent = text)").await?;
+    browser.run("void fetch('/redirect').then(r => r.text()).then(text => out.textContent = text)").await?;
     let held = second.next().await?;
     assert_eq!(first.next().await?.response.unwrap().status(), 302);
     browser.settled().await?;
@@ -31,7 +31,7 @@ async fn a_preflight(browser: Browser, site: Site) -> TestResult {
     open(&browser, &site, "<p id=out></p>").await?;
     let (preflight, call) = (hold!(method == OPTIONS), hold!(method == PUT));
     browser
-        .eval("void fetch('https://other.test/x', {method: 'PUT', body: '1'}).then(r => out.textContent = r.status)")
+        .run("void fetch('https://other.test/x', {method: 'PUT', body: '1'}).then(r => out.textContent = r.status)")
         .await?;
     let held = preflight.next().await?;
     assert_eq!(held.request().header("access-control-request-method"), Some("PUT"));
@@ -48,10 +48,10 @@ async fn a_preflight(browser: Browser, site: Site) -> TestResult {
 async fn a_beacon(browser: Browser, site: Site) -> TestResult {
     open(&browser, &site, "").await?;
     let hold = hold!(path == "/beacon");
-    browser.eval("navigator.sendBeacon('/beacon', 'bye')").await?;
+    browser.run("navigator.sendBeacon('/beacon', 'bye')").await?;
     let held = hold.next().await?;
     assert_eq!((held.request().method().as_str(), &held.body().await?[..]), ("POST", &b"bye"[..]));
-    // A page that is left does not take its beacons along.
+    // Beacons survive the navigation away from their page.
     site.page("/next", "<p id=new>new</p>");
     browser.goto("https://site.test/next").await?;
     assert!(!held.is_cancelled() && held.release().await?.is_delivered());
@@ -62,7 +62,7 @@ async fn a_beacon(browser: Browser, site: Site) -> TestResult {
 async fn an_iframe(browser: Browser, site: Site) -> TestResult {
     open(&browser, &site, "<p id=out></p>").await?;
     let hold = hold!(path == "/frame");
-    browser.eval("const f = document.createElement('iframe'); f.src = '/frame'; f.onload = () => out.textContent = 'loaded'; document.body.append(f)").await?;
+    browser.run("const f = document.createElement('iframe'); f.src = '/frame'; f.onload = () => out.textContent = 'loaded'; document.body.append(f)").await?;
     let held = hold.next().await?;
     assert_eq!(held.request().header("sec-fetch-dest"), Some("iframe"));
     browser.settled().await?;
@@ -80,7 +80,7 @@ async fn a_popup(browser: Browser, site: Site) -> TestResult {
     browser.click("#go").await?;
     let held = hold.next().await?;
     assert_eq!(held.request().header("sec-fetch-dest"), Some("document"));
-    // The page that has opened it goes on.
+    // The opener is not blocked.
     assert_eq!(browser.text("#go").await?, "go");
     assert!(held.release().await?.is_delivered());
     Ok(())
@@ -95,7 +95,7 @@ async fn a_worker_and_its_calls(browser: Browser, site: Site) -> TestResult {
     );
     open(&browser, &site, "<p id=out></p>").await?;
     let (script, call) = (hold!(path == "/worker.js"), hold!(path == "/call"));
-    browser.eval("new Worker('/worker.js').onmessage = e => out.textContent = e.data").await?;
+    browser.run("new Worker('/worker.js').onmessage = e => out.textContent = e.data").await?;
     let held = script.next().await?;
     assert_eq!(held.request().header("sec-fetch-dest"), Some("worker"));
     held.release().await?;
@@ -111,7 +111,7 @@ async fn a_service_worker_and_what_it_fetches(browser: Browser, site: Site) -> T
     site.page_with("/sw.js", &[("content-type", "text/javascript")], script);
     open(&browser, &site, "<p id=out></p>").await?;
     let (worker, call) = (hold!(path == "/sw.js"), hold!(path == "/behind/call"));
-    browser.eval("navigator.serviceWorker.oncontrollerchange = () => fetch('/call').then(r => r.text()).then(text => out.textContent = text); \
+    browser.run("navigator.serviceWorker.oncontrollerchange = () => fetch('/call').then(r => r.text()).then(text => out.textContent = text); \
                   void navigator.serviceWorker.register('/sw.js')").await?;
     let held = worker.next().await?;
     assert_eq!(held.request().header("service-worker"), Some("script"));
@@ -126,11 +126,9 @@ async fn a_prefetch(browser: Browser, site: Site) -> TestResult {
     open(&browser, &site, "").await?;
     let hold = hold!(path == "/later");
     browser
-        .eval(
-            "const l = document.createElement('link'); l.rel = 'prefetch'; l.href = '/later'; document.head.append(l)",
-        )
+        .run("const l = document.createElement('link'); l.rel = 'prefetch'; l.href = '/later'; document.head.append(l)")
         .await?;
-    // Firefox was told to fetch nothing ahead.
+    // Prefetching is disabled in Firefox.
     if browser.kind() == BrowserKind::Firefox {
         hold.optional().remove();
         return Ok(());
@@ -154,7 +152,7 @@ async fn a_form_that_is_sent(browser: Browser, site: Site) -> TestResult {
         held.release();
         TestResult::Ok(())
     };
-    // The command waits for the navigation.
+    // The command waits for the navigation, which is held.
     let (sent, held) = tokio::join!(browser.click("#send"), holding);
     held?;
     sent?;
@@ -166,8 +164,8 @@ async fn a_form_that_is_sent(browser: Browser, site: Site) -> TestResult {
 async fn a_message_of_a_web_socket_and_an_event(browser: Browser, site: Site) -> TestResult {
     open(&browser, &site, "<p id=socket></p><p id=events></p>").await?;
     let (message, event) = (hold!(message: direction == "to_client"), hold!(event: data == "two"));
-    browser.eval("new WebSocket('wss://site.test/socket').onmessage = e => socket.textContent = e.data").await?;
-    browser.eval("new EventSource('/events').onmessage = e => events.textContent = e.data").await?;
+    browser.run("new WebSocket('wss://site.test/socket').onmessage = e => socket.textContent = e.data").await?;
+    browser.run("new EventSource('/events').onmessage = e => events.textContent = e.data").await?;
     let (held, two) = (message.next().await?, event.next().await?);
     browser.settled().await?;
     assert_eq!((browser.text("#socket").await?, browser.text("#events").await?), (String::new(), "one".to_owned()));
@@ -175,7 +173,7 @@ async fn a_message_of_a_web_socket_and_an_event(browser: Browser, site: Site) ->
     assert_eq!(browser.text("#socket").await?, "hi");
     two.release().processed().await?;
     assert_eq!(browser.text("#events").await?, "two");
-    // The site ends its stream, and the browser asks for the next.
+    // The site ends its stream, and the browser reconnects.
     event.remove();
     Ok(())
 }

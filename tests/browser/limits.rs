@@ -1,9 +1,9 @@
-//! What browsers limit: either it is out of the way, or it is named.
+//! Limits of browsers: each is lifted, or named in the failure.
 
 use crate::support::site::Site;
 use holdup::prelude::*;
 
-/// A page that asks for `/call?1`, `/call?2`, .. so many times.
+/// A page that requests `/call?1`, `/call?2`, .., `/call?{calls}`.
 fn page(calls: usize) -> String {
     format!("<script>for (let n = 1; n <= {calls}; n++) fetch('/call?' + n)</script>")
 }
@@ -32,7 +32,7 @@ async fn two_equal_gets_are_held_at_once(browser: Browser, site: Site) -> TestRe
     Ok(())
 }
 
-/// Chromium asks a plain host by HTTP/2 to the proxy; Firefox opens as many connections as it was told to.
+/// Chromium requests a plain host over HTTP/2 to the proxy; Firefox opens as many connections as it is configured to.
 #[mitm_test]
 async fn the_limit_of_firefox_is_named(browser: Browser, site: Site) -> TestResult {
     if browser.kind() != BrowserKind::Firefox {

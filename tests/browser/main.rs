@@ -1,4 +1,4 @@
-//! A real browser through the proxy.
+//! Tests of a real browser through the proxy.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 #![allow(unnameable_test_items, reason = "some bodies are called by tests, not collected")]
 

@@ -1,4 +1,4 @@
-//! Other clients and drivers than the built-in ones.
+//! Clients and drivers other than the built-in ones.
 
 use crate::apart::{self, Apart};
 use crate::support::site::Site;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use thirtyfour::prelude::*;
 use thirtyfour::session::http::{Body, HttpClient};
 
-/// It brings its own HTTP client only together with a TLS provider, and one is enough for us.
+/// An HTTP client for thirtyfour: its own one comes only with a second TLS provider.
 struct Plain(reqwest::Client);
 
 #[async_trait::async_trait]
@@ -32,7 +32,7 @@ impl HttpClient for Plain {
     }
 }
 
-/// Thirtyfour, with a session of its own through the relay: its actions stand in the journal, and its flows are held.
+/// Thirtyfour drives its own session through the relay: its actions are in the journal, and its flows are held.
 #[mitm_test(browser = headless_shell)]
 async fn thirtyfour_drives_a_held_page(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
     site.page("/", "<button id=go onclick=\"fetch('/call').then(() => this.textContent = 'done')\">go</button>");
@@ -54,7 +54,7 @@ async fn thirtyfour_drives_a_held_page(mitm: Mitm, browser: Browser, site: Site)
     Ok(())
 }
 
-/// A client that talks to the relay only.
+/// A client that connects to the relay only.
 fn holdup_client_without_tls() -> reqwest::Client {
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let tls = tokio_rustls::rustls::ClientConfig::builder_with_provider(provider);
@@ -63,7 +63,7 @@ fn holdup_client_without_tls() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls).build().unwrap()
 }
 
-/// A page cannot drive the browser that it is shown in, by whatever name it asks.
+/// A page cannot drive its own browser, under whatever name it requests the relay.
 #[mitm_test]
 async fn a_page_cannot_use_the_relay(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
     site.page("/", "<p>");
@@ -75,14 +75,14 @@ async fn a_page_cannot_use_the_relay(mitm: Mitm, browser: Browser, site: Site) -
         [format!("http://127.0.0.1:{port}"), format!("http://localhost:{port}"), format!("http://rebound.test:{port}")]
     {
         for page in ["https://site.test/".to_owned(), format!("{at}/")] {
-            // From its own origin, too, which then is what answers a refusal.
+            // Also from the relay's own origin, where the page is the refusal itself.
             drop(browser.goto(&page).await);
             let asked = format!("return fetch('{at}/status').then(r => r.status + ' ' + r.type, () => 'refused')");
-            let said = browser.eval(&asked).await?;
+            let said = browser.eval::<serde_json::Value>(&asked).await?;
             assert!(said == "refused" || said == "502 basic", "{page} asks {at}: {said}");
         }
     }
-    // Who knows the URL but has an origin is a page, too.
+    // A request that knows the URL but has an `origin` header comes from a page.
     let status = reqwest::Client::builder()
         .no_proxy()
         .tls_backend_preconfigured(crate::support::raw::tls_config(&mitm.ca_pem(), &[]))
@@ -96,7 +96,7 @@ async fn a_page_cannot_use_the_relay(mitm: Mitm, browser: Browser, site: Site) -
     Ok(())
 }
 
-/// The ports of loopback at which the drivers and browsers of this process listen.
+/// The loopback ports on which the drivers and browsers of this process listen.
 fn ports_of_browsers() -> BTreeSet<u16> {
     let mut inodes = BTreeSet::new();
     for process in apart::marked(&std::env::var(apart::MARK).unwrap()) {
@@ -113,12 +113,12 @@ fn ports_of_browsers() -> BTreeSet<u16> {
     listening.map(|row| u16::from_str_radix(row[1].rsplit(':').next().unwrap(), 16).unwrap()).collect()
 }
 
-/// Whether something that listens there has answered.
+/// Whether a listener on `port` responded.
 fn is_answered(one: &Exchange, port: u16) -> bool {
     one.request.target().port == port && one.outcome.as_ref().is_some_and(Outcome::is_delivered)
 }
 
-/// Neither its driver nor its DevTools, nor those of the tests beside it.
+/// A page reaches neither its own driver and DevTools nor those of tests that run beside it.
 #[test]
 fn a_page_cannot_use_the_driver_or_the_inspector() {
     if apart::is("driven") {
@@ -147,7 +147,7 @@ async fn driven(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
                 format!("fetch('{at}/session', {{ method: 'POST', body: '{{}}' }})"),
             ] {
                 let asked = format!("return {ask}.then(r => r.status + ' ' + r.type, () => 'refused')");
-                let said = browser.eval(&asked).await?;
+                let said = browser.eval::<serde_json::Value>(&asked).await?;
                 assert_eq!(said, "refused", "{ask}");
                 assert!(mitm.exchanges().iter().all(|one| !is_answered(one, port)), "{ask}");
             }

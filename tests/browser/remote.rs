@@ -1,5 +1,5 @@
-//! A driver that is not ours: Selenium Grid, which may run on another machine. `cargo xtask test` fetches it where there are
-//! Java and npm.
+//! A remote driver: Selenium Grid, which may run on another machine. `cargo xtask test` fetches it where Java and npm
+//! are installed.
 
 use crate::apart::{self, Apart};
 use crate::support::site::Site;
@@ -27,7 +27,7 @@ fn a_grid_that_reaches_the_proxy_by_its_address() {
         call.release().await?;
         browser.settled().await?;
         assert_eq!(browser.text("#out").await?, "this is /call");
-        // Whoever has not been told the password gets nothing.
+        // Clients without the password are refused.
         let mut stranger = Command::new("curl");
         stranger.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "-x", &format!("http://{}", mitm.address())]);
         let stranger = stranger.arg("http://site.test/").output()?;
@@ -46,7 +46,7 @@ fn a_grid_that_reaches_the_proxy_by_its_address() {
     assert!(said.contains("1 passed"), "{said}");
 }
 
-/// A Grid that has started, and its URL.
+/// Starts a Grid and returns it with its URL.
 fn start() -> (Child, String) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let mut command = Command::new("java");
@@ -55,12 +55,12 @@ fn start() -> (Child, String) {
     let mut grid = command.spawn().unwrap();
     let mut lines = BufReader::new(grid.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.contains("Started Selenium Standalone")), "the Grid did not start");
-    // It stops when nobody reads what it says.
+    // The Grid blocks when its output is not read.
     std::thread::spawn(move || lines.for_each(drop));
     (grid, format!("http://127.0.0.1:{port}"))
 }
 
-/// As its users end it, so that it ends its drivers.
+/// Ends the Grid with SIGTERM, as its users do, so that it ends its drivers.
 fn end(mut grid: Child) {
     assert!(Command::new("kill").arg(grid.id().to_string()).status().unwrap().success());
     grid.wait().unwrap();
@@ -73,7 +73,7 @@ fn jar() -> PathBuf {
     jars.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|kind| kind == "jar")).unwrap()
 }
 
-/// The one by which packets would leave; none does.
+/// The address of the default route; `connect` on a UDP socket sends no packet.
 fn address_of_this_machine() -> IpAddr {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket.connect("192.0.2.1:9").unwrap();

@@ -1,4 +1,4 @@
-//! The settled page.
+//! Tests of `Browser::settled`.
 
 use crate::support::handlers::{HANDLERS, page};
 use crate::support::site::Site;
@@ -15,34 +15,34 @@ async fn whatever_the_answer_starts_has_happened(browser: Browser, site: Site) -
     let hold = hold!(path == "/api" || path == "/api.js");
     browser.goto("https://site.test/").await?;
     for (name, _) in HANDLERS {
-        browser.eval(&format!("window.run('{name}')")).await?;
+        browser.run(&format!("window.run('{name}')")).await?;
         browser.settled().await?;
         let held = hold.next().await?;
-        assert_eq!(browser.eval(SHOWN).await?, "", "{name}, while it is held");
+        assert_eq!(browser.eval::<serde_json::Value>(SHOWN).await?, "", "{name}, while it is held");
         if name == "aborted" {
-            browser.eval("window.abort()").await?;
+            browser.run("window.abort()").await?;
         } else {
             held.release().await?;
         }
         browser.settled().await?;
-        assert_eq!(browser.eval(SHOWN).await?, "!", "{name}");
+        assert_eq!(browser.eval::<serde_json::Value>(SHOWN).await?, "!", "{name}");
     }
     Ok(())
 }
 
-/// An answer is dealt with when its handler has run; what that has set a timer for comes later.
+/// A response is processed when its handler has run; timers that the handler sets come later.
 #[mitm_test]
 async fn a_delivery_is_processed(browser: Browser, site: Site) -> TestResult {
     site.page("/", OUT);
     browser.goto("https://site.test/").await?;
     let hold = hold!(path == "/api" || path == "/redirected");
-    browser.eval("setInterval(() => setTimeout(() => {}, 100), 100)").await?;
+    browser.run("setInterval(() => setTimeout(() => {}, 100), 100)").await?;
     for url in ["/api", "/api", "/redirect"] {
         browser
-            .eval(&format!("window.show(1); fetch('{url}').then(r => r.text()).then(() => document.querySelector('#out').textContent = '')"))
+            .run(&format!("window.show(1); fetch('{url}').then(r => r.text()).then(() => document.querySelector('#out').textContent = '')"))
             .await?;
         assert!(hold.next().await?.release().processed().await?.is_delivered());
-        assert_eq!(browser.eval(SHOWN).await?, "", "{url}");
+        assert_eq!(browser.eval::<serde_json::Value>(SHOWN).await?, "", "{url}");
     }
     Ok(())
 }
@@ -61,7 +61,7 @@ async fn frames_windows_and_workers_settle_too(browser: Browser, site: Site) -> 
     browser.goto("https://site.test/").await?;
     for host in ["site.test", "other.test"] {
         browser
-            .eval(&format!(
+            .run(&format!(
                 "document.querySelector('#out').textContent = ''; window.onmessage = e => show(' ' + e.data);
                  let f = document.createElement('iframe'); f.src = 'https://{host}/child'; document.body.append(f)"
             ))
@@ -69,23 +69,23 @@ async fn frames_windows_and_workers_settle_too(browser: Browser, site: Site) -> 
         browser.settled().await?;
         let document = hold.next().await?;
         assert_eq!(document.request().path(), "/child");
-        assert_eq!(browser.eval(SHOWN).await?, "");
+        assert_eq!(browser.eval::<serde_json::Value>(SHOWN).await?, "");
         document.release().await?;
         browser.settled().await?;
-        assert_eq!(browser.eval(SHOWN).await?, " asks", "{host}");
+        assert_eq!(browser.eval::<serde_json::Value>(SHOWN).await?, " asks", "{host}");
         hold.next().await?.release().await?;
         browser.settled().await?;
-        assert_eq!(browser.eval(SHOWN).await?, " asks done", "{host}");
+        assert_eq!(browser.eval::<serde_json::Value>(SHOWN).await?, " asks done", "{host}");
     }
     browser
-        .eval("window.w = new Worker('/worker.js'); w.onmessage = e => show(' worker ' + e.data); w.postMessage('/from-worker')")
+        .run("window.w = new Worker('/worker.js'); w.onmessage = e => show(' worker ' + e.data); w.postMessage('/from-worker')")
         .await?;
     let held = hold.next().await?;
     browser.settled().await?;
-    assert_eq!(browser.eval(SHOWN).await?, " asks done");
+    assert_eq!(browser.eval::<serde_json::Value>(SHOWN).await?, " asks done");
     held.release().await?;
     browser.settled().await?;
-    assert_eq!(browser.eval(SHOWN).await?, " asks done worker done");
+    assert_eq!(browser.eval::<serde_json::Value>(SHOWN).await?, " asks done worker done");
     Ok(())
 }
 
@@ -107,7 +107,10 @@ async fn a_page_that_cannot_load_further_has_settled(browser: Browser, site: Sit
         browser.settled().await.map_err(|failure| failure.help(path))?;
         held.release().await?;
         browser.settled().await.map_err(|failure| failure.help(path))?;
-        assert_eq!(browser.eval("return document.readyState + location.pathname").await?, format!("complete/{path}"));
+        assert_eq!(
+            browser.eval::<serde_json::Value>("return document.readyState + location.pathname").await?,
+            format!("complete/{path}")
+        );
     }
     Ok(())
 }
@@ -123,14 +126,14 @@ async fn navigations_settle(browser: Browser, site: Site) -> TestResult {
         "location.hash = 'x'",
     ] {
         browser.goto("https://site.test/").await?;
-        browser.eval(&format!("setTimeout(() => {{ {action} }}, 20)")).await?;
+        browser.run(&format!("setTimeout(() => {{ {action} }}, 20)")).await?;
         browser.settled().await?;
-        assert_ne!(browser.eval("return location.href").await?, "https://site.test/", "{action}");
+        assert_ne!(browser.eval::<serde_json::Value>("return location.href").await?, "https://site.test/", "{action}");
     }
-    // These stay where they are.
-    browser.eval("setTimeout(() => { location.href = '/nothing' }, 20)").await?;
+    // These leave the page where it is.
+    browser.run("setTimeout(() => { location.href = '/nothing' }, 20)").await?;
     browser.settled().await?;
-    browser.eval("navigator.sendBeacon('/beacon', 'x')").await?;
+    browser.run("navigator.sendBeacon('/beacon', 'x')").await?;
     browser.settled().await?;
     Ok(())
 }
@@ -188,7 +191,7 @@ async fn what_never_ends_can_be_left_out(browser: Browser, site: Site) -> TestRe
     Ok(())
 }
 
-/// Chromium is silent about a page that is being left; Firefox is not.
+/// Chromium does not answer for a page that is being navigated away from; Firefox does.
 #[mitm_test]
 async fn a_navigation_that_is_held(browser: Browser, site: Site) -> TestResult {
     site.page("/", "<p>");
@@ -205,11 +208,11 @@ async fn a_navigation_that_is_held(browser: Browser, site: Site) -> TestResult {
     }
     held.release().await?;
     browser.settled().await?;
-    assert_eq!(browser.eval("return location.pathname").await?, "/next");
+    assert_eq!(browser.eval::<serde_json::Value>("return location.pathname").await?, "/next");
     Ok(())
 }
 
-/// What waits for a held flow by another way than a call is explained by it.
+/// A page that waits for a held flow through something other than a call has settled, too.
 #[mitm_test]
 async fn whatever_waits_for_what_is_held_has_settled(browser: Browser, site: Site) -> TestResult {
     site.page("/", OUT);
@@ -230,31 +233,31 @@ async fn whatever_waits_for_what_is_held_has_settled(browser: Browser, site: Sit
         ("a font", "new FontFace('x', 'url(/held.woff2)').load().catch(() => show(1))"),
         ("a cache", "caches.open('x').then(c => c.add('/held')).then(() => show(1))"),
     ] {
-        browser.eval(&format!("document.querySelector('#out').textContent = ''; {does}")).await?;
+        browser.run(&format!("document.querySelector('#out').textContent = ''; {does}")).await?;
         let held = hold.next().await?;
         browser.settled().await.map_err(|failure| failure.help(kind))?;
-        assert_eq!(browser.eval(SHOWN).await?, "", "{kind}, while it is held");
+        assert_eq!(browser.eval::<serde_json::Value>(SHOWN).await?, "", "{kind}, while it is held");
         held.release().await?;
         browser.settled().await.map_err(|failure| failure.help(kind))?;
-        assert_eq!(browser.eval(SHOWN).await?, "1", "{kind}");
+        assert_eq!(browser.eval::<serde_json::Value>(SHOWN).await?, "1", "{kind}");
     }
     Ok(())
 }
 
-/// As browsers have it, names below `localhost` are this machine.
+/// Browsers resolve names below `localhost` to this machine.
 #[mitm_test]
 async fn a_name_below_localhost_is_opened(browser: Browser, site: Site) -> TestResult {
     site.page("/", OUT);
     browser.goto(&format!("http://tenant.localhost:{}/", site.address.port())).await?;
-    assert_eq!(browser.eval("return location.hostname").await?, "tenant.localhost");
+    assert_eq!(browser.eval::<serde_json::Value>("return location.hostname").await?, "tenant.localhost");
     Ok(())
 }
 
-/// A page that starts a worker when it is being asked.
+/// A page that starts a worker while it is being checked.
 #[mitm_test]
 async fn a_worker_that_an_answer_starts(browser: Browser, site: Site) -> TestResult {
     if browser.kind() == BrowserKind::Firefox {
-        // It shows no workers to BiDi.
+        // Firefox reports no workers to BiDi.
         return Ok(());
     }
     site.page("/", OUT);
@@ -265,13 +268,13 @@ async fn a_worker_that_an_answer_starts(browser: Browser, site: Site) -> TestRes
         for _ in 0..5 {
             let does = format!("let w = new Worker({worker}); w.onmessage = () => show(1); w.postMessage(0)");
             browser
-                .eval(&format!(
+                .run(&format!(
                     "document.querySelector('#out').textContent = ''; fetch('/api').then(() => {{ {does} }})"
                 ))
                 .await?;
             hold.next().await?.release().await?;
             browser.settled().await.map_err(|failure| failure.help(worker))?;
-            assert_eq!(browser.eval(SHOWN).await?, "1", "{worker}");
+            assert_eq!(browser.eval::<serde_json::Value>(SHOWN).await?, "1", "{worker}");
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! No driver, a driver that dies, a browser that does not start: each is told, with what to do.
+//! A missing driver, a driver that dies, a browser that does not start: each failure says what to do.
 
 use crate::apart::{self, Apart};
 use crate::support::failure_of;
@@ -70,7 +70,7 @@ fn a_browser_that_does_not_start() {
     apart.wait_until_gone();
 }
 
-/// As packages that run in a box of their own do.
+/// Hides the DevTools port, as sandboxed packages of Chromium do.
 const HIDES_ITS_PORT: &str = r#"#!/bin/sh
 for switch do
   shift
@@ -102,7 +102,7 @@ fn a_browser_that_hides_where_it_listens() {
     let mut apart =
         Apart::new("trouble::a_browser_that_hides_where_it_listens", "hides").env("HOLDUP_CHROMIUM", &hiding);
     let said = apart.output();
-    // The first session showed that it cannot be asked by DevTools.
+    // The first session showed that DevTools is not reachable.
     assert!(said.contains("it was asked") && said.matches("browser: new session").count() == 2, "{said}");
     apart.wait_until_gone();
 }
@@ -132,7 +132,7 @@ fn a_driver_that_dies_in_mid_test_is_named_and_replaced() {
     apart.wait_until_gone();
 }
 
-/// Kills the driver that this process has started.
+/// Kills the driver that this process started.
 fn kill_driver() {
     let me = std::process::id().to_string();
     for entry in fs::read_dir("/proc").unwrap().flatten() {

@@ -1,4 +1,4 @@
-//! A test that is run again and again, as it is or in one order: its failures are counted.
+//! A test that runs repeatedly, as it is or in one order: its failures are counted.
 
 use crate::support::app::App;
 use crate::support::races::{SEARCH, play};
@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Runs one of the tests below in a process of its own: whether it has passed, and what it has said.
+/// Runs one of the tests below in a separate process, and returns whether it passed and its output.
 fn again(test: &str, env: &[(&str, &str)]) -> (bool, String) {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", &format!("again::{test}"), "--nocapture"]).envs(env.iter().copied());
@@ -15,13 +15,13 @@ fn again(test: &str, env: &[(&str, &str)]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// In its natural order it passes.
+/// Passes in its natural order.
 #[mitm_test(explore(max = 2))]
 async fn search(browser: Browser, app: App) -> TestResult {
     play(&SEARCH, false, browser, app).await
 }
 
-/// Every third of its executions fails, if there are so many.
+/// Fails in every third execution.
 #[mitm_test]
 async fn third(browser: Browser, app: App) -> TestResult {
     static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
@@ -35,12 +35,12 @@ async fn third(browser: Browser, app: App) -> TestResult {
     Ok(())
 }
 
-/// Takes longer to be torn down than its time-out lasts.
+/// A fixture whose teardown takes longer than the timeout.
 struct Slow;
 
 impl Fixture for Slow {
     async fn set_up(cx: &mut Setup) -> TestResult<Self> {
-        // Nothing that it could wait for takes so long.
+        // A real wait: no event that the teardown could wait for takes this long.
         cx.defer(async { drop(tokio::time::timeout(Duration::from_secs(4), std::future::pending::<()>()).await) });
         Ok(Self)
     }
@@ -89,7 +89,7 @@ fn a_number_that_is_none_is_told() {
     }
 }
 
-/// It looks at once: an explored test looks at settled pages.
+/// Reads at once: an explored test reads from settled pages.
 #[mitm_test(explore(max = 3))]
 async fn looks_at_once(browser: Browser, app: App) -> TestResult {
     app.serve(
@@ -103,7 +103,7 @@ async fn looks_at_once(browser: Browser, app: App) -> TestResult {
     Ok(())
 }
 
-/// When it runs as it is, its looks mean the same.
+/// Reads mean the same when the test runs as it is.
 #[test]
 fn what_is_explored_looks_at_settled_pages_also_as_it_is() {
     for env in [&[][..], &[("HOLDUP_EXPLORE", "off")], &[("HOLDUP_EXPLORE", "off"), ("HOLDUP_REPEAT", "3")]] {

@@ -1,4 +1,4 @@
-//! Schedules that are replayed and pinned, and what is no race.
+//! Schedules that are replayed and pinned, and orders that are no race.
 
 use crate::support::app::App;
 use crate::support::failure_of;
@@ -52,7 +52,7 @@ fn what_is_printed_can_be_pasted() {
     for line in code.lines() {
         assert!(include_str!("orders.rs").contains(line.trim()), "{line} is not in the test below\n{code}");
     }
-    // The same race without the explorer.
+    // The same race, without the explorer.
     let text = failure_of(pasted);
     assert!(text.contains("left: \"a\"\n right: \"ab\"") || text.contains("assertion"), "{text}");
 }
@@ -147,7 +147,7 @@ async fn executions_share_nothing(browser: Browser, app: App) -> TestResult {
     Ok(())
 }
 
-/// The full search tries every order, and says so.
+/// The full search tries every order.
 #[test]
 fn every_order_is_tried_when_all_are_wanted() {
     static ORDERS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -169,7 +169,7 @@ fn every_order_is_tried_when_all_are_wanted() {
     assert_eq!(orders, ["!ab", "!ba", "a!b", "ab!", "b!a", "ba!"]);
 }
 
-/// What the test holds itself is its own to release, whatever the explorer orders.
+/// A flow that the test holds itself is released by the test, whatever the explorer orders.
 #[mitm_test(explore(max = 6), timeout = "120s")]
 async fn a_test_may_hold_for_itself(browser: Browser, app: App) -> TestResult {
     app.serve(
@@ -186,7 +186,7 @@ async fn a_test_may_hold_for_itself(browser: Browser, app: App) -> TestResult {
     Ok(())
 }
 
-/// What a page asks for by itself, long after it was quiet, is delivered to a test that looks for it.
+/// A request that a page makes long after it was quiet is delivered to a test that waits for its effect.
 #[mitm_test(explore(max = 3, time = "300s"), timeout = "120s")]
 async fn what_comes_late_is_found(browser: Browser, app: App) -> TestResult {
     app.serve(
@@ -200,7 +200,7 @@ async fn what_comes_late_is_found(browser: Browser, app: App) -> TestResult {
     Ok(())
 }
 
-/// A flow that a hold of the test's own keeps stops nothing else.
+/// A flow parked by a hold of the test blocks nothing else.
 #[mitm_test(explore(max = 6, time = "300s"), timeout = "120s")]
 async fn a_test_goes_on_with_what_it_holds(browser: Browser, app: App) -> TestResult {
     app.serve(
@@ -222,7 +222,7 @@ async fn a_test_goes_on_with_what_it_holds(browser: Browser, app: App) -> TestRe
     Ok(())
 }
 
-/// Between finding and clicking an answer may come that renders everything anew.
+/// A response may render the page anew between finding an element and clicking it.
 #[mitm_test(explore(max = 2, time = "300s"), timeout = "120s")]
 async fn what_was_rendered_anew_is_clicked_all_the_same(browser: Browser, app: App) -> TestResult {
     app.serve(
@@ -241,7 +241,7 @@ async fn what_was_rendered_anew_is_clicked_all_the_same(browser: Browser, app: A
     Ok(())
 }
 
-/// Who goes back before the next page has come leaves the site: no page can help that.
+/// Going back before the next page has arrived leaves the site: no page can prevent that.
 #[mitm_test(explore(max = 8, time = "300s"), timeout = "120s")]
 async fn leaving_the_site_is_no_race(browser: Browser, app: App) -> TestResult {
     app.serve(

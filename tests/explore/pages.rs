@@ -1,10 +1,10 @@
-//! What executions do to a page, and what they see of it: several documents, and all that a user's hands can do.
+//! What executions do to a page, and what they see of it: several documents, and all input that a user can make.
 
 use crate::support::app::App;
 use crate::support::failure_of;
 use holdup::prelude::*;
 
-/// A page and one in it, which ask for the same.
+/// A page and a frame in it that make the same request.
 const FRAMED: &str = "<!doctype html><p id=out></p><script>
     const name = window == top ? 'page ' : 'frame ';
     fetch('/say?text=1').then(() => { top.out.textContent += name; });
@@ -41,7 +41,7 @@ fn a_label_says_which_frame_asks() {
     pasted();
 }
 
-/// A window that the page opens, and that asks for the same as the page.
+/// A window that the page opens makes the same request as the page.
 #[test]
 fn a_label_says_which_window_asks() {
     #[mitm_test(explore(time = "300s"), timeout = "120s")]
@@ -64,7 +64,7 @@ fn a_label_says_which_window_asks() {
     assert!(text.contains("h1;ff;r:GET /say?text=1#1 > r:GET /say?text=1 @w2/popup.html#1"), "{text}");
 }
 
-/// However the clicks and keys of an execution get there, they are a user's.
+/// Clicks and keys of an execution are trusted events, like those of a user.
 #[mitm_test(explore(max = 3, time = "300s"), browsers = all, timeout = "120s")]
 async fn clicks_and_keys_are_a_users(browser: Browser, app: App) -> TestResult {
     app.serve(
@@ -101,11 +101,11 @@ async fn clicks_and_keys_are_a_users(browser: Browser, app: App) -> TestResult {
     browser.enter_parent_frame().await?;
     let heard = browser.text("#out").await?;
     assert_eq!(heard, "true1 true1 a 1 B c Enter xa1Bc two box true far late inner");
-    assert_eq!(browser.eval("return document.querySelector('#lines').value").await?, "of text");
+    assert_eq!(browser.eval::<serde_json::Value>("return document.querySelector('#lines').value").await?, "of text");
     Ok(())
 }
 
-/// What cannot be clicked is told in the driver's words, once nothing more can come.
+/// Reports the driver's error for an element that cannot be clicked, once nothing more can arrive.
 #[test]
 fn what_never_can_be_clicked_is_told() {
     #[mitm_test(explore)]
@@ -119,7 +119,7 @@ fn what_never_can_be_clicked_is_told() {
     assert!(text.contains("click #never") && text.contains("not interactable"), "{text}");
 }
 
-/// A click that a driver would do is done before the answer that could help it, wherever the element stands.
+/// A click that the driver can perform comes before the response that could change it, wherever the element is.
 #[test]
 fn a_click_comes_before_an_answer_whatever_stands_over_the_page() {
     #[mitm_test(explore(time = "300s"), timeout = "120s")]
@@ -137,7 +137,7 @@ fn a_click_comes_before_an_answer_whatever_stands_over_the_page() {
         browser.goto("https://app.test/").await?;
         browser.click("#go").await?;
         browser.click("#wrap").await?;
-        assert_eq!(browser.eval("return out.textContent").await?, "late wrapped");
+        assert_eq!(browser.eval::<serde_json::Value>("return out.textContent").await?, "late wrapped");
         Ok(())
     }
     let text = failure_of(body);
@@ -145,7 +145,7 @@ fn a_click_comes_before_an_answer_whatever_stands_over_the_page() {
     assert!(text.contains(r#"left: String("early wrapped")"#), "{text}");
 }
 
-/// An element that stays hidden is not waited for when another has taken its place.
+/// A click does not wait for an element that stays hidden when another one matches.
 #[test]
 fn a_click_goes_to_what_has_taken_the_place() {
     #[mitm_test(explore(time = "300s"), timeout = "120s")]
@@ -170,7 +170,7 @@ fn a_click_goes_to_what_has_taken_the_place() {
     assert!(text.contains(r#"left: "new 1""#), "{text}");
 }
 
-/// What a page asks its user is answered in its turn, and what comes meanwhile waits for that.
+/// A dialog is answered in its turn, and responses that arrive meanwhile wait for that.
 #[mitm_test(explore(max = 8, time = "300s"), browsers = all, timeout = "120s")]
 async fn a_dialog_is_answered_in_its_turn(browser: Browser, app: App) -> TestResult {
     app.serve(

@@ -1,4 +1,4 @@
-//! Every race of [`crate::support::races`]: found in the broken page, and not in its correction.
+//! Every race of [`crate::support::races`] is found in the broken page, and not in the corrected one.
 
 use crate::support::app::App;
 use crate::support::failure_of;

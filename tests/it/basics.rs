@@ -1,4 +1,4 @@
-//! What passes the proxy arrives as it was sent.
+//! Messages arrive through the proxy as they were sent.
 
 use crate::support::origin::Origin;
 use crate::support::raw;
@@ -35,7 +35,7 @@ async fn http1_inside_tls_keeps_the_case_and_order_of_headers(mitm: Mitm, _origi
     stream.write_all(request).await?;
     let said = raw::read_until(&mut stream, "X-Ant").await;
     let (_, body) = said.split_once("\r\n\r\n").unwrap();
-    // The server is hyper, which shows names in lower case; their order is what arrived.
+    // hyper shows header names in lower case; their order is as received.
     let names: Vec<_> = body.lines().skip(1).filter_map(|line| line.split(':').next()).take(4).collect();
     assert_eq!(names, ["host", "x-zebra", "accept", "x-ant"], "{said}");
     Ok(())
@@ -114,7 +114,7 @@ async fn an_upgrade_becomes_a_tunnel(mitm: Mitm, _origin: Origin) -> TestResult 
             let mut stream = raw::tunnel(&mitm, "origin.test", &["http/1.1"]).await;
             check_echo(&mut stream, request).await?;
         } else {
-            // As browsers do it for ws: CONNECT, and then plaintext.
+            // Browsers open ws: through CONNECT, and then send plaintext.
             let mut stream = raw::connect(&mitm).await;
             let connect = b"CONNECT origin.test:80 HTTP/1.1\r\nhost: origin.test:80\r\n\r\n";
             raw::ask(&mut stream, connect, "\r\n\r\n").await;
@@ -137,7 +137,7 @@ async fn check_echo(
     Ok(())
 }
 
-/// 256 MiB each way. Client, proxy and server are one process; no other test may grow it meanwhile.
+/// Sends 256 MiB each way. Client, proxy and server share one process, and no other test may use its memory meanwhile.
 #[test]
 fn a_large_body_passes_in_constant_memory() {
     const ALONE: &str = "HOLDUP_TEST_ALONE";
@@ -185,7 +185,7 @@ fn resident_mib() -> usize {
     line.split_whitespace().next().and_then(|kib| kib.parse::<usize>().ok()).unwrap_or(0) / 1024
 }
 
-/// Tests whose bodies no library reads: the compiler takes what a `macro_rules` has put together.
+/// Test bodies that come from a `macro_rules`: only the compiler can parse them.
 macro_rules! tests {
     ($($name:ident $body:block $whole:block)*) => {
         $(

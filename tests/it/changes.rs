@@ -1,4 +1,4 @@
-//! The verbs that change a flow by code, and filters that read bodies.
+//! Verbs that change a flow by code, and filters that read bodies.
 
 use crate::support::failure_of;
 use crate::support::origin::Origin;

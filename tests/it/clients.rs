@@ -1,5 +1,5 @@
-//! Clients that people use, from Debian, npm and PyPI: each is held, rewritten and cut off. `cargo xtask test` fetches them
-//! into `target/clients` and runs these.
+//! Common clients from Debian, npm and PyPI: their flows are held, rewritten and cut off. `cargo xtask test` fetches
+//! the clients into `target/clients` and runs these tests.
 
 use crate::support::origin::Origin;
 use holdup::prelude::*;
@@ -18,7 +18,7 @@ fn fetched(file: &str) -> PathBuf {
     file
 }
 
-/// A script of `tests/clients`, beside the packages that it imports.
+/// A script of `tests/clients`, copied beside the packages that it imports.
 fn node(script: &str) -> Command {
     let to = fetched("node_modules").with_file_name(script);
     std::fs::copy(root().join("tests/clients").join(script), &to).unwrap();
@@ -39,7 +39,7 @@ async fn said(child: Child) -> TestResult<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Asks for a text that is held and rewritten, and for one that is cut off.
+/// The client requests a text that is held and rewritten, and one that is cut off.
 async fn is_held_rewritten_and_cut_off(mitm: &Mitm, mut command: Command, version: http::Version) -> TestResult {
     let hold = hold!(path == "/text");
     rewrite!(path == "/text", "the" => "teh");
@@ -84,7 +84,7 @@ async fn httpx_of_python_on_http2(mitm: Mitm, _origin: Origin) -> TestResult {
     is_held_rewritten_and_cut_off(&mitm, python("httpx2"), http::Version::HTTP_2).await
 }
 
-/// A compressing WebSocket server, and its port.
+/// Starts a compressing WebSocket server, and returns it with its port.
 async fn server() -> TestResult<(Child, u16)> {
     let mut server = node("server.mjs").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
@@ -113,7 +113,7 @@ async fn ws_of_node_compressed(mitm: Mitm) -> TestResult {
             assert_eq!(said(child).await?, format!("compressed: true\n{says}"));
             continue;
         }
-        // Its `bye` never came: it waits on, and hears what the test says.
+        // The `bye` of the client was discarded: the client waits on, and receives the test's messages.
         let mut lines = BufReader::new(child.stdout.unwrap()).lines();
         let mut heard = String::new();
         while heard.lines().count() < 3 {

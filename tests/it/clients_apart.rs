@@ -1,4 +1,4 @@
-//! Clients share a proxy, and not what each would have of a server without it: connections, streams, and what became of them.
+//! Clients that share a proxy are isolated: upstream connections, streams, and their state belong to one client.
 
 use crate::support::raw;
 use futures_util::future::join_all;
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-/// A server whose connections do what is said.
+/// A server that runs `each` for every connection.
 async fn server<F: Future<Output = ()> + Send + 'static>(each: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -25,7 +25,7 @@ async fn server<F: Future<Output = ()> + Send + 'static>(each: impl Fn(TcpStream
     address
 }
 
-/// Alice waits with six long polls for what Bob says.
+/// Alice's six long polls wait for a message from Bob.
 #[mitm_test]
 async fn six_connections_are_of_each_client(mitm: Mitm) -> TestResult {
     let (polls, said) = (watch::Sender::new(0), watch::Sender::new(false));
@@ -59,7 +59,7 @@ async fn six_connections_are_of_each_client(mitm: Mitm) -> TestResult {
     Ok(())
 }
 
-/// A server that has begun to deal with a POST when it closes gets it once: Bob has never used a connection to it.
+/// A POST is sent once to a server that closes while it processes it: Bob has never used a connection to it.
 #[mitm_test]
 async fn a_post_is_not_sent_to_each_kept_connection(mitm: Mitm) -> TestResult {
     let posts = Arc::new(AtomicUsize::new(0));
@@ -77,7 +77,7 @@ async fn a_post_is_not_sent_to_each_kept_connection(mitm: Mitm) -> TestResult {
                 if ask.is_empty() {
                     return;
                 }
-                // Together, so that there are six of them.
+                // The responses wait for each other, so that there are six connections.
                 all.send_modify(|count| *count += 1);
                 all.subscribe().wait_for(|count| *count >= 6).await.unwrap();
                 stream.write_all(OK).await.unwrap();
@@ -92,7 +92,7 @@ async fn a_post_is_not_sent_to_each_kept_connection(mitm: Mitm) -> TestResult {
     come.wait_for(|count| *count == 6).await?;
     assert_eq!(bob.post("https://pay.test/").body("amount=1").send().await?.status(), 502);
     assert_eq!(posts.load(SeqCst), 1);
-    // Alice has; browsers send it once more then.
+    // Alice has used one, and browsers retry once then.
     assert_eq!(alice.post("https://pay.test/").body("amount=1").send().await?.status(), 502);
     assert_eq!(posts.load(SeqCst), 3);
     Ok(())
@@ -105,7 +105,7 @@ async fn a_kept_http2_connection_that_closes_is_survived(mitm: Mitm, client: Cli
         let mut answered = false;
         while let Some(Ok((_, mut answer))) = connection.accept().await {
             if std::mem::replace(&mut answered, true) {
-                // The process is gone.
+                // Simulates a process that has died.
                 return;
             }
             let _: h2::SendStream<bytes::Bytes> = answer.send_response(http::Response::new(()), true).unwrap();
@@ -118,13 +118,13 @@ async fn a_kept_http2_connection_that_closes_is_survived(mitm: Mitm, client: Cli
     Ok(())
 }
 
-/// What cannot be sent again does not meet the end of somebody else's connection.
+/// A request that cannot be sent again does not use another client's connection, which may close.
 #[mitm_test]
 async fn a_large_upload_of_a_new_client_arrives(mitm: Mitm) -> TestResult {
     let big = server(|mut stream| async move {
         raw::read_until(&mut stream, "said").await;
         stream.write_all(OK).await.unwrap();
-        // Closes when it is asked again.
+        // Closes on the second request.
         let _ = stream.read_u8().await;
     });
     mitm.host("big.test", big.await);
@@ -135,7 +135,7 @@ async fn a_large_upload_of_a_new_client_arrives(mitm: Mitm) -> TestResult {
     Ok(())
 }
 
-/// A server that takes ten streams a connection has twenty of two clients.
+/// A server that allows ten streams per connection serves twenty of two clients.
 #[mitm_test]
 async fn each_client_has_streams_of_its_own(mitm: Mitm) -> TestResult {
     let few = server(|stream| async move {
@@ -172,7 +172,7 @@ async fn an_answer_without_a_body_has_no_length(mitm: Mitm, client: Client) -> T
     Ok(())
 }
 
-/// Protocols that begin with a line of words pass, as they do through any tunnel; what ends without one, too.
+/// Protocols that begin with a line of text pass through CONNECT, as do bytes without a line end.
 #[mitm_test]
 async fn first_words_that_are_no_http_pass(mitm: Mitm) -> TestResult {
     let echo = server(|mut stream| async move {
@@ -190,7 +190,7 @@ async fn first_words_that_are_no_http_pass(mitm: Mitm) -> TestResult {
     Ok(())
 }
 
-/// A server that closes a connection without a word ends the tunnel to it.
+/// A server that closes the connection without sending a byte ends its tunnel.
 #[mitm_test]
 async fn a_server_that_closes_without_a_word_is_heard(mitm: Mitm) -> TestResult {
     mitm.host("shut.test", server(|stream| async move { drop(stream) }).await);
@@ -216,7 +216,7 @@ async fn a_server_that_closes_at_once_is_asked_once(mitm: Mitm, client: Client) 
     Ok(())
 }
 
-/// The proxy asks its client to go on, and the server is not asked to.
+/// The proxy sends `100 Continue` itself, and does not forward the expectation.
 #[mitm_test]
 async fn a_client_that_waits_to_be_asked_is_asked_by_the_proxy(mitm: Mitm) -> TestResult {
     let asks = server(|mut stream| async move {
@@ -234,7 +234,7 @@ async fn a_client_that_waits_to_be_asked_is_asked_by_the_proxy(mitm: Mitm) -> Te
     Ok(())
 }
 
-/// What an upstream says that cannot be read is named by its line.
+/// A response that cannot be parsed is reported with its line.
 #[mitm_test]
 async fn an_answer_that_cannot_be_read_is_named(mitm: Mitm, client: Client) -> TestResult {
     for (says, why) in [

@@ -1,4 +1,5 @@
-//! Awkward requests and answers on HTTP/1: what goes in, what comes out. What the proxy cannot forward safely it refuses.
+//! Awkward HTTP/1 requests and responses: what goes in, and what comes out. The proxy refuses what it cannot forward
+//! safely.
 
 use crate::support::origin::Origin;
 use crate::support::raw;
@@ -6,8 +7,8 @@ use holdup::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// Name, what the client sends, the answer's status, what the echo of the origin must contain, and the requests that the
-/// origin has seen.
+/// Name, bytes from the client, status of the response, parts that the origin's echo contains, and the requests that
+/// the origin has seen.
 type Asked = (&'static str, &'static str, u16, &'static [&'static str], &'static [&'static str]);
 
 const REQUESTS: &[Asked] = &[
@@ -322,7 +323,7 @@ const REQUESTS: &[Asked] = &[
     ("no HTTP at all", "\x01\x02\x03 hello\r\n", 400, &[], &[]),
 ];
 
-/// The end of a head, where the row does not say it.
+/// Completes a head with the lines that the row leaves out.
 fn whole(request: &str) -> Vec<u8> {
     let request = match request.split_once('\n') {
         Some((line, rest)) if !request.contains("onnection: ") && line.ends_with('\r') && line.len() > 9 => {
@@ -344,7 +345,7 @@ async fn answer_to(mitm: &Mitm, request: &[u8]) -> String {
         stream.shutdown().await.unwrap();
     }
     let mut answer = Vec::new();
-    // A reset is an end like any other.
+    // A reset ends the response like a close.
     let _ = stream.read_to_end(&mut answer).await;
     answer.iter().map(|byte| char::from(*byte)).collect()
 }
@@ -361,7 +362,7 @@ async fn awkward_requests(mitm: Mitm) -> TestResult {
         mitm.host("origin.test", origin.address);
         let answer = answer_to(&mitm, &whole(request)).await;
         let now = origin.state.seen();
-        // The head of a request whose body breaks off may have been on its way.
+        // With a 502, the head of a request whose body breaks off may have reached the origin.
         let has_seen = now == *seen || *expected == 502;
         let fits = status(&answer) == *expected && contains.iter().all(|part| answer.contains(part)) && has_seen;
         if !fits {
@@ -372,8 +373,8 @@ async fn awkward_requests(mitm: Mitm) -> TestResult {
     Ok(())
 }
 
-/// Name, what the upstream answers before it closes, the status that the client gets, what it must get besides, and whether
-/// the answer is whole.
+/// Name, response of the upstream before it closes, status at the client, parts that the client receives, and whether
+/// the response is complete.
 type Answered = (&'static str, &'static str, u16, &'static [&'static str], bool);
 
 const ANSWERS: &[Answered] = &[
@@ -443,7 +444,7 @@ const ANSWERS: &[Answered] = &[
     ),
 ];
 
-/// A server that says one thing, whatever it is asked.
+/// A server that sends `answer` to every request.
 async fn says(answer: &'static str) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -458,7 +459,7 @@ async fn says(answer: &'static str) -> std::net::SocketAddr {
     address
 }
 
-/// Whether an answer came to the end that it has said.
+/// Whether the body is complete by its declared framing.
 fn is_whole(answer: &str) -> bool {
     let Some((head, body)) = answer.split_once("\r\n\r\n") else { return false };
     let said = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<u64>().ok());
@@ -469,7 +470,7 @@ fn is_whole(answer: &str) -> bool {
     }
 }
 
-/// Inside a tunnel, where requests have no URL that names the host.
+/// Requests inside a tunnel, where no URL names the host.
 #[mitm_test]
 async fn awkward_requests_in_a_tunnel(mitm: Mitm, _origin: Origin) -> TestResult {
     let cases = [
@@ -502,7 +503,7 @@ async fn awkward_requests_in_a_tunnel(mitm: Mitm, _origin: Origin) -> TestResult
     Ok(())
 }
 
-/// An answer to HEAD has no body that its length could be held against.
+/// A response to HEAD has no body to check its length against.
 #[mitm_test]
 async fn lengths_of_answers_to_head(mitm: Mitm, client: Client) -> TestResult {
     for (lengths, status) in [("3\r\ncontent-length: 3", 200), ("3\r\ncontent-length: 4", 502), ("x", 502)] {

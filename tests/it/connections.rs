@@ -1,4 +1,4 @@
-//! Connections to upstreams: how many there are, whose they are, and what is asked again when one closes.
+//! Connections to upstreams: their number, their owners, and which requests are retried when one closes.
 
 use crate::support::programs::{Pair, Program};
 use crate::support::{get, raw};
@@ -14,7 +14,7 @@ async fn most(client: &Client) -> TestResult<u64> {
     Ok(said["most"].as_u64().expect("a number"))
 }
 
-/// A client that does not know yet that the proxy speaks HTTP/2 opens a connection for each of its first requests.
+/// Sends one request: until the client knows that the proxy speaks HTTP/2, it opens a connection per request.
 async fn known_as_http2(client: &Client) -> TestResult {
     client.get("https://pictures.test/1").send().await?;
     Ok(())
@@ -49,7 +49,7 @@ async fn a_test_says_how_many_connections_there_are(client: Client, mitm: Mitm) 
 async fn parked_flows_take_no_connection_away(client: Client, mitm: Mitm) -> TestResult {
     let node = Program::node("pictures.mjs", &Pair::new("x"), &[]).await;
     mitm.host("pictures.test", node.address);
-    // One answer is larger than what is read ahead of it.
+    // One response is larger than the read-ahead.
     mitm.limit_bodies(100_000);
     let hold = hold!(response: path ~ "^/[0-9]+$");
     let answers: Vec<_> = (1..=200).map(|n| get(&client, &format!("https://pictures.test/{}", n * 1_000))).collect();
@@ -64,7 +64,7 @@ async fn parked_flows_take_no_connection_away(client: Client, mitm: Mitm) -> Tes
     Ok(())
 }
 
-/// A server whose connections know who is at their other end once he has said it, as with NTLM.
+/// A server whose connections remember the user after authentication, as with NTLM.
 async fn remembers() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -132,7 +132,7 @@ async fn what_nginx_has_not_dealt_with_is_asked_again(client: Client, mitm: Mitm
     Ok(())
 }
 
-/// A request whose body ends with "said", to its last chunk if it comes in chunks.
+/// Reads a request whose body ends with "said"; a chunked body to its last chunk.
 async fn ends_with_said(stream: &mut TcpStream) -> String {
     let mut request = raw::read_until(stream, "said").await;
     if request.contains("chunked") && !request.ends_with("0\r\n\r\n") {
@@ -141,7 +141,7 @@ async fn ends_with_said(stream: &mut TcpStream) -> String {
     request
 }
 
-/// A server that answers once on each connection, with a text made of the request's length, and closes it when it is asked again.
+/// A server that responds once per connection, with `text` of the request's length, and closes on the second request.
 async fn closes_when_asked_again(text: fn(usize) -> String) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -169,13 +169,13 @@ async fn a_post_is_asked_again_when_a_kept_connection_closes(client: Client, mit
             assert!(response.text().await?.parse::<usize>()? > size);
         }
     }
-    // What is too large to be sent again waits for a connection of its own.
+    // A body too large to be sent again gets a new connection.
     let large = mitm.client()?.post("https://short.test/").body("x".repeat(200_000) + "said");
     assert_eq!(large.send().await?.status(), 200);
     Ok(())
 }
 
-/// Nobody has told how long the body is, and it has gone to its end when the connection closes.
+/// The body has no declared length, and has been sent completely when the connection closes.
 #[mitm_test]
 async fn a_body_in_chunks_goes_again_whole(mitm: Mitm) -> TestResult {
     mitm.host("short.test", closes_when_asked_again(|_| "done".to_owned()).await);
@@ -188,7 +188,7 @@ async fn a_body_in_chunks_goes_again_whole(mitm: Mitm) -> TestResult {
     Ok(())
 }
 
-/// A server that refuses streams on HTTP/2 before it takes one.
+/// An HTTP/2 server that refuses three streams before it accepts one.
 #[mitm_test]
 async fn a_refused_stream_is_asked_again(client: Client, mitm: Mitm) -> TestResult {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -215,7 +215,7 @@ async fn a_refused_stream_is_asked_again(client: Client, mitm: Mitm) -> TestResu
 #[mitm_test]
 async fn a_server_that_wants_http1_gets_it(client: Client, mitm: Mitm) -> TestResult {
     let pair = Pair::new("old.test");
-    // The first connection takes HTTP/2 and refuses all on it, as IIS does where it authenticates connections.
+    // The server accepts HTTP/2 and resets every stream, as IIS does where it authenticates connections.
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     mitm.trust_upstream(&pair.certificate)?;
@@ -242,7 +242,7 @@ async fn a_server_that_wants_http1_gets_it(client: Client, mitm: Mitm) -> TestRe
     Ok(())
 }
 
-/// 413, while 8 MB are being sent.
+/// The server responds with 413 while 8 MB are being sent.
 #[mitm_test]
 async fn an_answer_that_comes_before_the_end_of_the_upload_is_delivered(mitm: Mitm) -> TestResult {
     let pair = Pair::new("small.test");
@@ -254,7 +254,7 @@ async fn an_answer_that_comes_before_the_end_of_the_upload_is_delivered(mitm: Mi
             raw::read_until(&mut stream, "\r\n\r\n").await;
             let answer = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 9\r\nconnection: close\r\n\r\ntoo large";
             stream.write_all(answer).await.unwrap();
-            // What is unread makes the end a reset.
+            // Closing with unread data sends a reset.
             drop(stream);
         }
     });
@@ -273,7 +273,7 @@ async fn an_answer_that_comes_before_the_end_of_the_upload_is_delivered(mitm: Mi
     Ok(())
 }
 
-/// A watcher of the origin's connections: idle ones are closed.
+/// Idle connections to the origin are closed.
 #[mitm_test]
 async fn idle_connections_are_closed(client: Client, mitm: Mitm) -> TestResult {
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -1,4 +1,4 @@
-//! Every way to cut a flow off, as a client meets it on HTTP/1 and on HTTP/2.
+//! Every way to cut off a flow, as seen by clients on HTTP/1 and HTTP/2.
 
 use crate::support::origin::Origin;
 use crate::support::{get, raw};
@@ -9,7 +9,7 @@ fn ask(path: &str) -> String {
     format!("GET http://origin.test{path} HTTP/1.1\r\nhost: origin.test\r\n\r\n")
 }
 
-/// What a client on HTTP/1 reads to the end of its connection.
+/// Requests `path` over HTTP/1 and reads until the connection closes.
 async fn read_on_http1(mitm: &Mitm, path: &str) -> String {
     let mut stream = raw::connect(mitm).await;
     raw::ask(&mut stream, ask(path).as_bytes(), "\0never").await
@@ -23,10 +23,10 @@ async fn a_truncated_answer_says_its_whole_length(client: Client, mitm: Mitm, or
     assert!(short.contains("content-length: 9\r\n") && short.ends_with("\r\n\r\nthis"), "{short}");
     let long = read_on_http1(&mitm, "/bytes?1000000").await;
     let (_, body) = long.split_once("\r\n\r\n").unwrap();
-    // Chunks have lengths of their own.
+    // The chunk sizes are between the zero bytes.
     assert_eq!(body.bytes().filter(|byte| *byte == 0).count(), 100_000);
 
-    // HTTP/2: the client gets as much, then the reset.
+    // On HTTP/2 the client receives the same bytes, then a reset.
     let mut answer = client.get("https://origin.test/bytes?1000000").send().await?;
     let mut got = 0;
     let error = loop {
@@ -68,7 +68,7 @@ async fn a_malformed_answer_is_no_http(client: Client, mitm: Mitm, origin: Origi
     Ok(())
 }
 
-/// A rule that acts by itself has no event of its own to wait for.
+/// Polls `hits`: an abort rule has no event to wait for.
 async fn until_met(rule: &Rule, times: u64) {
     while rule.hits() < times {
         tokio::task::yield_now().await;
@@ -84,10 +84,10 @@ async fn a_stalled_flow_hangs_until_its_client_gives_up(client: Client, mitm: Mi
         let asking = get(&client, &format!("https://origin.test{path}"));
         until_met(stalled, 1).await;
         asking.abort();
-        // The watch sees its end.
+        // The watch sees the end of the flow.
         assert_eq!(seen.next().await?.outcome, Some(Outcome::ClientGone));
     }
-    // HTTP/1 too, where a client that leaves is noticed behind what it sent.
+    // On HTTP/1 the close arrives behind the bytes that the client sent.
     let mut stream = raw::connect(&mitm).await;
     stream.write_all(ask("/request").as_bytes()).await?;
     until_met(&request, 2).await;
@@ -116,7 +116,7 @@ async fn goaway_sends_the_client_to_another_connection(client: Client, mitm: Mit
     let sibling = get(&client, "https://origin.test/sibling");
     let held = held.next().await?;
     abort!(path == "/", goaway).once();
-    // reqwest asks again where a server has refused, as browsers do.
+    // reqwest retries after a refusal, as browsers do.
     let answer = client.get("https://origin.test/").send().await;
     held.release().await?;
     assert_eq!(sibling.await??, (200, "this is /sibling".to_owned()), "other streams come to their end");
@@ -140,7 +140,7 @@ async fn the_test_may_cut_off_what_it_holds_in_any_way(client: Client, _origin: 
         let held = hold.next().await?;
         assert_eq!(held.abort(kind).await?, Outcome::Aborted, "{kind}");
         if kind == AbortKind::Goaway {
-            // Asked again.
+            // The client retries.
             hold.next().await?.release().await?;
             assert_eq!(asking.await??.0, 200);
         } else {

@@ -1,4 +1,4 @@
-//! Futures that are dropped at any moment: what they carry goes back, every flow comes to its end, and none is decided twice.
+//! Futures dropped at any point: the flows they carry go back, every flow ends, and none is decided twice.
 
 use crate::support::get;
 use crate::support::origin::Origin;
@@ -8,10 +8,10 @@ use std::future::Future;
 use tokio::task::{JoinSet, yield_now};
 
 const DROPS: u64 = 5_000;
-/// Flows at once.
+/// Concurrent flows.
 const LANES: u64 = 20;
 
-/// Numbers that are the same in every run (Steele, Lea and Flood: SplitMix64).
+/// Deterministic random numbers (Steele, Lea and Flood: SplitMix64).
 struct Numbers(u64);
 
 impl Numbers {
@@ -24,7 +24,7 @@ impl Numbers {
     }
 }
 
-/// Polls a future a few times, and drops it if it has not ended by then.
+/// Polls a future up to three times, and drops it if it is not ready by then.
 async fn drop_early<T>(numbers: &mut Numbers, future: impl Future<Output = T>) -> Option<T> {
     let mut future = Box::pin(future);
     for _ in 0..numbers.below(4) {
@@ -38,7 +38,7 @@ async fn drop_early<T>(numbers: &mut Numbers, future: impl Future<Output = T>) -
     None
 }
 
-/// One flow, and whatever a test may do with it, each thing dropped early.
+/// Runs one flow, and drops operations on it early. Returns whether any was dropped.
 async fn one(numbers: &mut Numbers, client: &Client, n: u64) -> TestResult<bool> {
     let path = format!("/n{n}");
     let hold = hold!(path == { &path }).optional();
@@ -70,7 +70,7 @@ async fn one(numbers: &mut Numbers, client: &Client, n: u64) -> TestResult<bool>
         1 => dropped |= drop_early(numbers, watch.next()).await.is_none(),
         _ => {}
     }
-    // What no future has is still the hold's.
+    // Flows that no future holds are still parked in the hold.
     while !asking.is_finished() {
         hold.release_all();
         at_response.release_all();
@@ -102,7 +102,7 @@ async fn futures_that_are_dropped_lose_nothing(mitm: Mitm, client: Client, origi
         dropped += lane?.map_err(Failure::new)?;
     }
     assert!(dropped > DROPS / 3, "only {dropped} were dropped before their end");
-    // Each reached the server once, and each has one end.
+    // Every request reached the server once, and every flow has one outcome.
     assert_eq!(origin.state.seen().len() as u64, DROPS);
     let exchanges = mitm.exchanges();
     let delivered = exchanges.iter().filter(|one| one.outcome == Some(Outcome::Delivered)).count() as u64;

@@ -1,11 +1,11 @@
-//! What a test author reads. Each test here fails on purpose, and its text is looked at.
+//! The failure texts that a test author reads. Each test here fails on purpose, and its text is checked.
 
 use crate::support::failure_of;
 use crate::support::origin::Origin;
 use holdup::prelude::*;
 use std::time::Duration;
 
-/// Whether all of these stand in a text, in this order.
+/// Asserts that `text` contains `parts` in this order.
 #[track_caller]
 fn assert_reads(text: &str, parts: &[&str]) {
     let mut rest = text;
@@ -230,7 +230,7 @@ fn an_edit_that_contradicts_itself_is_told() {
             response.set_body("nine char");
             response.set_header(http::header::CONTENT_LENGTH, 5.into());
         });
-        // The edit of the body decides, whatever stands in the header.
+        // The edited body determines the length, whatever the header is.
         held.release().await?;
         assert_eq!(asking.await??.text().await?, "nine char");
         let asking = tokio::spawn(client.get("https://origin.test/x").send());
@@ -293,7 +293,7 @@ fn a_body_that_blocks_its_thread_is_ended() {
         let _hold = hold!(path == "/held");
         let mut stream = std::net::TcpStream::connect(mitm.address())?;
         std::io::Write::write_all(&mut stream, b"GET http://gone.invalid/held HTTP/1.1\r\nhost: x\r\n\r\n")?;
-        // Blocks until the flow is let go.
+        // Blocks until the flow is released.
         std::io::Read::read_exact(&mut stream, &mut [0; 12])?;
         std::future::pending().await
     }

@@ -1,4 +1,4 @@
-//! What browsers forgive passes; what could be read in two ways is refused, and said.
+//! Input that browsers accept is forwarded; ambiguous input is refused, with the reason.
 
 use crate::support::origin::Origin;
 use crate::support::programs::{Pair, Program};
@@ -21,12 +21,12 @@ async fn tls_that_ends_without_a_word_is_an_end(client: Client, mitm: Mitm) -> T
             let ask = raw::read_until(&mut stream, "\r\n\r\n").await;
             let length = if ask.contains("/told") { "content-length: 99\r\n" } else { "" };
             stream.write_all(format!("HTTP/1.1 200 OK\r\n{length}\r\nall of it").as_bytes()).await.unwrap();
-            // The connection under the TLS ends, and TLS says nothing of it.
+            // Closes TCP without a TLS `close_notify`.
             stream.get_mut().0.shutdown().await.unwrap();
         }
     });
     assert_eq!(client.get("https://abrupt.test/").send().await?.text().await?, "all of it");
-    // Where a length was said, it is no end.
+    // With a declared length, this is no valid end.
     client.get("https://abrupt.test/told").send().await?.text().await.expect_err("broken off");
     Ok(())
 }
@@ -41,7 +41,7 @@ async fn many_headers_pass_both_ways(client: Client, mitm: Mitm) -> TestResult {
     let ask = b"GET http://many.test/ HTTP/1.1\r\nhost: many.test\r\nconnection: close\r\n\r\n";
     let said = raw::ask(&mut stream, ask, "\r\n\r\nok").await;
     assert_eq!(said.matches("link: ").count(), 150, "{said}");
-    // By HTTP/1 alone, since the client's HTTP/2 takes fewer.
+    // Over HTTP/1, since the HTTP/2 client accepts fewer headers.
     let many: String = (0..4_000).map(|n| format!("x-{n}: 1\r\n")).collect();
     mitm.host("many.test", raw::answers(&many, b"ok").await);
     let mut stream = raw::connect(&mitm).await;
@@ -68,7 +68,7 @@ async fn a_line_that_cannot_be_read_costs_itself_only(client: Client, mitm: Mitm
     Ok(())
 }
 
-/// The journal is printed under each failure.
+/// Checks the journal that is printed with a failure.
 #[test]
 fn the_line_is_named_in_the_journal() {
     let said = crate::support::failure_of(|| {
@@ -112,7 +112,7 @@ async fn a_refused_request_is_told_to_its_client_and_in_the_journal(mitm: Mitm, 
         let ask = format!("GET http://origin.test/ HTTP/1.1\r\nhost: origin.test\r\n{line}\r\n\r\n");
         let said = raw::ask(&mut stream, ask.as_bytes(), why).await;
         assert!(said.starts_with("HTTP/1.1 400") && said.contains(why), "{said}");
-        // Inside a tunnel too.
+        // The same inside a tunnel.
         let mut stream = raw::tunnel(&mitm, "origin.test", &["http/1.1"]).await;
         stream.write_all(format!("GET / HTTP/1.1\r\nhost: origin.test\r\n{line}\r\n\r\n").as_bytes()).await?;
         let said = raw::read_until(&mut stream, why).await;
@@ -123,7 +123,7 @@ async fn a_refused_request_is_told_to_its_client_and_in_the_journal(mitm: Mitm, 
     Ok(())
 }
 
-/// An application that insists on https, as those behind a load balancer do.
+/// An application that insists on https, like those behind a load balancer.
 #[mitm_test]
 async fn a_plain_server_behind_an_https_name_is_told_what_the_browser_sees(client: Client, mitm: Mitm) -> TestResult {
     let server = "location / { if ($http_x_forwarded_proto != 'https') { return 301 https://$host$request_uri; }
@@ -132,11 +132,11 @@ async fn a_plain_server_behind_an_https_name_is_told_what_the_browser_sees(clien
     mitm.host("app.test", nginx.address);
     let text = client.get("https://app.test/").send().await?.text().await?;
     assert_eq!(text, "https app.test 127.0.0.1");
-    // It is told the truth of plain requests, and what a test says stays.
+    // Plain requests are forwarded as http, and a header of the test is kept.
     assert!(client.get("http://app.test/").send().await?.text().await?.starts_with("https"), "redirected once");
     let request = client.get("https://app.test/").header("x-forwarded-for", "192.0.2.1");
     assert_eq!(request.send().await?.text().await?, "https app.test 192.0.2.1");
-    // The record is what the browser has sent.
+    // The journal shows the request as the browser sent it.
     assert_eq!(mitm.exchanges()[0].request.header("x-forwarded-proto"), None);
     mitm.forward_nothing();
     client.get("https://app.test/").send().await.expect_err("redirected for ever");

@@ -1,4 +1,4 @@
-//! Nothing waits for ever: who leaves is noticed, and what is let go goes on.
+//! Nothing waits for ever: a client that leaves is noticed, and a released flow continues.
 
 use crate::support::origin::Origin;
 use crate::support::{get, raw};
@@ -124,7 +124,7 @@ async fn a_body_that_blocks_its_thread_does_not_stop_the_proxy(mitm: Mitm) -> Te
     Ok(())
 }
 
-/// On HTTP/1 a client that leaves in the middle of its body is gone at once, also while its request is parked.
+/// On HTTP/1 a client that leaves in the middle of its body is noticed at once, even while its request is parked.
 #[mitm_test]
 async fn a_client_that_leaves_in_the_middle_of_its_body(mitm: Mitm, origin: Origin) -> TestResult {
     let hold = hold!(path == "/count");
@@ -150,7 +150,7 @@ async fn a_client_that_leaves_in_the_middle_of_its_body(mitm: Mitm, origin: Orig
     Ok(())
 }
 
-/// What `advance` has brought is nobody's when its future is dropped: the flow goes on.
+/// Dropping the future of `advance` after the response has arrived releases the flow.
 #[mitm_test]
 async fn an_advance_that_is_dropped_with_its_answer_releases_the_flow(
     client: Client,
@@ -163,7 +163,7 @@ async fn an_advance_that_is_dropped_with_its_answer_releases_the_flow(
         let held = hold.next().await?;
         let mut advancing = Box::pin(held.advance());
         assert!((&mut advancing).now_or_never().is_none());
-        // The answer is there, and on its way to a future that nobody asks any more.
+        // The response has arrived, but the future is not polled any more.
         while mitm.exchanges().last().is_some_and(|exchange| exchange.response.is_none()) {
             tokio::task::yield_now().await;
         }

@@ -1,4 +1,5 @@
-//! Heads fit the protocol of the connection they go out on, whatever the client speaks. Against nginx and node.
+//! Message heads fit the protocol of the outgoing connection, whatever the client speaks. Tested against nginx and
+//! node.
 
 use crate::support::origin::Origin;
 use crate::support::programs::{Pair, Program};
@@ -6,7 +7,7 @@ use crate::support::raw;
 use holdup::prelude::*;
 use serde_json::Value;
 
-/// A client that speaks one protocol only.
+/// A client that speaks only the protocols in `alpn`.
 fn client(mitm: &Mitm, alpn: &[&str]) -> TestResult<reqwest::Client> {
     let proxy = reqwest::Proxy::all(mitm.proxy_url())?;
     let tls = raw::tls_config(&mitm.ca_pem(), alpn);
@@ -120,7 +121,7 @@ async fn http2_in_the_clear_with_prior_knowledge(mitm: Mitm) -> TestResult {
         let text = client(&mitm, &["h2"])?.get("https://grpc.test/echo").send().await?.text().await?;
         assert!(text.contains(version), "{text}");
     }
-    // A client that begins so inside CONNECT, to a server that no test has declared.
+    // A client that begins with HTTP/2 inside CONNECT, to a server that no test has declared.
     drop(proxy);
     let mut stream = raw::connect(&mitm).await;
     let connect = format!("CONNECT {0} HTTP/1.1\r\nhost: {0}\r\n\r\n", origin.address);

@@ -1,4 +1,4 @@
-//! What holding means.
+//! Tests of holds.
 
 use crate::support::get;
 use crate::support::origin::Origin;
@@ -209,8 +209,6 @@ async fn a_hold_that_is_removed_releases_what_it_parks(client: Client, _origin: 
     Ok(())
 }
 
-/// Reading a stream that has no end gives up in time, and the flow can still be decided.
-
 #[mitm_test]
 async fn a_client_that_has_a_copy_is_not_told_that_nothing_changed(client: Client, _origin: Origin) -> TestResult {
     let hold = hold!(response: path == "/cached" && body contains "old");
@@ -232,8 +230,7 @@ async fn none_for_says_what_came(client: Client, _origin: Origin) -> TestResult 
     Ok(())
 }
 
-/// The proxy has threads of its own.
-
+/// Runs on a current-thread runtime: the proxy has its own threads.
 #[tokio::test]
 async fn nothing_needs_the_macros() -> TestResult {
     let mitm = Mitm::start().await?;

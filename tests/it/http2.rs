@@ -1,4 +1,4 @@
-//! HTTP/2 on both sides: streams are parked, reset and trailed one by one, and none stops another.
+//! HTTP/2 on both sides: each stream is parked, reset and given trailers without blocking the others.
 
 use crate::support::raw;
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 const BIG: usize = 10 * 1024 * 1024;
 
-/// An upstream that speaks frames: `https://h2.test`.
+/// An upstream that speaks HTTP/2 frames: `https://h2.test`.
 struct Upstream2;
 
 impl Fixture for Upstream2 {
@@ -57,7 +57,7 @@ async fn serve(request: http::Request<h2::RecvStream>, mut answer: h2::server::S
         "/half" => {
             let mut body = answer.send_response(head(200).body(()).unwrap(), false).unwrap();
             body.send_data("half".into(), false).unwrap();
-            // As a server does that fails in the middle.
+            // A server that fails in the middle of a response.
             tokio::task::yield_now().await;
             body.send_reset(Reason::INTERNAL_ERROR);
         }
@@ -89,7 +89,7 @@ async fn serve(request: http::Request<h2::RecvStream>, mut answer: h2::server::S
     }
 }
 
-/// As much as the window lets through, again and again.
+/// Sends `left` bytes, as the flow control window allows.
 async fn send(mut body: SendStream<Bytes>, mut left: usize) {
     while left > 0 {
         body.reserve_capacity(left.min(64 * 1024));
@@ -100,7 +100,7 @@ async fn send(mut body: SendStream<Bytes>, mut left: usize) {
     }
 }
 
-/// A client that uses the windows of the specification: 65,535 bytes.
+/// A client with the default windows of the specification: 65,535 bytes.
 async fn connect(mitm: &Mitm) -> h2::client::SendRequest<Bytes> {
     let stream = raw::tunnel(mitm, "h2.test", &["h2"]).await;
     let (client, connection) = h2::client::handshake(stream).await.unwrap();
@@ -116,7 +116,7 @@ async fn ask(client: &mut h2::client::SendRequest<Bytes>, path: &str) -> Result<
     client.send_request(get(path), true)?.0.await
 }
 
-/// All of a body, with the windows given back.
+/// Reads a body to its end and releases the flow control windows.
 async fn read(body: &mut h2::RecvStream) -> Result<Vec<u8>, h2::Error> {
     let mut all = Vec::new();
     while let Some(data) = body.data().await {
@@ -163,14 +163,14 @@ async fn a_big_upload_is_parked_and_released(mitm: Mitm, _origin: Upstream2) -> 
 #[mitm_test]
 async fn resets_pass_and_the_connection_lives_on(mitm: Mitm, _origin: Upstream2) -> TestResult {
     let mut client = connect(&mitm).await;
-    // Before its answer a stream of the upstream fails as a 502 that says why.
+    // A stream that the upstream resets before its response becomes a 502 with the reason.
     let mut failed = ask(&mut client, "/reset").await?;
     assert_eq!(failed.status(), 502);
     assert!(String::from_utf8(read(failed.body_mut()).await?)?.contains("excessive load"));
-    // In the middle of its answer it is reset for the client too.
+    // A reset in the middle of the response is passed on to the client.
     let mut half = ask(&mut client, "/half").await?;
     assert!(read(half.body_mut()).await.unwrap_err().is_reset());
-    // And what the client resets is reset for the upstream: its flow is given up.
+    // A reset by the client is passed on to the upstream, and ends the flow.
     let hold = hold!(path == "/left");
     let (answer, mut stream) = client.send_request(get("/left"), false)?;
     let held = hold.next().await?;

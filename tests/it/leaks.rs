@@ -1,5 +1,5 @@
-//! Ten thousand flows that were given up, and nothing is left of them. In a process of its own: it counts what the whole process
-//! has.
+//! Ten thousand abandoned flows leave nothing behind. Runs in a separate process, because it counts the resources of
+//! the whole process.
 
 use crate::support::origin::Origin;
 use crate::support::raw;
@@ -7,12 +7,12 @@ use holdup::Stage;
 use holdup::prelude::*;
 use tokio::io::AsyncWriteExt;
 
-/// Flows that are parked at once.
+/// Flows parked at once.
 const AT_ONCE: usize = 100;
-/// What the journal keeps of a flow that has ended, at most.
+/// Upper bound of the journal's memory for a finished flow, in kilobytes.
 const KEPT: usize = 6;
 
-/// What flows could leave behind.
+/// Resources that flows could leave behind.
 #[derive(Debug)]
 pub struct Left {
     pub tasks: usize,
@@ -27,7 +27,7 @@ pub fn left() -> Left {
     Left { tasks: holdup::__private::tasks(), descriptors, kilobytes: pages * 4 }
 }
 
-/// Asks for something so often that a hold parks enough, and leaves.
+/// Sends requests until the hold parks `AT_ONCE` flows, and disconnects.
 async fn leave<S: Stage>(client: &Client, mitm: &Mitm, h1: bool, path: &str, hold: Hold<S>) -> TestResult {
     let (mut sockets, mut calls) = (Vec::new(), tokio::task::JoinSet::new());
     for _ in 0..AT_ONCE {
@@ -51,7 +51,7 @@ async fn leave<S: Stage>(client: &Client, mitm: &Mitm, h1: bool, path: &str, hol
     Ok(())
 }
 
-/// On HTTP/1 and HTTP/2, at the request, at the answer, and in the middle of its body.
+/// Leaves on HTTP/1 and HTTP/2, at the request, at the response, and in the middle of its body.
 async fn leave_in_every_way(client: &Client, mitm: &Mitm, times: usize) -> TestResult {
     for _ in 0..times {
         for h1 in [true, false] {
@@ -69,14 +69,14 @@ async fn in_a_process_of_its_own(client: Client, mitm: Mitm, _origin: Origin) ->
     leave_in_every_way(&client, &mitm, 2).await?;
     let before = left();
     leave_in_every_way(&client, &mitm, 17).await?;
-    // Connections of clients that have left end when the proxy hears of it.
+    // Connections of clients that have left end once the proxy notices.
     while holdup::__private::tasks() > before.tasks || left().descriptors > before.descriptors {
         tokio::task::yield_now().await;
     }
     let after = left();
     let flows = 17 * 6 * AT_ONCE;
     assert!(after.kilobytes < before.kilobytes + flows * KEPT, "{flows} flows: {before:?} {after:?}");
-    // A client's leaving is known a moment before its flow has ended.
+    // `cancelled` resolves shortly before the flow has its outcome.
     while mitm.exchanges().iter().any(|exchange| exchange.outcome.is_none()) {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! Who only looks breaks nothing: a body that cannot be read passes as it came, and the failure says of which flow and why.
+//! Inspection changes nothing: an unreadable body passes unchanged, and the failure names the flow and the reason.
 
 use crate::support::origin::Origin;
 use crate::support::raw;
@@ -11,7 +11,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     out.finish().unwrap()
 }
 
-/// The body as a client gets it that undoes no coding.
+/// Fetches the body without decoding it.
 async fn fetched(client: &Client) -> TestResult<(u16, Vec<u8>)> {
     let response = client.get("https://odd.test/").send().await?;
     Ok((response.status().as_u16(), response.bytes().await?.to_vec()))
@@ -66,7 +66,7 @@ async fn of_a_request_too(client: Client, mitm: Mitm, origin: Origin) -> TestRes
     Ok(())
 }
 
-/// The upstream breaks off while a rule reads: the client gets what has come, as without the rule.
+/// The upstream breaks off while a rule reads: the client receives the same bytes as without the rule.
 #[mitm_test]
 async fn a_body_that_breaks_off_is_passed_on_so_far(client: Client, mitm: Mitm) -> TestResult {
     mitm.host("odd.test", raw::says("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nneedle").await);
@@ -79,7 +79,7 @@ async fn a_body_that_breaks_off_is_passed_on_so_far(client: Client, mitm: Mitm) 
     Ok(())
 }
 
-/// A rule that must change the body fails, and says why.
+/// A rule that must change the body fails with the reason.
 #[tokio::test]
 async fn a_rewrite_of_a_body_that_cannot_be_read_fails() -> TestResult {
     let mitm = Mitm::start().await?;

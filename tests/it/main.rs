@@ -1,4 +1,4 @@
-//! Real clients through the proxy to real servers, without a browser.
+//! Tests with real clients through the proxy to real servers, without a browser.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic, clippy::too_many_lines)]
 #![allow(unnameable_test_items, reason = "some bodies are called by tests, not collected")]
 

@@ -1,4 +1,4 @@
-//! A thousand flows parked at once: only themselves are blocked.
+//! A thousand flows parked at once block nothing else.
 
 use crate::support::origin::Origin;
 use crate::support::raw;
@@ -48,7 +48,7 @@ async fn a_thousand_over_http1_connections(mitm: Mitm, _origin: Origin) -> TestR
     Ok(())
 }
 
-/// A client that reads slowly: "delivered" is the last byte, not the first frame.
+/// With a slow client, "delivered" means the last byte, not the first frame.
 #[mitm_test]
 async fn delivered_means_the_last_byte(mitm: Mitm) -> TestResult {
     const SIZE: usize = 1 << 20;
@@ -66,7 +66,7 @@ async fn delivered_means_the_last_byte(mitm: Mitm) -> TestResult {
         while seen < 65_535 {
             seen += body.data().await.expect("more")?.len();
         }
-        // The window is used up, so the rest cannot have been sent.
+        // The window is exhausted, so the rest cannot have been sent.
         assert_eq!(mitm.exchanges().last().unwrap().outcome, None);
         if gives_up {
             drop(body);
@@ -85,7 +85,7 @@ async fn delivered_means_the_last_byte(mitm: Mitm) -> TestResult {
     Ok(())
 }
 
-/// Whoever parks with its body unread fills its own window only.
+/// A parked flow with an unread body fills only the window of its own stream.
 #[mitm_test]
 async fn parked_bodies_do_not_use_up_the_connection(client: Client, mitm: Mitm) -> TestResult {
     let (origin, pem) = Origin::tls("h2.test", &["h2"]).await;
@@ -106,7 +106,7 @@ async fn parked_bodies_do_not_use_up_the_connection(client: Client, mitm: Mitm) 
     Ok(())
 }
 
-/// The journal has a limit in bytes: the oldest flows go, those under way stay, and a failure says so.
+/// The journal has a limit in bytes: the oldest flows are removed, active ones stay, and a failure says so.
 #[test]
 fn old_flows_are_forgotten_before_memory_runs_out() {
     #[mitm_test]

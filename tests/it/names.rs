@@ -1,4 +1,4 @@
-//! Names and addresses lead where browsers and curl would go without the proxy.
+//! Names and addresses lead where browsers and curl would connect without the proxy.
 
 use crate::support::origin::Origin;
 use crate::support::programs::{Pair, Program};
@@ -55,7 +55,7 @@ async fn what_is_no_name_is_told_at_its_line(mitm: Mitm) -> TestResult {
     Ok(())
 }
 
-/// `curl --connect-to` connects to an address, and asks for a name there.
+/// `curl --connect-to` connects to an address and requests a name there.
 #[mitm_test]
 async fn a_connect_to_an_address_goes_there_and_the_name_inside_is_for_rules(mitm: Mitm) -> TestResult {
     let pair = Pair::new("inside.test");
@@ -71,7 +71,7 @@ async fn a_connect_to_an_address_goes_there_and_the_name_inside_is_for_rules(mit
     let output = curl(&["--connect-to", &to]).await??;
     assert_eq!(String::from_utf8_lossy(&output.stdout), "inside.test", "{output:?}");
     assert_eq!(watch.hits(), 1);
-    // A server that the test has given to the name comes first.
+    // A server that the test has set for the name takes precedence.
     let origin = Origin::plain().await;
     mitm.host("inside.test", origin.address);
     curl(&["--connect-to", &to]).await??;
@@ -79,7 +79,7 @@ async fn a_connect_to_an_address_goes_there_and_the_name_inside_is_for_rules(mit
     Ok(())
 }
 
-/// As SMTP servers do.
+/// The server sends first, like SMTP servers.
 #[mitm_test]
 async fn a_server_that_speaks_first_is_heard(mitm: Mitm) -> TestResult {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -102,13 +102,13 @@ async fn a_server_that_speaks_first_is_heard(mitm: Mitm) -> TestResult {
     Ok(())
 }
 
-/// A client that is silent for a while, as browsers are that connect ahead of need, is served like any other.
+/// A client that is silent at first, like browsers that preconnect, is served like any other.
 #[mitm_test]
 async fn a_silent_client_is_waited_for(mitm: Mitm, origin: Origin) -> TestResult {
     let mut connections = origin.state.connections.subscribe();
     let mut stream = raw::connect(&mitm).await;
     raw::ask(&mut stream, b"CONNECT origin.test:80 HTTP/1.1\r\nhost: origin.test:80\r\n\r\n", "\r\n\r\n").await;
-    // The proxy listens to the server now.
+    // The proxy has connected to the server.
     connections.wait_for(|count| *count == 1).await?;
     let said = raw::ask(&mut stream, b"GET /a HTTP/1.1\r\nhost: origin.test\r\n\r\n", "this is /a").await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");

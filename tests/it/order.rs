@@ -1,24 +1,24 @@
-//! Rules apply in the order of declaration: each pair of kinds that can meet, both ways round.
+//! Rules apply in the order of declaration: each pair of kinds that can meet, in both orders.
 
 use crate::support::get;
 use crate::support::origin::Origin;
 use holdup::prelude::*;
 use tokio::task::{AbortHandle, JoinHandle};
 
-/// What a flow is on its way, and whether a rule has ended that: then the rest of the stage is not asked.
+/// The expected text of a flow, and whether a rule has ended it, so that later rules of the stage do not apply.
 struct Way {
     text: String,
     ended: bool,
 }
 
-/// A kind of rule: how it is declared, and what it does to a flow.
+/// A kind of rule: how it is declared, and its effect on a flow.
 struct Kind {
     name: &'static str,
     declare: fn() -> Option<AbortHandle>,
     does: fn(&mut Way),
 }
 
-/// A kind without a task of its own.
+/// A kind that needs no task.
 macro_rules! kind {
     ($name:literal, $rule:expr, $does:expr) => {
         Kind {
@@ -32,7 +32,7 @@ macro_rules! kind {
     };
 }
 
-/// Each leaves its letter behind the path.
+/// The kinds at the request; each appends its letter to the path.
 fn at_request() -> Vec<Kind> {
     vec![
         kind!("watch", watch!(host == "origin.test"), |_| {}),
@@ -49,7 +49,7 @@ fn at_request() -> Vec<Kind> {
     ]
 }
 
-/// Each leaves its letter behind the text.
+/// The kinds at the response; each appends its letter to the text.
 fn at_response() -> Vec<Kind> {
     vec![
         kind!("watch", watch!(response: status == 200), |_| {}),
@@ -103,7 +103,7 @@ fn hold_response() -> AbortHandle {
     letting_go.abort_handle()
 }
 
-/// What the client gets of a flow that meets the first rule, then the second.
+/// Returns what the client receives when the first rule, then the second, is declared.
 async fn meet(origin: &Origin, first: &Kind, second: &Kind) -> TestResult<String> {
     let mitm = Mitm::start().await?;
     mitm.host("origin.test", origin.address);

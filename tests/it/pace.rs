@@ -1,4 +1,4 @@
-//! Delays that are drawn, throttles, and what filters know of time and number.
+//! Random delays, throttles, and filters on time and occurrence.
 
 use crate::support::failure_of;
 use crate::support::origin::Origin;
@@ -13,7 +13,7 @@ async fn a_throttle_paces_each_answer(client: Client, _origin: Origin) -> TestRe
     for body in bodies {
         assert_eq!(body.await?.bytes().await?.len(), 20_000);
     }
-    // Not a measurement: faster than this is wrong on any machine.
+    // A lower bound that holds on any machine, not a measurement.
     assert!(began.elapsed() >= Duration::from_millis(100));
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What is secret, and what a terminal would obey, reaches no exit: planted where a flow can carry it, and looked for in all
-//! that a person or a CI log sees.
+//! Secrets and terminal control characters reach no output: they are planted wherever a flow can carry them, and
+//! searched for in everything that a person or a CI log sees.
 
 use crate::support::streams::{self, Streams};
 use crate::support::{failure_of, raw};
@@ -9,11 +9,11 @@ use std::time::Duration;
 
 const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.S3cret-jwt";
 
-/// Everything that is planted. Each begins alike, so that a piece of one is found, too.
+/// The prefix of all planted secrets, so that a fragment of one is found, too.
 const PLANTED: &str = "S3cret-";
 const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{202e}";
 
-/// One flow that carries secrets in its request, its answer and its body.
+/// Sends a flow with secrets in its request, its response and its body.
 async fn plant(client: &Client, mitm: &Mitm) -> TestResult {
     let headers = "location: https://user:S3cret-userinfo@origin.test/#access_token=S3cret-fragment\r\n\
          set-cookie: sid=S3cret-setcookie\r\n";
@@ -76,9 +76,9 @@ async fn no_secret_stands_in_an_exchange(mitm: Mitm, client: Client) -> TestResu
     let shown = exchanges.iter().map(|one| format!("{one}\n{one:?}\n{:?}\n{:?}", one.request, one.response));
     let shown = shown.collect::<String>();
     assert_private("the exchanges", &shown);
-    // The test itself sees them.
+    // The test itself sees the values.
     assert_eq!(exchanges[0].request.header("x-api-key"), Some("S3cret-apikey"));
-    // The same secret has the same placeholder.
+    // Equal secrets have equal placeholders.
     let of_cookie: BTreeSet<_> =
         shown.lines().filter_map(|line| line.trim().strip_prefix("cookie: ")).map(str::to_owned).collect();
     assert_eq!(of_cookie.len(), 1, "{of_cookie:?}");

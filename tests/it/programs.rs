@@ -5,7 +5,7 @@ use holdup::prelude::*;
 use std::process::{Command, Output};
 use tokio::task::JoinHandle;
 
-/// Runs a program beside the test.
+/// Runs a program in the background.
 fn run(mitm: &Mitm, program: &str, arguments: &[&str]) -> TestResult<JoinHandle<std::io::Result<Output>>> {
     let mut command = Command::new(program);
     command.args(arguments).envs(mitm.envs()?);

@@ -1,4 +1,4 @@
-//! What a replacement or a rewrite did, folders, and bodies that cannot be changed.
+//! Effects of replacements and rewrites, folders, and bodies that cannot be changed.
 
 use crate::support::failure_of;
 use crate::support::origin::Origin;
@@ -71,7 +71,7 @@ async fn a_folder_is_mapped(client: Client, _origin: Origin) -> TestResult {
     let failure = unused.assert_applied().expect_err("no such file").to_string();
     assert!(failure.contains(&format!("there is no file {}/none.js", dist.path().display())), "{failure}");
     unused.remove();
-    // What production does not have yet.
+    // A file that production does not have yet.
     write(dist.path(), "new.js", "new")?;
     let answer = client.get("https://origin.test/static/new.js?status=404").send().await?;
     assert_eq!(
@@ -209,7 +209,7 @@ fn a_body_that_is_not_what_its_head_says_is_told() {
             respond!(path == { path }, answer.body(body).unwrap());
             assert_eq!(client.get(format!("https://origin.test{path}")).send().await?.status(), 502, "{path}");
         }
-        // A charset that nobody knows is guessed, as a browser would.
+        // An unknown charset is guessed, as browsers do.
         let answer = http::Response::builder().header("content-type", "text/html; charset=x-nobody");
         respond!(path == "/charset", answer.body("the cat").unwrap());
         assert_eq!(client.get("https://origin.test/charset").send().await?.text().await?, "teh cat");
@@ -233,7 +233,7 @@ fn a_heavy_regex_is_refused_at_its_line() {
     assert!(text.contains("rewrite! needs a regex: Compiled regex exceeds size limit"), "{text}");
 }
 
-/// Read as it goes out: not held in memory, and to the last byte.
+/// The file is streamed, not held in memory, and is complete.
 #[mitm_test]
 async fn a_file_of_any_size_is_served(client: Client, mitm: Mitm, _origin: Origin) -> TestResult {
     let folder = tempfile::tempdir()?;
@@ -249,7 +249,7 @@ async fn a_file_of_any_size_is_served(client: Client, mitm: Mitm, _origin: Origi
     let applied = fix.assert_applied()?;
     assert_eq!((applied.upstream().map(|_| ()), applied.served()), (Some(()), None));
     assert!(applied.diff().contains("became a file of more than a mebibyte"), "{}", applied.diff());
-    // A client that leaves in the middle: nobody reads on.
+    // When the client leaves in the middle, the file is not read further.
     let mut answer = client.get("https://origin.test/text").send().await?;
     answer.chunk().await?;
     drop(answer);

@@ -1,4 +1,5 @@
-//! The proxy under load for minutes, with clients that misbehave, and what is left behind. Run by `cargo xtask soak`.
+//! Runs the proxy under load for minutes, with misbehaving clients, and counts what is left behind. Run by `cargo xtask
+//! soak`.
 
 #![allow(clippy::print_stdout, reason = "a table for whoever runs it")]
 
@@ -10,10 +11,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::{JoinSet, yield_now};
 
-/// Connections that misbehave at once.
+/// Misbehaving connections at once.
 const BAD: usize = 200;
 
-/// What a client may send before it does nothing more.
+/// Bytes that a client sends before it stops.
 const BEGINNINGS: [&[u8]; 14] = [
     b"",
     b"GET http://origin.test/te",
@@ -31,7 +32,7 @@ const BEGINNINGS: [&[u8]; 14] = [
     b"\0\0\0\0\r\n\r\n",
 ];
 
-/// One client: it sends a beginning, reads a little or nothing, and leaves with or without a word.
+/// Runs one client: it sends a beginning, reads a little or nothing, and closes or resets.
 async fn misbehave(mitm: &Mitm, n: usize) {
     let Ok(mut stream) = TcpStream::connect(mitm.address()).await else { return };
     let _ = stream.write_all(BEGINNINGS[n % BEGINNINGS.len()]).await;
@@ -42,7 +43,7 @@ async fn misbehave(mitm: &Mitm, n: usize) {
         let _ = tokio::time::timeout(Duration::from_millis(20), stream.read(&mut [0; 100])).await;
     }
     if n.is_multiple_of(2) {
-        // Resets, since there is something unread or unsent.
+        // Makes the close a reset.
         let _ = stream.set_zero_linger();
     }
 }
@@ -53,7 +54,7 @@ async fn round(mitm: &Mitm, client: &Client) -> TestResult {
         let mitm = mitm.clone();
         bad.spawn(async move { misbehave(&mitm, n).await });
     }
-    // Who behaves is served meanwhile.
+    // Well-behaved clients are served meanwhile.
     for n in 0..20 {
         let answer = client.get(format!("https://origin.test/{n}")).send().await?;
         assert_eq!(answer.text().await?, format!("this is /{n}"));
@@ -62,7 +63,7 @@ async fn round(mitm: &Mitm, client: &Client) -> TestResult {
     Ok(())
 }
 
-/// Nothing is under way any more.
+/// Waits until every flow has an outcome.
 async fn at_rest(mitm: &Mitm) {
     while mitm.exchanges().iter().any(|one| one.outcome.is_none()) {
         yield_now().await;
@@ -95,7 +96,7 @@ async fn in_a_process_of_its_own(client: Client, mitm: Mitm, _origin: Origin) ->
     }
     let after = left();
     show(minute, rounds, 0, &after);
-    // The journal's limit, and what the allocator keeps.
+    // Allows for the limit of the journal and memory that the allocator keeps.
     assert!(after.kilobytes < before.kilobytes + 64 * 1024, "{before:?} {after:?}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! WebSockets: messages pass live, and each can be held, edited, discarded, reordered and made up.
+//! WebSockets: messages pass live, and each can be held, edited, discarded, reordered and injected.
 
 use crate::support::streams::{Message, Streams, hear, say};
 use futures_util::{SinkExt, StreamExt};
@@ -34,7 +34,7 @@ async fn a_message_is_held_and_those_behind_it_keep_their_order(mitm: Mitm, orig
     }
     let one = first.next().await?;
     assert_eq!((one.message().text().as_ref(), one.message().direction()), ("one", Direction::ToClient));
-    // The other direction goes on, and so do pings.
+    // The other direction continues, and so do pings.
     say(&mut client, "up").await;
     assert_eq!(hear(&mut server).await, "up");
     server.send(Message::Ping("are you there".into())).await?;
@@ -121,7 +121,7 @@ async fn a_client_that_leaves_gives_up_what_is_held_for_it(mitm: Mitm, origin: S
     let (mut client, mut server) = origin.pair(&mitm).await;
     say(&mut server, "nobody hears this").await;
     let held = hold.next().await?;
-    // By its closing handshake, or without a word.
+    // With a closing handshake, and below without one.
     client.close(None).await?;
     held.cancelled().await?;
     assert_eq!(held.release().await?, Outcome::ClientGone);
@@ -141,7 +141,7 @@ async fn what_is_held_for_an_upstream_that_leaves_has_failed(mitm: Mitm, origin:
     say(&mut client, "too late").await;
     let held = hold.next().await?;
     drop(server);
-    // The socket's end is all that there is to wait for.
+    // The only event to wait for is the end of the socket.
     assert!(client.next().await.is_none_or(|end| end.is_err()));
     let outcome = held.release().await?;
     assert!(outcome.to_string().contains("the upstream has closed the WebSocket"), "{outcome}");
@@ -208,7 +208,7 @@ async fn a_message_of_the_test_finds_a_socket_that_has_just_opened(mitm: Mitm, o
     drop(server);
     assert!(client.next().await.is_none_or(|end| end.is_err()));
     drop(client);
-    // When the socket is over there is nobody to hear.
+    // `inject` fails once the socket has ended.
     while mitm.inject(flow, holdup::Message::to_client("late")).is_ok() {
         tokio::task::yield_now().await;
     }
@@ -222,7 +222,7 @@ async fn what_is_held_for_the_page_outlives_the_upstream(mitm: Mitm, origin: Str
     say(&mut server, "held").await;
     let held = hold.next().await?;
     drop(server);
-    // The page goes on to a server that is gone.
+    // The client continues to send after the server has gone.
     for _ in 0..3 {
         client.send(Message::text("tick")).await?;
         client.send(Message::Ping("tock".into())).await?;
@@ -232,7 +232,7 @@ async fn what_is_held_for_the_page_outlives_the_upstream(mitm: Mitm, origin: Str
     Ok(())
 }
 
-/// What the test says first goes first, however quickly one follows the other.
+/// The order of injected and released messages is the order of the calls, however close they are.
 #[mitm_test]
 async fn injected_and_released_messages_go_in_the_order_in_which_the_test_says_so(
     mitm: Mitm,

@@ -1,4 +1,4 @@
-//! Server-sent events and chunks: each can be held, and nothing waits that no rule asked for.
+//! Server-sent events and chunks: each can be held, and nothing is delayed that no rule holds.
 
 use crate::support::raw;
 use crate::support::streams::{Speaker, Streams};
@@ -6,14 +6,14 @@ use bytes::Bytes;
 use holdup::prelude::*;
 use holdup::{Outcome, ServerEvent};
 
-/// An open stream: the answer at the client, and the server's end.
+/// Opens a stream, and returns the client's response and the server's end.
 async fn open(client: &Client, origin: &Streams, path: &str) -> (reqwest::Response, Speaker) {
     let asked = client.get(format!("http://origin.test{path}")).header("accept", "text/event-stream").send();
     let (answer, speaker) = tokio::join!(asked, origin.body());
     (answer.unwrap(), speaker)
 }
 
-/// Reads as much as is expected, and compares.
+/// Reads as many bytes as expected, and compares them.
 async fn hears(answer: &mut reqwest::Response, expected: &str) {
     let mut text = Vec::new();
     while text.len() < expected.len() {
@@ -28,7 +28,7 @@ async fn hears(answer: &mut reqwest::Response, expected: &str) {
 #[mitm_test]
 async fn events_pass_as_they_come(client: Client, mitm: Mitm, origin: Streams) -> TestResult {
     let (mut answer, server) = open(&client, &origin, "/events").await;
-    // Not even the end of an event is waited for.
+    // Parts are forwarded before the event is complete.
     for part in ["data: o", "ne\n\n", ": a comment\n", "\n", "retry: 10\n\ndata: two\nid: 7\n\n"] {
         server.say(part);
         hears(&mut answer, part).await;
@@ -71,7 +71,7 @@ async fn a_hold_that_is_declared_later_catches_the_next_event(client: Client, or
     let hold = hold!(event: data ~ "");
     server.say("data: after\n\n");
     let held = hold.next().await?;
-    // The end of the stream waits behind it.
+    // The end of the stream waits behind the parked event.
     drop(server);
     held.release().await?;
     assert_eq!(answer.text().await?, "data: after\n\n");
@@ -126,7 +126,7 @@ async fn lines_of_json_are_parked_one_by_one(client: Client, origin: Streams) ->
     hears(&mut answer, "{\"id\": 1}\n").await;
     let (two, three) = (hold.next().await?, hold.next().await?);
     assert_eq!(three.chunk().offset(), 20);
-    // What is let go early keeps its place: a body has one order.
+    // A chunk that is released early keeps its place: a body has one order.
     let third = three.release();
     two.release().await?;
     third.await?;
@@ -177,7 +177,7 @@ async fn an_event_of_the_test_does_not_land_in_another(client: Client, mitm: Mit
     Ok(())
 }
 
-/// What the test says first goes first, however quickly one follows the other.
+/// The order of injected and released events is the order of the calls, however close they are.
 #[mitm_test]
 async fn injected_and_released_events_go_in_the_order_in_which_the_test_says_so(
     client: Client,
@@ -203,7 +203,7 @@ async fn injected_and_released_events_go_in_the_order_in_which_the_test_says_so(
     Ok(())
 }
 
-/// An event that is longer than anybody looks at passes behind one that is parked, whole and in its order.
+/// An event above the size limit passes behind a parked one, complete and in order.
 #[mitm_test]
 async fn an_event_that_is_too_long_passes_whole(client: Client, mitm: Mitm, origin: Streams) -> TestResult {
     const LONG: usize = 20 * 1024 * 1024;

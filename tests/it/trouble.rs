@@ -1,4 +1,4 @@
-//! Bad upstreams and bad clients: each gets a clear answer, and nothing is lost.
+//! Bad upstreams and bad clients: each gets a clear response, and nothing is lost.
 
 use crate::support::origin::Origin;
 use crate::support::raw;
@@ -90,14 +90,14 @@ async fn an_upstream_that_closes_in_the_middle_of_a_body(client: Client, mitm: M
     Ok(())
 }
 
-/// A kept connection that the server closes is no error for who asks next.
+/// A kept-alive connection that the server closes causes no error for the next request.
 #[mitm_test]
 async fn an_upstream_that_closes_kept_connections(client: Client, mitm: Mitm) -> TestResult {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     mitm.host("short.test", listener.local_addr()?);
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            // Says nothing of closing, answers once, and closes when it is asked again.
+            // Responds once without `connection: close`, and closes on the second request.
             raw::read_until(&mut stream, "\r\n\r\n").await;
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
             raw::read_until(&mut stream, "\r\n\r\n").await;
@@ -128,7 +128,7 @@ async fn a_client_that_speaks_garbage(mitm: Mitm, client: Client, _origin: Origi
     let mut stream = raw::connect(&mitm).await;
     let said = raw::ask(&mut stream, b"\x01\x02 what is this\r\n\r\n", "\r\n\r\n").await;
     assert!(said.starts_with("HTTP/1.1 400"), "{said}");
-    // Neither TLS nor HTTP after CONNECT: it passes to the server, whose business it is.
+    // After CONNECT, bytes that are neither TLS nor HTTP are forwarded to the server.
     let mut stream = raw::connect(&mitm).await;
     let connect = b"CONNECT origin.test:80 HTTP/1.1\r\nhost: origin.test:80\r\n\r\n";
     raw::ask(&mut stream, connect, "\r\n\r\n").await;
@@ -154,7 +154,7 @@ async fn a_client_that_sends_large_headers(client: Client, mitm: Mitm, _origin: 
     Ok(())
 }
 
-/// A client that leaves while a rule delays it has not sent anything to the server.
+/// A request whose client leaves while a rule delays it is not sent to the server.
 #[mitm_test]
 async fn a_client_that_leaves_behind_its_body_while_it_is_delayed(mitm: Mitm, origin: Origin) -> TestResult {
     delay!(path == "/save", 60s);
@@ -219,7 +219,7 @@ async fn a_client_that_does_not_trust_the_ca_is_told_what_to_do(mitm: Mitm) -> T
     Ok(())
 }
 
-/// A server that says something, and then the same without end.
+/// A server that sends `first`, and then `then` without end.
 async fn endless(first: &'static str, then: &'static str) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -252,7 +252,7 @@ async fn a_server_that_never_comes_to_the_point(client: Client, mitm: Mitm) -> T
     Ok(())
 }
 
-/// Whether a flow is answered says nothing about time: it must not have to wait for the others.
+/// Checked without timing: the response must not have to wait for the others.
 #[mitm_test]
 async fn a_slow_pattern_stops_nobody_else(client: Client, mitm: Mitm) -> TestResult {
     let slow = raw::answers("content-type: text/plain\r\n", "abé".repeat(100_000).as_bytes()).await;
@@ -264,7 +264,7 @@ async fn a_slow_pattern_stops_nobody_else(client: Client, mitm: Mitm) -> TestRes
         crate::support::get(&client, &format!("https://slow.test/{n}"));
         held.push(hold.next().await?);
     }
-    // Now the pattern has its turn: this one is looked for at every place, by an engine that takes seconds for it.
+    // Now the pattern is matched: at every position, by an engine that takes seconds for it.
     held.into_iter().for_each(|held| drop(held.release()));
     client.get("https://slow.test/beside").send().await?.bytes().await?;
     let has_ended = |one: &Exchange| one.request.path() != "/beside" && one.outcome.is_some();

@@ -1,9 +1,9 @@
-//! Certificates of upstreams, as openssl makes them: what is trusted, and what a failed handshake says.
+//! Certificates of upstreams, made by openssl: which are trusted, and what a failed handshake reports.
 
 use crate::support::programs::{Pair, Program};
 use holdup::prelude::*;
 
-/// The status, and the text of the failure if it is one.
+/// Returns the status and the text of the response, which is the failure if there is one.
 async fn asked(client: &Client, name: &str) -> TestResult<(u16, String)> {
     let response = client.get(format!("https://{name}/")).send().await?;
     Ok((response.status().as_u16(), response.text().await?))
@@ -32,7 +32,7 @@ async fn a_servers_own_certificate_is_trusted_when_the_test_says_so(client: Clie
         let (status, text) = asked(&client, "own.test").await?;
         assert_eq!(status, 200, "{kind}: {text}");
     }
-    // It is trusted for its own name only.
+    // The certificate is trusted for its own name only.
     let pair = Pair::openssl(&["-subj", "/CN=other.test", "-addext", "subjectAltName=DNS:other.test"]);
     let server = Program::openssl(&pair, &[]).await;
     mitm.trust_upstream(&pair.certificate)?;
@@ -61,7 +61,7 @@ async fn any_certificate_is_good_enough_for_an_insecure_upstream(client: Client,
             &["-tls1_2", "-cipher", "DEFAULT@SECLEVEL=0"],
         ),
     ];
-    // Older ones cannot make one that has expired.
+    // Older versions of openssl cannot make an expired certificate.
     if String::from_utf8_lossy(&has_dates.stdout).starts_with("OpenSSL 3.4") {
         pairs.push(("expired", Pair::openssl(&expired), &[]));
     } else {

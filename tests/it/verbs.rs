@@ -1,4 +1,4 @@
-//! Each verb, seen from the client and from the server.
+//! Each verb, as seen from the client and from the server.
 
 use crate::support::origin::Origin;
 use crate::support::raw;
@@ -26,7 +26,7 @@ async fn delay_waits_from_arrival(client: Client, _origin: Origin) -> TestResult
     delay!(response: path == "/slow", { half });
     let before = Instant::now();
     client.get("https://origin.test/slow").send().await?;
-    // Not a measurement: earlier than this is wrong on any machine.
+    // A lower bound that holds on any machine, not a measurement.
     assert!(before.elapsed() >= Duration::from_millis(100));
     Ok(())
 }
@@ -100,7 +100,7 @@ async fn replace_keeps_the_head_and_serves_the_file(client: Client, origin: Orig
         assert!(!headers.contains_key("content-encoding") && !headers.contains_key("etag"), "{headers:?}");
         assert_eq!(response.text().await?, "new");
     }
-    // Who has the old one is not told that nothing has changed.
+    // A client with the old version does not receive 304.
     let cached = client.get("https://origin.test/cached").header("if-none-match", "\"old\"").send().await?;
     assert_eq!((cached.status().as_u16(), cached.text().await?.as_str()), (200, "new"));
     std::fs::write(file.path(), "newer")?;
@@ -164,7 +164,7 @@ async fn a_rule_is_limited_and_removed(client: Client, _origin: Origin) -> TestR
     Ok(())
 }
 
-/// A filter that asks for what comes later decides when it is there.
+/// A filter on a later part is decided when that part arrives.
 #[mitm_test]
 async fn filters_see_both_sides_at_the_response(client: Client, _origin: Origin) -> TestResult {
     respond!(response: request.body contains "please" && body contains "content-length", (200, "both"));
@@ -175,7 +175,7 @@ async fn filters_see_both_sides_at_the_response(client: Client, _origin: Origin)
     Ok(())
 }
 
-/// A rule about the answer's body does not wait for the end of uploads, nor count them against its limit.
+/// A rule on the response body does not wait for the end of an upload, nor count it against its limit.
 #[mitm_test]
 async fn a_body_at_the_response_is_the_answers(client: Client, _origin: Origin) -> TestResult {
     const SIZE: usize = 20 << 20;
@@ -186,7 +186,7 @@ async fn a_body_at_the_response_is_the_answers(client: Client, _origin: Origin) 
     Ok(())
 }
 
-/// What is declared while a flow is parked meets its answer, and the request is made ready for that.
+/// A rule declared while a flow is parked applies to its response; the request is prepared for that.
 #[mitm_test]
 async fn a_replacement_that_is_declared_while_its_flow_is_parked(client: Client, _origin: Origin) -> TestResult {
     let file = tempfile::NamedTempFile::new()?;

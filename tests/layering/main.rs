@@ -1,4 +1,4 @@
-//! Holds ARCHITECTURE.md's import table against the code, and the pure folders to their word.
+//! Checks the import table of ARCHITECTURE.md against the code, and that the pure folders are pure.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod modules;
@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// `crate::X` that is no folder: what the root itself offers.
+/// `crate::X` that is no folder, but an item of the root.
 const NO_FOLDERS: [&str; 1] = ["__private"];
 const PURE: [&str; 4] = ["flow", "filter", "rules", "schedule"];
-/// What would make a pure folder depend on the world outside.
+/// Names that a pure folder must not use, because they depend on the environment.
 const WORLDLY: [&str; 8] = ["tokio", "hyper", "rustls", "Mutex", "RwLock", "Instant::now", "SystemTime", "std::thread"];
 const LONGEST_FILE: usize = 350;
 
@@ -38,13 +38,13 @@ fn folders() -> BTreeSet<String> {
     entries.filter(|path| path.is_dir()).map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
-/// The code of a file without its comments.
+/// The code of a file, without comment lines.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// Which folders each folder really imports.
+/// The folders that each folder imports.
 fn imports() -> BTreeMap<String, BTreeSet<String>> {
     let mut all = BTreeMap::new();
     for folder in folders() {
@@ -63,7 +63,7 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
     all
 }
 
-/// The table in ARCHITECTURE.md: lines like "| `rules` | `filter`, `flow` | .. |".
+/// Parses the table in ARCHITECTURE.md: lines like "| `rules` | `filter`, `flow` | .. |".
 fn table() -> BTreeMap<String, BTreeSet<String>> {
     let text = fs::read_to_string(source().join("../ARCHITECTURE.md")).unwrap();
     let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
@@ -84,7 +84,7 @@ fn the_import_table_is_true() {
 #[test]
 fn imports_go_one_way() {
     let mut left = imports();
-    // Whoever imports nothing that is left can be taken away; a circle stays.
+    // Folders without remaining imports are removed; a cycle stays.
     while let Some(leaf) = left.iter().find(|(_, named)| named.iter().all(|name| !left.contains_key(name))) {
         let leaf = leaf.0.clone();
         left.remove(&leaf);

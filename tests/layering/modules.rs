@@ -1,4 +1,4 @@
-//! Which file uses which, by the paths that are written in them.
+//! Which module uses which, by the paths in its file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,13 +7,13 @@ use std::path::Path;
 /// The path of a module: `["proxy", "gate", "walk"]`.
 type Module = Vec<String>;
 
-/// The modules of a crate, and the paths that stand in each.
+/// The modules of a crate, and the paths in each.
 pub struct Modules(BTreeMap<Module, Vec<Used>>);
 
-/// A path that a module names.
+/// A path in a module.
 struct Used {
     path: Vec<String>,
-    /// Others can reach it through this module.
+    /// Whether the module re-exports the path.
     is_reexport: bool,
 }
 
@@ -30,7 +30,7 @@ impl Modules {
         Self(files.iter().map(|file| (module(file), used(&fs::read_to_string(file).unwrap()))).collect())
     }
 
-    /// The modules that use each other in a circle. A module may use those below it, which is what it is made of.
+    /// The modules that form a cycle. A module may use its descendants, which are its parts.
     pub fn circles(&self) -> Vec<String> {
         let edges: BTreeMap<_, _> = self.0.keys().map(|module| (module, self.uses(module))).collect();
         let reaches = |from: &Module, to: &Module| {
@@ -52,11 +52,11 @@ impl Modules {
 
     fn uses(&self, module: &Module) -> BTreeSet<Module> {
         let used = self.0[module].iter().filter_map(|used| self.resolve(module, &used.path, 0));
-        // The root names everything, and whoever re-exports what is below does not depend on it.
+        // The root names everything, and a re-export of a descendant is no dependency.
         used.filter(|used| !module.is_empty() && !used.is_empty() && !used.starts_with(module)).collect()
     }
 
-    /// The module in which a path ends, through re-exports.
+    /// The module that defines what a path names, through re-exports.
     fn resolve(&self, from: &Module, path: &[String], depth: usize) -> Option<Module> {
         let absolute = self.absolute(from, path)?;
         let length = (0..=absolute.len()).rev().find(|length| self.0.contains_key(&absolute[..*length]))?;
@@ -67,7 +67,7 @@ impl Modules {
         Some(further.unwrap_or(module))
     }
 
-    /// A path from the root on; none of what is outside of the crate.
+    /// The path from the root; `None` for a path outside the crate.
     fn absolute(&self, from: &Module, path: &[String]) -> Option<Module> {
         let supers = path.iter().take_while(|part| *part == "super").count();
         let child = || [from.clone(), path[..1].to_vec()].concat();
@@ -81,7 +81,7 @@ impl Modules {
     }
 }
 
-/// The paths in a file, but for its comments and its unit tests.
+/// The paths in a file, without comments and unit tests.
 fn used(text: &str) -> Vec<Used> {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let code: String = text
@@ -110,13 +110,13 @@ fn used(text: &str) -> Vec<Used> {
     all
 }
 
-/// Whether what stands before `use` is the beginning of a line, or a visibility.
+/// Whether the text before `use` is the start of a line, or a visibility.
 fn is_import(before: &str) -> bool {
     let line = before.rsplit('\n').next().unwrap_or_default().trim();
     line.is_empty() || line == "pub" || (line.starts_with("pub(") && line.ends_with(')'))
 }
 
-/// `a::{b, c::d}` as `a::b` and `a::c::d`.
+/// Expands `a::{b, c::d}` to `a::b` and `a::c::d`.
 fn leaves(tree: &str) -> Vec<Vec<String>> {
     let Some((before, inside)) = tree.split_once('{') else { return vec![split(tree)] };
     let inside = inside.strip_suffix('}').unwrap_or(inside);

@@ -1,4 +1,4 @@
-//! The server of the races: one small application for all.
+//! The server of the races: one small application for all of them.
 
 use bytes::Bytes;
 use holdup::{Fixture, Setup, TestResult};
@@ -7,13 +7,13 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use std::sync::{Arc, Mutex};
 
-/// The server: new for each execution.
+/// State of the server, new in each execution.
 #[derive(Default)]
 struct State {
     page: String,
     count: usize,
     deleted: bool,
-    /// The number of the token that is good for a new one.
+    /// The number of the token that can be exchanged for a new one.
     token: usize,
 }
 

@@ -1,6 +1,6 @@
-//! The ways in which a page deals with an answer. Each asks for `/api`, and shows a `!` when it has dealt with it.
+//! The ways a page can process a response. Each requests `/api`, and shows a `!` when it has processed it.
 
-/// Name, and what a click does.
+/// Name, and the script of a click.
 pub const HANDLERS: [(&str, &str); 44] = [
     ("fetch", "fetch(api).then(r => r.text()).then(show)"),
     ("xhr", "let x = new XMLHttpRequest(); x.onload = show; x.open('GET', api); x.send()"),
@@ -114,7 +114,7 @@ pub const HANDLERS: [(&str, &str); 44] = [
     ),
 ];
 
-/// A page that has them all, and needs a module `/api.js`: `run(name)` asks for another URL each time.
+/// A page with all handlers, which needs a module `/api.js`: `run(name)` requests another URL each time.
 pub fn page() -> String {
     let ways: String = HANDLERS.iter().map(|(name, does)| format!("'{name}': () => {{ {does} }},\n")).collect();
     format!(

@@ -1,4 +1,4 @@
-//! Shared by the test binaries: a real HTTP server to stand behind the proxy, and raw clients.
+//! Shared by the test binaries: HTTP servers behind the proxy, and raw clients.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
 pub mod app;
@@ -11,14 +11,18 @@ pub mod raw;
 pub mod site;
 pub mod streams;
 
-/// The text of the failure of a test body, as its author would read it.
+/// Runs a test body that must fail, and returns the failure text that its author reads.
+///
+/// # Panics
+///
+/// Panics if the body succeeds.
 pub fn failure_of(test: impl FnOnce() + std::panic::UnwindSafe) -> String {
     let payload = std::panic::catch_unwind(test).expect_err("the test was to fail");
     let text = payload.downcast_ref::<String>().cloned();
     text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string)).expect("a text")
 }
 
-/// Asks in a task of its own: the answer's status and text.
+/// Sends a GET request in a new task, which returns the status and the text of the response.
 pub fn get(client: &holdup::Client, url: &str) -> tokio::task::JoinHandle<Result<(u16, String), reqwest::Error>> {
     let request = client.get(url);
     tokio::spawn(async move {

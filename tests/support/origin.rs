@@ -1,4 +1,4 @@
-//! An HTTP server on a free port: plain or TLS, HTTP/1 or HTTP/2, with routes that tests ask for.
+//! An HTTP server on a free port: plain or TLS, HTTP/1 or HTTP/2, with the routes that the tests need.
 
 use bytes::Bytes;
 use holdup::{Fixture, Setup, TestResult};
@@ -21,7 +21,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 pub type Body = BoxBody<Bytes, Infallible>;
 
-/// The server. As a fixture it is `origin.test`, plain HTTP.
+/// An HTTP server. As a fixture it is `origin.test`, plain HTTP.
 #[derive(Clone)]
 pub struct Origin {
     pub address: SocketAddr,
@@ -32,7 +32,7 @@ pub struct Origin {
 pub struct State {
     /// `METHOD path?query` of all requests, in the order of arrival.
     seen: Mutex<Vec<String>>,
-    /// Requests that are being answered now.
+    /// Number of requests without a response head so far.
     pub open: watch::Sender<usize>,
     pub connections: watch::Sender<usize>,
 }
@@ -56,7 +56,7 @@ impl Origin {
         Self::start(None).await
     }
 
-    /// With a certificate for `name`, which is returned as PEM.
+    /// Starts a TLS server with a new certificate for `name`, which is returned as PEM.
     pub async fn tls(name: &str, alpn: &[&str]) -> (Self, String) {
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = rcgen::CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
@@ -92,7 +92,7 @@ async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, state: Arc<State>) {
     let service = service_fn(move |request| answer(request, Arc::clone(&state)));
     let mut server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
     server.http2().max_concurrent_streams(20_000);
-    // A client that leaves is none of the server's errors.
+    // Errors are expected here: clients may leave.
     let _ = match tls {
         None => {
             server
@@ -108,7 +108,7 @@ async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, state: Arc<State>) {
     };
 }
 
-/// Counts a request as open until its answer's head is made, or its client has gone.
+/// Counts a request as open until its response head is ready, or its client has gone.
 struct Open(Arc<State>);
 
 impl Drop for Open {
@@ -157,7 +157,7 @@ pub fn full(text: impl Into<Bytes>) -> Body {
     Full::new(text.into()).boxed()
 }
 
-/// What arrived, headers with their case and in their order.
+/// Responds with the request as received: headers in their order, with their case.
 async fn echo(request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let mut text = format!("{} {} {:?}\n", parts.method, parts.uri, parts.version);
@@ -178,7 +178,7 @@ async fn count(request: Request<Incoming>) -> usize {
     count
 }
 
-/// A text in one of the content-encodings.
+/// A text with a content-encoding.
 fn coded(text: &[u8], coding: &str) -> Response<Body> {
     let body = match coding {
         "gzip" => {
@@ -208,7 +208,7 @@ fn coded(text: &[u8], coding: &str) -> Response<Body> {
     response
 }
 
-/// Answers 304 to whoever has it already.
+/// Responds with 304 to a conditional request.
 fn cached(request: &Request<Incoming>) -> Response<Body> {
     let known = request.headers().contains_key("if-none-match");
     let mut response = Response::new(full(if known { "" } else { "old" }));

@@ -1,4 +1,4 @@
-//! Servers that people use, started for one test on a free loopback port: nginx, node, `openssl s_server`.
+//! Common servers, started for one test on a free loopback port: nginx, node, `openssl s_server`.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -9,28 +9,28 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-/// A server program. It ends when this is dropped.
+/// A server program, killed on drop.
 pub struct Program {
     pub address: SocketAddr,
     _child: Child,
     _folder: Option<TempDir>,
 }
 
-/// A certificate for a name, and its key, as PEM.
+/// A certificate for a name and its key, as PEM.
 pub struct Pair {
     pub certificate: String,
     pub key: String,
 }
 
 impl Pair {
-    /// Self-signed; no certificate authority.
+    /// A self-signed certificate, which is no certificate authority.
     pub fn new(name: &str) -> Self {
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = rcgen::CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
         Self { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 
-    /// As the command line of openssl makes it: `req -x509` and what is said.
+    /// Makes a certificate with `openssl req -x509` and further arguments.
     pub fn openssl(arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let (key, certificate) = (folder.path().join("key"), folder.path().join("certificate"));
@@ -52,7 +52,7 @@ async fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
-/// Waits until somebody listens.
+/// Waits until a process listens on `port`.
 async fn listening(port: u16, child: &mut Child) -> SocketAddr {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let mut again = tokio::time::interval(Duration::from_millis(5));
@@ -64,8 +64,8 @@ async fn listening(port: u16, child: &mut Child) -> SocketAddr {
 }
 
 impl Program {
-    /// nginx with one server, whose configuration may say `ssl_certificate certificate`. `listen` is what stands behind the
-    /// port.
+    /// Starts nginx with one server, whose configuration may use `ssl_certificate certificate`. `listen` follows the
+    /// port in the `listen` directive.
     pub async fn nginx(listen: &str, pair: &Pair, server: &str) -> Self {
         let folder = TempDir::new().unwrap();
         pair.write(folder.path());
@@ -89,7 +89,7 @@ impl Program {
         Self { address, _child: child, _folder: Some(folder) }
     }
 
-    /// A script of `tests/servers`, which says its port in the first line of its output.
+    /// Runs a script of `tests/servers`, which prints its port as the first line of its output.
     pub async fn node(script: &str, pair: &Pair, arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         pair.write(folder.path());
@@ -102,7 +102,7 @@ impl Program {
         Self { address: SocketAddr::from(([127, 0, 0, 1], port)), _child: child, _folder: Some(folder) }
     }
 
-    /// `openssl s_server -www`, which tells about the connection.
+    /// Starts `openssl s_server -www`, which responds with details of the connection.
     pub async fn openssl(pair: &Pair, arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         pair.write(folder.path());

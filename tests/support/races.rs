@@ -1,29 +1,29 @@
-//! Races that web pages have, each with its correction: a table. The server of all is in `app.rs`.
+//! Races of web pages, each with its correction, as a table. `app.rs` is the server for all.
 
 use super::app::App;
 use super::random_delays;
 use holdup::{Browser, TestResult};
 
-/// What a user does.
+/// An action of the user.
 pub enum Act {
     Click(&'static str),
     Type(&'static str, &'static str),
 }
 use Act::{Click, Type};
 
-/// A page, what the user does to it, and what must hold in the end.
+/// A page, the actions of the user, and the expected result.
 pub struct Case {
     pub name: &'static str,
-    /// Its script knows whether it is the `fixed` one.
+    /// Its script checks whether it is the `fixed` version.
     pub page: &'static str,
     pub acts: &'static [Act],
-    /// An expression of the page, and its value if all is well.
+    /// An expression in the page, and its correct value.
     pub verdict: (&'static str, &'static str),
 }
 
 const OUT: &str = "document.querySelector('#out').textContent";
 
-/// An older answer overwrites a newer one.
+/// An older response overwrites a newer one.
 pub const SEARCH: Case = Case {
     name: "search",
     page: "<input id=q><p id=out></p><script>
@@ -67,7 +67,7 @@ pub const TABS: Case = Case {
     verdict: (OUT, "one"),
 };
 
-/// Answers are appended in the order in which they come.
+/// Responses are appended in order of arrival.
 pub const PAGING: Case = Case {
     name: "paging",
     page: "<button id=more>more</button><p id=out></p><script>
@@ -81,7 +81,7 @@ pub const PAGING: Case = Case {
     verdict: (OUT, "123"),
 };
 
-/// What the server knows overwrites what the user has typed.
+/// A value from the server overwrites what the user has typed.
 pub const PREFILL: Case = Case {
     name: "prefill",
     page: "<input id=who><script>
@@ -94,7 +94,7 @@ pub const PREFILL: Case = Case {
     verdict: ("String(document.querySelector('#who').value.endsWith('Ada'))", "true"),
 };
 
-/// A handler needs what has not come yet.
+/// A handler needs data that has not arrived yet.
 pub const CONFIG: Case = Case {
     name: "config",
     page: "<button id=go>go</button><p id=out></p><script>
@@ -108,7 +108,7 @@ pub const CONFIG: Case = Case {
     verdict: (OUT, "7"),
 };
 
-/// The button is locked when the answer comes, not when it is clicked.
+/// The button is disabled when the response arrives, not when it is clicked.
 pub const SUBMIT: Case = Case {
     name: "submit",
     page: "<button id=buy>buy</button><p id=out></p><script>
@@ -123,7 +123,7 @@ pub const SUBMIT: Case = Case {
     verdict: (OUT, "1"),
 };
 
-/// The order at the server matters: the list is read before the item is gone.
+/// The order at the server matters: the list is read before the item is deleted.
 pub const DELETE: Case = Case {
     name: "delete",
     page: "<button id=remove>remove</button><button id=refresh>refresh</button><p id=out></p><script>
@@ -137,7 +137,7 @@ pub const DELETE: Case = Case {
     verdict: (OUT, "none"),
 };
 
-/// Of two changes, the answer to the first comes last.
+/// Of two changes, the response to the first arrives last.
 pub const LIKES: Case = Case {
     name: "likes",
     page: "<button id=like>like</button><button id=unlike>unlike</button><p id=out></p><script>
@@ -178,7 +178,7 @@ pub const FOUR: Case = Case {
     verdict: (OUT, "fine"),
 };
 
-/// Of six widgets, one needs what another has loaded.
+/// One of six widgets needs what another one loads.
 pub const DASHBOARD: Case = Case {
     name: "dashboard",
     page: "<p id=out></p><script>
@@ -195,7 +195,7 @@ pub const DASHBOARD: Case = Case {
     verdict: (OUT, "15"),
 };
 
-/// What belongs to a view that was left is shown in the next.
+/// A response for a view that was left is shown in the next one.
 pub const VIEWS: Case = Case {
     name: "views",
     page: "<button id=save>save</button><button id=home>home</button><p id=out></p><script>
@@ -213,7 +213,7 @@ pub const VIEWS: Case = Case {
     verdict: (OUT, "welcome"),
 };
 
-/// Two calls whose token has run out: each asks for a new one, and that is given once.
+/// Two calls with an expired token: each requests a new one, and the server issues only one.
 pub const TOKEN: Case = Case {
     name: "token",
     page: "<button id=one>one</button><button id=two>two</button><p id=out></p><script>
@@ -234,7 +234,7 @@ pub const TOKEN: Case = Case {
     verdict: (OUT, "welcome"),
 };
 
-/// Scripts that come later are answers, too: here by JSONP.
+/// Scripts that arrive later are responses, too: here with JSONP.
 pub const JSONP: Case = Case {
     name: "jsonp",
     page: "<input id=q><p id=out></p><script>
@@ -249,7 +249,7 @@ pub const JSONP: Case = Case {
     verdict: (OUT, "ab"),
 };
 
-/// A part of the page that is loaded when it is wanted.
+/// A part of the page that is loaded on demand.
 pub const CHUNK: Case = Case {
     name: "chunk",
     page: "<button id=one>one</button><button id=two>two</button><p id=out></p><script>
@@ -270,7 +270,7 @@ impl Case {
     }
 }
 
-/// Does what the user does, and looks.
+/// Performs the actions of the user, and checks the result.
 pub async fn play(case: &Case, fixed: bool, browser: Browser, app: App) -> TestResult {
     app.serve(&case.page_of(fixed));
     random_delays::delays();
@@ -283,7 +283,7 @@ pub async fn play(case: &Case, fixed: bool, browser: Browser, app: App) -> TestR
     }
     random_delays::settle(&browser).await;
     let (expression, expected) = case.verdict;
-    let seen = browser.eval(&format!("return {expression}")).await?;
+    let seen = browser.eval::<serde_json::Value>(&format!("return {expression}")).await?;
     assert_eq!(seen, expected, "{}", case.name);
     Ok(())
 }

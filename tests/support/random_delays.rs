@@ -1,9 +1,11 @@
-//! What others do about races, to compare with: run the test again and again, as it is or with answers that take as long as random_delays
-//! has it. `HOLDUP_EXPLORE=off HOLDUP_REPEAT=100 HOLDUP_TEST_CHANCE=plain` does the one, `delays` the other.
+//! A baseline for the explorer: runs a test repeatedly, as it is or with random delays.
+//!
+//! `HOLDUP_EXPLORE=off HOLDUP_REPEAT=100 HOLDUP_TEST_CHANCE=plain` runs it as it is, `HOLDUP_TEST_CHANCE=delays` with
+//! delays.
 
 use holdup::prelude::*;
 
-/// Before the page is opened.
+/// Declares the delays; call it before the page is opened.
 pub fn delays() {
     if std::env::var("HOLDUP_TEST_CHANCE").is_ok_and(|random_delays| random_delays == "delays") {
         delay!(resource == "xhr", 0ms..500ms);
@@ -12,10 +14,10 @@ pub fn delays() {
     }
 }
 
-/// Before the page is looked at: a test that nobody conducts has to wait.
+/// Waits for the page before it is checked: without the explorer, the test has to wait itself.
 pub async fn settle(browser: &Browser) {
     if std::env::var_os("HOLDUP_TEST_CHANCE").is_some() {
-        // Some pages never do.
+        // Some pages never settle.
         drop(browser.settled().await);
     }
 }

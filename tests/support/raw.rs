@@ -1,4 +1,4 @@
-//! Clients that write bytes themselves: to send what no library would, and to leave when no library would.
+//! Clients that write raw bytes: to send what no library sends, and to disconnect when no library does.
 
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,7 +14,7 @@ pub async fn connect(mitm: &holdup::Mitm) -> TcpStream {
     TcpStream::connect(mitm.address()).await.unwrap()
 }
 
-/// Says something, and reads the answer to its end or to `until`.
+/// Sends bytes, and reads the response to its end or to `until`.
 pub async fn ask(stream: &mut TcpStream, says: &[u8], until: &str) -> String {
     stream.write_all(says).await.unwrap();
     read_until(stream, until).await
@@ -56,7 +56,7 @@ pub fn acceptor(pair: &super::programs::Pair, alpn: &[&str]) -> tokio_rustls::Tl
     Arc::new(config).into()
 }
 
-/// A TLS connection to `host` through the proxy.
+/// Opens a TLS connection to `host` through the proxy.
 pub async fn tunnel(mitm: &holdup::Mitm, host: &str, alpn: &[&str]) -> TlsStream<TcpStream> {
     let mut tcp = connect(mitm).await;
     let connect = format!("CONNECT {host}:443 HTTP/1.1\r\nhost: {host}:443\r\n\r\n");
@@ -67,7 +67,7 @@ pub async fn tunnel(mitm: &holdup::Mitm, host: &str, alpn: &[&str]) -> TlsStream
     TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
 }
 
-/// A server that says the same to whatever it is asked, and closes.
+/// Starts a server that sends `answer` to every request, and closes.
 pub async fn says(answer: impl Into<Vec<u8>>) -> std::net::SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, answer) = (listener.local_addr().unwrap(), answer.into());
@@ -81,7 +81,7 @@ pub async fn says(answer: impl Into<Vec<u8>>) -> std::net::SocketAddr {
     address
 }
 
-/// The same with a status, headers and a body, whose length is told.
+/// Starts a server that responds with 200, these headers, and a body with its length.
 pub async fn answers(headers: &str, body: &[u8]) -> std::net::SocketAddr {
     let head = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n", body.len());
     says([head.as_bytes(), body].concat()).await

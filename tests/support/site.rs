@@ -1,4 +1,4 @@
-//! A site that serves the pages a test writes: `https://site.test`.
+//! A site that serves pages set by a test: `https://site.test`.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -18,17 +18,17 @@ pub struct Site {
     pages: Pages,
 }
 
-/// What is at each path: headers, and the body.
+/// The headers and the body at each path.
 type Pages = Arc<Mutex<BTreeMap<String, Page>>>;
 type Page = (Vec<(String, String)>, String);
 
 impl Site {
-    /// From now on this is at that path. Every other path answers with its own name.
+    /// Sets the page at a path. Every other path responds with its own name.
     pub fn page(&self, path: &str, html: &str) {
         self.page_with(path, &[], html);
     }
 
-    /// The same, with headers.
+    /// Like [`Site::page`], with headers.
     pub fn page_with(&self, path: &str, headers: &[(&str, &str)], html: &str) {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self.pages.lock().unwrap().insert(path.to_owned(), (headers, html_of(path, html)));
@@ -91,7 +91,7 @@ fn answer(
     answer.body(Full::from(html))
 }
 
-/// Shakes hands (RFC 6455, section 4.2.2), and says `hi` in one text frame.
+/// Completes the handshake (RFC 6455, section 4.2.2), and sends `hi` in one text frame.
 fn web_socket(request: &mut Request<hyper::body::Incoming>) -> http::Result<Response<Full<Bytes>>> {
     const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     let key = [request.headers()["sec-websocket-key"].as_bytes(), MAGIC].concat();
@@ -100,7 +100,7 @@ fn web_socket(request: &mut Request<hyper::body::Incoming>) -> http::Result<Resp
     tokio::spawn(async move {
         let mut io = TokioIo::new(upgraded.await.unwrap());
         io.write_all(b"\x81\x02hi").await.unwrap();
-        // Until the browser closes.
+        // Reads until the browser closes.
         let _ = tokio::io::copy(&mut io, &mut tokio::io::sink()).await;
     });
     let answer = Response::builder().status(101).header("connection", "upgrade").header("upgrade", "websocket");

@@ -1,4 +1,4 @@
-//! A server whose streams the test itself speaks into: WebSockets at `/socket`, bodies at any other path.
+//! A server whose streams the test controls: WebSockets at `/socket`, bodies at any other path.
 
 use crate::support::origin::Body;
 use crate::support::raw;
@@ -24,7 +24,7 @@ pub use tokio_tungstenite::tungstenite::Message;
 
 type ServerSocket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
-/// The server. As a fixture it is `origin.test`, plain HTTP.
+/// A server of streams. As a fixture it is `origin.test`, plain HTTP.
 #[derive(Clone)]
 pub struct Streams {
     pub address: SocketAddr,
@@ -32,7 +32,7 @@ pub struct Streams {
     bodies: Arc<Mutex<mpsc::UnboundedReceiver<Speaker>>>,
 }
 
-/// What the test says into a body; the body ends when it is dropped.
+/// Sends the parts of a response body; dropping it ends the body.
 pub struct Speaker {
     pub request: http::request::Parts,
     says: mpsc::UnboundedSender<Result<Frame<Bytes>, Infallible>>,
@@ -40,11 +40,11 @@ pub struct Speaker {
 
 impl Speaker {
     pub fn say(&self, text: impl Into<Bytes>) {
-        // A client that has gone hears nothing.
+        // The client may have gone.
         let _ = self.says.send(Ok(Frame::data(text.into())));
     }
 
-    /// Resolves when nobody listens any more.
+    /// Resolves when the response body is dropped.
     pub async fn unheard(&self) {
         self.says.closed().await;
     }
@@ -77,24 +77,24 @@ impl Streams {
         Self { address, sockets: Arc::new(Mutex::new(sockets)), bodies: Arc::new(Mutex::new(bodies)) }
     }
 
-    /// The server's end of the next WebSocket.
+    /// Waits for the next WebSocket, and returns the server's end.
     pub async fn socket(&self) -> ServerSocket {
         self.sockets.lock().await.recv().await.unwrap()
     }
 
-    /// The server's end of the next body.
+    /// Waits for the next body, and returns the server's end.
     pub async fn body(&self) -> Speaker {
         self.bodies.lock().await.recv().await.unwrap()
     }
 
-    /// Both ends of a WebSocket through the proxy: the client's, and the server's.
+    /// Opens a WebSocket through the proxy, and returns the client's and the server's end.
     pub async fn pair(&self, mitm: &Mitm) -> (WebSocketStream<TcpStream>, ServerSocket) {
         let client = client(mitm, "origin.test").await;
         (client, self.socket().await)
     }
 }
 
-/// A WebSocket to `host` through the proxy.
+/// Opens a WebSocket to `host` through the proxy.
 pub async fn client(mitm: &Mitm, host: &str) -> WebSocketStream<TcpStream> {
     let mut tcp = raw::connect(mitm).await;
     let connect = format!("CONNECT {host}:80 HTTP/1.1\r\nhost: {host}:80\r\n\r\n");
@@ -129,7 +129,7 @@ pub async fn say<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream
     socket.send(Message::text(text)).await.unwrap();
 }
 
-/// The text of the next message; what else comes is shown.
+/// Returns the text of the next message, or the debug output of anything else.
 pub async fn hear<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>) -> String {
     match socket.next().await {
         Some(Ok(Message::Text(text))) => text.to_string(),

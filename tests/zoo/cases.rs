@@ -1,6 +1,6 @@
-//! Races of published front-end libraries, as data: which library, the page that uses it, what its server answers, what the
-//! user does, and the order that breaks the version with the bug. Nothing is imported here, since `xtask` reads it too: it
-//! fetches the packages.
+//! Races of published front-end libraries, as data: the library, a page that uses it, the responses of its server, the
+//! actions of the user, and the order that breaks the version with the bug. This file has no imports, since `xtask`
+//! includes it too, to fetch the packages.
 
 /// One race.
 pub struct Case {
@@ -8,27 +8,27 @@ pub struct Case {
     pub library: &'static str,
     /// The version with the bug, and the one without it.
     pub versions: [&'static str; 2],
-    /// What else the page needs, by side where that differs.
+    /// Other packages that the page needs; by side where the versions differ.
     pub needs: &'static [(&'static str, [&'static str; 2])],
     pub page: &'static str,
-    /// Files of packages, by the path at which the page asks for them; by side where that differs.
+    /// Files of packages, by the path at which the page requests them; by side where they differ.
     pub files: &'static [(&'static str, [&'static str; 2])],
     /// A module that is bundled with its imports as `/bundle.js`.
     pub module: Option<&'static str>,
-    /// What the server answers to a method and a URL, when that is asked for the n-th time.
+    /// The response to the n-th request with a method and a URL.
     pub serve: fn(&str, &str, usize) -> Option<Answer>,
-    /// What the server says to a WebSocket's message.
+    /// The replies to a WebSocket message.
     pub reply: fn(&str) -> Vec<String>,
     pub acts: &'static [Act],
-    /// What can be held, by name.
+    /// The flows that can be held, by name.
     pub flows: &'static [(&'static str, Flow)],
     /// The order that breaks the version with the bug.
     pub racing: &'static [Step],
-    /// An expression of the page, what it may be (in JSON), and what the bug makes of it under the racing order.
+    /// An expression in the page, its correct values (in JSON), and its wrong value under the racing order.
     pub seen: &'static str,
     pub right: &'static [&'static str],
     pub wrong: &'static str,
-    /// Where the bug was told.
+    /// Where the bug was reported.
     pub source: &'static str,
 }
 
@@ -38,7 +38,7 @@ pub struct Answer {
     pub body: String,
 }
 
-/// What the user does.
+/// An action of the user.
 #[derive(Clone, Copy)]
 pub enum Act {
     Click(&'static str),
@@ -46,19 +46,19 @@ pub enum Act {
     Back,
 }
 
-/// Something that can be held.
+/// A flow that can be held.
 pub enum Flow {
-    /// The answer to the n-th request of a method for a URL.
+    /// The response to the n-th request with a method and a URL.
     Answer(&'static str, &'static str, u64),
-    /// A message of a WebSocket, or an event, that has this text.
+    /// A WebSocket message that contains this text.
     Message(&'static str),
     Event(&'static str),
 }
 
-/// The page is settled before the next one.
+/// A step of the racing order. The page settles before the next one.
 pub enum Step {
     Do(Act),
-    /// If it is there: some versions never ask, or ask no more.
+    /// Releases a flow, if it is parked: some versions never request it, or no longer.
     Release(&'static str),
 }
 
@@ -116,7 +116,7 @@ const NOTHING: Case = Case {
     source: "",
 };
 
-/// What both pages with the autocomplete have.
+/// Shared by both pages with the autocomplete.
 const ALGOLIA: Case = Case {
     library: "@algolia/autocomplete-js",
     page: "<div id=box></div><div id=list></div><script src=/autocomplete.js></script><script>
@@ -153,7 +153,7 @@ const ALGOLIA_ESCAPE: Case = Case {
     ..ALGOLIA
 };
 
-/// An older answer overwrites a newer one.
+/// An older response overwrites a newer one.
 const ALGOLIA_ORDER: Case = Case {
     name: "algolia_order",
     versions: ["1.4.0", "1.4.1"],
@@ -167,7 +167,7 @@ const ALGOLIA_ORDER: Case = Case {
     ..ALGOLIA
 };
 
-/// The user has gone back to the first item, and the answer for the second comes.
+/// The user has gone back to the first item when the response for the second one arrives.
 const APOLLO: Case = Case {
     name: "apollo_back",
     library: "@apollo/client",
@@ -215,7 +215,7 @@ const APOLLO: Case = Case {
 const SECOND: &str = ".page-number:nth-child(3) a";
 const THIRD: &str = ".page-number:nth-child(4) a";
 
-/// The pager says three, and the rows are those of page two.
+/// The pager shows three, but the rows are those of page two.
 const BOOTSTRAP_TABLE: Case = Case {
     name: "bootstrap_table",
     library: "bootstrap-table",
@@ -248,7 +248,7 @@ const BOOTSTRAP_TABLE: Case = Case {
     ..NOTHING
 };
 
-/// A folder that was removed while it loads comes back as loose nodes.
+/// A folder that is removed while it loads comes back as loose nodes.
 const FANCYTREE: Case = Case {
     name: "fancytree_remove",
     library: "jquery.fancytree",
@@ -280,7 +280,7 @@ const FANCYTREE: Case = Case {
     ..NOTHING
 };
 
-/// The last of three calls was to replace the others.
+/// The last of three calls should replace the others.
 const HTMX: Case = Case {
     name: "htmx_replace",
     library: "htmx.org",
@@ -305,7 +305,8 @@ const HTMX: Case = Case {
     ..NOTHING
 };
 
-/// The user goes back while a page loads, and that comes all the same. Both pages that going back can lead to are right.
+/// The user goes back while a page loads, and that page is shown all the same. Both pages that going back can lead to
+/// are correct.
 const INERTIA: Case = Case {
     name: "inertia_back",
     library: "@inertiajs/core",
@@ -344,7 +345,7 @@ const INERTIA: Case = Case {
     ..NOTHING
 };
 
-/// Who has come is told before who was there.
+/// The server reports a new member before the members who were there.
 const PHOENIX: Case = Case {
     name: "phoenix_presence",
     library: "phoenix",
@@ -373,7 +374,7 @@ const PHOENIX: Case = Case {
         if !message.contains("phx_join") {
             return Vec::new();
         }
-        // Version 1.3 speaks in objects, 1.4 in lists.
+        // Version 1.3 sends objects, 1.4 lists.
         if let Some((_, end)) = message.split_once(r#""ref":"#) {
             let of = end.trim_end_matches('}');
             let say = |event, of: &str, payload| {
@@ -400,7 +401,7 @@ const PHOENIX: Case = Case {
     ..NOTHING
 };
 
-/// Of two links that were followed, the first wins.
+/// Of two links that the user follows, the first one wins.
 const PJAX: Case = Case {
     name: "pjax_clicks",
     library: "pjax",
@@ -423,7 +424,7 @@ const PJAX: Case = Case {
     ..NOTHING
 };
 
-/// What was asked for before something was saved comes after it.
+/// Data requested before a save replaces what was saved.
 const RTK_QUERY: Case = Case {
     name: "rtk_query_invalidate",
     library: "@reduxjs/toolkit",
@@ -475,7 +476,7 @@ const RTK_QUERY: Case = Case {
     ..NOTHING
 };
 
-/// The older of two refreshes comes last.
+/// The older of two refreshes arrives last.
 const SWR: Case = Case {
     name: "swr_refresh",
     library: "swr",
@@ -511,7 +512,7 @@ const SWR: Case = Case {
     ..NOTHING
 };
 
-/// A refresh that the server sends takes the user back from the link that was followed.
+/// A refresh sent by the server takes the user back from the link that was followed.
 const TURBO: Case = Case {
     name: "turbo_refresh",
     library: "@hotwired/turbo",
@@ -541,7 +542,7 @@ const TURBO: Case = Case {
     ..NOTHING
 };
 
-/// The data of the item before the one that was chosen.
+/// Shows the data of the item before the chosen one.
 const VUEUSE: Case = Case {
     name: "vueuse_state",
     library: "@vueuse/core",
@@ -581,7 +582,7 @@ impl Case {
         std::iter::once(own).chain(needs.filter(|(_, version)| !version.is_empty()))
     }
 
-    /// Where what was fetched for one side stands, in `target/zoo`.
+    /// The folder in `target/zoo` with the fetched files of one side.
     pub fn folder(&self, side: usize) -> String {
         format!("{}-{}", self.name, ["buggy", "fixed"][side])
     }

@@ -1,5 +1,7 @@
-//! The zoo: races of published libraries. The version with the bug breaks under the recorded order, the one without it does
-//! not; and the explorer, told nothing of that order, finds it in the one and nothing in the other.
+//! The zoo: races of published libraries.
+//!
+//! The version with the bug fails under the recorded order, the one without it does not. Without that order, the
+//! explorer finds it in the former, and nothing in the latter.
 
 #[allow(dead_code, reason = "what is fetched is the business of xtask")]
 mod cases;
@@ -13,7 +15,7 @@ use serde_json::Value;
 use server::Zoo;
 use std::time::Duration;
 
-/// A user of the page.
+/// Performs an action of the user.
 async fn act(browser: &Browser, act: Act) -> TestResult {
     match act {
         Act::Click(css) => browser.click(css).await?,
@@ -24,14 +26,14 @@ async fn act(browser: &Browser, act: Act) -> TestResult {
 }
 
 async fn seen(browser: &Browser, case: &Case) -> TestResult<Value> {
-    Ok(browser.eval(&format!("return {}", case.seen)).await?)
+    Ok(browser.eval::<Value>(&format!("return {}", case.seen)).await?)
 }
 
 fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// What the user does, and what must hold in the end.
+/// Performs the actions of the user, and checks the result.
 async fn play(browser: Browser, case: &Case) -> TestResult {
     random_delays::delays();
     browser.goto("https://zoo.test/").await?;
@@ -44,7 +46,7 @@ async fn play(browser: Browser, case: &Case) -> TestResult {
     Ok(())
 }
 
-/// What holds one flow of a case.
+/// A hold for one flow of a case.
 enum Holding {
     Answer(Hold<Response>),
     Message(Hold<Message>),
@@ -55,7 +57,7 @@ impl Holding {
     fn new(mitm: &Mitm, flow: &Flow) -> Self {
         match flow {
             Flow::Answer(method, url, nth) => {
-                // Some libraries add a parameter of their own.
+                // Some libraries add a cache-busting parameter.
                 let url = format!("{}([?&]_=.*)?$", regex::escape(&format!("https://zoo.test{url}")));
                 let filter = filter!(method == { method } && url ~ { url } && occurrence == { nth });
                 Self::Answer(mitm.hold(filter).optional())
@@ -73,7 +75,7 @@ impl Holding {
         }
     }
 
-    /// Lets it go, if it is there.
+    /// Releases the flow, if it is parked.
     async fn release(&self) -> TestResult {
         async fn first<S: holdup::Stage>(hold: &Hold<S>) -> TestResult {
             if let Ok(Ok(held)) = tokio::time::timeout(Duration::ZERO, hold.next()).await {
@@ -89,7 +91,7 @@ impl Holding {
     }
 }
 
-/// The recorded order, by rules of the test's own. Gives what the page shows in the end.
+/// Plays the recorded order with holds of the test, and returns what the page shows in the end.
 async fn record(mitm: &Mitm, browser: &Browser, case: &Case) -> TestResult<Value> {
     let holds: Vec<_> = case.flows.iter().map(|(name, flow)| (*name, Holding::new(mitm, flow))).collect();
     browser.goto("https://zoo.test/").await?;
@@ -102,7 +104,7 @@ async fn record(mitm: &Mitm, browser: &Browser, case: &Case) -> TestResult<Value
         browser.settled().await?;
     }
     let seen = seen(browser, case).await?;
-    // Some versions ask again and again.
+    // Some versions request repeatedly.
     holds.into_iter().for_each(|(_, hold)| hold.remove());
     Ok(seen)
 }

@@ -1,4 +1,4 @@
-//! The server of one case: its page, the files of its packages, and its answers, as a script.
+//! The server of one case: its page, the files of its packages, and its scripted responses.
 
 use super::cases::{ALL, Answer, Case};
 use crate::support::origin::Body;
@@ -25,7 +25,7 @@ pub struct Zoo<const CASE: usize, const SIDE: usize>(pub &'static Case);
 struct Served {
     case: &'static Case,
     side: usize,
-    /// How often each was asked for.
+    /// Number of requests so far, by method and URL.
     counts: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
@@ -82,7 +82,7 @@ impl Served {
         answer.body(if kind == "text/event-stream" { endless(body) } else { whole(body) }).unwrap()
     }
 
-    /// The page, and what it is made of.
+    /// The page and its files.
     fn file(&self, path: &str) -> Option<(&'static str, Bytes)> {
         if path == "/" {
             return Some(("text/html", format!("<!doctype html><meta charset=utf-8>{}", self.case.page).into()));
@@ -101,7 +101,7 @@ fn whole(body: impl Into<Bytes>) -> Body {
     Full::new(body.into()).boxed()
 }
 
-/// A body that says something, and never ends.
+/// A body that sends a text, and never ends.
 fn endless(body: String) -> Body {
     let first = futures_util::stream::once(async { Ok(Frame::data(body.into())) });
     BodyExt::boxed(StreamBody::new(first.chain(futures_util::stream::pending())))
@@ -112,7 +112,7 @@ async fn talk(upgrade: hyper::upgrade::OnUpgrade, reply: fn(&str) -> Vec<String>
     let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
     while let Some(Ok(message)) = socket.next().await {
         for text in message.to_text().map(reply).unwrap_or_default() {
-            // A page that has gone hears nothing.
+            // The page may have gone.
             let _ = socket.send(text.into()).await;
         }
     }

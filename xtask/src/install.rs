@@ -1,10 +1,14 @@
-//! Installs the browser and its driver where that can be done without asking.
+//! Installs the browser and the programs of the tests, where that is possible without a prompt.
 
 use crate::find;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Makes sure that there is all that the tests need.
+/// Installs what the tests need and is missing.
+///
+/// # Errors
+///
+/// Fails if a program cannot be installed.
 pub(crate) fn everything() -> Result<(), String> {
     browser()?;
     one("curl", &["curl"], || runs("curl", &["--version"]))?;
@@ -19,24 +23,24 @@ pub(crate) fn everything() -> Result<(), String> {
     find::geckodriver().map(drop)
 }
 
-/// Makes sure that Node.js and npm are there.
+/// Installs Node.js and npm if they are missing.
 pub(crate) fn node() -> Result<(), String> {
     one("Node.js", &["nodejs", "npm"], || runs("node", &["--version"]) && runs("npm", &["--version"]))
 }
 
-/// Makes sure that Chromium and chromedriver are there.
+/// Installs Chromium and chromedriver if they are missing.
 pub(crate) fn browser() -> Result<(), String> {
     let is_there = || find::chromedriver().is_ok() && find::chromium().is_ok();
     one("Chromium and chromedriver", &["chromium", "chromium-driver"], is_there)
         .map_err(|why| format!("{why}; by hand: {}", find::INSTALL))?;
     if !find::has_headless_shell() {
-        // Faster, and not everywhere.
+        // It is faster, but not packaged everywhere.
         apt_get(&["install", "-yq", "chromium-headless-shell"]);
     }
     Ok(())
 }
 
-/// Whether Selenium Grid is there, or can be fetched: one test is for those who have Java.
+/// Returns whether Selenium Grid is available, after an attempt to fetch it. Its test needs Java.
 pub(crate) fn grid(root: &Path) -> bool {
     let folder = root.join("target/grid");
     let fetch =
@@ -44,7 +48,7 @@ pub(crate) fn grid(root: &Path) -> bool {
     runs("java", &["-version"]) && (folder.join("node_modules").exists() || fetch())
 }
 
-/// Whether the clients of `tests/it/clients.rs` are there, or can be fetched.
+/// Returns whether the clients of `tests/it/clients.rs` are available, after an attempt to fetch them.
 pub(crate) fn clients(root: &Path) -> bool {
     let folder = root.join("target/clients");
     let (npm, venv) = (folder.join("node_modules"), folder.join("venv"));
@@ -82,7 +86,7 @@ fn apt(packages: &[&str]) -> bool {
     apt_get(&[&["install", "-yq"], packages].concat())
 }
 
-/// As root, or with a sudo that asks nothing.
+/// Runs apt-get as root, or with sudo if that needs no password.
 fn apt_get(arguments: &[&str]) -> bool {
     let root = output("id", &["-u"]).is_some_and(|id| id.trim() == "0");
     let mut words = if root { vec![] } else { vec!["sudo", "--non-interactive"] };
@@ -91,13 +95,13 @@ fn apt_get(arguments: &[&str]) -> bool {
     runs(words[0], &words[1..])
 }
 
-/// Brew's casks are named after what they install, Debian's packages have suffixes.
+/// Installs with Homebrew. Casks are named after what they install, Debian's packages have suffixes.
 fn brew(packages: &[&str]) -> bool {
     packages.iter().all(|package| {
         let cask = match *package {
             "chromium-driver" => "chromedriver",
             "firefox-esr" => "firefox",
-            // No cask, and it brings npm.
+            // A formula, not a cask; it includes npm.
             "nodejs" | "npm" | "curl" => return runs("brew", &["install", "node", "curl"]),
             "nginx-light" => return runs("brew", &["install", "nginx"]),
             "openssl" => return runs("brew", &["install", "openssl"]),

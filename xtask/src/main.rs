@@ -1,4 +1,4 @@
-//! The two commands of the README: `cargo xtask demo` and `cargo xtask test`.
+//! Development tasks: `cargo xtask demo` and `cargo xtask test` of the README, and `soak` and `zoo`.
 #![allow(clippy::print_stderr, reason = "a command line tool speaks on stderr")]
 
 #[allow(dead_code, reason = "shared with the crate, which uses all of it")]
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// All that tests need is there.
+/// Installs and fetches everything that the tests need.
 fn prepared() -> Result<(), String> {
     install::everything().and_then(|()| zoo::fetch(&root()))
 }
@@ -52,14 +52,14 @@ fn demo() -> Result<(), String> {
     cargo(&["run", "--quiet", "--example", "ajax_race"], &[])
 }
 
-/// What a part is called, and what it does.
+/// The name of a part, and its function.
 type Part = (&'static str, fn() -> Result<(), String>);
 
-/// The parts of `cargo xtask test`, in their order.
+/// The parts of `cargo xtask test`, in order.
 const PARTS: [Part; 5] =
     [("lint", lint), ("rust", rust), ("browsers", browsers), ("dependents", dependents), ("clients", clients)];
 
-/// Runs all parts, or one, and says how long each took.
+/// Runs all parts, or only `wanted`, and prints the time of each.
 fn test(wanted: Option<&str>) -> Result<(), String> {
     let parts = PARTS.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name));
     let mut times = Vec::new();
@@ -79,12 +79,12 @@ fn lint() -> Result<(), String> {
     cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
 }
 
-/// Tests, examples and documentation examples.
+/// Runs tests, examples and documentation examples.
 fn rust() -> Result<(), String> {
     cargo(&["test", "--workspace"], &[])
 }
 
-/// The browser tests in the browsers that `rust` has not used.
+/// Runs the browser tests in the browsers that `rust` has not used.
 fn browsers() -> Result<(), String> {
     for browser in ["chromium", "firefox"] {
         cargo(&["test", "--test", "browser"], &[("HOLDUP_BROWSER", browser)])?;
@@ -94,11 +94,11 @@ fn browsers() -> Result<(), String> {
 
 fn dependents() -> Result<(), String> {
     dependent("renamed", "target")?;
-    // With other features, all of it is built anew.
+    // Its features differ: everything is built anew, in a separate target directory.
     dependent("aws-lc-rs", "target/crates")
 }
 
-/// Clients in other languages, and browsers behind a Selenium Grid.
+/// Runs the tests of clients in other languages, and of browsers behind a Selenium Grid.
 fn clients() -> Result<(), String> {
     if install::clients(&root()) {
         cargo(&["test", "--test", "it", "--", "--ignored", "clients::"], &[])?;
@@ -111,7 +111,7 @@ fn clients() -> Result<(), String> {
     Ok(())
 }
 
-/// Tests a crate that depends on holdup as users do, with the versions that are tested here.
+/// Tests a crate that depends on holdup as users' crates do, with the locked versions of this repository.
 fn dependent(name: &str, built_in: &str) -> Result<(), String> {
     let folder = root().join("tests/crates").join(name);
     std::fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).map_err(|error| error.to_string())?;
@@ -123,7 +123,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
 }
 
-/// Runs cargo in the repository, wherever xtask was called.
+/// Runs cargo in the repository, whatever the current directory is.
 fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
     let shown = format!("cargo {}", arguments.join(" "));
     eprintln!("$ {shown}");

@@ -1,10 +1,10 @@
-//! Everything at once for minutes, and what is left behind.
+//! Runs everything at once for minutes, and counts what is left behind.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Runs the proxy's soak, and beside it browser tests and the explorer again and again.
+/// Runs the proxy's soak test, and beside it the browser tests and the explorer repeatedly.
 pub(crate) fn soak(root: &Path, minutes: u64) -> Result<(), String> {
     run(&["test", "--no-run", "--test", "it", "--test", "browser", "--test", "explore"], root)?;
     let temporary = root.join("target/soak");
@@ -47,7 +47,7 @@ fn run(arguments: &[&str], root: &Path) -> Result<(), String> {
     }
 }
 
-/// How many processes have a name that begins so.
+/// Number of processes whose name has this prefix.
 fn count(name: &str) -> usize {
     let listed = Command::new("ps").args(["-e", "-o", "comm="]).output();
     let listed = listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Fetches the packages of the zoo from the npm registry into `target/zoo`, and bundles what has imports. Never committed.
+//! Fetches the packages of the zoo from the npm registry into `target/zoo`, and bundles those with imports. They are
+//! never committed.
 
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests, which use all of it")]
 #[path = "../../tests/zoo/cases.rs"]
@@ -13,11 +14,11 @@ use std::process::Command;
 
 const ESBUILD: &str = "0.28.2";
 
-/// Makes sure that every page of the zoo has its library.
+/// Fetches the libraries of all pages of the zoo, unless they are up to date.
 pub(crate) fn fetch(root: &Path) -> Result<(), String> {
     let zoo = root.join("target/zoo");
     let done = zoo.join("done");
-    // Another table needs other packages.
+    // A changed table may need other packages.
     let table = fs::read_to_string(root.join("tests/zoo/cases.rs")).map_err(|error| error.to_string())?;
     if fs::read_to_string(&done).is_ok_and(|before| before == table) {
         return Ok(());
@@ -41,7 +42,7 @@ fn place(packages: &Path, (name, version): (&str, &str)) -> PathBuf {
     packages.join(format!("{}@{version}", name.replace('/', "+")))
 }
 
-/// One package, as it was published, without its dependencies and without running anything of it.
+/// Fetches one package as published, without its dependencies, and runs none of its scripts.
 fn unpack(packages: &Path, spec: (&str, &str)) -> Result<(), String> {
     let to = place(packages, spec);
     if to.exists() {
@@ -61,7 +62,7 @@ fn unpack(packages: &Path, spec: (&str, &str)) -> Result<(), String> {
     fs::remove_file(&archive).and_then(|()| fs::rename(&half, &to)).map_err(|error| format!("{spec}: {error}"))
 }
 
-/// A folder with links to exactly the packages of one side, and with its bundle.
+/// Creates a folder with links to exactly the packages of one side, and with its bundle.
 fn assemble(zoo: &Path, case: &Case, side: usize) -> Result<(), String> {
     let folder = zoo.join(case.folder(side));
     let modules = folder.join("node_modules");
@@ -98,7 +99,11 @@ fn npm(at: &Path, arguments: &[&str]) -> Result<String, String> {
     run(Command::new("npm").args(arguments).current_dir(at))
 }
 
-/// What a program says, if it succeeds.
+/// Runs a program and returns its output.
+///
+/// # Errors
+///
+/// Fails if the program cannot be started, or exits with an error.
 fn run(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
     if output.status.success() {

@@ -1,4 +1,4 @@
-//! What rules do to a flow without the test looking.
+//! Applies the rule actions that need no decision from the test.
 
 use crate::flow::{Content, Fault, FaultStage, Response};
 use crate::proxy::body::Source;
@@ -17,18 +17,18 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// An answer that comes from a rule or a test.
+/// Builds a response that a rule or the test supplies.
 pub(super) fn made(response: &Response) -> Box<Envelope<Response>> {
     let mut head = response.clone();
     let bytes = head.content.bytes().cloned().unwrap_or_default();
     head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    // What is said to be coded is read like any other, when somebody wants to look.
+    // A coded body is decoded on demand, like that of an upstream.
     let is_coded = head.headers.contains_key(header::CONTENT_ENCODING);
     head.content = if is_coded { Content::Streaming } else { Content::Read(bytes.clone()) };
     Box::new(Envelope::new(head, Source::whole(bytes)))
 }
 
-/// A change to "not modified" would reach nobody: the browser would show what it has.
+/// Fails for a 304 response: it has no body, and the browser would show its cached one.
 fn has_body_to_change(message: &Envelope<Response>) -> Result<(), Fault> {
     if message.head.status != StatusCode::NOT_MODIFIED {
         return Ok(());
@@ -38,7 +38,7 @@ fn has_body_to_change(message: &Envelope<Response>) -> Result<(), Fault> {
     Err(Fault::new(FaultStage::Rule, what))
 }
 
-/// A longer file is not read into memory.
+/// The longest file that is read into memory, in bytes.
 const WHOLE: u64 = 1024 * 1024;
 
 enum Opened {
@@ -59,7 +59,7 @@ pub(super) async fn replace(message: &mut Envelope<Response>, local: &Local, fil
     let opened = offload(move || open(&path)).await.map_err(|error| {
         Fault::from_error(FaultStage::Rule, &format!("replace! cannot read {}", file.display()), &error)
     })?;
-    // A file that only the local build has.
+    // The file exists only in the local build.
     if local.is_folder() && message.head.status == StatusCode::NOT_FOUND {
         message.head.status = StatusCode::OK;
         if let Some(kind) = media_type(file) {
@@ -112,7 +112,7 @@ pub(super) async fn rewrite<H: Head>(
     Ok(())
 }
 
-/// Changes a message by code. A panic in it is told as the rule's fault, and cuts nobody else off.
+/// Runs the code of `edit!` on a message. A panic in it becomes the rule's fault and does not end other flows.
 pub(super) async fn edit<H: Head + Clone>(
     message: &mut Envelope<H>,
     change: &(dyn Fn(H) -> Pin<Box<dyn Future<Output = H> + Send>> + Send + Sync),
@@ -135,7 +135,7 @@ pub(super) async fn edit<H: Head + Clone>(
     Ok(())
 }
 
-/// Goes on this long after arrival. A client that leaves meanwhile drops the flow, and the wait with it.
+/// Sleeps until `by` after `arrival`. If the client disconnects meanwhile, the flow is dropped, and the wait with it.
 #[expect(clippy::disallowed_methods, reason = "time is what the rule is about")]
 pub(super) async fn delay(arrival: Instant, by: Duration) {
     tokio::time::sleep_until(arrival + by).await;

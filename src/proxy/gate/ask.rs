@@ -1,4 +1,4 @@
-//! Whether a rule wants a flow, once what its filter hangs on was read.
+//! Decides whether a rule matches a flow, and reads the bodies that its filter needs.
 
 use super::subject::Subject;
 use super::{Gate, integrity};
@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Which occurrence something is, for the rules that ask.
+/// The occurrence number of a flow or part, for each rule that counts.
 pub(super) type Counts = BTreeMap<RuleId, u64>;
 
 impl Gate {
-    /// Whether a rule wants a request.
+    /// Returns whether a rule matches a request. Reads its body if the filter needs it.
     pub(super) async fn wants_request(
         &self,
         rule: &Arc<Rule>,
@@ -32,7 +32,7 @@ impl Gate {
         Ok(self.counted(truth, rule, counts, Subject::request(&message.head)).await)
     }
 
-    /// Whether a rule wants an answer.
+    /// Returns whether a rule matches a response. Reads its body if the filter needs it.
     pub(super) async fn wants_response(
         &self,
         rule: &Arc<Rule>,
@@ -49,8 +49,8 @@ impl Gate {
         Ok(self.counted(truth, rule, counts, Subject::response(request, &message.head)).await)
     }
 
-    /// Reads a body that a rule's filter hangs on. Where it cannot be read, a rule that only looks does not match, and the
-    /// journal says why; one that must change the body fails.
+    /// Reads a body that a rule's filter needs. If that fails, a rule that changes the body fails, and any other rule
+    /// does not match; the journal records why.
     pub(super) async fn read_for<H: Head>(
         &self,
         rule: &Rule,
@@ -66,8 +66,8 @@ impl Gate {
         Ok(())
     }
 
-    /// Counts something for every rule that asks which occurrence it is, when it arrives at their stage: one rule may park it
-    /// for long, and the next ones have come all the same.
+    /// Counts a flow or part for every rule of its stage that tests the occurrence. Counting on arrival keeps the
+    /// numbers in the order of arrival, even if one rule parks a flow for long.
     pub(super) async fn count<'a>(&self, rules: impl Iterator<Item = &'a Arc<Rule>>, subject: Subject<'_>) -> Counts {
         let mut counts = Counts::new();
         for rule in rules.filter(|rule| rule.counts) {
@@ -78,7 +78,8 @@ impl Gate {
         counts
     }
 
-    /// Where all but the count is known, it is one more. What an earlier rule has made to match is counted here.
+    /// Returns whether a filter matches, given the occurrence number if only that is missing. A message that matches
+    /// only after an earlier rule has changed it is counted here.
     pub(super) async fn counted(&self, truth: Truth, rule: &Arc<Rule>, counts: &Counts, subject: Subject<'_>) -> bool {
         match truth {
             Truth::Unknown(need) if need.is_count() => {
@@ -91,12 +92,12 @@ impl Gate {
     }
 }
 
-/// Once a rule has answered or cut off, the others of that stage are not asked. A watch only looks, and always sees.
+/// Returns whether a rule still applies. After a rule has responded or cut the flow off, only watches do.
 pub(super) fn still_asked(rule: &Rule, ended: bool) -> bool {
     !ended || matches!(rule.action, Action::Watch)
 }
 
-/// The file that a rule would serve: of a folder, one that is there.
+/// Returns the file that a rule serves; from a folder, only one that exists.
 pub(super) async fn local_file(rule: &Rule, request: &Request, response: &Response) -> Option<PathBuf> {
     let Action::Replace(local) = &rule.action else { return None };
     let file = local.file(&rule.filter, &rule.view(request, Some(response)))?;
@@ -106,8 +107,8 @@ pub(super) async fn local_file(rule: &Rule, request: &Request, response: &Respon
     tokio::task::spawn_blocking(move || file.is_file().then_some(file)).await.ok()?
 }
 
-/// Does to a request what rules at its response will need: a whole body instead of "not modified", and the request's
-/// own body where a filter looks at that.
+/// Prepares a request for the rules at its response: requests a whole body instead of a 304, and reads the request's
+/// own body where a filter needs it.
 pub(super) async fn prepare(
     gate: &Gate,
     rules: &RuleSet,
@@ -130,7 +131,7 @@ pub(super) async fn prepare(
         if matches!(truth, Truth::Unknown(need) if need.request_body) {
             gate.read_for(rule, flow, message).await?;
         }
-        // "Not modified" has no body to look at either.
+        // A 304 has no body to match or truncate either.
         let truncates = matches!(rule.action, Action::Abort(AbortKind::Truncate(_)));
         if truncates || rule.action.changes_body() || matches!(truth, Truth::Unknown(need) if need.response_body) {
             content::ask_for_whole_body(&mut message.head.headers);

@@ -1,4 +1,4 @@
-//! Pages whose parts a rule changes: they must not insist on what those were.
+//! Removes integrity attributes from pages whose subresources a rule changes.
 
 use crate::filter::Truth;
 use crate::flow::{Content, Fault, Request, Response};
@@ -9,18 +9,18 @@ use crate::rules::{Action, RuleSet};
 use http::StatusCode;
 use std::sync::Arc;
 
-/// A worker would answer for the proxy, with what it has kept.
+/// Returns whether to refuse a service worker's script: the worker would respond from its cache, past the proxy.
 pub(super) fn refuses_worker(rules: &RuleSet, request: &Request) -> bool {
     request.header("service-worker") == Some("script") && rules.changing().next().is_some()
 }
 
-/// Whether the answer to this request may be a page that must be looked at.
+/// Returns whether the response to this request may be a page with such attributes.
 pub(super) fn may_matter(rules: &RuleSet, request: &Request) -> bool {
     matches!(request.header("sec-fetch-dest"), Some("document" | "iframe" | "frame"))
         && rules.changing().next().is_some()
 }
 
-/// Takes the integrity attributes off what rules will change. `changed` says that a rule has changed the page itself.
+/// Removes the integrity attributes of content that rules change. `changed`: a rule has changed the page itself.
 pub(super) async fn strip(
     rules: &Arc<RuleSet>,
     request: &Request,
@@ -32,7 +32,7 @@ pub(super) async fn strip(
         return Ok(());
     }
     if message.read().await.is_err() {
-        // No rule changes the page itself: it passes as it came, with its integrity attributes.
+        // No rule changes the page itself, so it passes unchanged, with its integrity attributes.
         return Ok(());
     }
     let (url, body) = (request.url(), message.head.content.bytes().cloned().unwrap_or_default());
@@ -55,7 +55,7 @@ pub(super) async fn strip(
     Ok(())
 }
 
-/// Whether what is at this URL will not be what it was. A replacement whose filter cannot tell yet may be.
+/// Returns whether the content at a URL will change. A replacement whose filter is still unknown may change it.
 fn is_changed(rules: &RuleSet, url: &str) -> bool {
     let Some(request) = Request::get(url) else { return false };
     rules.changing().any(|rule| match rule.matches(&request, None) {

@@ -1,6 +1,6 @@
-//! The door of the rule table: where a flow asks which rules want it, and where it waits.
+//! The gate: matches flows against the rule table, and parks held flows.
 //!
-//! [`walk`] and [`park`] are the flows' side; this file is the tests' side, and the state that both share.
+//! [`walk`] and [`park`] are the flows' side. This file has the tests' side, and the state that both share.
 
 mod apply;
 mod ask;
@@ -33,13 +33,13 @@ pub(crate) struct Gate {
     pub(crate) journal: Arc<Journal>,
     state: Mutex<State>,
     changed: Notify,
-    /// What delays are drawn from.
+    /// The seed of random delays.
     seed: u64,
-    /// How much of a body may be read into memory.
+    /// How many bytes of a body may be read into memory.
     body_limit: AtomicUsize,
-    /// Whether service workers may answer past the rules.
+    /// Whether service workers are allowed even while rules change what a page loads.
     workers: AtomicBool,
-    /// Set when the test has ended: nothing waits on.
+    /// Set when the test has ended, which ends all waits.
     stopped: watch::Sender<bool>,
 }
 
@@ -47,52 +47,52 @@ pub(crate) struct Gate {
 struct State {
     table: RuleTable,
     waiting: BTreeMap<FlowId, Waiting>,
-    /// What `advance` has sent on and wants back with its response.
+    /// Flows that `advance` has released, to be handed back with their response.
     advancing: BTreeMap<FlowId, (RuleId, Place, oneshot::Sender<Handover>)>,
-    /// Which watches saw a flow that is still under outcome, or a part of one, and what each has seen to its end.
+    /// The watches that matched each flow or part whose outcome is pending. `watched` has those that have ended.
     watching: BTreeMap<FlowId, Vec<(RuleId, Option<Part>)>>,
     watched: BTreeMap<RuleId, VecDeque<Seen>>,
-    /// Streams into which the test can put parts of its own.
+    /// Open streams that the test can inject parts into.
     streams: BTreeMap<FlowId, Vec<Inlet>>,
-    /// What rules that change bodies did last.
+    /// The last change by each rule that changes bodies.
     applied: BTreeMap<RuleId, Applied>,
-    /// How often the test has decided on something or put something into a stream.
+    /// The number of the test's decisions and injected parts so far.
     said: u64,
-    /// Those who want to know how a flow ended.
+    /// Publishes the outcome of flows that have been parked.
     ends: BTreeMap<FlowId, watch::Sender<Option<Outcome>>>,
 }
 
-/// What a rule made of a body.
+/// A body before and after a rule has changed it.
 #[derive(Clone, Debug)]
 pub(crate) struct Applied {
     pub(crate) flow: FlowId,
     pub(crate) url: String,
-    /// As it came, with its content-encoding undone; none if it could not be read.
+    /// The original body with its content-encoding undone; `None` if it could not be read.
     pub(crate) upstream: Option<Bytes>,
-    /// None if it is a long file, which is read as it goes out.
+    /// `None` for a long file, which is read while it is sent.
     pub(crate) served: Option<Bytes>,
 }
 
-/// A flow that a watch has seen to its end, and the part, if it looks at those.
+/// A flow that a watch matched and that has ended, with the part if the watch matches parts.
 pub(crate) type Seen = (FlowId, Option<Part>);
 
-/// Where the test's own parts go into a stream.
+/// Where injected parts enter a stream.
 #[derive(Debug)]
 struct Inlet {
     stage: StageName,
-    /// Of a WebSocket.
+    /// Set for a WebSocket.
     direction: Option<Direction>,
     parts: mpsc::UnboundedSender<(u64, Part)>,
 }
 
-/// A parked flow: how to tell it the verdict, and what the test gets to see of it.
+/// A parked flow: the channel for its verdict, and what the test sees of it.
 #[derive(Debug)]
 struct Waiting {
     orders: mpsc::UnboundedSender<Order>,
     parts: Option<HeldParts>,
 }
 
-/// The end of a flow, once it is known.
+/// The outcome of a flow, once it has ended.
 pub(crate) type End = watch::Receiver<Option<Outcome>>;
 
 impl Gate {
@@ -108,30 +108,30 @@ impl Gate {
         }
     }
 
-    /// Opens a rule: in force when this returns.
+    /// Adds a rule. It is active when this returns.
     pub(crate) fn register(&self, spec: RuleSpec) -> Arc<Rule> {
         self.lock().table.register(spec)
     }
 
-    /// Takes a rule back, and lets go what it parks.
+    /// Removes a rule and releases the flows that it parks.
     pub(crate) fn remove(&self, rule: RuleId) {
         let parked = self.lock().table.close(rule);
         self.let_go(parked, "released, since its rule was removed");
     }
 
-    /// Takes all rules back, and lets go everything that is parked.
+    /// Removes all rules and releases all parked flows.
     pub(crate) fn stop(&self) {
         self.stopped.send_replace(true);
         let parked = self.lock().table.stop();
         self.let_go(parked, "released, since the test has ended");
     }
 
-    /// From now on service workers are registered whatever rules there are.
+    /// Allows service workers from now on, whatever the rules are.
     pub(crate) fn let_workers(&self) {
         self.workers.store(true, Ordering::Relaxed);
     }
 
-    /// From now on no more than this of a body is read into memory.
+    /// Limits how many bytes of a body are read into memory from now on.
     pub(crate) fn limit_bodies(&self, bytes: usize) {
         self.body_limit.store(bytes, Ordering::Relaxed);
     }
@@ -140,12 +140,12 @@ impl Gate {
         self.body_limit.load(Ordering::Relaxed)
     }
 
-    /// What a rule did last.
+    /// Returns the last change by a rule.
     pub(crate) fn applied(&self, rule: RuleId) -> Option<Applied> {
         self.lock().applied.get(&rule).cloned()
     }
 
-    /// What delays are drawn from, if any are.
+    /// Returns the seed of random delays, if a rule draws any.
     pub(crate) fn seed(&self) -> Option<u64> {
         self.lock().table.draws().then_some(self.seed)
     }
@@ -160,7 +160,7 @@ impl Gate {
         }
     }
 
-    /// The longest parked flow of a hold that the test does not have yet.
+    /// Takes the flow that a hold has parked for longest and the test has not taken yet.
     pub(crate) fn take(&self, rule: RuleId, place: Place) -> Option<HeldParts> {
         let mut state = self.lock();
         let flow = state.table.take(rule)?.flow;
@@ -169,7 +169,7 @@ impl Gate {
         Some(parts)
     }
 
-    /// Releases what a hold parks and no test has taken; gives how many.
+    /// Releases the flows of a hold that the test has not taken, and returns their number.
     pub(crate) fn release_queued(&self, rule: RuleId, place: Place) -> usize {
         let queued = self.lock().table.take_all(rule);
         for flow in &queued {
@@ -178,12 +178,12 @@ impl Gate {
         queued.len()
     }
 
-    /// The next flow or part that a watch has seen to its end.
+    /// Takes the next flow or part that a watch matched and that has ended.
     pub(crate) fn take_watched(&self, rule: RuleId) -> Option<Seen> {
         self.lock().watched.get_mut(&rule)?.pop_front()
     }
 
-    /// Tells a parked flow its verdict. A flow that is gone hears nothing, and its end says so.
+    /// Sends a parked flow its verdict. Has no effect on a flow that is gone, whose outcome reports that.
     pub(crate) fn decide(&self, flow: FlowId, says: &'static str, place: Option<Place>, verdict: Verdict) {
         let mut state = self.lock();
         if !state.table.leave(flow) {
@@ -194,18 +194,18 @@ impl Gate {
             (Verdict::ReleaseAfter(..), Some(place)) => Event::Chained { flow, place },
             _ => Event::Decided { flow, verdict: says, place },
         });
-        // A receiver that is gone means that the client left this very moment; its guard says so.
+        // Fails only if the client has left just now, which the flow guard reports.
         let _ = waiting.orders.send(Order::Verdict(state.number(), verdict));
     }
 
-    /// Asks a parked flow to read its body.
+    /// Requests a parked flow to read its body. If the flow is gone, `reply` is dropped.
     pub(crate) fn read_body(&self, flow: FlowId, reply: oneshot::Sender<Result<Bytes, Fault>>) {
         if let Some(waiting) = self.lock().waiting.get(&flow) {
             let _ = waiting.orders.send(Order::Read(reply));
         }
     }
 
-    /// Resolves at the next change of what is parked or watched. Take it before looking, then look, then await it.
+    /// Resolves at the next change of what is parked or watched. Create the future first, then check, then await it.
     pub(crate) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
     }
@@ -222,22 +222,22 @@ impl Gate {
         self.lock().table.hits(rule)
     }
 
-    /// What is parked now, and by which rule.
+    /// Returns the parked flows, each with the rule that parks it.
     pub(crate) fn parked(&self) -> Vec<(Parked, Arc<Rule>)> {
         self.lock().table.parked().map(|(parked, rule)| (parked.clone(), Arc::clone(rule))).collect()
     }
 
-    /// Rules that met no flow.
+    /// Returns the rules that have matched no flow.
     pub(crate) fn idle(&self) -> Vec<Arc<Rule>> {
         self.lock().table.idle()
     }
 
-    /// What the test left behind.
+    /// Returns what the test has left unfinished.
     pub(crate) fn audit(&self) -> Vec<Finding> {
         self.lock().table.audit()
     }
 
-    /// A flow has ended, one way or another.
+    /// Ends a flow: records its outcome and notifies its watches and waiters.
     pub(super) fn end(&self, flow: FlowId, outcome: Outcome) {
         let mut state = self.lock();
         self.journal.write(Event::Ended { flow, outcome: outcome.clone() });
@@ -256,7 +256,7 @@ impl Gate {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change is made whole before the lock is let go; a panic under it is a bug that the run reports anyway.
+        // Every change is complete before the lock is released; a panic under it is a bug that the run reports anyway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of a flow at the gate.
+//! The results of passing the gate.
 
 use crate::flow::Response;
 use crate::proxy::envelope::Envelope;
@@ -6,22 +6,22 @@ use crate::rules::AbortKind;
 
 /// How a request leaves the gate.
 pub(in crate::proxy) enum Pass {
-    /// On to the upstream.
+    /// It goes to the upstream.
     On,
-    /// Answered here.
+    /// It gets this response.
     Answer(Box<Envelope<Response>>),
-    /// Cut off.
+    /// It is cut off.
     Abort(AbortKind),
-    /// Its client is gone.
+    /// The client is gone.
     Gone,
 }
 
-/// What becomes of a flow after one rule.
+/// What happens to a flow after one rule.
 pub(super) enum Next {
-    /// The next rule.
+    /// It goes on to the next rule.
     Rule,
     Answer(Box<Envelope<Response>>),
     Abort(AbortKind),
-    /// Its client is gone.
+    /// The client is gone.
     Gone,
 }

@@ -1,4 +1,4 @@
-//! Where a flow waits: it is claimed, parked, and hears its verdict.
+//! Claims, parks and releases flows.
 
 use super::apply::made;
 use super::next::Next;
@@ -15,10 +15,10 @@ const AFTER_THE_OTHER: &str = "released, since the other has ended";
 
 pub(super) type Orders = mpsc::UnboundedReceiver<Order>;
 
-/// What became of a flow that matched a rule.
+/// The result of claiming a flow for a rule that matches it.
 pub(super) enum Claimed {
     Passed,
-    /// For the so-manieth time.
+    /// The rule acts; this is its n-th match, counted from 1.
     Acts(u64),
     Parked(Orders),
 }
@@ -45,7 +45,7 @@ impl Gate {
         Next::Rule
     }
 
-    /// A flow that `advance` sent on parks again with its response, and goes straight to the test that asked.
+    /// Parks a flow that `advance` has released again, now with its response, and hands it to the waiting test.
     pub(super) async fn come_back(
         &self,
         guard: &FlowGuard,
@@ -67,7 +67,7 @@ impl Gate {
             state.waiting.insert(guard.flow(), Waiting { orders: sender, parts: None });
             (parts, orders)
         };
-        // If the test no longer waits for it, it is released by the drop.
+        // If the test no longer waits for it, dropping the handover releases it.
         let _ = reply.send(Handover::new(guard.gate(), parts));
         self.wait_at_response(guard, message, &mut orders).await
     }
@@ -93,8 +93,8 @@ impl Gate {
         }
     }
 
-    /// Waits, parked, for what the test decides. Meanwhile the body is read ahead; none if it is the client's, and that has
-    /// broken off.
+    /// Waits for the test's verdict, and reads the body ahead meanwhile. Returns `None` if the body is the client's and
+    /// has broken off.
     async fn verdict<H: Head>(
         &self,
         flow: FlowId,
@@ -118,7 +118,7 @@ impl Gate {
                 Some(Order::Read(mut reply)) => {
                     let read = tokio::select! {
                         read = message.read() => read,
-                        // Whoever asked has given up; a verdict may be next.
+                        // The test no longer waits for the body; a verdict may follow.
                         () = reply.closed() => continue,
                     };
                     let bytes = read.map(|()| message.head.content_mut().bytes().cloned().unwrap_or_default());
@@ -140,11 +140,11 @@ impl Gate {
         }
     }
 
-    /// The same for a part, which has nothing to read; and the number of the decision, if the test itself lets it go.
+    /// Waits for the verdict on a part. Returns it with the number of the decision, if there was one.
     pub(super) async fn verdict_on_part(&self, part: FlowId, orders: &mut Orders) -> (Verdict, Option<u64>) {
         loop {
             match orders.recv().await {
-                // It was read when it came.
+                // A part is complete when it arrives.
                 Some(Order::Read(_)) => {}
                 Some(Order::Verdict(_, Verdict::ReleaseAfter(other, heads))) => {
                     self.ended(other).await;
@@ -157,7 +157,7 @@ impl Gate {
         }
     }
 
-    /// Counts a match, and does under one lock what the whole test may see at once.
+    /// Counts a match, and makes under one lock all changes that the test must see at once.
     pub(super) fn claim(
         &self,
         rule: &Arc<Rule>,
@@ -189,22 +189,22 @@ impl Gate {
         claimed
     }
 
-    /// Resolves once the test has ended.
+    /// Resolves when the test has ended.
     pub(in crate::proxy) async fn test_ended(&self) {
-        // A sender that is gone means that the proxy is.
+        // Fails only if the proxy is gone.
         let _ = self.stopped.subscribe().wait_for(|stopped| *stopped).await;
     }
 
-    /// Resolves once another flow has ended, or the test has.
+    /// Resolves when another flow or the test has ended.
     async fn ended(&self, mut other: End) {
         tokio::select! {
-            // A sender that is gone without a word means that the proxy is.
+            // A sender that is dropped without an outcome means that the proxy is gone.
             _ = other.wait_for(Option::is_some) => {}
             () = self.test_ended() => {}
         }
     }
 
-    /// What the test will see of a flow, and the two ends of the channel by which it decides.
+    /// Returns what the test sees of a flow, and both ends of the channel for its verdict.
     fn waiting(
         state: &mut State,
         guard: &FlowGuard,

@@ -1,4 +1,4 @@
-//! What passes between a parked flow and the test that holds it.
+//! The messages between a parked flow and the test that holds it.
 
 use super::{End, Gate};
 use crate::flow::{Fault, FlowId, Part, Place, Request, Response};
@@ -7,46 +7,46 @@ use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// What the test gets to see of a parked flow.
+/// What the test sees of a parked flow.
 #[derive(Debug)]
 pub(crate) struct HeldParts {
     pub(crate) flow: FlowId,
     pub(crate) request: Request,
-    /// There at the response stage.
+    /// Set from the response stage on.
     pub(crate) response: Option<Response>,
-    /// There at the stages of parts.
+    /// Set at the stages of parts.
     pub(crate) part: Option<Part>,
     pub(crate) end: End,
 }
 
-/// What a test can ask of a flow that is parked.
+/// A command from the test to a parked flow.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Read the body, and stay parked.
     Read(oneshot::Sender<Result<Bytes, Fault>>),
-    /// Be parked no longer. The number tells what the test has said first.
+    /// Stop being parked. The number is the position of the decision among those of the test.
     Verdict(u64, Verdict),
 }
 
-/// What becomes of a parked flow. A flow gets one, and only one.
+/// The decision on a parked flow. A flow gets at most one each time that it is parked.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// Go on, with these edits.
+    /// Release it with these edits.
     Release(Heads),
-    /// Go on once another flow has ended.
+    /// Release it when another flow has ended.
     ReleaseAfter(End, Heads),
-    /// Go on to the upstream, and come back with the response to the line that asked.
+    /// Send it to the upstream, and hand it back with its response to the test at this place.
     Advance(Heads, Place, oneshot::Sender<Handover>),
-    /// Be answered with this.
+    /// Respond with this.
     Respond(Box<Response>),
-    /// Never arrive: of a part, whose stream goes on.
+    /// Drop this part; its stream goes on.
     Discard,
-    /// Be cut off.
+    /// Cut it off.
     Abort(AbortKind),
 }
 
-/// A flow on its way into the hands of the test. If it does not arrive there, it is released: the future that was to take it
-/// was dropped.
+/// A flow on its way to the test. It is released if this is dropped before [`take`](Self::take): the test has then
+/// dropped the future that waits for it.
 #[derive(Debug)]
 pub(crate) struct Handover {
     gate: Arc<Gate>,
@@ -58,7 +58,7 @@ impl Handover {
         Self { gate: Arc::clone(gate), parts: Some(parts) }
     }
 
-    /// The flow; from now on it is the caller's.
+    /// Takes the flow, which the caller then has to release.
     pub(crate) fn take(mut self) -> Option<HeldParts> {
         self.parts.take()
     }
@@ -73,7 +73,7 @@ impl Drop for Handover {
     }
 }
 
-/// What the test has edited, if it did.
+/// What the test has edited, if anything.
 #[derive(Debug, Default)]
 pub(crate) struct Heads {
     pub(crate) request: Option<Box<Request>>,

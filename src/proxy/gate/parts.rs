@@ -1,4 +1,4 @@
-//! A part of a stream walks past the rules of its stage.
+//! Applies rules to the parts of a stream.
 
 use super::apply::delay;
 use super::ask::{Counts, still_asked};
@@ -20,20 +20,20 @@ use tokio::time::Instant;
 /// How a part leaves the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::proxy) enum PartOutcome {
-    /// On, behind those that came before it.
+    /// In order, behind the parts that came before it.
     On,
-    /// On at once: the test has released it, and this was the so-manieth thing it said.
+    /// At once: the test has released it, as its decision with this number.
     Ahead(u64),
-    /// It never arrives.
+    /// It is dropped.
     Discarded,
     /// The whole stream is cut off.
     Cut(AbortKind),
 }
 
-/// Parts of the test's own for a stream, each with the number of what the test said.
+/// The parts that the test injects into a stream, each with the number of the decision.
 pub(in crate::proxy) type Injected = mpsc::UnboundedReceiver<(u64, Part)>;
 
-/// What a part is a part of.
+/// The stream that a part belongs to.
 #[derive(Clone, Debug)]
 pub(in crate::proxy) struct Stream {
     pub(in crate::proxy) flow: FlowId,
@@ -42,14 +42,14 @@ pub(in crate::proxy) struct Stream {
 }
 
 impl Gate {
-    /// Whether a rule of this moment may want parts of a stream.
+    /// Returns whether a current rule may match parts of a stream.
     pub(in crate::proxy) fn may_want(&self, stage: StageName, request: &Request, response: &Response) -> bool {
         let rules = self.lock().table.rules();
         let mut rules = rules.at(stage, request);
         rules.any(|rule| rule.matches(request, Some(response)) != Truth::No)
     }
 
-    /// Where the rules of this moment want a body to be cut.
+    /// Returns the offsets at which current rules split a body.
     pub(in crate::proxy) fn cuts(&self, stream: &Stream) -> Vec<u64> {
         let rules = self.lock().table.rules();
         let mut cuts = Vec::new();
@@ -57,21 +57,21 @@ impl Gate {
         cuts
     }
 
-    /// Tells the test's parts for a stream where to go: what [`inject`](Self::inject) sends.
+    /// Opens a stream to [`inject`](Self::inject). The receiver yields the injected parts.
     pub(in crate::proxy) fn open(&self, flow: FlowId, stage: StageName, direction: Option<Direction>) -> Injected {
         let (parts, receiver) = mpsc::unbounded_channel();
         self.lock().streams.entry(flow).or_default().push(Inlet { stage, direction, parts });
         receiver
     }
 
-    /// A WebSocket has come to its end.
+    /// Records that a WebSocket has closed, and closes it to [`inject`](Self::inject).
     pub(in crate::proxy) fn closed(&self, flow: FlowId) {
         let mut state = self.lock();
         state.close_inlets(flow, StageName::Message);
         self.journal.write(Event::Closed { flow });
     }
 
-    /// Puts a part of the test's own into a stream; tells whether it is open.
+    /// Injects a part into a stream, and returns whether the stream is open.
     pub(crate) fn inject(&self, flow: FlowId, part: &Part) -> bool {
         let mut state = self.lock();
         let nth = state.number();
@@ -84,12 +84,12 @@ impl Gate {
         fitting.is_some_and(|inlet| inlet.parts.send((nth, part.clone())).is_ok())
     }
 
-    /// The number of what the test says next: what it has said first goes first.
+    /// Returns the number of the test's next decision. Decisions take effect in this order.
     pub(in crate::proxy) fn number(&self) -> u64 {
         self.lock().number()
     }
 
-    /// Walks a part past the rules of its stage.
+    /// Applies the rules of its stage to a part.
     pub(in crate::proxy) async fn part(&self, guard: &FlowGuard, stream: &Stream, part: &mut Part) -> PartOutcome {
         let arrival = Instant::now();
         let rules = self.lock().table.rules();
@@ -131,7 +131,7 @@ impl Gate {
                         if let Some(edited) = heads.part {
                             *part = edited;
                         }
-                        // A body has one order.
+                        // The chunks of a body stay in order.
                         nth.filter(|_| !matches!(part, Part::Chunk(_))).map_or(PartOutcome::On, PartOutcome::Ahead)
                     }
                     (Verdict::Discard, _) => PartOutcome::Discarded,

@@ -1,4 +1,4 @@
-//! What rules are asked about: a request, its answer, a part of it.
+//! What a filter is evaluated on: a request, its response, a part of it.
 
 use crate::filter::Truth;
 use crate::flow::{Content, Part, Request, Response};
@@ -28,7 +28,7 @@ impl<'a> Subject<'a> {
         Self { part: Some(part), ..Self::response(request, response) }
     }
 
-    /// What a rule says of it, if it is the `nth` that meets the rest of the filter. Long bodies are looked at elsewhere.
+    /// Evaluates a rule's filter; `nth` is the occurrence number, if counted. Long bodies are [`offload`]ed.
     pub(super) async fn truth(self, rule: &Arc<Rule>, nth: Option<u64>) -> Truth {
         if is_short(self.size()) {
             return rule.matches_as(nth, self.request, self.response, self.part);
@@ -38,7 +38,7 @@ impl<'a> Subject<'a> {
         offload(move || rule.matches_as(nth, &request, response.as_ref(), part.as_ref())).await
     }
 
-    /// How many bytes a filter may have to look at.
+    /// Returns how many bytes a filter may have to search.
     fn size(&self) -> usize {
         let read = |content: &Content| content.bytes().map_or(0, Bytes::len);
         let of_response = self.response.map_or(0, |response| read(&response.content));

@@ -1,4 +1,4 @@
-//! A flow walks past the rules, in the order of declaration.
+//! Applies the rules to a flow, in the order of declaration.
 
 use super::apply::{delay, edit, made, replace, rewrite, rewrite_response};
 use super::ask::{local_file, prepare, still_asked};
@@ -18,11 +18,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A replacement does not wait longer for what it replaces.
+/// How long a replacement waits for the body that it replaces.
 const READ_WITHIN: Duration = Duration::from_secs(2);
 
 impl Gate {
-    /// Walks a request past the rules of its stage.
+    /// Applies the rules of the request stage.
     pub(in crate::proxy) async fn request(
         &self,
         guard: &FlowGuard,
@@ -30,11 +30,11 @@ impl Gate {
     ) -> Result<Pass, Fault> {
         let arrival = Instant::now();
         let rules = self.lock().table.rules();
-        // Rules may come while it streams.
+        // Rules may be declared while it streams.
         if message.head.header("accept").is_some_and(|kinds| kinds.contains("text/event-stream")) {
             content::ask_uncoded(&mut message.head.headers);
         }
-        // Nothing to walk past, and nothing to wait for meanwhile.
+        // Nothing is awaited before this returns, so rules declared meanwhile need no preparation.
         if rules.is_empty() {
             return Ok(Pass::On);
         }
@@ -59,7 +59,7 @@ impl Gate {
                     Next::Gone => return Ok(Pass::Gone),
                 }
                 if place != self::place(&message.head) {
-                    // A rule has sent it elsewhere: the rules after it are those of that place.
+                    // A rule has changed the target: go on with the rules for the new one.
                     continue 'walk;
                 }
             }
@@ -70,7 +70,7 @@ impl Gate {
             return Ok(Pass::Answer(made(&Response::made(StatusCode::NOT_FOUND, why))));
         }
         if matches!(pass, Pass::On) {
-            // The rules of this moment: what was declared while the flow was parked will meet its answer.
+            // Read again: a rule that was declared while the flow was parked applies to its response.
             let rules = self.lock().table.rules();
             prepare(self, &rules, guard.flow(), message).await?;
         }
@@ -118,7 +118,7 @@ impl Gate {
         Ok(Next::Rule)
     }
 
-    /// Walks an answer past the rules of its stage; some when it is to be cut off.
+    /// Applies the rules of the response stage. Returns how to cut the response off, if a rule does.
     pub(in crate::proxy) async fn response(
         &self,
         guard: &FlowGuard,
@@ -180,7 +180,7 @@ impl Gate {
         message: &mut Envelope<Response>,
         arrival: Instant,
     ) -> Result<Next, Fault> {
-        // For the test to compare. A replacement does not fail over what it replaces.
+        // For the test to compare. A replacement does not fail if the original cannot be read.
         let before = if rule.action.changes_body() { read_in_time(message).await } else { None };
         match &rule.action {
             Action::Hold | Action::Watch => {}
@@ -213,13 +213,13 @@ impl Gate {
     }
 }
 
-/// The body, if it comes soon.
+/// Returns the body, if it arrives within [`READ_WITHIN`].
 async fn read_in_time(message: &mut Envelope<Response>) -> Option<Bytes> {
     tokio::time::timeout(READ_WITHIN, message.read()).await.ok()?.ok()?;
     message.head.body().cloned()
 }
 
-/// What the rules of a request are found by.
+/// Returns what the rules for a request are looked up by.
 fn place(request: &Request) -> (Target, String) {
     (request.target.clone(), request.path_and_query.clone())
 }

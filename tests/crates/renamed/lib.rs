@@ -1,1 +1,1 @@
-//! Nothing but its tests.
+//! An empty crate; only its tests matter.

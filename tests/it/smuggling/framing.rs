@@ -1,6 +1,6 @@
-//! How the length of a body can be said, and said badly (RFC 9112, sections 6 and 7).
+//! Valid and invalid ways to declare the length of a body (RFC 9112, sections 6 and 7).
 
-/// Lines that say that a body is in chunks, or look as if they did.
+/// Header lines that declare a chunked body, or look as if they did.
 pub const CODINGS: [&str; 32] = [
     "transfer-encoding: chunked",
     "Transfer-Encoding:chunked",
@@ -36,7 +36,7 @@ pub const CODINGS: [&str; 32] = [
     "x: y\rtransfer-encoding: chunked",
 ];
 
-/// Lines that say a length, or look as if they did. The body has five bytes.
+/// Header lines that declare a length, or look as if they did. The body has five bytes.
 pub const LENGTHS: [&str; 30] = [
     "content-length: 5",
     "Content-Length:5",
@@ -70,7 +70,7 @@ pub const LENGTHS: [&str; 30] = [
     "content_length: 5",
 ];
 
-/// Bodies in chunks, read badly by some.
+/// Chunked bodies, some of which some parsers misread.
 pub const CHUNKS: [&str; 24] = [
     "5\r\nhello\r\n0\r\n\r\n",
     "05\r\nhello\r\n0\r\n\r\n",
@@ -98,7 +98,7 @@ pub const CHUNKS: [&str; 24] = [
     "5\r\nhello\r\n0\n\n",
 ];
 
-/// Each line alone, and before and behind one of the other sort that is well said.
+/// Each line alone, and before and after a valid one of the other kind.
 pub fn headers() -> Vec<String> {
     let of = |lines: &[&str], other: &str| -> Vec<String> {
         let all = lines

@@ -1,4 +1,4 @@
-//! Over HTTP/1, from clients and from servers.
+//! Smuggling over HTTP/1, from clients and from servers.
 
 use super::framing::{CHUNKS, headers};
 use super::strict;
@@ -10,22 +10,22 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// How long a row may leave the proxy waiting for more of it. Nothing is decided by that but what is looked at.
+/// How long the proxy may wait for more bytes of a row. Affects only how much of the response is checked.
 pub const UNFINISHED: Duration = Duration::from_millis(100);
-/// Rows at once.
+/// Concurrent rows.
 pub const AT_ONCE: usize = 24;
 
-/// Sends what a row says, and reads until the proxy closes, or waits for more.
+/// Sends the bytes of a row, and reads until the proxy closes or waits for more.
 pub async fn send(mitm: &Mitm, says: &str) -> String {
     let mut stream = raw::connect(mitm).await;
-    // The proxy may have refused before all of it was sent.
+    // The proxy may close before everything is sent.
     let _ = stream.write_all(says.as_bytes()).await;
     let mut answer = Vec::new();
     let _ = tokio::time::timeout(UNFINISHED, stream.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// What a server has seen is understood in one way, and the proxy knows of each.
+/// Asserts that the server has seen no ambiguous message, and that the proxy has recorded each request.
 #[track_caller]
 pub fn assert_unambiguous(mitm: &Mitm, seen: &strict::Seen, rows: usize) {
     assert_eq!(seen.ambiguous(), Vec::<String>::new());
@@ -43,7 +43,7 @@ async fn requests(mitm: Mitm) -> TestResult {
     let mut rows = Vec::new();
     for header in headers() {
         for version in ["1.1", "1.0"] {
-            // Five bytes, and chunks, whichever a reader takes it for.
+            // Valid as five bytes, as chunks, or as no body, depending on the reader.
             for body in ["hello", "5\r\nhello\r\n0\r\n\r\n", "0\r\n\r\n"] {
                 rows.push((version, format!("{header}\r\n\r\n{body}")));
             }
@@ -64,7 +64,7 @@ async fn requests(mitm: Mitm) -> TestResult {
     Ok(())
 }
 
-/// Answers with what a row says, and an answer that nobody has asked for behind it.
+/// The server sends the response of a row, followed by a response to no request.
 #[mitm_test(timeout = "120s")]
 async fn answers(mitm: Mitm) -> TestResult {
     const SMUGGLED: &str = "HTTP/1.1 200 OK\r\nx-smuggled: yes\r\ncontent-length: 8\r\n\r\nsmuggled";
@@ -96,7 +96,7 @@ async fn answers(mitm: Mitm) -> TestResult {
     let answers: Vec<_> = futures_util::stream::iter(asking).buffer_unordered(AT_ONCE).collect().await;
     let mut delivered = 0;
     for (row, answer) in answers {
-        // A body that says no length goes on to the end of the connection, whatever stands in it.
+        // A body without a length extends to the end of the connection, whatever it contains.
         let heads = heads(&answer);
         assert!(heads.len() <= 2, "{row:?} gave {answer}");
         for head in heads {
@@ -110,7 +110,7 @@ async fn answers(mitm: Mitm) -> TestResult {
     Ok(())
 }
 
-/// The heads of answers, as a client reads them.
+/// The heads of responses, as a client parses them.
 pub fn heads(answers: &str) -> Vec<String> {
     let (mut heads, mut rest) = (Vec::new(), answers);
     while let Some((head, body)) = rest.split_once("\r\n\r\n") {
@@ -126,7 +126,7 @@ pub fn heads(answers: &str) -> Vec<String> {
     heads
 }
 
-/// What stands behind a body in chunks without trailers; none if it has no end.
+/// The rest after a chunked body without trailers; `None` if it has no end.
 fn behind_chunks(mut body: &str) -> Option<&str> {
     loop {
         let (size, rest) = body.split_once("\r\n")?;

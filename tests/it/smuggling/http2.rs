@@ -1,4 +1,4 @@
-//! Over HTTP/2, from clients and from servers: frames by hand, since no library sends these.
+//! Smuggling over HTTP/2, from clients and from servers. Frames are written by hand, since no library sends these.
 
 use super::http1::{AT_ONCE, UNFINISHED, assert_unambiguous, heads, send};
 use super::strict;
@@ -20,7 +20,7 @@ const END_HEADERS: u8 = 4;
 
 type Fields<'a> = &'a [(&'a str, &'a str)];
 
-/// What HTTP/2 forbids (RFC 9113, section 8.2), or HTTP/1 understands otherwise.
+/// Fields that HTTP/2 forbids (RFC 9113, section 8.2), or that HTTP/1 parses differently.
 const FIELDS: [Fields<'_>; 44] = [
     &[("transfer-encoding", "chunked")],
     &[("transfer-encoding", "xchunked")],
@@ -68,7 +68,7 @@ const FIELDS: [Fields<'_>; 44] = [
     &[("expect", "100-continue")],
 ];
 
-/// What a request says of itself in the place of what it ought to say.
+/// Pseudo-header fields, each with an invalid or unusual value.
 const PSEUDO: [(&str, &str); 30] = [
     (":path", ""),
     (":path", "*"),
@@ -107,7 +107,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// Fields as HPACK writes them that remember nothing (RFC 7541, section 6.2.2).
+/// Encodes fields as HPACK literals without indexing (RFC 7541, section 6.2.2).
 fn block<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
     let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
     fields.into_iter().flat_map(|(name, value)| [vec![0], text(name), text(value)].concat()).collect()
@@ -131,7 +131,7 @@ async fn next_frame(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u8, u8)> {
     Some((head[3], head[4]))
 }
 
-/// Sends a request, and reads until something ends.
+/// Sends a request, and reads until a stream or the connection ends.
 async fn ask(mitm: &Mitm, block: &[u8], body: bool) {
     let mut stream = raw::tunnel(mitm, "strict.test", &["h2"]).await;
     let says = [PREFACE, &frame(SETTINGS, 0, 0, &[]), &message(1, block, body)].concat();
@@ -183,7 +183,7 @@ async fn requests(mitm: Mitm) -> TestResult {
     Ok(())
 }
 
-/// Answers one request with a row, which its path names.
+/// Responds to one request with the row `next`.
 async fn answer(mut stream: TcpStream, rows: &[Vec<u8>], next: usize) -> Option<()> {
     stream.read_exact(&mut [0; PREFACE.len()]).await.ok()?;
     while next_frame(&mut stream).await?.0 != HEADERS {}
@@ -208,7 +208,7 @@ async fn answers(mitm: Mitm) -> TestResult {
     let rows = Arc::new(rows);
     let mut delivered = 0;
     for n in 0..rows.len() {
-        // A server for each row: nothing that one leaves behind can help another.
+        // Each row has its own server, so that rows cannot affect each other.
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let name = format!("s{n}.test");
         mitm.host(&name, Upstream::h2c(listener.local_addr()?));

@@ -1,7 +1,7 @@
-//! Messages that two readers could understand in two ways: whatever comes in, on whatever side and in whatever protocol, what
-//! goes on can be understood in one way only, and nobody gets what was meant for another.
+//! Messages that two parsers could read differently: whatever arrives, on either side and in either protocol, the proxy
+//! forwards only messages that can be read in one way, and no client receives another's response.
 //!
-//! The tables have kinds, and are multiplied: see how many rows each test counts.
+//! The tables are multiplied; each test asserts its number of rows.
 
 mod framing;
 mod http1;

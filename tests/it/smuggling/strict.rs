@@ -1,28 +1,28 @@
-//! A server that understands a message in one way only, and remembers each that it could have understood in another.
+//! A server that reads a message in one way only, and records each that could be read differently.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The requests that have come.
+/// The requests received so far.
 #[derive(Clone, Debug, Default)]
 pub struct Seen(Arc<Mutex<Vec<Request>>>);
 
 #[derive(Debug)]
 struct Request {
     path: String,
-    /// The head, if it can be understood in two ways.
+    /// The head, if it is ambiguous.
     ambiguous: Option<String>,
 }
 
 impl Seen {
-    /// The paths that were asked for.
+    /// The requested paths.
     pub fn paths(&self) -> Vec<String> {
         self.0.lock().unwrap().iter().map(|request| request.path.clone()).collect()
     }
 
-    /// The heads that can be understood in two ways.
+    /// The ambiguous heads.
     pub fn ambiguous(&self) -> Vec<String> {
         self.0.lock().unwrap().iter().filter_map(|request| request.ambiguous.clone()).collect()
     }
@@ -67,7 +67,8 @@ enum Framing {
     Chunks,
 }
 
-/// None where a line cannot be read, or the length is said more than once.
+/// Parses the framing; `None` if a line is invalid, the length is declared more than once, or there is not exactly one
+/// host.
 fn framing(head: &str) -> Option<Framing> {
     let (mut framing, mut hosts) = (None, 0);
     for line in head.trim_end_matches("\r\n").split("\r\n").skip(1) {

@@ -1,7 +1,7 @@
 use holdup::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Runs without any of holdup.
+/// Uses nothing of holdup.
 #[test]
 fn rustls_has_one_provider() {
     assert!(!uses_aws_lc_rs::config().crypto_provider().cipher_suites.is_empty());

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PAGE: &str = "<!doctype html><title>renamed</title>";
 
-/// Any server: a fixture of the crate's own.
+/// A fixture of this crate: a small server.
 struct Site;
 
 impl Fixture for Site {
