@@ -1,4 +1,4 @@
-//! What stands behind the filter of a verb.
+//! Parses the argument after the filter of a verb.
 
 use crate::ast::Stage;
 use crate::fields;
@@ -9,17 +9,17 @@ use syn::parse::ParseStream;
 use syn::spanned::Spanned;
 use syn::{Error, Expr, Ident, Lit, LitInt, Result, Token, braced, parenthesized, token};
 
-/// Nothing.
+/// Parses no argument.
 pub(crate) fn none(_: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
     Ok(quote!())
 }
 
-/// How long: `300ms`, or `200ms..400ms`.
+/// Parses a delay: `300ms`, or `200ms..400ms`.
 pub(crate) fn delay(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
     comma(input, "how long: `300ms`, or `200ms..400ms`")?;
     let from = duration(input)?;
     if input.peek(Token![..]) {
-        // A range of times has no end that matters: both spellings mean the same.
+        // Including the end of a range of times makes no difference: both spellings mean the same.
         if input.peek(Token![..=]) {
             input.parse::<Token![..=]>()?;
         } else {
@@ -31,7 +31,7 @@ pub(crate) fn delay(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
     Ok(from)
 }
 
-/// How slow: a rate, or a profile.
+/// Parses a speed: a rate, or a profile.
 pub(crate) fn pace(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
     comma(input, "how slow: `50_000` bytes a second, or `Profile::SLOW_3G`")?;
     if input.peek(LitInt) {
@@ -51,7 +51,7 @@ pub(crate) fn pace(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
 
 const CUTS: [&str; 7] = ["reset", "close", "stall", "truncate", "malformed", "goaway", "discard"];
 
-/// How to cut off, as far as that makes sense at the stage.
+/// Parses how to cut a flow off, in the ways that its stage supports.
 pub(crate) fn cut(input: ParseStream<'_>, stage: Stage) -> Result<TokenStream> {
     let there_are = match stage {
         Stage::Request | Stage::Response => "`reset`, `close`, `stall`, `truncate(1024)`, `malformed` or `goaway`",
@@ -98,14 +98,14 @@ pub(crate) fn cut(input: ParseStream<'_>, stage: Stage) -> Result<TokenStream> {
     Ok(quote!(::holdup::AbortKind::#variant))
 }
 
-/// What to answer.
+/// Parses a response.
 pub(crate) fn answer(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
     comma(input, "the answer: `503`, or `(200, \"body\")`")?;
     let answer: Expr = input.parse()?;
     Ok(status_typed(&answer))
 }
 
-/// `300ms`, `2s`, or any expression that is a `Duration`.
+/// Parses `300ms`, `2s`, or any expression that is a `Duration`.
 fn duration(input: ParseStream<'_>) -> Result<TokenStream> {
     if input.peek(LitInt) {
         let literal: LitInt = input.parse()?;
@@ -127,7 +127,7 @@ fn duration(input: ParseStream<'_>) -> Result<TokenStream> {
     Ok(quote!(#expr))
 }
 
-/// Says of a status literal that it is a `u16`, so that inference need not guess.
+/// Types a status literal as `u16`, which inference then need not guess.
 fn status_typed(answer: &Expr) -> TokenStream {
     match answer {
         Expr::Lit(literal) => match &literal.lit {

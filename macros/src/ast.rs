@@ -1,4 +1,4 @@
-//! A verb as it is written. Every node keeps its span, so that an error stands under the user's own tokens.
+//! The syntax tree of a verb. Every node keeps its span, so that an error points at the user's own tokens.
 
 use proc_macro2::Span;
 use syn::{Expr, LitStr};
@@ -21,7 +21,7 @@ pub(crate) enum Stage {
 impl Stage {
     pub(crate) const ALL: [Self; 5] = [Self::Request, Self::Response, Self::Message, Self::Event, Self::Chunk];
 
-    /// As it is written before the colon.
+    /// Returns the word before the colon.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Request => "request",
@@ -32,7 +32,7 @@ impl Stage {
         }
     }
 
-    /// Whether what passes there is a part of a stream.
+    /// Returns whether rules at this stage match parts of a stream.
     pub(crate) fn is_part(self) -> bool {
         self > Self::Response
     }
@@ -43,9 +43,9 @@ pub(crate) enum Filter {
     Any(Vec<Self>),
     Not(Box<Self>),
     Term(Box<Term>),
-    /// A question with yes or no.
+    /// A yes-or-no property.
     Flag(String, Span),
-    /// A filter as mitmproxy spells it, read when the test runs.
+    /// A filter in mitmproxy's syntax, parsed when the test runs.
     Text(LitStr),
 }
 

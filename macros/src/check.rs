@@ -1,11 +1,11 @@
-//! Mistakes that can be told before the test runs, each with what to write instead.
+//! Reports mistakes that are known before the test runs, each with what to write instead.
 
 use crate::ast::{Filter, Op, Stage, Term, Value};
 use crate::fields::{self, DIRECTIONS, Field, Kind, Known, OPCODES, RESOURCES};
 use proc_macro2::Span;
 use syn::{Error, LitStr, Result};
 
-/// Checks every term of a filter that is used at a stage; none for a filter whose stage is not known yet.
+/// Checks every flag and term of a filter at a stage; `None` for a filter whose stage is not known yet.
 pub(crate) fn filter(filter: &Filter, stage: Option<Stage>) -> Result<()> {
     filter.each_flag(&mut |name, span| flag(name, span, stage))?;
     filter.each_term(&mut |term| {
@@ -136,7 +136,7 @@ fn is_empty(range: &str) -> bool {
     }
 }
 
-/// A value out of a few.
+/// Checks that a value is one of a few.
 fn one_of(literal: &LitStr, values: &[&str]) -> Result<()> {
     if values.contains(&literal.value().as_str()) {
         return Ok(());
@@ -144,7 +144,7 @@ fn one_of(literal: &LitStr, values: &[&str]) -> Result<()> {
     Err(Error::new(literal.span(), format!("this is either {:?} or {:?}", values[0], values[1])))
 }
 
-/// What no browser says is a slip.
+/// Rejects a value that no browser sends.
 fn resource(literal: &LitStr) -> Result<()> {
     let said = literal.value();
     if RESOURCES.contains(&said.as_str()) {
@@ -157,7 +157,7 @@ fn resource(literal: &LitStr) -> Result<()> {
     Err(Error::new(literal.span(), format!("no browser fetches a {said:?}; {advice}")))
 }
 
-/// A regex that does not parse, or that surely means something else.
+/// Rejects a regex that does not parse, or that clearly means something else.
 pub(crate) fn regex(literal: &LitStr, field: &Field) -> Result<()> {
     let pattern = literal.value();
     pattern_parses(literal)?;
@@ -174,7 +174,7 @@ pub(crate) fn regex(literal: &LitStr, field: &Field) -> Result<()> {
     Ok(())
 }
 
-/// The pattern of `~` and of `rewrite!`.
+/// Checks that the pattern of `~` or `rewrite!` parses.
 pub(crate) fn pattern_parses(literal: &LitStr) -> Result<()> {
     let pattern = literal.value();
     let Err(error) = regex_syntax::Parser::new().parse(&pattern) else { return Ok(()) };
@@ -186,7 +186,7 @@ pub(crate) fn pattern_parses(literal: &LitStr) -> Result<()> {
     Err(Error::new(literal.span(), format!("bad regex at column {column}: {what}")))
 }
 
-/// A `?` right behind a word character, outside of classes: nearly always the start of a query.
+/// Returns the position of a `?` right after a word character, outside of classes: nearly always the start of a query.
 fn bare_question_mark(pattern: &str) -> Option<usize> {
     let (mut in_class, mut escaped, mut after_word) = (false, false, false);
     for (at, c) in pattern.char_indices() {

@@ -1,11 +1,11 @@
-//! The tree to calls of `holdup`.
+//! Expands the syntax tree to calls of `holdup`.
 
 use crate::ast::{Filter, Op, Stage, Term, Value};
 use crate::fields;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
-/// The methods that a test's author may name without quotes.
+/// The methods that a filter can name without quotes.
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"];
 
 impl ToTokens for Filter {
@@ -67,7 +67,7 @@ fn bare_name(expr: &syn::Expr) -> Option<String> {
 }
 
 impl Stage {
-    /// The type that names it in `holdup`, and the variant of its `Side`.
+    /// Returns the type for it in `holdup`, and the variant of its `Side`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Request => "Request",

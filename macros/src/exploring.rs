@@ -7,7 +7,7 @@ use quote::quote;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Error, Ident, LitInt, LitStr, Meta, Result, Token, parenthesized};
 
-/// How the orders of a test are explored.
+/// The options for exploring the orders of a test.
 #[derive(Default)]
 pub(crate) struct Exploring {
     max: Option<usize>,
@@ -23,7 +23,7 @@ const KNOWN: &str = "unknown; `explore(..)` takes `max = 64`, `time = \"20s\"`, 
                      and `serial(..)`";
 
 impl Exploring {
-    /// `explore`, or `explore(..)`.
+    /// Parses `explore` or `explore(..)`.
     pub(crate) fn of(meta: &Meta) -> Result<Self> {
         match meta {
             Meta::Path(_) => Ok(Self::default()),

@@ -1,8 +1,8 @@
-//! The fields of the language, and the nearest one to a name that is none.
+//! The fields of the language, and the nearest one to an unknown name.
 
 use crate::ast::Stage;
 
-/// What can be compared with a field's values.
+/// The type of values that a field is compared with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
@@ -15,13 +15,13 @@ pub(crate) struct Field {
     /// The variant of `holdup`'s `Field`.
     pub(crate) variant: &'static str,
     pub(crate) kind: Kind,
-    /// Whether it takes a key: `query("q")`.
+    /// Whether it takes a key, as in `query("q")`.
     pub(crate) keyed: bool,
-    /// Whether `request.` or `response.` may stand before it.
+    /// Whether `request.` or `response.` may precede it.
     pub(crate) sided: bool,
     /// Whether only the response has it.
     pub(crate) of_response: bool,
-    /// The stage whose parts have it, if only those have.
+    /// The stage whose parts have it, if only parts do.
     pub(crate) of_part: Option<Stage>,
 }
 
@@ -33,7 +33,7 @@ const fn part(name: &'static str, variant: &'static str, stage: Stage) -> Field 
     Field { of_part: Some(stage), ..text(name, variant) }
 }
 
-/// A question with yes or no.
+/// A yes-or-no property of a flow.
 pub(crate) struct Flag {
     pub(crate) name: &'static str,
     /// The variant of `holdup`'s `Flag`.
@@ -41,12 +41,12 @@ pub(crate) struct Flag {
     pub(crate) known: Known,
 }
 
-/// When a flag can be said.
+/// When a flag is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
     AtRequest,
     AtResponse,
-    /// Only of flows that have ended, and were recorded.
+    /// Only for flows that have ended and were recorded.
     OfRecordings,
 }
 
@@ -71,11 +71,11 @@ pub(crate) fn find_flag(name: &str) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.name == name)
 }
 
-/// What `direction` and `opcode` can be.
+/// The values of `direction` and `opcode`.
 pub(crate) const DIRECTIONS: [&str; 2] = ["to_server", "to_client"];
 pub(crate) const OPCODES: [&str; 2] = ["text", "binary"];
 
-/// What `resource` can be, by `sec-fetch-dest`.
+/// The values of `resource`, by `sec-fetch-dest`.
 pub(crate) const RESOURCES: [&str; 19] = [
     "document",
     "iframe",
@@ -137,7 +137,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.name == name)
 }
 
-/// What was probably meant by a name that is no field.
+/// Returns a suggestion for an unknown name.
 pub(crate) fn advice(name: &str) -> String {
     let names = || FIELDS.iter().map(|field| field.name).chain(FLAGS.iter().map(|flag| flag.name));
     match nearest(name, names()) {
@@ -146,13 +146,13 @@ pub(crate) fn advice(name: &str) -> String {
     }
 }
 
-/// The name that a slip of the hand is away.
+/// Returns the nearest name, if it is at most two edits away.
 pub(crate) fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let (distance, nearest) = names.map(|known| (distance(name, known), known)).min()?;
     (distance <= 2 && distance < name.len()).then_some(nearest)
 }
 
-/// Levenshtein's.
+/// Returns the Levenshtein distance.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, left) in a.chars().enumerate() {

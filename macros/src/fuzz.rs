@@ -1,4 +1,4 @@
-//! Whatever is written inside of a macro, it expands: to code, or to a compile error.
+//! Checks that macros expand for every input, to code or to a compile error.
 
 use proc_macro2::TokenStream;
 
@@ -17,7 +17,7 @@ const WRITTEN: [&str; 12] = [
     "chunk: offset == 10 && { x } == 5s..",
 ];
 
-/// Numbers that are the same in every run (Steele, Lea and Flood: SplitMix64).
+/// Random numbers that are the same in every run (Steele, Lea and Flood: SplitMix64).
 struct Numbers(u64);
 
 impl Numbers {
@@ -30,7 +30,7 @@ impl Numbers {
     }
 }
 
-/// Words of what people write, in another order.
+/// Returns the words of valid input in another order.
 fn mixed(numbers: &mut Numbers) -> String {
     let mut words: Vec<&str> = WRITTEN[numbers.below(WRITTEN.len())].split_inclusive([' ', '(', ')', '"']).collect();
     for _ in 0..numbers.below(6) {
@@ -62,7 +62,7 @@ fn whatever_is_written_expands() {
     ];
     let (mut numbers, mut read) = (Numbers(1), 0);
     for _ in 0..20_000 {
-        // What is no tokens never gets to a macro.
+        // Text that is no token stream never reaches a macro.
         let Ok(tokens) = mixed(&mut numbers).parse::<TokenStream>() else { continue };
         let verb = verbs[numbers.below(verbs.len())];
         assert!(!verb(tokens).is_empty());

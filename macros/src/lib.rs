@@ -1,6 +1,6 @@
-//! The macros of `holdup`. Syntax only: each checks what is written and expands to calls of `holdup`'s own functions.
+//! The macros of `holdup`. Each checks its syntax, and expands to calls of `holdup`'s own functions.
 //!
-//! The documentation of each macro stands where it is re-exported, in `holdup`.
+//! The documentation of each macro is in `holdup`, where it is re-exported.
 
 mod argument;
 mod ast;
@@ -18,7 +18,7 @@ mod verb;
 
 use proc_macro::TokenStream;
 
-/// A filter as a value. See `holdup::filter`.
+/// Creates a filter. See `holdup::filter`.
 #[proc_macro]
 pub fn filter(input: TokenStream) -> TokenStream {
     rename::as_dependency(verb::filter(input.into())).into()
@@ -30,7 +30,7 @@ pub fn hold(input: TokenStream) -> TokenStream {
     rename::as_dependency(verb::hold(input.into())).into()
 }
 
-/// Remembers matching flows. See `holdup::watch`.
+/// Records matching flows. See `holdup::watch`.
 #[proc_macro]
 pub fn watch(input: TokenStream) -> TokenStream {
     rename::as_dependency(verb::watch(input.into())).into()
@@ -42,7 +42,7 @@ pub fn delay(input: TokenStream) -> TokenStream {
     rename::as_dependency(verb::delay(input.into())).into()
 }
 
-/// Lets matching flows pass slowly. See `holdup::throttle`.
+/// Limits the speed of matching flows. See `holdup::throttle`.
 #[proc_macro]
 pub fn throttle(input: TokenStream) -> TokenStream {
     rename::as_dependency(verb::throttle(input.into())).into()
@@ -54,31 +54,31 @@ pub fn abort(input: TokenStream) -> TokenStream {
     rename::as_dependency(verb::abort(input.into())).into()
 }
 
-/// Answers matching flows. See `holdup::respond`.
+/// Responds to matching flows. See `holdup::respond`.
 #[proc_macro]
 pub fn respond(input: TokenStream) -> TokenStream {
     rename::as_dependency(verb::respond(input.into())).into()
 }
 
-/// Replaces what matching flows bring. See `holdup::replace`.
+/// Replaces the response bodies of matching flows. See `holdup::replace`.
 #[proc_macro]
 pub fn replace(input: TokenStream) -> TokenStream {
     rename::as_dependency(verb::replace(input.into())).into()
 }
 
-/// Rewrites what matching flows bring. See `holdup::rewrite`.
+/// Rewrites bodies, headers or URLs of matching flows. See `holdup::rewrite`.
 #[proc_macro]
 pub fn rewrite(input: TokenStream) -> TokenStream {
     rename::as_dependency(verb::rewrite(input.into())).into()
 }
 
-/// Sends matching requests elsewhere. See `holdup::redirect`.
+/// Sends matching requests to another server. See `holdup::redirect`.
 #[proc_macro]
 pub fn redirect(input: TokenStream) -> TokenStream {
     rename::as_dependency(verb::redirect(input.into())).into()
 }
 
-/// Changes matching flows by code. See `holdup::edit`.
+/// Changes matching flows with code. See `holdup::edit`.
 #[proc_macro]
 pub fn edit(input: TokenStream) -> TokenStream {
     rename::as_dependency(verb::edit(input.into())).into()

@@ -1,4 +1,4 @@
-//! The values of options, read and written.
+//! Parses and expands the values of options.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,4 +1,4 @@
-//! Tokens to the tree, by the grammar of `holdup::filter`.
+//! Parses tokens into the syntax tree, by the grammar of `holdup::filter`.
 
 use crate::ast::{Filter, Op, Stage, Staged, Term, Value};
 use crate::fields;
@@ -25,7 +25,7 @@ fn stage(input: ParseStream<'_>) -> Result<(Stage, proc_macro2::Span)> {
     Ok((stage, name.span()))
 }
 
-/// The most parentheses and `!` around each other, as in filters that are read when a test runs.
+/// The deepest nesting of parentheses and `!`, as in filters that are parsed when a test runs.
 const DEEPEST: usize = 200;
 
 impl Parse for Filter {
@@ -80,7 +80,7 @@ fn unary(input: ParseStream<'_>, depth: usize) -> Result<Filter> {
     Ok(Filter::Term(Box::new(input.parse()?)))
 }
 
-/// A flag that stands next, and is not taken for a field.
+/// Returns the next token if it is a flag, without consuming it.
 fn flag(input: ParseStream<'_>) -> Option<Ident> {
     let name: Ident = input.fork().parse().ok()?;
     fields::find_flag(&name.to_string()).map(|_| name)
@@ -201,7 +201,7 @@ fn range(from: &Lit, input: ParseStream<'_>) -> Result<Value> {
     Ok(Value::Range(format!("{}{dots}{}", measure(from)?, measure(&to)?), from.span()))
 }
 
-/// A number, or a number with its unit, without underscores.
+/// Returns a number, or a number with its unit, without underscores.
 fn measure(literal: &Lit) -> Result<String> {
     const UNITS: &str = "a time has one of the units `s`, `ms`, `us`, `ns`: `300ms`";
     let (digits, suffix) = match literal {
@@ -215,7 +215,7 @@ fn measure(literal: &Lit) -> Result<String> {
     }
 }
 
-/// An error at the next token; under the whole macro when there is none.
+/// Returns an error at the next token, or at the whole macro if there is none.
 pub(crate) fn expected(input: ParseStream<'_>, message: impl std::fmt::Display) -> Error {
     if input.is_empty() { Error::new(proc_macro2::Span::call_site(), message) } else { input.error(message) }
 }

@@ -1,13 +1,13 @@
-//! The name under which a crate knows `holdup`: `h = { package = "holdup", .. }` is `h`.
+//! Finds the name under which a crate depends on `holdup`: `h` for `h = { package = "holdup", .. }`.
 
 use proc_macro_crate::{FoundCrate, crate_name};
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 
-/// Expansions say `::holdup`; this makes it what the crate at hand says.
+/// Replaces `::holdup` in an expansion with the name in the current crate.
 pub(crate) fn as_dependency(expanded: TokenStream) -> TokenStream {
     match crate_name("holdup") {
         Ok(FoundCrate::Name(name)) if name != "holdup" => renamed(expanded, &name),
-        // In holdup's own tests and examples, or where there is no manifest to look into.
+        // In holdup's own tests and examples, or if there is no manifest to read.
         _ => expanded,
     }
 }

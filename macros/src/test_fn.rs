@@ -12,7 +12,7 @@ use syn::{Attribute, Error, FnArg, Ident, LitStr, Meta, Result, Signature, Token
 pub(crate) fn expand(options: TokenStream, function: &TokenStream) -> TokenStream {
     let parsed: TestFn = match syn::parse2(function.clone()) {
         Ok(parsed) => parsed,
-        // Whatever it is, the compiler sees it too, so that there is no second error about its absence.
+        // The item is kept, so that the compiler reports no second error about its absence.
         Err(error) => {
             let what = format!("#[mitm_test] goes on an `async fn` ({error})");
             let error = Error::new(error.span(), what).to_compile_error();
@@ -23,15 +23,15 @@ pub(crate) fn expand(options: TokenStream, function: &TokenStream) -> TokenStrea
     match Options::parse(options).and_then(|options| Ok((options, fixtures(&parsed.signature)?))) {
         Ok((options, fixtures)) => test(&parsed, &options, &fixtures),
         Err(error) => {
-            // The name stays, empty, so that nothing else is wrong.
+            // An empty function keeps the name, so that there is no second error.
             let error = error.to_compile_error();
             quote!(#error #[allow(dead_code, missing_docs)] fn #name() {})
         }
     }
 }
 
-/// A function whose body is the compiler's to read: it takes what no library does, such as a block that a `macro_rules` has
-/// put in its place.
+/// A function whose body is left to the compiler, which accepts what no library does, such as a block that a
+/// `macro_rules` has inserted.
 struct TestFn {
     attributes: Vec<Attribute>,
     visibility: Visibility,
@@ -59,10 +59,10 @@ struct Options {
     schedule: Option<LitStr>,
 }
 
-/// In which browsers a test runs.
+/// The browsers that a test runs in.
 #[derive(Default)]
 enum Browsers {
-    /// Whichever there is.
+    /// Any available one.
     #[default]
     Any,
     /// The variant of `BrowserKind`.
@@ -71,7 +71,7 @@ enum Browsers {
     All,
 }
 
-/// As a test spells them, and the variants of `BrowserKind`.
+/// The names in a test, and the variants of `BrowserKind`.
 const BROWSERS: [(&str, &str); 3] =
     [("headless_shell", "HeadlessShell"), ("chromium", "Chromium"), ("firefox", "Firefox")];
 
@@ -119,7 +119,7 @@ fn browser(name: &Ident) -> Result<&'static str> {
     })
 }
 
-/// The types of the arguments; an error when this can be no test.
+/// Returns the types of the arguments. Fails if this cannot be a test.
 fn fixtures(signature: &Signature) -> Result<Vec<Type>> {
     if signature.asyncness.is_none() {
         return Err(Error::new(signature.fn_token.span, "a #[mitm_test] is an `async fn`"));
@@ -182,7 +182,7 @@ fn test(function: &TestFn, options: &Options, fixtures: &[Type]) -> TokenStream 
     }
 }
 
-/// The call that runs a test to its verdict.
+/// Returns the call that runs a test to its verdict.
 fn run(name: &Ident, function: &Ident, options: &Options, browser: Option<&str>, fixtures: &[Type]) -> TokenStream {
     let timeout = option(options.timeout_ms.map(|milliseconds| quote!(#milliseconds)));
     let browser = option(browser.map(|variant| {

@@ -26,9 +26,9 @@ pub(crate) fn filter(input: TokenStream) -> TokenStream {
     )
 }
 
-/// Stages at which something can be changed.
+/// The stages at which something can be changed.
 const EDITABLE: &[Stage] = &[Stage::Request, Stage::Response, Stage::Message, Stage::Event];
-/// Stages at which a flow is whole.
+/// The stages at which messages are whole.
 const WHOLE: &[Stage] = &[Stage::Request, Stage::Response];
 
 pub(crate) fn hold(input: TokenStream) -> TokenStream {
@@ -80,7 +80,7 @@ fn parse_rewrite(input: ParseStream<'_>) -> Result<TokenStream> {
     const WHAT: &str = "what becomes what: `\"the\" => \"teh\"`, or `header(\"x\") => \"..\"`";
     let Staged { stage, filter } = input.parse()?;
     comma(input, WHAT)?;
-    // What is rewritten is what the browser gets, unless the request is named; a URL is the request's.
+    // The default is the response, which the browser receives; a URL is the request's.
     let part = part(input)?;
     let (usual, stages) = match part {
         Part::Url(_) => (Stage::Request, &WHOLE[..1]),
@@ -123,7 +123,7 @@ fn parse_rewrite(input: ParseStream<'_>) -> Result<TokenStream> {
 
 /// What `rewrite!` rewrites.
 enum Part {
-    /// The text of the body, where this pattern matches.
+    /// The text of the body, where this pattern matches it.
     Text(Expr),
     /// Path and query.
     Url(Expr),
@@ -194,7 +194,7 @@ pub(crate) fn edit(input: TokenStream) -> TokenStream {
             return Err(Error::new(closure.inputs.span(), message));
         };
         let mut closure = closure.clone();
-        // A closure with a type of its own keeps it.
+        // A closure with its own type keeps it.
         if !matches!(pattern, syn::Pat::Type(_)) {
             let typed = syn::parse2(quote!(|#pattern: &mut #stage| ()))?;
             let typed: syn::ExprClosure = typed;
@@ -203,7 +203,7 @@ pub(crate) fn edit(input: TokenStream) -> TokenStream {
         if closure.asyncness.is_none() {
             return Ok(quote!(#verbs.edit::<#stage>(#filter, #closure)));
         }
-        // No bound can say that what an async closure gives may go to another thread; here its type is known.
+        // No bound can require that the future of an async closure is `Send`; here its type is known.
         Ok(quote!({
             let change = ::std::sync::Arc::new(#closure);
             #verbs.edit_async::<#stage>(#filter, move |mut head: #stage| {
@@ -218,7 +218,7 @@ pub(crate) fn edit(input: TokenStream) -> TokenStream {
     or_error(parse.parse2(input))
 }
 
-/// Any verb whose method takes the stage as its type, the filter, and perhaps an argument.
+/// Expands a verb whose method takes the stage as its type, the filter, and perhaps an argument.
 fn verb(
     input: TokenStream,
     name: &str,
@@ -238,7 +238,7 @@ fn verb(
     or_error(parse.parse2(input))
 }
 
-/// The stage at which a verb acts, if it can act there.
+/// Returns the stage at which a verb acts. Fails if the verb cannot act there.
 fn acts_at(verb: &str, said: Option<(Stage, Span)>, usual: Stage, stages: &[Stage]) -> Result<Stage> {
     let Some((stage, span)) = said else { return Ok(usual) };
     if stages.contains(&stage) {

@@ -1,10 +1,10 @@
-//! Why a flow did not match, term by term: `path ok, query("q") was "a", wanted == "ab"`.
+//! Explains why a flow did not match, term by term: `path ok, query("q") was "a", wanted == "ab"`.
 
 use super::{Filter, Truth, View};
 use crate::sanitize::sanitize;
 use std::fmt;
 
-/// What each term of a filter said of one flow.
+/// The results of the terms of a filter for one flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     lines: Vec<String>,
@@ -13,7 +13,9 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// Orders explanations by how near they came: more terms that hold, then fewer that do not.
+    /// Returns a key that orders explanations by how closely the flow matched.
+    ///
+    /// More terms that hold compare greater, then fewer that do not.
     #[must_use]
     pub fn nearness(&self) -> (usize, std::cmp::Reverse<usize>) {
         (self.near, std::cmp::Reverse(self.misses))
@@ -27,7 +29,7 @@ impl fmt::Display for Explanation {
 }
 
 impl Filter {
-    /// What each term says of a flow.
+    /// Explains the result of each term for a flow.
     #[must_use]
     pub fn explain(&self, view: &View<'_>) -> Explanation {
         let mut explanation = Explanation { lines: Vec::new(), near: 0, misses: 0 };
@@ -38,7 +40,7 @@ impl Filter {
     fn explain_into(&self, view: &View<'_>, denied: bool, into: &mut Explanation) {
         match self {
             Self::Not(inner) => inner.explain_into(view, !denied, into),
-            // An alternative that holds makes the others beside the point.
+            // Once an alternative holds, the others are irrelevant.
             Self::Any(any) if !denied && self.matches(view) == Truth::Yes => {
                 any.iter()
                     .filter(|each| each.matches(view) == Truth::Yes)

@@ -1,20 +1,20 @@
-//! What a filter can ask of a flow.
+//! The fields that a filter can test.
 
 use crate::flow::StageName;
 use crate::sanitize::{is_secret, is_unambiguous};
 
-/// Which side of a flow a field is read from.
+/// The side of a flow that a field is read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// Whichever side has been seen.
+    /// Either side, as far as it is known.
     Either,
-    /// The request's.
+    /// The request.
     Request,
-    /// The response's.
+    /// The response.
     Response,
 }
 
-/// One thing that a filter can ask of a flow.
+/// A field of a flow that a filter can test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Field {
@@ -24,50 +24,50 @@ pub enum Field {
     Scheme,
     /// The host name, lower case.
     Host,
-    /// The port, said or implied.
+    /// The port, explicit or implied by the scheme.
     Port,
     /// The path without the query.
     Path,
-    /// A query parameter, decoded.
+    /// A query parameter by name, decoded.
     Query(String),
     /// The method.
     Method,
     /// A header by name.
     Header(Side, String),
-    /// A cookie that the browser sent.
+    /// A cookie of the request by name.
     Cookie(String),
     /// The body with its content-encoding undone.
     Body(Side),
     /// The `content-type` header.
     ContentType(Side),
-    /// The answer's status.
+    /// The status of the response.
     Status,
-    /// How many bytes the body has, as it is sent.
+    /// The size of the body in bytes: its `content-length`, or the length of the body that was read.
     Size(Side),
-    /// What stands at a JSON pointer (RFC 6901) of the body: texts as they are, all else as JSON.
+    /// The value at a JSON pointer (RFC 6901) in the body: strings as they are, everything else as JSON.
     Json(Side, String),
-    /// A field of the form that the request sends (`application/x-www-form-urlencoded`).
+    /// A field of the request's form (`application/x-www-form-urlencoded`).
     Form(String),
-    /// The GraphQL operations that the request asks for, by name.
+    /// The names of the GraphQL operations in the request.
     Operation,
     /// The header block: a line `name: value` for each header.
     Headers(Side),
-    /// The address of the browser's end of the connection: `127.0.0.1:50123`.
+    /// The address of the browser's end of the connection, such as `127.0.0.1:50123`.
     Client,
-    /// Where the request goes, by name: `shop.test:443`.
+    /// The host and port that the request goes to, such as `shop.test:443`.
     Server,
-    /// What the browser wants it for, by `sec-fetch-dest`: `document`, `script`, `style`, `image`, .. and `xhr` for what a
-    /// script fetches.
+    /// The purpose of the request, by `sec-fetch-dest`: `document`, `script`, `style`, `image` and others, and `xhr`
+    /// for requests by a script.
     Resource,
-    /// How long the upstream took to answer: `elapsed > 300ms`.
+    /// How long the upstream took to respond: `elapsed > 300ms`.
     Elapsed,
-    /// The how-manieth flow it is to meet the rest of the filter, from 1 on.
+    /// The number of this flow among those that match the rest of the filter, from 1.
     Occurrence,
     /// The content of a WebSocket message.
     Message,
-    /// Which way a WebSocket message goes: `to_server` or `to_client`.
+    /// The direction of a WebSocket message: `to_server` or `to_client`.
     Direction,
-    /// What a WebSocket message is made of: `text` or `binary`.
+    /// The type of a WebSocket message: `text` or `binary`.
     Opcode,
     /// The type of a server-sent event.
     Event,
@@ -77,16 +77,16 @@ pub enum Field {
     Id,
     /// The content of a chunk.
     Chunk,
-    /// How many bytes of the body come before a chunk.
+    /// The number of bytes of the body before a chunk.
     Offset,
-    /// What somebody marked it with.
+    /// The marker that a user has set on a recorded flow.
     Marker,
-    /// What somebody wrote about it.
+    /// The comment that a user has written on a recorded flow.
     Comment,
 }
 
 impl Field {
-    /// The earliest stage at which there is a value.
+    /// Returns the earliest stage at which the field has a value.
     pub(super) fn stage(&self) -> StageName {
         match self {
             Self::Status
@@ -105,12 +105,12 @@ impl Field {
         matches!(self, Self::Body(Side::Response) | Self::Json(Side::Response, _) | Self::Size(Side::Response))
     }
 
-    /// Whether its values are numbers, to compare by size.
+    /// Returns whether its values are numbers, which compare by size.
     pub(super) fn is_number(&self) -> bool {
         matches!(self, Self::Port | Self::Status | Self::Size(_) | Self::Elapsed | Self::Occurrence | Self::Offset)
     }
 
-    /// Whether its values must not be shown.
+    /// Returns whether its values must not be shown.
     pub(super) fn is_secret(&self) -> bool {
         match self {
             Self::Cookie(_) | Self::Headers(_) => true,

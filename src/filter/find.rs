@@ -49,7 +49,7 @@ fn from_response<'a>(view: &View<'a>, read: impl Fn(&'a crate::flow::Response) -
     Found { values: values.into_iter().collect(), missing: no_response(view) }
 }
 
-/// An answer that no upstream gave took no time of one.
+/// A response that does not come from an upstream has no elapsed time.
 fn elapsed<'a>(view: &View<'a>) -> Found<'a> {
     let value = view.response.and_then(crate::flow::Response::elapsed).map(|elapsed| super::time(elapsed).into());
     Found { values: value.into_iter().collect(), missing: no_response(view) }
@@ -75,7 +75,7 @@ fn headers<'a>(side: Side, name: &str, view: &View<'a>) -> Found<'a> {
     Found { values, missing }
 }
 
-/// What a browser wants a request for. Other clients do not say.
+/// Returns the purpose of a browser's request. Other clients do not send it.
 fn resource(request: &crate::flow::Request) -> Option<&str> {
     match request.header("sec-fetch-dest")? {
         "empty" => Some("xhr"),
@@ -96,7 +96,7 @@ fn blocks<'a>(side: Side, view: &View<'a>) -> Found<'a> {
     Found { values, missing }
 }
 
-/// As HTTP/1 sends it.
+/// Formats headers as HTTP/1 sends them.
 fn block<'a>(headers: &HeaderMap) -> Cow<'a, str> {
     let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()))

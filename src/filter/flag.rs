@@ -1,4 +1,4 @@
-//! What a filter can ask of a flow with yes or no.
+//! The yes-or-no properties of a flow that a filter can test.
 
 use super::found::NOTHING;
 use super::{Need, Truth, View};
@@ -7,33 +7,33 @@ use once_cell::sync::Lazy;
 use regex::Regex;
 use std::fmt;
 
-/// A question with the answer yes or no.
+/// A yes-or-no property of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Flag {
-    /// The answer is a script, a stylesheet, an image or a font, by its `content-type`.
+    /// The response is a script, a stylesheet, an image or a font, by its `content-type`.
     Asset,
-    /// The request asks for a WebSocket.
+    /// The request opens a WebSocket.
     Websocket,
-    /// The browser asks for a document to show, in a window or a frame.
+    /// The browser requests a document to show, in a window or a frame.
     Navigation,
-    /// The flow has an answer.
+    /// The flow has a response.
     Answered,
-    /// It has none (yet).
+    /// The flow has no response (yet).
     Unanswered,
-    /// It has ended in an error. Known of recorded flows only: a rule sees a flow before its end.
+    /// The flow has ended in an error. Known only for recorded flows: a rule sees a flow before its end.
     Failed,
-    /// It was played back. Known of recorded flows only.
+    /// The flow was replayed. Known only for recorded flows.
     Replayed,
-    /// Its request was sent again. Known of recorded flows only.
+    /// The request was sent again. Known only for recorded flows.
     ReplayedRequest,
-    /// Its answer comes from a recording. Known of recorded flows only.
+    /// The response comes from a recording. Known only for recorded flows.
     ReplayedResponse,
-    /// Somebody has marked it. Known of recorded flows only.
+    /// A user has marked the flow. Known only for recorded flows.
     Marked,
 }
 
-/// What mitmproxy takes for an asset; JSON and wasm are none.
+/// The content types that mitmproxy treats as assets; JSON and wasm are not among them.
 static ASSETS: Lazy<Regex> = Lazy::new(|| {
     Regex::new(r"(?i)^(text/javascript|application/(x-)?javascript|text/css|image/.*|font/.*|application/font.*)")
         .expect("a constant")
@@ -54,7 +54,7 @@ impl Flag {
         Self::Marked,
     ];
 
-    /// The earliest stage at which it can be said.
+    /// Returns the earliest stage at which the flag is known.
     pub(super) fn stage(self) -> StageName {
         match self {
             Self::Asset | Self::Answered => StageName::Response,
@@ -69,7 +69,7 @@ impl Flag {
             Self::Asset => return of_response(view, is_asset),
             Self::Answered => return of_response(view, |_| true),
             Self::Unanswered => view.response.is_none(),
-            // The proxy keeps `upgrade` for itself; recorded flows have it.
+            // The proxy does not show `upgrade` to rules; recorded flows have it.
             Self::Websocket => {
                 request("sec-websocket-key").is_some()
                     || request("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"))
@@ -90,7 +90,7 @@ fn is_asset(response: &Response) -> bool {
     kinds.iter().any(|kind| ASSETS.is_match(&String::from_utf8_lossy(kind.as_bytes())))
 }
 
-/// Unknown where the response may still come.
+/// Tests the response; unknown if it may still arrive.
 fn of_response(view: &View<'_>, says: impl Fn(&Response) -> bool) -> Truth {
     match view.response {
         Some(response) if says(response) => Truth::Yes,
@@ -99,7 +99,7 @@ fn of_response(view: &View<'_>, says: impl Fn(&Response) -> bool) -> Truth {
     }
 }
 
-/// As it is written in a filter.
+/// Formats the flag as it is written in a filter.
 impl fmt::Display for Flag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,7 +1,8 @@
-//! Filters: pure predicates over what is known of a flow. They print themselves back and explain a miss.
+//! Filters: pure predicates over what is known of a flow. They print themselves as they are written, and explain a
+//! miss.
 //!
-//! A filter is three-valued: what it asks may not be there yet (a status before the answer, a body that nobody read).
-//! [`Truth::Unknown`] says what is missing, so that the proxy reads a body only where a filter hangs on it.
+//! A filter is three-valued: what it tests may not be known yet (a status before the response, a body that was not
+//! read). [`Truth::Unknown`] reports what is missing, so that the proxy reads a body only if a filter needs it.
 
 mod explain;
 mod field;
@@ -25,19 +26,19 @@ pub(crate) use term::Term;
 
 use crate::flow::{Part, Request, Response, StageName};
 
-/// A predicate over flows. Written with [`filter!`](crate::filter) or inside a verb.
+/// A predicate over flows, written with [`filter!`](crate::filter) or inside a verb.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Filter {
-    /// Every one of these.
+    /// Matches if all of these match.
     All(Vec<Self>),
-    /// At least one of these.
+    /// Matches if at least one of these matches.
     Any(Vec<Self>),
-    /// Not this.
+    /// Matches if this does not match.
     Not(Box<Self>),
-    /// One comparison.
+    /// Compares a field with a value.
     Term(Term),
-    /// One question with yes or no.
+    /// Tests a flag.
     Flag(Flag),
 }
 
@@ -46,69 +47,71 @@ pub enum Filter {
 pub struct View<'a> {
     /// The request.
     pub request: &'a Request,
-    /// The answer, once it is there.
+    /// The response, once it has arrived.
     pub response: Option<&'a Response>,
-    /// The part of its stream, where the rule looks at those.
+    /// The part of its stream, if the rule matches parts.
     pub part: Option<&'a Part>,
-    /// The last stage that the asking rule can see: before it, what the answer says is unknown, not absent.
+    /// The last stage that the rule can see. Before it, the values of the response are unknown, not absent.
     pub horizon: StageName,
-    /// The how-manieth flow this is to meet the rest of the filter, once that was counted.
+    /// The number of this flow among those that match the rest of the filter, once it was counted.
     pub occurrence: Option<u64>,
-    /// What is known besides.
+    /// What is known of a recorded flow besides.
     pub marks: Marks<'a>,
 }
 
-/// What is known of a recorded flow besides its request and answer. A flow under way has none of it.
+/// What is known of a recorded flow besides its request and response.
+///
+/// It is empty for a flow in progress.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Marks<'a> {
-    /// It ended in an error.
+    /// Whether the flow ended in an error.
     pub failed: bool,
-    /// Its request was sent again.
+    /// Whether the request was sent again.
     pub replayed_request: bool,
-    /// Its answer came from a recording.
+    /// Whether the response came from a recording.
     pub replayed_response: bool,
-    /// What somebody marked it with.
+    /// The marker that a user has set.
     pub marker: &'a str,
-    /// What somebody wrote about it.
+    /// The comment that a user has written.
     pub comment: &'a str,
 }
 
 impl<'a> View<'a> {
-    /// A flow that is under way.
+    /// Creates the view of a flow in progress.
     #[must_use]
     pub fn of(request: &'a Request, response: Option<&'a Response>, horizon: StageName) -> Self {
         Self { request, response, part: None, horizon, occurrence: None, marks: Marks::default() }
     }
 }
 
-/// What a filter says of a flow.
+/// The result of evaluating a filter on a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truth {
     /// It matches.
     Yes,
-    /// It does not, whatever is still to come.
+    /// It does not match, whatever is still to come.
     No,
-    /// It depends on something that is not there.
+    /// It depends on something that is not known.
     Unknown(Need),
 }
 
-/// What a filter would have to know.
+/// What a filter needs to know for a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// The request's body, which nobody has read.
+    /// The request's body, which was not read.
     pub request_body: bool,
-    /// The response's body, which nobody has read.
+    /// The response's body, which was not read.
     pub response_body: bool,
-    /// The response, which is not there yet.
+    /// The response, which has not arrived.
     pub response: bool,
     /// A part of the stream.
     pub part: bool,
-    /// Which occurrence it is: to be asked last, since it counts flows that match otherwise.
+    /// The occurrence number. It is determined last, since it counts flows that match otherwise.
     pub occurrence: bool,
 }
 
 impl Need {
-    /// Whether only the count is missing.
+    /// Returns whether only the occurrence number is missing.
     pub(crate) fn is_count(self) -> bool {
         self == Self { occurrence: true, ..found::NOTHING }
     }
@@ -144,7 +147,7 @@ impl Truth {
 }
 
 impl Filter {
-    /// Whether a flow matches.
+    /// Returns whether a flow matches.
     #[must_use]
     pub fn matches(&self, view: &View<'_>) -> Truth {
         match self {
@@ -162,7 +165,7 @@ impl Filter {
         }
     }
 
-    /// Whether it asks for the whole body of the answer.
+    /// Returns whether it tests the whole body of the response.
     pub(crate) fn wants_whole_answer(&self) -> bool {
         match self {
             Self::All(inner) | Self::Any(inner) => inner.iter().any(Self::wants_whole_answer),
@@ -172,7 +175,7 @@ impl Filter {
         }
     }
 
-    /// Whether it asks which occurrence a flow is.
+    /// Returns whether it tests the occurrence number.
     pub(crate) fn counts(&self) -> bool {
         match self {
             Self::All(inner) | Self::Any(inner) => inner.iter().any(Self::counts),
@@ -182,7 +185,8 @@ impl Filter {
         }
     }
 
-    /// Where a body is to be cut, for a rule at the stage `chunk`: the numbers that `offset` is compared with.
+    /// Collects the offsets at which a rule at the stage `chunk` splits a body: the numbers that `offset` is compared
+    /// with.
     pub(crate) fn cuts(&self, into: &mut Vec<u64>) {
         match self {
             Self::All(inner) | Self::Any(inner) => inner.iter().for_each(|each| each.cuts(into)),
@@ -192,7 +196,9 @@ impl Filter {
         }
     }
 
-    /// The earliest stage at which this filter can say anything: `response` when it asks for the answer.
+    /// Returns the earliest stage at which this filter can decide.
+    ///
+    /// That is `response` if it tests the response.
     #[must_use]
     pub fn stage(&self) -> StageName {
         match self {
@@ -203,7 +209,7 @@ impl Filter {
         }
     }
 
-    /// What the first capture group found, of the first term on `path` or `url` that has one.
+    /// Returns what the first capture group matches, in the first term on `path` or `url` that has one.
     pub(crate) fn capture(&self, view: &View<'_>) -> Option<String> {
         match self {
             Self::All(inner) | Self::Any(inner) => inner.iter().find_map(|each| each.capture(view)),
@@ -212,7 +218,7 @@ impl Filter {
         }
     }
 
-    /// Whether there is such a group.
+    /// Returns whether a term has such a group.
     pub(crate) fn has_capture(&self) -> bool {
         match self {
             Self::All(inner) | Self::Any(inner) => inner.iter().any(Self::has_capture),
@@ -221,7 +227,7 @@ impl Filter {
         }
     }
 
-    /// Something that every matching flow must have, if the filter says so: what an index can use.
+    /// Returns something that every matching flow must have, if the filter requires it. An index can use this.
     pub(crate) fn required(&self) -> Option<Required<'_>> {
         match self {
             Self::All(all) => all.iter().filter_map(Self::required).min(),
@@ -231,12 +237,12 @@ impl Filter {
     }
 }
 
-/// What a flow must have to match, the most telling first.
+/// What a flow must have to match, the most selective first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Required<'a> {
     Path(&'a str),
     Host(&'a str),
-    /// A regex that is found in the path.
+    /// A regex that matches in the path.
     PathPattern(&'a str),
     UrlPattern(&'a str),
 }

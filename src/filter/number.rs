@@ -1,11 +1,11 @@
-//! Values that have a size: plain numbers, and times. Times are compared in microseconds.
+//! Values that compare by size: numbers and times. Times are compared in microseconds.
 
 use super::Field;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 impl Field {
-    /// Reads one of its values, if those are numbers.
+    /// Parses one of the field's values as a number.
     pub(super) fn number(&self, text: &str) -> Option<i64> {
         match self {
             Self::Elapsed => micros(text),
@@ -13,7 +13,7 @@ impl Field {
         }
     }
 
-    /// `a..b` or `a..=b`.
+    /// Parses `a..b` or `a..=b`.
     pub(super) fn range(&self, text: &str) -> Option<RangeInclusive<i64>> {
         let (from, to) = text.split_once("..")?;
         let from = self.number(from.trim())?;
@@ -23,13 +23,13 @@ impl Field {
         })
     }
 
-    /// What its values look like.
+    /// Returns what the field's values look like, for an error.
     pub(super) fn example(&self) -> &'static str {
         if *self == Self::Elapsed { "time: `300ms`, `2s`" } else { "number" }
     }
 }
 
-/// `300ms`, `2s`, and whatever else a `Duration` prints itself as.
+/// Parses `300ms`, `2s`, and every other format in which a `Duration` prints itself.
 fn micros(text: &str) -> Option<i64> {
     let at = text.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
     let (number, unit) = text.split_at(at);
@@ -41,11 +41,11 @@ fn micros(text: &str) -> Option<i64> {
         _ => return None,
     };
     let micros = number.parse::<f64>().ok()? * scale;
-    // Far above a century, and exact below it.
+    // The limit is more than a century, and values below it are exact.
     (micros < 4e15).then_some(micros.round() as i64)
 }
 
-/// A time as a filter writes it.
+/// Formats a time as a filter writes it.
 pub(crate) fn time(time: Duration) -> String {
     let micros = time.as_micros() as f64;
     match time.as_micros() {

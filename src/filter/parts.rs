@@ -6,7 +6,7 @@ use crate::flow::{Part, StageName};
 use std::borrow::Cow;
 
 impl Field {
-    /// The stage whose parts have it, if it is one of a part.
+    /// Returns the stage whose parts have this field, if it is a field of parts.
     pub(super) fn of_part(&self) -> Option<StageName> {
         match self {
             Self::Message | Self::Direction | Self::Opcode => Some(StageName::Message),
@@ -17,7 +17,7 @@ impl Field {
     }
 }
 
-/// What a field of a part says of the part.
+/// Returns the value of a field of a part.
 pub(super) fn find<'a>(field: &Field, view: &View<'a>) -> Found<'a> {
     let value = match (view.part, field) {
         (None, _) => return Found { values: vec![], missing: missing(view, field.of_part()) },
@@ -34,12 +34,12 @@ pub(super) fn find<'a>(field: &Field, view: &View<'a>) -> Found<'a> {
     known(value.into_iter().collect())
 }
 
-/// The need for a part, where the rule can wait for one.
+/// Returns the need for a part, if the rule can wait for one.
 fn missing(view: &View<'_>, stage: Option<StageName>) -> Option<Need> {
     stage.is_none_or(|stage| stage == view.horizon).then_some(Need { part: true, ..NOTHING })
 }
 
-/// What a part brings, for the fields that mean a whole body elsewhere.
+/// Returns the content of a part, for the fields that mean a whole body elsewhere.
 pub(super) fn content<'a>(view: &View<'a>) -> Found<'a> {
     match view.part {
         Some(part) => known(vec![part.text()]),

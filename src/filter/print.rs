@@ -1,4 +1,4 @@
-//! A filter prints itself back in the macro spelling.
+//! Prints a filter in the syntax of the macros.
 
 use super::{Field, Filter, Side, Term};
 use std::fmt::{self, Display};
@@ -31,7 +31,7 @@ fn join(filters: &[Filter], with: &str, none: &str, f: &mut fmt::Formatter<'_>) 
     Ok(())
 }
 
-/// In parentheses, where a looser operator would otherwise fall apart.
+/// Prints a filter in parentheses, so that its operator stays together.
 struct Tight<'a>(&'a Filter);
 
 impl Display for Tight<'_> {
@@ -47,7 +47,7 @@ impl Display for Term {
 }
 
 impl Term {
-    /// The wanted value as a literal of the language.
+    /// Returns the wanted value as a literal of the language.
     pub(super) fn value(&self) -> String {
         if self.op == super::Op::In || self.has_size() { self.wanted.clone() } else { format!("{:?}", self.wanted) }
     }

@@ -1,4 +1,4 @@
-//! Fields that are read out of bodies: what is there, and what would have to be read.
+//! Fields that are read from bodies: their values, and the bodies that must be read for them.
 
 use super::found::{Found, NOTHING, known, no_response};
 use super::{Side, View, parts};
@@ -15,7 +15,7 @@ pub(super) fn bodies<'a>(side: Side, view: &View<'a>) -> Found<'a> {
     if side != Side::Response {
         match view.request.body() {
             Some(bytes) => values.push(String::from_utf8_lossy(bytes)),
-            // Where the answer can be seen, an unqualified body means the answer's, and the request's if it happens to be
+            // If the response can be seen, an unqualified body means the response's, and the request's if it is already
             // known: waiting for the end of every upload would stop those that are streams.
             None if side == Side::Either && view.horizon >= StageName::Response => {}
             None => need.request_body = true,
@@ -32,13 +32,13 @@ pub(super) fn bodies<'a>(side: Side, view: &View<'a>) -> Found<'a> {
     Found { values, missing: (need != NOTHING).then_some(need) }
 }
 
-/// By `content-length`; where that is not said, of the body when it has been read.
+/// Reads `content-length`, or the length of the body if it was read.
 pub(super) fn sizes<'a>(side: Side, view: &View<'a>) -> Found<'a> {
     if side == Side::Either && view.horizon.is_part() {
         return parts::size(view);
     }
     let (mut values, mut need) = (Vec::new(), NOTHING);
-    // At the response, an unqualified size is that of the answer.
+    // At the response, an unqualified size is that of the response.
     let of_answer = side == Side::Response || (side == Side::Either && no_response(view).is_some());
     if let Some(response) = view.response.filter(|_| side != Side::Request) {
         match size(response.header("content-length"), response.body()) {
@@ -51,7 +51,7 @@ pub(super) fn sizes<'a>(side: Side, view: &View<'a>) -> Found<'a> {
         let request = view.request;
         match size(request.header("content-length"), request.body()) {
             Some(size) => values.push(size.into()),
-            // A request that says no length and is not chunked has no body.
+            // Without a length, requests with these methods have no body.
             None if matches!(request.method().as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE") => {
                 values.push("0".into());
             }
@@ -73,7 +73,7 @@ pub(super) fn json<'a>(side: Side, pointer: &str, view: &View<'a>) -> Found<'a> 
     Found { values: found, missing }
 }
 
-/// A text as it is, all else as JSON.
+/// Returns a string as it is, everything else as JSON.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -89,7 +89,7 @@ pub(super) fn form<'a>(key: &str, view: &View<'a>) -> Found<'a> {
     Found { values: found, missing }
 }
 
-/// Of a GET by its query, of a POST by its JSON, which may be a batch of several.
+/// Reads the GraphQL operations: of a GET from its query, of a POST from its JSON, which may be a batch of several.
 pub(super) fn operations<'a>(view: &View<'a>) -> Found<'a> {
     let said = view.request.query("operationName").next();
     let query = || view.request.query("query").find_map(|query| name_of(&query));
@@ -113,13 +113,13 @@ fn operation(call: &Value) -> Option<String> {
     said.or_else(|| call["query"].as_str().and_then(name_of))
 }
 
-/// The GraphQL operations of a request whose body was read, if it has any.
+/// Returns the GraphQL operations of a request whose body was read, joined by `+`, if it has any.
 pub(crate) fn operation_of(request: &Request) -> Option<String> {
     let found = operations(&View::of(request, None, StageName::Request)).values;
     (!found.is_empty()).then(|| found.join("+"))
 }
 
-/// The name in `query Name($id: ID) { .. }`.
+/// Returns the name in `query Name($id: ID) { .. }`.
 fn name_of(query: &str) -> Option<String> {
     let mut words = query.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
     let kind = words.next()?;

@@ -6,13 +6,13 @@ use regex::Regex;
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
-/// How a term compares.
+/// The operator of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Op {
-    /// `~`: a regex is found somewhere in the value.
+    /// `~`: the regex matches somewhere in the value.
     Matches,
-    /// `!~`: it is not.
+    /// `!~`: the regex does not match.
     MatchesNot,
     /// `==`
     Equals,
@@ -33,7 +33,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// As it is written.
+    /// Returns the operator as it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl Op {
         }
     }
 
-    /// `!=` and `!~` deny all values; the others want one of them.
+    /// Returns the opposite of `!=` and `!~`, which must hold for all values. The others must hold for one.
     fn denies(self) -> Option<Self> {
         match self {
             Self::MatchesNot => Some(Self::Matches),
@@ -60,7 +60,7 @@ impl Op {
     }
 }
 
-/// A field, an operator, a value.
+/// A comparison: a field, an operator, and a value.
 #[derive(Clone, Debug)]
 pub struct Term {
     pub(super) field: Field,
@@ -68,7 +68,7 @@ pub struct Term {
     pub(super) wanted: String,
     regex: Option<Regex>,
     number: Option<i64>,
-    /// Of `in`, with both ends.
+    /// The range of `in`, including both ends.
     range: Option<RangeInclusive<i64>>,
 }
 
@@ -79,10 +79,11 @@ impl PartialEq for Term {
 }
 
 impl Term {
-    /// A term.
+    /// Creates a comparison.
     ///
     /// # Errors
-    /// The reason, when the value is no regex after `~`, or no number where the field has numbers.
+    /// Fails with the reason if the value is no regex for `~` or `!~`, no range for `in`, or no number where one is
+    /// needed.
     pub fn new(field: Field, op: Op, wanted: impl Into<String>) -> Result<Self, String> {
         let wanted = wanted.into();
         let regex = match op {
@@ -139,7 +140,7 @@ impl Term {
         }
     }
 
-    /// Names of hosts and schemes know no case.
+    /// Compares as text. Hosts and schemes are case-insensitive.
     fn compare_text(&self, value: &str) -> Ordering {
         match self.field {
             Field::Host | Field::Scheme => value.cmp(&self.wanted.to_ascii_lowercase()),
@@ -147,7 +148,7 @@ impl Term {
         }
     }
 
-    /// Whether its value is a number, not a text.
+    /// Returns whether its value is a number, not a text.
     pub(super) fn has_size(&self) -> bool {
         self.number.is_some()
     }
@@ -174,7 +175,7 @@ impl Term {
         }
     }
 
-    /// The offsets between which its truth changes.
+    /// Returns the offsets at which its truth changes.
     pub(super) fn cuts(&self) -> Vec<u64> {
         if self.field != Field::Offset {
             return vec![];
@@ -185,13 +186,13 @@ impl Term {
             Op::Less | Op::AtLeast => self.number.into_iter().collect(),
             Op::AtMost | Op::Greater => around.skip(1).collect(),
             Op::In => ends.collect(),
-            // What is at an offset is all that comes from there on.
+            // The chunk at an offset is everything from there on.
             _ => around.take(1).collect::<Vec<_>>(),
         };
         at.into_iter().filter_map(|at| u64::try_from(at).ok()).collect()
     }
 
-    /// What to do when a regex misses a text that it contains to the letter: some of its characters mean something.
+    /// Returns a hint for a regex that misses a text which contains it literally: some of its characters are special.
     pub(super) fn literal_hint(&self, view: &View<'_>) -> &'static str {
         let there = || self.field.find(view).values.iter().any(|value| value.contains(&self.wanted));
         if self.op == Op::Matches && there() {
@@ -219,7 +220,7 @@ impl Term {
     }
 }
 
-/// A value as a report shows it: quoted, cut to a line.
+/// Formats a value for a report: quoted, cut to a line.
 fn shown(value: &str) -> String {
     match shorten(value, 80) {
         (all, false) => format!("{all:?}"),

@@ -127,7 +127,7 @@ fn any_filter() -> impl Strategy<Value = Filter> {
 }
 
 proptest! {
-    /// De Morgan, with the third value in play.
+    /// De Morgan's laws, including [`Truth::Unknown`].
     #[test]
     fn denial_swaps_all_and_any(filters in prop::collection::vec(any_filter(), 1..4), response_seen: bool) {
         let (request, answer) = (request("https://shop.test/a?a=b"), response(200));
@@ -140,7 +140,7 @@ proptest! {
         prop_assert_eq!(matches!(left, Truth::No), matches!(right, Truth::No));
     }
 
-    /// What is decided early stays so when the answer and the bodies come.
+    /// An early decision stays the same when the response and the bodies arrive.
     #[test]
     fn knowing_more_never_changes_a_decided_truth(filter in any_filter()) {
         let (request, answer) = (request("https://shop.test/a?a=b"), response(200));
@@ -151,7 +151,7 @@ proptest! {
         }
     }
 
-    /// A flow that matches has no miss to explain, unless an alternative or a denial hides it.
+    /// A flow that matches has no miss to explain, unless an alternative or a negation hides it.
     #[test]
     fn a_conjunction_that_matches_explains_no_miss(terms in prop::collection::vec(any_filter(), 1..4)) {
         let only_terms = terms.iter().all(|f| matches!(f, Filter::Term(_)));

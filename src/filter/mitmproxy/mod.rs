@@ -1,7 +1,7 @@
-//! Filters as mitmproxy spells them: `~u /ajax & ~m POST`.
+//! Filters in mitmproxy's syntax: `~u /ajax & ~m POST`.
 //!
-//! Whatever mitmproxy accepts means the same here, but for what is nearly always a slip: that is an error, with the fix. What
-//! it refuses without need (`(~q)`, `~q&~s`, `(a b)`) is accepted. [`Filter::from_str`] lists the differences.
+//! Whatever mitmproxy accepts means the same here, except for likely mistakes, which are errors that include the fix.
+//! What it rejects without need (`(~q)`, `~q&~s`, `(a b)`) is accepted. [`Filter::from_str`] lists the differences.
 
 mod operators;
 mod tokens;
@@ -12,17 +12,17 @@ use std::fmt;
 use std::str::FromStr;
 use tokens::{Token, tokens};
 
-/// Why a text is no filter.
+/// The error for a text that is not a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
     text: String,
-    /// In bytes.
+    /// The position of the error in bytes.
     at: usize,
     what: String,
 }
 
 impl FilterError {
-    /// Where in the text, in characters, from 1 on.
+    /// Returns the position of the error in the text, in characters, from 1.
     #[must_use]
     pub fn column(&self) -> usize {
         self.text[..self.at].chars().count() + 1
@@ -41,19 +41,21 @@ impl std::error::Error for FilterError {}
 impl FromStr for Filter {
     type Err = FilterError;
 
-    /// Reads a filter as mitmproxy spells it. Its regexes know no case, as there.
+    /// Parses a filter in mitmproxy's syntax. As in mitmproxy, its regexes ignore case.
     ///
-    /// `~a ~all ~b ~bq ~bs ~c ~comment ~d ~dst ~e ~h ~hq ~hs ~http ~m ~marked ~marker ~q ~replay ~replayq ~replays ~s ~src ~t
-    /// ~tq ~ts ~u ~websocket`, a bare regex for the URL, `!`, `&`, `|`, parentheses, and a space for a last, weakest "and".
+    /// `~a ~all ~b ~bq ~bs ~c ~comment ~d ~dst ~e ~h ~hq ~hs ~http ~m ~marked ~marker ~q ~replay ~replayq ~replays ~s
+    /// ~src ~t ~tq ~ts ~u ~websocket`, a bare regex for the URL, `!`, `&`, `|`, parentheses, and a space for an "and"
+    /// of the lowest precedence.
     ///
     /// # Errors
-    /// At what mitmproxy refuses, and at these, which it takes for something else than is meant:
-    /// `~c 2..` (it means "status 2 and the URL has two characters"), a parenthesis right behind a word (`~u a(b)` means `~u a &
-    /// ~u b`: quote it), an operator without its operand (`a & & b` searches for `&`), and `and`, `or`, `not` as bare words.
+    /// Fails for what mitmproxy rejects, and for these, which it accepts with another meaning than intended: `~c 2..`
+    /// (it means "status 2 and the URL has two characters"), a parenthesis directly after a word (quote `~u a(b)`,
+    /// which means `~u a & ~u b`), an operator without its operand (`a & & b` searches for `&`), and `and`, `or`, `not`
+    /// as bare words.
     ///
-    /// Other differences: `$` matches at the end of a header's line; `~a` knows no case; `~meta` matches nothing, since flows
-    /// have no metadata; `~d` and `~u` look at where the request goes, not at a `host` header that says otherwise; regexes are
-    /// those of the `regex` crate, which has no look-around and no back-references.
+    /// Other differences: `$` matches at the end of a header's line; `~a` ignores case; `~meta` matches nothing, since
+    /// flows have no metadata; `~d` and `~u` match where the request goes, not a `host` header that differs from it;
+    /// regexes are those of the `regex` crate, which has no look-around and no back-references.
     ///
     /// ```
     /// # use holdup::Filter;
@@ -75,15 +77,15 @@ struct Reader<'a> {
     text: &'a str,
     tokens: Vec<(usize, Token)>,
     at: usize,
-    /// How many parentheses and `!` are around what is read.
+    /// How many parentheses and `!` enclose the next token.
     depth: usize,
 }
 
-/// The most of them: whatever reads, prints or asks a filter goes as deep.
+/// The deepest nesting: code that parses, prints or evaluates a filter recurses as deep.
 const DEEPEST: usize = 200;
 
 impl Reader<'_> {
-    /// Expressions side by side: the weakest "and".
+    /// Parses expressions side by side: the "and" of the lowest precedence.
     fn sequence(&mut self) -> Result<Filter, FilterError> {
         let mut all = vec![self.either()?];
         while self.peek().is_some_and(|token| *token != Token::Close) {
@@ -171,7 +173,7 @@ impl Reader<'_> {
         self.finish(term)
     }
 
-    /// A bare regex, for the URL.
+    /// Parses a bare regex, for the URL.
     fn url(&mut self, text: &str, quoted: bool) -> Result<Filter, FilterError> {
         if !quoted && is_joint(text) {
             return Err(self.error("an operator without something before it; a text such as this goes in quotes"));
@@ -185,10 +187,10 @@ impl Reader<'_> {
     }
 
     fn term(&mut self, field: Field, flags: &str, regex: &str) -> Result<Filter, FilterError> {
-        // Pending without the flags, so that an error shows what was written.
+        // Created without the flags first, so that an error shows what was written.
         let term = match Term::new(field.clone(), Op::Matches, regex) {
             Ok(_) => Term::new(field, Op::Matches, format!("(?{flags}){regex}")),
-            // The crate draws the regex over several lines; the last says what is wrong.
+            // The `regex` crate draws the pattern over several lines; the last one is the reason.
             Err(why) => Err(format!("bad regex: {}", why.rsplit("error: ").next().unwrap_or_default())),
         };
         self.finish(term)
@@ -210,14 +212,14 @@ impl Reader<'_> {
         eats
     }
 
-    /// At the token that is next, or at the end.
+    /// Returns an error at the next token, or at the end.
     fn error(&self, what: &str) -> FilterError {
         let at = self.tokens.get(self.at).map_or(self.text.trim_end().len(), |(at, _)| *at);
         FilterError { text: self.text.to_owned(), at, what: what.to_owned() }
     }
 }
 
-/// A word that was surely meant to join two others.
+/// Returns whether a word was clearly meant to join two others.
 fn is_joint(text: &str) -> bool {
     matches!(text, "&" | "|" | "!" | "&&" | "||")
 }

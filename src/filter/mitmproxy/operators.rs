@@ -1,13 +1,13 @@
-//! The operators: `~u`, `~m` and the others.
+//! The operators of mitmproxy's syntax: `~u`, `~m` and the others.
 
 use crate::filter::{Field, Flag, Side};
 
-/// What an operator asks for.
+/// What an operator tests.
 pub(super) enum Meaning {
     Always(bool),
     Flag(Flag),
     Status,
-    /// A regex with these flags over this field.
+    /// A regex with these flags on this field.
     Text(Field, &'static str),
 }
 
@@ -17,7 +17,7 @@ impl Meaning {
     }
 }
 
-/// All operators, for who misspells one.
+/// All operators, for the error about an unknown one.
 pub(super) const OPERATORS: &str = "~a ~all ~b ~bq ~bs ~c ~comment ~d ~dns ~dst ~e ~h ~hq ~hs ~http ~m ~marked ~marker ~meta ~q ~replay \
                          ~replayq ~replays ~s ~src ~t ~tcp ~tq ~ts ~u ~udp ~websocket";
 

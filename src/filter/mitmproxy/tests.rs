@@ -3,7 +3,7 @@ use crate::filter::{Marks, Truth, View};
 use crate::flow::{Request, Response, StageName};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-/// The expressions that mitmproxy's own filters were asked with, and what it answered, see `tests/data`.
+/// The expressions that mitmproxy's own filters were evaluated with, and their results; see `tests/data`.
 #[derive(Debug)]
 struct Case {
     id: String,
@@ -58,7 +58,7 @@ impl Case {
     }
 }
 
-/// Where we differ from mitmproxy, and why. Everything else is the same, expression by expression.
+/// The differences from mitmproxy, with their reasons. Every other expression means the same.
 const DIFFERENCES: [(&str, &str); 14] = [
     ("~c 2..", "means status 2 and a URL of two characters: refused"),
     ("~u a(b)", "means ~u a & ~u b: refused"),

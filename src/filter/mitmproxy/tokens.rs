@@ -1,11 +1,11 @@
-//! A text to words.
+//! Splits a text into tokens.
 
 use super::FilterError;
 use super::operators::meaning;
 use std::iter::Peekable;
 use std::str::CharIndices;
 
-/// A word of the language.
+/// A token of the language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     /// `~u`: the name without the tilde.
@@ -22,7 +22,7 @@ pub(super) enum Token {
     Close,
 }
 
-/// The words of a text, and where each begins.
+/// Returns the tokens of a text, each with its offset in bytes.
 pub(super) fn tokens(text: &str) -> Result<Vec<(usize, Token)>, FilterError> {
     let error = |at, what: &str| FilterError { text: text.to_owned(), at, what: what.to_owned() };
     let mut tokens: Vec<(usize, Token)> = Vec::new();
@@ -70,12 +70,12 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(usize, Token)>, FilterError> {
     Ok(tokens)
 }
 
-/// Whether what stands here is the text of an operator.
+/// Returns whether the next token is the text of an operator.
 fn wants_text(tokens: &[(usize, Token)]) -> bool {
     matches!(tokens.last(), Some((_, Token::Operator(name))) if meaning(name).is_some_and(|meaning| meaning.takes_text()))
 }
 
-/// Whether `&` or `|` joins here: behind something that is whole.
+/// Returns whether `&` or `|` is an operator here, after a complete expression.
 fn joins(tokens: &[(usize, Token)]) -> bool {
     match tokens.last() {
         Some((_, Token::Text { .. } | Token::Close)) => true,
@@ -92,7 +92,7 @@ fn take_while(rest: &mut Peekable<CharIndices<'_>>, wanted: impl Fn(char) -> boo
     text
 }
 
-/// The text up to the closing quote, with its escapes undone; none if there is no closing quote.
+/// Returns the text up to the closing quote, with its escapes resolved; `None` if there is no closing quote.
 fn quoted(rest: &mut Peekable<CharIndices<'_>>, quote: char) -> Option<String> {
     let mut text = String::new();
     loop {

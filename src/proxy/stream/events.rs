@@ -1,44 +1,44 @@
-//! An event stream, as `EventSource` reads it (HTML standard, section 9.2.6). Pure.
+//! Parses event streams as `EventSource` does (HTML standard, section 9.2.6). Pure.
 
 use crate::flow::ServerEvent;
 use bytes::{Bytes, BytesMut};
 
-/// A block that has come to its end, or a piece of one that is too long to be looked at.
+/// A complete block, or a piece of one that is too long to be parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Block {
-    /// What of it was not passed on before.
+    /// The bytes that were not passed on before.
     pub(super) raw: Bytes,
-    /// What the page gets; none of a comment, a block without data, or one that is too long.
+    /// The event; `None` for a comment, a block without data, or one that is too long.
     pub(super) event: Option<ServerEvent>,
-    /// Some of it was passed on before.
+    /// Whether some of it was passed on before.
     pub(super) is_rest: bool,
 }
 
-/// The longest block that is looked at.
+/// The longest block that is parsed, in bytes.
 pub(super) const LONGEST: usize = 16 * 1024 * 1024;
 
-/// Finds the events of a stream, in time that is linear in its length, and with no more memory than the longest block.
+/// Finds the events of a stream, in linear time, and with memory for no more than the longest block.
 #[derive(Debug, Default)]
 pub(super) struct Parser {
-    /// What of the block is kept: its beginning may have gone.
+    /// The bytes of the block that are kept; its beginning may have been removed.
     buffer: BytesMut,
-    /// How many bytes of the block have gone from the buffer.
+    /// How many bytes of the block were removed from the buffer.
     gone: usize,
-    /// Positions in the buffer: up to where line ends were looked for, where the line begins that has not ended, and up to
-    /// where bytes were passed on.
+    /// Positions in the buffer: `scanned` is the end of the search for line ends, `line` the start of the incomplete
+    /// line, and `passed` the end of the bytes that were passed on.
     scanned: usize,
     line: usize,
     passed: usize,
-    /// The beginning of the line has gone from the buffer.
+    /// Whether the beginning of the line was removed from the buffer.
     line_has_gone: bool,
-    /// The block is longer than anybody looks at.
+    /// Whether the block is longer than [`LONGEST`].
     too_long: bool,
-    /// The last line ended in CR: an LF right behind it is of the same end.
+    /// Whether the last line ended in CR: an LF right after it belongs to the same line end.
     after_cr: bool,
     fields: Fields,
 }
 
-/// The fields of a block, as far as its lines have come.
+/// The fields of a block, from its complete lines.
 #[derive(Debug, Default)]
 struct Fields {
     event: Option<String>,
@@ -48,7 +48,7 @@ struct Fields {
 }
 
 impl Parser {
-    /// Takes what has come, and gives the blocks that have ended.
+    /// Adds bytes, and returns the blocks that they complete.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<Block> {
         self.buffer.extend_from_slice(bytes);
         let mut blocks = Vec::new();
@@ -56,7 +56,7 @@ impl Parser {
             if std::mem::take(&mut self.after_cr) && self.buffer[self.scanned] == b'\n' {
                 self.scanned += 1;
                 self.line = self.scanned;
-                // The end of the block before: no part of this one.
+                // The LF belongs to the end of the previous block.
                 if self.scanned + self.gone == 1 {
                     blocks.push(self.end());
                 }
@@ -72,7 +72,7 @@ impl Parser {
         blocks
     }
 
-    /// Reads the line that ends here; an empty one ends the block.
+    /// Reads the line that ends at `end`; an empty one ends the block.
     fn end_line(&mut self, end: usize) -> Option<Block> {
         let is_empty = end == self.line && !self.line_has_gone;
         if !is_empty && !self.too_long {
@@ -86,7 +86,7 @@ impl Parser {
         is_empty.then(|| self.end())
     }
 
-    /// Gives what is kept of a block that is too long. It is not looked at any more, up to its end.
+    /// Returns the kept bytes of a block that is too long. The rest of it is not parsed.
     fn limit(&mut self) -> Option<Block> {
         if !self.too_long && self.buffer.len() + self.gone > LONGEST {
             (self.too_long, self.fields) = (true, Fields::default());
@@ -102,32 +102,32 @@ impl Parser {
         (!raw.is_empty()).then_some(Block { raw, event: None, is_rest: true })
     }
 
-    /// What has come of a block that has not ended. It will not come again.
+    /// Returns the bytes of the incomplete block that were not passed on. They are not returned again.
     pub(super) fn take_tail(&mut self) -> Bytes {
         let tail = Bytes::copy_from_slice(&self.buffer[self.passed..]);
-        // Lines that were read and have gone out need not be kept.
+        // Lines that were read and passed on need not be kept.
         self.gone += self.line;
         drop(self.buffer.split_to(self.line));
         (self.scanned, self.line, self.passed) = (self.scanned - self.line, 0, self.buffer.len());
         tail
     }
 
-    /// Whether a part of a block has gone out, and its end has not.
+    /// Returns whether a block was passed on in part.
     pub(super) fn is_inside(&self) -> bool {
         self.passed + self.gone > 0
     }
 
-    /// Whether the block that has begun is too long to be looked at.
+    /// Returns whether the current block is too long to be parsed.
     pub(super) fn is_too_long(&self) -> bool {
         self.too_long
     }
 
-    /// Whether something has come that has not gone out.
+    /// Returns whether there are bytes that were not passed on.
     pub(super) fn has_tail(&self) -> bool {
         self.buffer.len() > self.passed
     }
 
-    /// Ends the block where line ends were looked for up to now.
+    /// Ends the block at `scanned`.
     fn end(&mut self) -> Block {
         let block = self.buffer.split_to(self.scanned).freeze();
         let passed = self.passed.min(block.len());
@@ -199,7 +199,7 @@ mod tests {
         assert!(!blocks[1].is_rest);
     }
 
-    /// The pieces of a block that is too long come as they come, and what stands behind it is read again.
+    /// A block that is too long passes in pieces, and the blocks after it are parsed again.
     #[test]
     fn a_block_that_is_too_long_passes_in_pieces() {
         let mut parser = Parser::default();
@@ -220,8 +220,8 @@ mod tests {
         assert!(!parser.is_too_long());
     }
 
-    /// In a test build, too, a block of many lines and a line of many pieces take no time to speak of: each byte is looked at
-    /// once. (Quadratic, these took minutes.)
+    /// Each byte is searched once, so that a block of many lines and a line of many pieces are fast even in a test
+    /// build. (In quadratic time, these took minutes.)
     #[test]
     fn long_blocks_are_read_in_linear_time() {
         let mut parser = Parser::default();

@@ -1,4 +1,4 @@
-//! The parts of one direction of a stream: each walks past the rules, and goes on behind those that came before it.
+//! Takes the parts of one direction of a stream through the gate, and keeps their order.
 
 use crate::flow::{Fault, FlowId, Outcome, Part};
 use crate::journal::Event;
@@ -12,17 +12,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-/// How much may wait behind a parked part until no more is read.
+/// How many bytes may wait behind a parked part before reading stops.
 const ROOM: usize = 16 * 1024 * 1024;
-/// What a part costs beside its content: its walk past the rules, its names, its entries in the journal.
+/// The cost of a part in bytes besides its content: its pass through the gate, its names, its journal entries.
 const ENTRY: usize = 2048;
 
-/// A part that leaves the gate; or what is no part (a comment, a closing frame), and only keeps its place.
+/// A part that leaves the gate, or bytes that are no part (a comment, a close frame) and only keep their place.
 pub(in crate::proxy) struct Passed<W> {
     pub(in crate::proxy) outcome: PartOutcome,
-    /// As it came.
+    /// As received.
     pub(in crate::proxy) wire: W,
-    /// What it has become, if a rule or the test has changed it.
+    /// The changed part, if a rule or the test has changed it.
     pub(in crate::proxy) changed: Option<Part>,
     pub(in crate::proxy) guard: Option<FlowGuard>,
     size: usize,
@@ -31,32 +31,32 @@ pub(in crate::proxy) struct Passed<W> {
 /// What leaves the lane.
 pub(in crate::proxy) enum Leaving<W> {
     Part(Passed<W>),
-    /// A part of the test's own.
+    /// A part that the test has injected.
     Injected(Part, FlowGuard),
 }
 
 type Walking<W> = Pin<Box<dyn Future<Output = (u64, Passed<W>)> + Send>>;
 
-/// Parts on their way through the gate, in their order. One that the test releases overtakes those that are still parked, as
-/// does one that it puts into the stream: in the order in which it has said so.
+/// Parts on their way through the gate, in order. Parts that the test releases or injects overtake those that are still
+/// parked, in the order of the test's decisions.
 pub(in crate::proxy) struct Lane<W> {
     gate: Arc<Gate>,
     stream: Arc<Stream>,
     numbers: Arc<AtomicU64>,
     walking: FuturesUnordered<Walking<W>>,
-    /// Those that wait for one before them, or are still under outcome, by their place.
+    /// By place, the parts that wait for an earlier one; `None` for those still in the gate.
     places: BTreeMap<u64, Option<Passed<W>>>,
-    /// What overtakes, by when the test has said so; and its place, or that of what comes next.
+    /// By decision number, the parts that overtake, each with its place, or the next place if it is injected.
     ahead: BTreeMap<u64, (u64, Leaving<W>)>,
     injected: Injected,
     next: u64,
     size: usize,
-    /// How parts end that do not arrive, if not since the client has gone.
+    /// The outcome of parts that do not arrive, unless the client is gone.
     lost: Arc<OnceLock<Outcome>>,
 }
 
 impl<W: Send + 'static> Lane<W> {
-    /// `numbers` are shared by the directions of a stream.
+    /// `numbers` is shared by the directions of a stream.
     pub(in crate::proxy) fn new(
         gate: &Arc<Gate>,
         stream: &Arc<Stream>,
@@ -77,14 +77,14 @@ impl<W: Send + 'static> Lane<W> {
         }
     }
 
-    /// A new part's name and the right to end it. The journal has it from now on.
+    /// Names a new part, records it in the journal, and returns its flow guard.
     pub(in crate::proxy) fn guard(&self, part: &Part) -> FlowGuard {
         let flow: FlowId = self.stream.flow.part(self.numbers.fetch_add(1, Ordering::Relaxed) + 1);
         self.gate.journal.write(Event::Part { flow, part: part.record() });
         FlowGuard::of_part(flow, Arc::clone(&self.gate), Arc::clone(&self.lost))
     }
 
-    /// Sends a part on its way.
+    /// Starts a part on its way through the gate.
     pub(in crate::proxy) fn push(&mut self, mut part: Part, wire: W) {
         let (guard, size) = (self.guard(&part), part.content().len() + ENTRY);
         let (gate, stream, place) = (Arc::clone(&self.gate), Arc::clone(&self.stream), self.place(size));
@@ -100,21 +100,21 @@ impl<W: Send + 'static> Lane<W> {
         }));
     }
 
-    /// Puts what is no part behind what came before it.
+    /// Queues bytes that are no part behind what came before them.
     pub(in crate::proxy) fn push_as_it_is(&mut self, wire: W, size: usize) {
         let size = size + ENTRY;
         let place = self.place(size);
         self.places.insert(place, Some(Passed { outcome: PartOutcome::On, wire, changed: None, guard: None, size }));
     }
 
-    /// The same for a part that no rule can be asked about any more.
+    /// Queues a part that rules no longer apply to.
     pub(in crate::proxy) fn push_unasked(&mut self, part: &Part, wire: W) {
         let (guard, size) = (Some(self.guard(part)), part.content().len() + ENTRY);
         let place = self.place(size);
         self.places.insert(place, Some(Passed { outcome: PartOutcome::On, wire, changed: None, guard, size }));
     }
 
-    /// A rule has cut the stream off: what has not gone yet is lost by that.
+    /// Marks the remaining parts as lost because a rule has cut the stream off.
     pub(in crate::proxy) fn cut(&self) {
         let _ = self.lost.set(Outcome::Aborted);
     }
@@ -125,41 +125,42 @@ impl<W: Send + 'static> Lane<W> {
         self.next
     }
 
-    /// Whether nothing is on its way.
+    /// Returns whether no part is on its way.
     pub(in crate::proxy) fn is_empty(&self) -> bool {
         self.places.is_empty() && self.ahead.is_empty()
     }
 
-    /// Whether more may come.
+    /// Returns whether more may be read.
     pub(in crate::proxy) fn has_room(&self) -> bool {
         self.size <= ROOM
     }
 
-    /// Nobody waits for these any more: at the client's end, or at the upstream's if a fault says so.
+    /// Drops the parts on their way: the client is gone or, with a fault, the upstream.
     pub(in crate::proxy) fn give_up(&mut self, fault: Option<Fault>) {
         if let Some(fault) = fault {
             let _ = self.lost.set(Outcome::Failed(fault));
         }
         self.walking.clear();
         self.ahead.clear();
-        // What is no part still goes.
+        // Bytes that are no part still pass.
         self.places.retain(|_, passed| passed.as_ref().is_some_and(|passed| passed.guard.is_none()));
         self.size = 0;
     }
 
-    /// Takes no more parts of the test's own.
+    /// Closes the lane to injected parts.
     pub(in crate::proxy) fn close_to_injected(&mut self) {
         self.injected.close();
     }
 
-    /// The next part that leaves. Waits for ever when there is none. `may_inject` says that this is between two parts.
+    /// Returns the next part that leaves, and waits while there is none. `may_inject`: an injected part may go here.
+    /// Cancel safe: dropping the future loses no part.
     pub(in crate::proxy) async fn next(&mut self, may_inject: bool) -> Leaving<W> {
         poll_fn(|cx| self.poll(cx, may_inject)).await
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, may_inject: bool) -> Poll<Leaving<W>> {
-        // What is seen of one was said after all that can be seen of the other by then: both are looked at again until
-        // neither has anything new.
+        // A decision that is visible in one source may follow one in the other that was not visible before: poll both
+        // until neither has more.
         while self.take_walked(cx) | (may_inject && self.take_injected(cx)) {}
         let Some(leaving) = self.take_next() else { return Poll::Pending };
         if let Leaving::Part(passed) = &leaving {
@@ -168,7 +169,7 @@ impl<W: Send + 'static> Lane<W> {
         Poll::Ready(leaving)
     }
 
-    /// Takes the parts that have left the gate; true if there were any.
+    /// Takes the parts that have left the gate, and returns whether there were any.
     fn take_walked(&mut self, cx: &mut Context<'_>) -> bool {
         let mut took = false;
         while let Poll::Ready(Some((place, passed))) = self.walking.poll_next_unpin(cx) {
@@ -187,7 +188,7 @@ impl<W: Send + 'static> Lane<W> {
         took
     }
 
-    /// Takes the parts of the test's own; true if there were any.
+    /// Takes the injected parts, and returns whether there were any.
     fn take_injected(&mut self, cx: &mut Context<'_>) -> bool {
         let mut took = false;
         while let Poll::Ready(Some((nth, part))) = self.injected.poll_recv(cx) {
@@ -200,7 +201,7 @@ impl<W: Send + 'static> Lane<W> {
 }
 
 impl<W> Lane<W> {
-    /// What was let go early, but not past what was ready before it.
+    /// Takes a part that overtakes, but not ahead of parts that were ready before it.
     fn take_next(&mut self) -> Option<Leaving<W>> {
         let ahead = self.ahead.first_key_value().map_or(u64::MAX, |(_, (place, _))| *place);
         match self.places.first_entry() {
@@ -211,7 +212,7 @@ impl<W> Lane<W> {
 }
 
 impl<W> Passed<W> {
-    /// Ends a part that does not arrive.
+    /// Ends a part as aborted.
     pub(in crate::proxy) fn abort(self) {
         if let Some(guard) = self.guard {
             guard.end(Outcome::Aborted);

@@ -1,4 +1,4 @@
-//! An answer's body as a stream of parts that rules can act on: server-sent events, or chunks.
+//! A response body as a stream of parts that rules can act on: server-sent events, or chunks.
 
 mod events;
 mod lane;
@@ -23,14 +23,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
 
-/// A frame of a body, with the right to end the part that it brings.
+/// A frame of a body, with the flow guard of the part in it.
 pub(super) type Sent = (Frame<Bytes>, Option<FlowGuard>);
 
-/// A body as it goes to the browser.
+/// A body on its way to the browser.
 pub(super) enum Outgoing {
-    /// As it comes.
+    /// It passes unsplit.
     Whole(Shaped),
-    /// Part by part; and whether the last has been handed on.
+    /// It passes part by part, with the state after the last one.
     Parts(Pin<Box<dyn futures_util::Stream<Item = Result<Sent, Broken>> + Send>>, Arc<Last>),
 }
 
@@ -67,14 +67,14 @@ impl Outgoing {
     }
 }
 
-/// What is known once the last part was handed on. hyper does not ask further where the length was told.
+/// The state after the last part. hyper does not poll further if the length is declared.
 #[derive(Debug, Default)]
 pub(super) struct Last {
     ended: AtomicBool,
     cut: AtomicBool,
 }
 
-/// What the parts of a body are.
+/// The kind of parts that a body consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Events,
@@ -82,7 +82,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// What rules can look at in an answer that is about to go out; none if its body passes as it is.
+    /// Returns the parts that rules can match in a response; `None` if its body passes unsplit.
     pub(super) fn of(gate: &Gate, request: &Request, response: &Response) -> Option<Self> {
         let headers = response.headers();
         if gate.may_want(StageName::Chunk, request, response) {
@@ -94,7 +94,7 @@ impl Kind {
             gate.journal.write(Event::Trouble { fault: Fault::new(FaultStage::Exchange, what) });
             return None;
         }
-        // Rules may come later.
+        // Rules may be declared later.
         is_event_stream.then_some(Self::Events)
     }
 }
@@ -106,16 +106,16 @@ fn is_of_type(headers: &HeaderMap, kind: &str) -> bool {
         .is_some_and(|said| said.starts_with(kind))
 }
 
-/// A body that is taken apart, and the gate that its parts pass.
+/// A body that is split into parts, and the gate that they pass.
 pub(super) struct Parted {
     source: Shaped,
-    /// Set when the source has come to its end, with what broke it off.
+    /// Set when the source has ended, with the error if it broke off.
     ended: Option<Option<Broken>>,
     lane: Lane<Frame<Bytes>>,
     gate: Arc<Gate>,
     stream: Arc<Stream>,
     cutter: Cutter,
-    /// Of the connection, where that is HTTP/1.
+    /// The switch of the connection, if it is HTTP/1.
     reset: Option<Switch>,
 }
 
@@ -125,7 +125,7 @@ enum Cutter {
 }
 
 impl Cutter {
-    /// Whether a part of an event has gone out, and its end has not.
+    /// Returns whether an event was passed on in part.
     fn is_inside(&self) -> bool {
         matches!(self, Self::Events(parser) if parser.is_inside())
     }
@@ -171,7 +171,7 @@ impl Parted {
             }
             tokio::select! {
                 biased;
-                // Not into the middle of an event.
+                // Nothing is injected into the middle of an event.
                 leaving = self.lane.next(!self.cutter.is_inside()) => if let Some(sent) = self.leave(leaving) {
                     return Some(sent);
                 },
@@ -185,7 +185,7 @@ impl Parted {
         }
     }
 
-    /// Whether there is nothing behind what goes out now.
+    /// Records whether the frame that goes out now is the last.
     fn note(&self, last: &Last) {
         let is_last = self.lane.is_empty() && !matches!(&self.cutter, Cutter::Events(parser) if parser.has_tail());
         last.ended.store(is_last && self.source.is_end_stream(), Ordering::Relaxed);
@@ -201,7 +201,7 @@ impl Parted {
         }
     }
 
-    /// Takes the parts out of what has come.
+    /// Splits received bytes into parts.
     fn cut(&mut self, data: Bytes) {
         match &mut self.cutter {
             Cutter::Events(parser) => {
@@ -217,7 +217,7 @@ impl Parted {
                     let (size, raw) = (block.raw.len(), Frame::data(block.raw));
                     match block.event {
                         Some(event) if !block.is_rest => self.lane.push(Part::Event(event), raw),
-                        // It was begun when no rule wanted it.
+                        // No rule matched when its beginning passed.
                         Some(event) => self.lane.push_unasked(&Part::Event(event), raw),
                         None => self.lane.push_as_it_is(raw, size),
                     }
@@ -236,7 +236,7 @@ impl Parted {
         }
     }
 
-    /// What has come of an event goes on at once, if no rule may want it.
+    /// Returns the bytes of an incomplete event, which pass at once if no rule may match it.
     fn tail_that_nobody_wants(&mut self) -> Option<Bytes> {
         let Cutter::Events(parser) = &mut self.cutter else { return None };
         let is_free = parser.has_tail()
@@ -273,7 +273,7 @@ impl Parted {
         }
     }
 
-    /// An event that was begun and not ended, then what broke the stream off.
+    /// Returns an incomplete event, then the error that broke the stream off.
     fn end(&mut self) -> Option<Result<Sent, Broken>> {
         if let Cutter::Events(parser) = &mut self.cutter {
             let tail = parser.take_tail();
@@ -285,7 +285,7 @@ impl Parted {
     }
 }
 
-/// As it is sent: an event that was changed or made.
+/// Returns the bytes of a changed or injected event.
 fn wire(part: &Part) -> Option<Bytes> {
     match part {
         Part::Event(event) => Some(event.wire()),
@@ -293,14 +293,14 @@ fn wire(part: &Part) -> Option<Bytes> {
     }
 }
 
-/// How much of what has come is the next chunk: up to a line's end, and to where a rule wants it to be cut.
+/// Returns the length of the next chunk: up to the end of a line, or to where a rule splits the body.
 fn next_cut(offset: u64, data: &[u8], cuts: &[u64], by_lines: bool) -> usize {
     let line = data.iter().position(|byte| by_lines && *byte == b'\n').map(|at| at + 1);
     let within = cuts.iter().filter_map(|cut| usize::try_from(cut.checked_sub(offset)?).ok());
     within.filter(|cut| *cut > 0).chain(line).chain([data.len()]).min().unwrap_or(data.len()).min(data.len())
 }
 
-/// What must hold of a stream that comes in pieces of a size.
+/// Checks that a stream passes unchanged in pieces of a given size.
 #[cfg(any(test, fuzzing))]
 pub(super) fn fuzz(stream: &[u8], size: usize) {
     let (mut parser, mut passed) = (Parser::default(), Vec::new());

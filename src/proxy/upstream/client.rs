@@ -1,4 +1,4 @@
-//! What one connection of a client has of upstreams, besides the idle connections that all share.
+//! The upstream connections of one client connection, besides the idle ones that all clients share.
 
 use super::connection::Http2;
 use crate::flow::Fault;
@@ -8,24 +8,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{MutexGuard, Semaphore};
 
-/// One connection of a client. What it has ends with it, as a browser's own connections would.
+/// One connection of a client. Its upstream connections end with it, as a browser's own connections would.
 #[derive(Debug)]
 pub(in crate::proxy) struct Client {
     pub(super) id: u64,
-    /// Its requests share the connection, so that nothing else limits how many there are at once.
+    /// Whether its requests share the connection, so that nothing else limits how many run at once.
     pub(super) multiplexes: bool,
     shares: Mutex<HashMap<u64, Arc<Share>>>,
 }
 
-/// What a client has of one upstream.
+/// A client's connections to one upstream.
 #[derive(Debug)]
 pub(super) struct Share {
-    /// Gone when the upstream is.
+    /// Dangling once the upstream is dropped.
     upstream: Weak<()>,
-    /// Held while it is opened: only then it is known which protocol the server takes.
+    /// Locked while it is opened: the server's protocol is known only then.
     http2: tokio::sync::Mutex<Option<Http2>>,
     permits: Arc<Semaphore>,
-    /// How often opening has failed, and how it did last.
+    /// How often opening has failed; `failed` is the last fault.
     failures: AtomicU64,
     failed: Mutex<Option<Fault>>,
 }
@@ -35,12 +35,12 @@ impl Client {
         Self { id, multiplexes, shares: Mutex::default() }
     }
 
-    /// What it has of the upstream with this id, which is there for as long as `alive`.
+    /// Returns its share of the upstream with this id, which exists for as long as `alive`.
     pub(super) fn share(&self, id: u64, alive: &Arc<()>, permits: usize) -> Arc<Share> {
         // Entries are inserted whole, so a panic elsewhere leaves the map intact.
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         if !shares.contains_key(&id) {
-            // Upstreams that a test has declared anew meanwhile.
+            // Remove those of upstreams that the test has declared anew meanwhile.
             shares.retain(|_, share| share.upstream.strong_count() > 0);
         }
         let share = || Arc::new(Share::new(alive, permits));
@@ -59,13 +59,13 @@ impl Share {
         }
     }
 
-    /// Waits for one of the few HTTP/1 connections.
+    /// Waits for a permit for one of the few HTTP/1 connections.
     pub(super) async fn permit(&self) -> Option<Permit> {
-        // It is never closed.
+        // The semaphore is never closed.
         Arc::clone(&self.permits).acquire_owned().await.ok().map(Permit::new)
     }
 
-    /// The HTTP/2 connection, to be opened by whoever finds none. Who has waited while that failed fails with it.
+    /// Locks the HTTP/2 connection; the caller opens it if there is none. Fails if opening it failed during the wait.
     pub(super) async fn http2(&self) -> Result<MutexGuard<'_, Option<Http2>>, Fault> {
         let before = self.failures.load(Ordering::Relaxed);
         let mut http2 = self.http2.lock().await;
@@ -84,7 +84,7 @@ impl Share {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Sends no more on a connection that is on its way out.
+    /// Removes a connection that is closing, so that no more requests are sent on it.
     pub(super) async fn forget(&self, connection: &Http2) {
         let mut http2 = self.http2.lock().await;
         if http2.as_ref().is_some_and(|current| current.is(connection)) {

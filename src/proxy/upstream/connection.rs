@@ -20,24 +20,24 @@ pub(super) enum Connection {
     Http2(Http2),
 }
 
-/// A request that got no answer.
+/// A request that got no response.
 pub(super) struct Unanswered {
     pub(super) error: hyper::Error,
     pub(super) again: Again,
 }
 
-/// Whether another attempt may bring what this one did not.
+/// Whether another attempt may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Again {
-    /// The server may have dealt with it.
+    /// The server may have processed the request.
     No,
-    /// The connection has ended before the server dealt with it.
+    /// The connection has ended before the server processed it.
     Unprocessed,
-    /// The server does not deal with it now; the connection goes on.
+    /// The server does not process it now; the connection stays open.
     Refused,
-    /// A kept connection has closed before a byte of the answer: browsers take that for "not dealt with".
+    /// A kept connection has closed before a byte of the response: browsers treat that as "not processed".
     Closed,
-    /// The server wants it by HTTP/1.1.
+    /// The server requires HTTP/1.1 for it.
     OnHttp1,
 }
 
@@ -46,9 +46,9 @@ pub(super) struct Http1 {
     sender: http1::SendRequest<Attempt>,
     pub(super) next: NextHead,
     pub(super) traffic: Traffic,
-    /// It has carried an answer before.
+    /// Whether it has carried a response before.
     used: bool,
-    /// The client connection that has used it last.
+    /// The client connection that used it last.
     pub(super) last_client: Option<u64>,
     /// The client connection that has authenticated itself on it (NTLM, Negotiate).
     pub(super) owner: Option<u64>,
@@ -63,7 +63,7 @@ impl Http1 {
         let next = NextHead::default();
         let io = TokioIo::new(Forgiving::new(wire, next.clone()));
         let (sender, connection) = builder.handshake(io).await.map_err(|error| broken(&error))?;
-        // Its flows tell what comes of it.
+        // Its flows report its errors.
         tokio::spawn(async move { drop(connection.with_upgrades().await) });
         Ok(Self { sender, next, traffic, used: false, last_client: None, owner: None, permit: None })
     }
@@ -76,7 +76,7 @@ impl Http1 {
         self.sender.is_ready()
     }
 
-    /// Waits until it can take another request; false when it never will.
+    /// Waits until it can take another request. Returns false if it never can.
     pub(super) async fn ready(&mut self) -> bool {
         self.sender.ready().await.is_ok()
     }
@@ -101,12 +101,12 @@ impl Http1 {
     }
 }
 
-/// Shared by all requests to its upstream.
+/// An HTTP/2 connection, shared by all requests of a client to its upstream.
 #[derive(Clone, Debug)]
 pub(super) struct Http2 {
     sender: http2::SendRequest<Attempt>,
     pub(super) traffic: Traffic,
-    /// It has carried an answer before.
+    /// Whether it has carried a response before.
     used: Arc<AtomicBool>,
 }
 
@@ -117,7 +117,7 @@ impl Http2 {
         builder
             .timer(TokioTimer::new())
             .max_header_list_size(MAX_HEADERS)
-            // An answer that is parked unread fills its own window, never that of its siblings.
+            // A response that is parked unread fills its own window, never that of other streams.
             .initial_connection_window_size(OPEN_WINDOW);
         let (sender, connection) = builder.handshake(TokioIo::new(wire)).await.map_err(|error| broken(&error))?;
         tokio::spawn(async move { drop(connection.await) });
@@ -128,7 +128,7 @@ impl Http2 {
         self.sender.is_closed()
     }
 
-    /// Whether it has carried an answer before.
+    /// Returns whether it has carried a response before.
     pub(super) fn is_used(&self) -> bool {
         self.used.load(Ordering::Relaxed)
     }
@@ -159,21 +159,21 @@ impl Http2 {
     }
 }
 
-/// What an error on HTTP/2 says of its request (RFC 9113, section 8.7).
+/// Returns whether a request that failed on HTTP/2 may be sent again (RFC 9113, section 8.7).
 fn again(error: &hyper::Error, used: bool, is_idempotent: bool) -> Again {
     if error.is_canceled() || error.is_closed() {
         return Again::Unprocessed;
     }
     let source = std::error::Error::source(error);
     let closed = if used { Again::Closed } else { Again::No };
-    // The library gives errors of the connection under HTTP/2 as they are.
+    // hyper returns I/O errors of the connection under HTTP/2 as they are.
     let Some(cause) = source.and_then(|cause| cause.downcast_ref::<h2::Error>()) else {
         return if source.is_some_and(|cause| cause.is::<std::io::Error>()) { closed } else { Again::No };
     };
     match cause.reason() {
         _ if cause.is_go_away() && !cause.is_remote() => Again::No,
         Some(h2::Reason::NO_ERROR) if cause.is_go_away() => Again::Unprocessed,
-        // Whether the server stopped before or behind this request is not told.
+        // Whether the server stopped before or after this request is unknown.
         Some(_) if cause.is_go_away() => {
             if is_idempotent {
                 Again::Closed

@@ -1,4 +1,4 @@
-//! Opens connections to upstreams: resolve, connect, TLS; each step fails with its own stage.
+//! Opens connections to upstreams: resolve, connect, TLS. Each step fails with its own stage.
 
 use super::handshake;
 use super::hosts::{Alpn, Hosts, Speaks, Upstream};
@@ -14,12 +14,12 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-/// Where a connection leads, and what is spoken there.
+/// The destination of a connection, and its protocol.
 #[derive(Clone, Debug)]
 pub(super) struct Destination {
-    /// By the name that the client asks for: what rules and certificates go by.
+    /// The name that the client requests; rules and certificates refer to it.
     pub(super) target: Target,
-    /// Where the client connects to, where that is another name or an address.
+    /// Where the client connects to, if that is another name or an address.
     pub(super) via: Option<Target>,
     /// The server that the test has declared.
     pub(super) declared: Option<Upstream>,
@@ -27,10 +27,10 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// `prior_knowledge` says that the client itself speaks HTTP/2 in the clear to this server.
+    /// `prior_knowledge`: the client itself speaks HTTP/2 in the clear to this server.
     pub(super) fn new(hosts: &Hosts, target: &Target, via: Option<&Target>, prior_knowledge: bool) -> Self {
         let by_name = hosts.of(target);
-        // A server that the test has given to the name is where it leads, whatever the client connects to.
+        // A server that the test declares for the name takes precedence over what the client connects to.
         let via = if by_name.is_some() { None } else { via.cloned() };
         let declared = by_name.or_else(|| via.as_ref().and_then(|via| hosts.of(via)));
         let speaks = match &declared {
@@ -42,7 +42,7 @@ impl Destination {
         Self { target: target.clone(), via, declared, speaks }
     }
 
-    /// Opens a connection. `http1` says that nothing else may be spoken on it.
+    /// Opens a connection. `http1`: only HTTP/1 may be spoken on it.
     pub(super) async fn connect(&self, hosts: &Hosts, http1: bool) -> Result<Wire, Fault> {
         let tcp = Tcp::new(self.connect_bare(hosts).await?);
         let alpn = match self.speaks {
@@ -84,14 +84,14 @@ impl Destination {
         connecting.map_err(|error| self.explain_tls(&error, traffic))
     }
 
-    /// The fault behind an error of TLS.
+    /// Returns the fault that explains a TLS error.
     pub(super) fn explain_tls(&self, error: &(dyn std::error::Error + 'static), traffic: &Traffic) -> Fault {
         let asked = traffic.asked_for_certificate.load(Ordering::Relaxed);
         let has_identity = self.declared.as_ref().is_some_and(|upstream| upstream.identity.is_some());
         handshake::explain(&self.target, error, asked, has_identity)
     }
 
-    /// A bare TCP connection.
+    /// Opens a TCP connection.
     pub(super) async fn connect_bare(&self, hosts: &Hosts) -> Result<TcpStream, Fault> {
         let (target, within) = (&self.target, hosts.connect_within);
         tokio::time::timeout(within, self.tcp(hosts)).await.unwrap_or_else(|_| {
@@ -126,7 +126,7 @@ async fn first_that_answers(target: &Target, addresses: &[SocketAddr]) -> Result
                 nodelay.map_err(|error| Fault::from_error(FaultStage::Connect, "TCP_NODELAY", &error))?;
                 return Ok(stream);
             }
-            // The first address is the one that the server was expected at.
+            // The server was expected at the first address.
             Err(error) => last = last.or(Some((address, error))),
         }
     }

@@ -1,14 +1,14 @@
-//! The ports of this machine by which browsers are driven, of all proxies of the process: no page may ask there, and tests
-//! that run beside each other have pages, too.
+//! The local ports by which browsers are driven, of all proxies of the process: no page may connect to them, which
+//! includes the pages of tests that run in parallel.
 
 use once_cell::sync::Lazy;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Each port, and how many proxies refuse it.
+/// Each port, with the number of proxies that refuse it.
 static DRIVEN: Lazy<Mutex<BTreeMap<u16, usize>>> = Lazy::new(Mutex::default);
 
-/// What one proxy has had refused. It ends with the proxy, for another server may get the port then.
+/// The ports that one proxy refuses. They are released on drop, since another server may get the port then.
 #[derive(Debug, Default)]
 pub(super) struct Driven(Vec<u16>);
 
@@ -22,7 +22,7 @@ impl Driven {
     }
 }
 
-/// Whether a browser is driven by this port.
+/// Returns whether a browser is driven by this port.
 pub(super) fn is_driven(port: u16) -> bool {
     lock().contains_key(&port)
 }
@@ -42,6 +42,6 @@ impl Drop for Driven {
 }
 
 fn lock() -> MutexGuard<'static, BTreeMap<u16, usize>> {
-    // Each change is made whole.
+    // Each change is complete before the lock is released.
     DRIVEN.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The answers of an HTTP/1 server without the lines that nobody can read, before the library sees them.
+//! Removes lines that cannot be parsed from the response heads of an HTTP/1 server, before hyper reads them.
 
 use crate::proxy::framing::Framing;
 use crate::proxy::heads::{self, Dropped};
@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// More than any server sends: one for each hint that it has.
+/// The most informational responses to a request. Servers send fewer: one for each hint that they have.
 const MOST_INFORMATIONAL: usize = 128;
 
-/// What the two sides of a connection say to each other: that a head comes next, and what was left out of it.
+/// Shared by the two sides of a connection: whether a head comes next, and what was removed from it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NextHead(Arc<Said>);
 
@@ -23,15 +23,15 @@ struct Said {
     comes: AtomicBool,
     dropped: Mutex<Vec<Dropped>>,
     refused: Mutex<Option<String>>,
-    /// How many informational answers have come before the head.
+    /// How many informational responses have arrived before the head.
     informational: AtomicUsize,
-    /// Set once the connection has become another protocol's.
+    /// Set when the connection has switched to another protocol.
     upgraded: AtomicBool,
     framing: Framing,
 }
 
 impl NextHead {
-    /// A request goes out: what is read next is the head of its answer.
+    /// Called when a request is sent: the next bytes are the head of its response.
     pub(super) fn expect(&self) {
         self.0.comes.store(true, Ordering::Relaxed);
         self.0.informational.store(0, Ordering::Relaxed);
@@ -39,27 +39,27 @@ impl NextHead {
         self.refused();
     }
 
-    /// What was left out of the head that has come.
+    /// Takes the lines that were removed from the heads so far.
     pub(super) fn dropped(&self) -> Vec<Dropped> {
         std::mem::take(&mut *self.0.dropped.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Why the head that has come cannot be read, if so.
+    /// Takes the reason why the head cannot be parsed, if it cannot.
     pub(super) fn refused(&self) -> Option<String> {
         self.0.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// What comes between the pieces of a body.
+    /// Returns the count of bytes between the pieces of a body.
     pub(super) fn framing(&self) -> Framing {
         self.0.framing.clone()
     }
 
-    /// Bytes that are no head have come.
+    /// Counts received bytes that are not part of a head.
     fn body(&self, bytes: usize) -> io::Result<()> {
         if self.0.upgraded.load(Ordering::Relaxed) { Ok(()) } else { self.0.framing.count(bytes) }
     }
 
-    /// Another informational answer has come.
+    /// Counts an informational response. Fails if there are too many.
     fn informational(&self) -> io::Result<()> {
         if self.0.informational.fetch_add(1, Ordering::Relaxed) < MOST_INFORMATIONAL {
             return Ok(());
@@ -87,14 +87,14 @@ impl NextHead {
     }
 }
 
-/// A connection whose heads are read before they are handed on.
+/// A connection that reads heads before it returns them.
 #[derive(Debug)]
 pub(super) struct Forgiving<S> {
     inner: S,
     next: NextHead,
-    /// Read, and not looked at yet.
+    /// Read, and not checked yet.
     read: BytesMut,
-    /// Looked at, and to be handed on.
+    /// Checked, and ready to be returned.
     fit: BytesMut,
 }
 
@@ -103,7 +103,7 @@ impl<S> Forgiving<S> {
         Self { inner, next, read: BytesMut::new(), fit: BytesMut::new() }
     }
 
-    /// Moves the heads that are whole, and what stands behind the last.
+    /// Checks the complete heads, and moves them and what follows the last one to `fit`.
     fn look(&mut self) -> io::Result<()> {
         while self.next.comes()
             && let Some(end) = heads::end_of(&self.read)
@@ -126,7 +126,7 @@ impl<S> Forgiving<S> {
                 }
             }
         }
-        // What is no head, or a too large one, is for the library to refuse.
+        // hyper refuses what is no head, or one that is too large.
         if !self.next.comes() || !may_be_head(&self.read) {
             self.next.has_come();
             self.fit.unsplit(self.read.split());
@@ -157,7 +157,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Forgiving<S> {
             ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
             let came = &buf.filled()[before..];
             if came.is_empty() {
-                // The end: what there is of a head is all there will be.
+                // End of stream: an incomplete head is returned as it is.
                 self.next.has_come();
                 let rest = self.read.split();
                 self.fit.unsplit(rest);
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    /// What comes of bytes that arrive in pieces of a size.
+    /// Reads bytes that arrive in pieces of a given size.
     async fn read(bytes: &'static [u8], size: usize) -> (String, usize) {
         let (mut far, near) = tokio::io::duplex(1 << 20);
         let next = NextHead::default();

@@ -1,4 +1,4 @@
-//! Why a TLS handshake with an upstream failed, and what the test can write about it. Pure.
+//! Explains why a TLS handshake with an upstream failed, and what to write in the test. Pure.
 
 use crate::flow::{Fault, FaultStage, Target};
 use std::error::Error;
@@ -6,14 +6,14 @@ use std::io;
 use std::time::Duration;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
 
-/// The TLS error behind an error of the wire, if it was one.
+/// Returns the TLS error in the chain of an error, if there is one.
 pub(super) fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
             return Some(error);
         }
-        // The source of such an error is what lies behind the one that it carries.
+        // The source of an `io::Error` is that of the error inside it, not that error itself.
         let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         if let Some(error) = carried.and_then(|carried| carried.downcast_ref::<rustls::Error>()) {
             return Some(error);
@@ -23,7 +23,7 @@ pub(super) fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rust
     None
 }
 
-/// `asked` says that the server has asked for a client certificate, `has_identity` that the test has given one.
+/// Explains a failed handshake. `asked`: the server requested a client certificate. `has_identity`: the test set one.
 pub(super) fn explain(target: &Target, error: &(dyn Error + 'static), asked: bool, has_identity: bool) -> Fault {
     let host = &target.host;
     let what = match tls_error(error) {
@@ -43,7 +43,7 @@ pub(super) fn explain(target: &Target, error: &(dyn Error + 'static), asked: boo
     Fault::from_error(FaultStage::UpstreamTls, &what, error)
 }
 
-/// A server that has taken the connection and says nothing.
+/// Explains a server that accepts the connection and does not respond.
 pub(super) fn silent(target: &Target, within: Duration) -> Fault {
     let host = &target.host;
     let what = format!(

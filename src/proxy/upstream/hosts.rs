@@ -1,4 +1,4 @@
-//! What the test says of names: where they lead, what is spoken there, and whom to trust.
+//! What the test declares for host names: their servers, the protocols, and trust.
 
 use super::driven::{self, Driven};
 use super::names::ByName;
@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio_rustls::rustls::ClientConfig;
 
-/// The server that a name leads to: its address, and what it speaks.
+/// The server behind a host name: its address and its protocol.
 ///
 /// ```
 /// use holdup::Upstream;
@@ -25,14 +25,14 @@ pub struct Upstream {
     pub(super) identity: Option<Arc<Identity>>,
 }
 
-/// What is spoken on a connection to an upstream.
+/// The protocol of a connection to an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Speaks {
     /// HTTP/1 in the clear.
     Plain,
     /// HTTP/2 in the clear, with prior knowledge.
     H2c,
-    /// TLS, and what ALPN agrees on.
+    /// TLS, with the protocol that ALPN selects.
     Tls(Alpn),
 }
 
@@ -42,7 +42,7 @@ impl Speaks {
     }
 }
 
-/// What is offered in the handshake.
+/// The protocols offered in the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Alpn {
     Any,
@@ -55,48 +55,56 @@ impl Upstream {
         Self { address, speaks, identity: None }
     }
 
-    /// A server that speaks plain HTTP/1, whatever the browser sees.
+    /// Creates an upstream that speaks HTTP/1 without TLS, whatever the browser speaks.
     #[must_use]
     pub fn plain(address: impl Into<SocketAddr>) -> Self {
         Self::new(address.into(), Speaks::Plain)
     }
 
-    /// A server that speaks HTTP/2 without TLS, with prior knowledge (RFC 9113, section 3.3), as gRPC servers do.
+    /// Creates an upstream that speaks HTTP/2 without TLS, as gRPC servers do.
+    ///
+    /// The proxy uses prior knowledge (RFC 9113, section 3.3).
     #[must_use]
     pub fn h2c(address: impl Into<SocketAddr>) -> Self {
         Self::new(address.into(), Speaks::H2c)
     }
 
-    /// A server that speaks TLS, and HTTP/2 or HTTP/1 as the handshake agrees. Its certificate must be for the name that
-    /// it stands in for; see [`Mitm::trust_upstream`](crate::Mitm::trust_upstream) and
+    /// Creates an upstream that speaks TLS, with HTTP/2 or HTTP/1 as the handshake agrees.
+    ///
+    /// Its certificate must be for the name that it stands in for; see
+    /// [`Mitm::trust_upstream`](crate::Mitm::trust_upstream) and
     /// [`Mitm::insecure_upstream`](crate::Mitm::insecure_upstream).
     #[must_use]
     pub fn tls(address: impl Into<SocketAddr>) -> Self {
         Self::new(address.into(), Speaks::Tls(Alpn::Any))
     }
 
-    /// Offers a TLS server HTTP/1.1 only. Has no effect on servers without TLS.
+    /// Offers only HTTP/1.1 to a TLS server. Has no effect on servers without TLS.
     #[must_use]
     pub fn http1_only(self) -> Self {
         self.offering(Alpn::Http1)
     }
 
-    /// Offers a TLS server HTTP/2 only; one that takes something else fails the flow. Has no effect on servers without TLS.
+    /// Offers only HTTP/2 to a TLS server. Has no effect on servers without TLS.
+    ///
+    /// A flow fails if the server selects another protocol.
     #[must_use]
     pub fn http2_only(self) -> Self {
         self.offering(Alpn::Http2)
     }
 
-    /// The client certificate, with its chain, and its private key (PEM), for a TLS server that asks for one.
+    /// Sets the client certificate for a TLS server that requests one.
+    ///
+    /// `certificate_pem` holds the certificate and its chain, `key_pem` its private key.
     ///
     /// # Panics
-    /// At the line of the test, when the texts hold no certificate or no key, or when the two do not belong together.
+    /// Panics at the line of the test if the texts hold no certificate or no key, or if the two do not belong together.
     #[must_use]
     #[track_caller]
     pub fn identity(self, certificate_pem: &str, key_pem: &str) -> Self {
         match Identity::from_pem(certificate_pem, key_pem) {
             Ok(identity) => Self { identity: Some(Arc::new(identity)), ..self },
-            // As `report::misuse`, which stands above.
+            // Like `report::misuse`, which is in a layer above this one.
             #[expect(clippy::panic, reason = "a mistake in the test's own text, told at its line")]
             Err(why) => panic!("Upstream::identity: {why}"),
         }
@@ -122,13 +130,13 @@ impl<I: Into<std::net::IpAddr>> From<(I, u16)> for Upstream {
 
 #[derive(Debug)]
 pub(super) struct Hosts {
-    /// The proxy's own address: nothing may lead there.
+    /// The proxy's own address, to which no connection may lead.
     pub(super) proxy: SocketAddr,
-    /// How long a connection may take, handshake included.
+    /// How long the TCP connection, with name resolution, and the TLS handshake may each take.
     pub(super) connect_within: Duration,
-    /// How many HTTP/1 connections the requests of one client connection get at once, by host.
+    /// How many HTTP/1 connections per host the requests of one client connection can use at once.
     pub(super) connections_per_host: AtomicUsize,
-    /// Whether servers behind [`Upstream::plain`] are told what the browser sees.
+    /// Whether servers behind [`Upstream::plain`] get `x-forwarded-*` headers.
     pub(super) forwards: AtomicBool,
     said: RwLock<Said>,
 }
@@ -141,7 +149,7 @@ struct Said {
     driven: Driven,
 }
 
-/// What browsers open to one HTTP/1 host at once.
+/// How many connections browsers open to one HTTP/1 host at once.
 const CONNECTIONS_PER_HOST: usize = 6;
 
 impl Hosts {
@@ -167,17 +175,17 @@ impl Hosts {
         self.write().driven.add(ports);
     }
 
-    /// Whether this is an address by which a browser is driven.
+    /// Returns whether a browser is driven by this address.
     pub(super) fn refuses(address: &SocketAddr) -> bool {
         address.ip().is_loopback() && driven::is_driven(address.port())
     }
 
-    /// The server that the test has declared for a name.
+    /// Returns the server that the test has declared for a name.
     pub(super) fn of(&self, target: &Target) -> Option<Upstream> {
         self.read().upstreams.get(&target.host).cloned()
     }
 
-    /// How to shake hands with this host.
+    /// Returns the TLS configuration for this host.
     pub(super) fn tls_config(&self, target: &Target) -> Result<Arc<ClientConfig>, Fault> {
         let insecure = self.read().insecure.get(&target.host).is_some();
         self.write().trust.config(insecure)

@@ -1,4 +1,4 @@
-//! The side of the servers: which address a name means, whom to trust, and the connections that are kept.
+//! The upstreams: the addresses of names, trust, and the connections that are kept.
 
 mod client;
 mod connection;
@@ -45,22 +45,22 @@ pub(crate) struct Upstreams {
     pool: RwLock<Arc<Pool>>,
 }
 
-/// Where a request comes from, and where its client wanted to connect to.
+/// The client of a request, and where it wanted to connect to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Route<'a> {
     pub(super) client: &'a Client,
-    /// What CONNECT named, if requests inside go by another name.
+    /// The target of CONNECT, if the requests inside name another one.
     pub(super) via: Option<&'a Target>,
-    /// The client speaks HTTP/2 in the clear to this server, with prior knowledge.
+    /// Whether the client speaks HTTP/2 in the clear to this server, with prior knowledge.
     pub(super) prior_knowledge: bool,
 }
 
-/// Longer than it takes a lost SYN to be sent again twice.
+/// The default connect timeout: longer than it takes to send a lost SYN again twice.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
-/// How often a request is sent that servers do not deal with. A server may take five requests a connection, say, and have
-/// sixty at once.
+/// How often a request is sent that servers do not process. For example, a server may take five requests on each
+/// connection, and have sixty at once.
 const MOST_ATTEMPTS: usize = 100;
-/// How many connections may turn it away in a row that have not brought anybody an answer by then.
+/// How many connections in a row may refuse a request before they have carried any response.
 const MOST_BARREN: usize = 30;
 
 impl Upstreams {
@@ -69,39 +69,39 @@ impl Upstreams {
         Self { pool: RwLock::new(Arc::new(Pool::new(&hosts))), hosts }
     }
 
-    /// From now on a name means this upstream.
+    /// Maps a name to an upstream from now on.
     pub(crate) fn host(&self, name: &str, upstream: Upstream) -> Result<(), String> {
         self.hosts.set(name, upstream)?;
         self.forget_connections();
         Ok(())
     }
 
-    /// From now on upstreams may also be certified by these.
+    /// Trusts these certificates for upstreams from now on.
     pub(crate) fn trust(&self, pem: &str) -> Result<(), Fault> {
         self.hosts.trust(pem)?;
         self.forget_connections();
         Ok(())
     }
 
-    /// From now on any certificate is good enough for this host.
+    /// Accepts any certificate of this host from now on.
     pub(crate) fn insecure(&self, name: &str) -> Result<(), String> {
         self.hosts.insecure(name)?;
         self.forget_connections();
         Ok(())
     }
 
-    /// From now on so many HTTP/1 connections to a host at once, for each connection of a client.
+    /// Limits the HTTP/1 connections to a host, for each connection of a client, from now on.
     pub(crate) fn limit_connections(&self, per_host: usize) {
         self.hosts.connections_per_host.store(per_host, Ordering::Relaxed);
         self.forget_connections();
     }
 
-    /// From now on nobody is led to these ports of this machine.
+    /// Refuses connections to these local ports from now on.
     pub(crate) fn refuse_ports(&self, ports: &[u16]) {
         self.hosts.refuse(ports);
     }
 
-    /// From now on servers are not told what the browser sees.
+    /// Adds no `x-forwarded-*` headers from now on.
     pub(crate) fn forward_nothing(&self) {
         self.hosts.forwards.store(false, Ordering::Relaxed);
     }
@@ -110,12 +110,12 @@ impl Upstreams {
         *self.pool.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Pool::new(&self.hosts));
     }
 
-    /// A bare connection to where a target leads.
+    /// Opens a TCP connection to a target.
     pub(super) async fn connect_tcp(&self, target: &Target) -> Result<TcpStream, Fault> {
         Destination::new(&self.hosts, target, None, false).connect_bare(&self.hosts).await
     }
 
-    /// Sends a request, whose head stays as it is, and gives the answer's head; its body streams.
+    /// Sends a request, whose head stays unchanged, and returns the response's head; its body streams.
     pub(super) async fn send(
         &self,
         request: &mut Envelope<Request>,
@@ -136,10 +136,10 @@ impl Upstreams {
     }
 }
 
-/// How an attempt ended without an answer.
+/// How an attempt ended without a response.
 enum Ended {
     For(Fault),
-    /// Another attempt may bring one; and whether the connection had brought anybody an answer.
+    /// Another attempt may succeed. The flag is whether the connection had carried a response before.
     Until(Again, bool, Fault),
 }
 
@@ -153,7 +153,7 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Asks, and asks again where the server has not dealt with it.
+    /// Sends the request, and sends it again if the server has not processed it.
     async fn answer(&self, upload: &Upload) -> Result<Answered, Fault> {
         let own = !self.request.head.method.is_idempotent() || !upload.will_be_kept();
         let mut wanted = Wanted { http1: self.request.upgrade.is_some(), fresh: false, own };
@@ -171,7 +171,7 @@ impl Exchange<'_> {
                 return Err(Fault::new(FaultStage::Exchange, format!("{what} ({})", fault.what())));
             }
             match again {
-                // It may have been the connection's age; a new one has none.
+                // The kept connection may have been too old, which a new one cannot be.
                 Again::Closed if wanted.fresh => return Err(fault),
                 Again::Closed => wanted.fresh = true,
                 Again::OnHttp1 => {
@@ -236,7 +236,7 @@ impl Exchange<'_> {
         headers
     }
 
-    /// Whether the connection has learned who its client is.
+    /// Returns whether the connection is now authenticated for its client.
     fn binds(&self, answer: &HeaderMap) -> bool {
         outgoing::authenticates_connection(&self.request.head.headers, &header::AUTHORIZATION)
             || outgoing::authenticates_connection(answer, &header::WWW_AUTHENTICATE)
@@ -245,7 +245,7 @@ impl Exchange<'_> {
     fn ended(&self, unanswered: Unanswered, was_used: bool, traffic: &wire::Traffic, bad: Option<String>) -> Ended {
         let Unanswered { error, again } = unanswered;
         let bad = bad.map(|line| format!("the answer of the upstream cannot be read: {line}"));
-        // Servers with TLS 1.3 ask for a client certificate when the handshake is over.
+        // Servers with TLS 1.3 refuse a client certificate, or a missing one, after the handshake.
         let fault = match handshake::tls_error(&error) {
             Some(_) => self.origin.destination.explain_tls(&error, traffic),
             None => {
@@ -257,12 +257,12 @@ impl Exchange<'_> {
     }
 }
 
-/// An answer, as it came.
+/// A response as received.
 struct Answered {
     response: http::Response<Incoming>,
     sent: Instant,
     permit: Option<super::permit::Permit>,
-    /// What the server said that nobody can read.
+    /// The header lines that cannot be parsed.
     dropped: Vec<super::heads::Dropped>,
     framing: Option<Framing>,
 }
@@ -277,7 +277,7 @@ fn answer(answered: Answered, request: &Envelope<Request>) -> Result<Envelope<Re
     hop::one_length(&parts.headers).map_err(|why| Fault::new(FaultStage::Exchange, why))?;
     let mut headers = hop::end_to_end(&parts.headers);
     hop::unite_lengths(&mut headers);
-    // The chunks are the proxy's to make; what stands in them stays coded, and says so in the way that clients read.
+    // The proxy makes its own chunks. Their content stays coded, as a `content-encoding`, which clients can read.
     for coding in hop::transfer_codings(&parts.headers) {
         if let Ok(coding) = coding.parse() {
             headers.append(header::CONTENT_ENCODING, coding);
@@ -286,7 +286,7 @@ fn answer(answered: Answered, request: &Envelope<Request>) -> Result<Envelope<Re
     // It would lead the browser past the proxy.
     hop::remove(&mut headers, &[header::ALT_SVC]);
     if parts.headers.contains_key(header::TRANSFER_ENCODING) {
-        // The chunks tell the length (RFC 9112, section 6.3).
+        // The chunks define the length (RFC 9112, section 6.3).
         hop::remove(&mut headers, &[header::CONTENT_LENGTH]);
     }
     let (status, version, content) = (parts.status, parts.version, Content::Streaming);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// A host name in the form in which clients send it: lower case, internationalized labels in Punycode, no brackets around
-/// an IPv6 address, no trailing dot. `None` when the text is no host name.
+/// Returns a host name as clients send it: lower case, internationalized labels in Punycode, no brackets around an IPv6
+/// address, no trailing dot. Returns `None` if the text is no host name.
 pub(super) fn canonical(name: &str) -> Option<String> {
     let bare = name.strip_suffix('.').unwrap_or(name);
     let bare = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(bare);
@@ -20,17 +20,17 @@ pub(super) fn canonical(name: &str) -> Option<String> {
     }
 }
 
-/// Whether a name always means this machine (RFC 6761, section 6.3).
+/// Returns whether a name always means this machine (RFC 6761, section 6.3).
 pub(super) fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// Values by host name. A pattern `*.shop.test` stands for every name below `shop.test`.
+/// Values by host name. The pattern `*.shop.test` covers every name below `shop.test`.
 #[derive(Debug)]
 pub(super) struct ByName<T> {
     exact: BTreeMap<String, T>,
-    /// By what stands behind `*.`.
+    /// By the part after `*.`.
     below: BTreeMap<String, T>,
 }
 
@@ -41,7 +41,7 @@ impl<T> Default for ByName<T> {
 }
 
 impl<T> ByName<T> {
-    /// Fails when the text is neither a host name nor a pattern; gives the value back.
+    /// Inserts a value. Fails with the value if the text is neither a host name nor a pattern.
     pub(super) fn insert(&mut self, name: &str, value: T) -> Result<(), T> {
         let (map, name) = match name.strip_prefix("*.") {
             Some(parent) => (&mut self.below, canonical(parent)),
@@ -52,7 +52,7 @@ impl<T> ByName<T> {
         Ok(())
     }
 
-    /// The value of the name itself, otherwise that of the longest pattern that covers it.
+    /// Returns the value of the name itself, otherwise that of the longest pattern that covers it.
     pub(super) fn get(&self, name: &str) -> Option<&T> {
         let name = name.strip_suffix('.').unwrap_or(name);
         let parents = name.match_indices('.').map(|(at, _)| &name[at + 1..]);

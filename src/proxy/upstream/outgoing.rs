@@ -1,4 +1,4 @@
-//! The head of a request, as it fits the connection it goes out on. Pure.
+//! Builds the head of a request for the connection that it is sent on. Pure.
 
 use super::connector::Destination;
 use crate::flow::{Fault, FaultStage, Request};
@@ -7,7 +7,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Uri, Version};
 
-/// The request for an HTTP/1 connection: the path alone, and the host in its header.
+/// Builds the request for an HTTP/1 connection: the path alone, and the host in its header.
 pub(super) fn http1<B>(
     head: &Request,
     headers: HeaderMap,
@@ -23,8 +23,8 @@ pub(super) fn http1<B>(
     Ok(request)
 }
 
-/// The request for an HTTP/2 connection. The authority says the host, and nothing else does: servers refuse a `host` beside
-/// it that is spelled differently (RFC 9113, section 8.3.1), and nginx before 1.29 any.
+/// Builds the request for an HTTP/2 connection. Only the authority names the host: servers refuse a `host` header that
+/// is spelled differently (RFC 9113, section 8.3.1), and nginx before 1.29 refuses any.
 pub(super) fn http2<B>(head: &Request, mut headers: HeaderMap, body: B, tls: bool) -> Result<http::Request<B>, Fault> {
     let said = headers.get(header::HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let authority = match said {
@@ -58,8 +58,8 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Tells a server without TLS what the browser sees, as a proxy that ends TLS does: otherwise an application that insists on
-/// `https` redirects for ever. What a client or a rule has set stays.
+/// Adds `x-forwarded-*` headers for a server without TLS, as proxies that end TLS do: otherwise an application that
+/// insists on `https` redirects forever. Headers that a client or a rule has set stay.
 pub(super) fn forward(head: &Request, destination: &Destination, headers: &mut HeaderMap) {
     let ends_tls = destination.declared.is_some() && head.target.tls && !destination.speaks.is_tls();
     if !ends_tls {
@@ -76,7 +76,7 @@ pub(super) fn forward(head: &Request, destination: &Destination, headers: &mut H
     }
 }
 
-/// Whether a message belongs to an authentication of the connection itself (NTLM, Negotiate; RFC 4559).
+/// Returns whether a message belongs to an authentication of the connection itself (NTLM, Negotiate; RFC 4559).
 pub(super) fn authenticates_connection(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.get_all(name).into_iter().any(|value| {
         let scheme = value.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default();

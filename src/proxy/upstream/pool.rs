@@ -1,4 +1,4 @@
-//! The connections to one upstream: those that are kept, and new ones.
+//! The connections to upstreams: idle ones that are kept for reuse, and new ones.
 
 use super::client::{Client, Share};
 use super::connection::{Connection, Http1, Http2};
@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Common servers keep an idle connection for 5 s; one that is about to be closed must not be chosen.
+/// How long an idle connection is kept. Common servers keep it for 5 s; one that is about to be closed must not be
+/// used.
 const IDLE: Duration = Duration::from_secs(3);
 
-/// What tells one upstream from another.
+/// What distinguishes upstreams.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     target: Target,
@@ -22,7 +23,7 @@ struct Key {
     speaks: Speaks,
 }
 
-/// The connections of a proxy.
+/// The upstream connections of a proxy.
 #[derive(Debug)]
 pub(super) struct Pool {
     hosts: Arc<Hosts>,
@@ -43,15 +44,15 @@ impl Pool {
     }
 }
 
-/// Which connections are good enough for a request.
+/// Which connections a request can use.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
-    /// Nothing but HTTP/1: for a change of protocol, or since the server wants it.
+    /// Only HTTP/1: for an upgrade, or because the server requires it.
     pub(super) http1: bool,
-    /// None that was used before.
+    /// Only one that was not used before.
     pub(super) fresh: bool,
-    /// None that another client has used last: a request that cannot be sent again must not meet one that the server is
-    /// closing, and this client could not know of it.
+    /// Not one that another client has used last: the server may be closing it, which this client cannot know, and a
+    /// request that cannot be sent again must not meet that.
     pub(super) own: bool,
 }
 
@@ -59,7 +60,7 @@ pub(super) struct Wanted {
 #[derive(Debug)]
 pub(super) struct Origin {
     id: u64,
-    /// Lives as long as this does.
+    /// Clients check by its count whether this still exists.
     alive: Arc<()>,
     hosts: Arc<Hosts>,
     pub(super) destination: Destination,
@@ -68,9 +69,9 @@ pub(super) struct Origin {
 
 #[derive(Debug)]
 struct State {
-    /// None before the first connection has told.
+    /// `None` until the first connection has negotiated.
     is_http2: Option<bool>,
-    /// The one used last is last.
+    /// In the order of last use.
     idle: Vec<Idle>,
     closes_idle: bool,
 }
@@ -98,7 +99,7 @@ impl Origin {
         client.share(self.id, &self.alive, self.hosts.connections_per_host.load(Ordering::Relaxed))
     }
 
-    /// A connection for one request: a kept one, or a new one.
+    /// Returns a connection for one request: an idle one, or a new one.
     pub(super) async fn connection(&self, client: &Client, share: &Share, wanted: Wanted) -> Result<Connection, Fault> {
         if wanted.http1 && self.destination.speaks == Speaks::H2c {
             let what =
@@ -120,13 +121,14 @@ impl Origin {
         Ok(Connection::Http1(connection.with(permit)))
     }
 
-    /// The client's HTTP/2 connection, opened if there is none; none where the server does not take HTTP/2.
+    /// Returns the client's HTTP/2 connection, opened if necessary, or an HTTP/1 one if the handshake agrees on that.
+    /// Returns `None` if the server is known not to speak HTTP/2.
     async fn http2(&self, client: &Client, share: &Share) -> Result<Option<Connection>, Fault> {
         let mut http2 = share.http2().await?;
         if let Some(connection) = &*http2 {
             return Ok(Some(Connection::Http2(connection.clone())));
         }
-        // Somebody else may have found out meanwhile.
+        // Another request may have found out meanwhile.
         if self.lock().is_http2 == Some(false) {
             return Ok(None);
         }
@@ -147,7 +149,7 @@ impl Origin {
         Ok(Some(opened))
     }
 
-    /// A kept connection. One on which somebody has shown who he is belongs to him alone.
+    /// Takes an idle connection. One that a client has authenticated itself on is for that client only.
     fn take_idle(&self, client: &Client, own: bool) -> Option<Http1> {
         let mut state = self.lock();
         state.drop_stale();
@@ -157,12 +159,12 @@ impl Origin {
         Some(state.idle.remove(at).connection)
     }
 
-    /// Keeps a connection for the next request, once the answer on it has been read to its end.
+    /// Keeps a connection for the next request, once the response on it has been read to its end.
     pub(super) fn keep(self: &Arc<Self>, mut connection: Http1) {
         let this = Arc::clone(self);
         tokio::spawn(async move {
             if connection.ready().await {
-                // First there, then counted no longer: who waits for a permit finds it.
+                // Kept before the permit is released, so that a request that waits for the permit finds it.
                 let permit = connection.permit.take();
                 this.put(connection);
                 drop(permit);
@@ -178,7 +180,7 @@ impl Origin {
         }
     }
 
-    /// The server wants HTTP/1.1, whatever its handshake has agreed to.
+    /// Records that the server requires HTTP/1.1, whatever its handshake has negotiated.
     pub(super) fn requires_http1(&self) {
         self.lock().is_http2 = Some(false);
     }
@@ -195,7 +197,7 @@ impl State {
     }
 }
 
-/// Closes what is idle for too long, until nothing is.
+/// Closes connections that are idle for too long. Returns when there are none left.
 async fn close_idle(origin: Weak<Origin>) {
     loop {
         let next = {
@@ -208,7 +210,7 @@ async fn close_idle(origin: Weak<Origin>) {
             };
             oldest + IDLE
         };
-        // Only time passes here: the wait has nothing to hear of.
+        // Nothing but time ends this wait.
         let _ = tokio::time::timeout_at(next, std::future::pending::<()>()).await;
     }
 }

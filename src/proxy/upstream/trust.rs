@@ -1,4 +1,4 @@
-//! Trust towards upstreams: the platform's roots, the certificates that a test adds, and nothing else unless it says so.
+//! Trust in upstreams: the platform's roots and the certificates that a test adds, unless it declares a host insecure.
 
 use crate::crypto;
 use crate::flow::{Fault, FaultStage};
@@ -14,7 +14,8 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 
-/// Whom to trust. Reading the platform's roots takes tens of milliseconds, so it waits for the first upstream with TLS.
+/// The trusted certificates. Reading the platform's roots takes tens of milliseconds, so they are read for the first
+/// upstream with TLS.
 #[derive(Debug, Default)]
 pub(super) struct Trust {
     extra: Vec<CertificateDer<'static>>,
@@ -64,7 +65,7 @@ fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     Ok(certificates)
 }
 
-/// The platform's roots, those of the test, and servers whose own certificate the test has named.
+/// Accepts the platform's roots, those of the test, and servers whose own certificate the test has pinned.
 #[derive(Debug)]
 struct RootsAndPinned {
     roots: Verifier,
@@ -72,8 +73,8 @@ struct RootsAndPinned {
 }
 
 impl RootsAndPinned {
-    /// Whether the test has named this very certificate, and only its place in a chain speaks against it.
-    /// (`openssl req -x509` makes one that is a CA, which no verifier takes as a server's own.)
+    /// Returns whether the test has pinned this certificate, and it is refused only because of its place in a chain.
+    /// (`openssl req -x509` makes one that is a CA, which no verifier accepts as a server's own.)
     fn is_pinned(&self, certificate: &CertificateDer<'_>, error: &rustls::Error) -> bool {
         use CertificateError::{BadEncoding, InvalidPurpose, InvalidPurposeContext, Other, UnknownIssuer};
         let of_chain = matches!(
@@ -85,7 +86,7 @@ impl RootsAndPinned {
         of_chain && self.pinned.contains(certificate)
     }
 
-    /// A certificate that the library cannot read (X.509 version 1) has no key that it could verify with.
+    /// Accepts a pinned certificate that rustls cannot read (X.509 version 1): it provides no key to verify with.
     fn unless_unreadable(
         &self,
         certificate: &CertificateDer<'_>,
@@ -99,7 +100,8 @@ impl RootsAndPinned {
     }
 }
 
-/// Whether a certificate names this server. One that names no server at all (no `subjectAltName`) is for any.
+/// Returns whether a certificate is for this server. One that names no server (no `subjectAltName`) is for any, and so
+/// is one that rustls cannot read.
 fn is_for(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
     let Ok(parsed) = ParsedCertificate::try_from(certificate) else { return true };
     match verify_server_name(&parsed, name) {
@@ -152,8 +154,8 @@ impl ServerCertVerifier for RootsAndPinned {
     }
 }
 
-/// Believes anybody; for hosts that the test named as insecure. Neither the certificate nor the signature made with it is
-/// looked at: keys that are too short, versions that are too old and algorithms that are too weak all pass.
+/// Accepts any server, for hosts that the test declares insecure. Neither the certificate nor the signature made with
+/// it is checked: keys that are too short, versions that are too old and algorithms that are too weak all pass.
 #[derive(Debug)]
 struct Anyone;
 
@@ -233,7 +235,7 @@ impl Identity {
     }
 }
 
-/// Answers a server that asks for a client certificate, and remembers that it did.
+/// Provides a client certificate, and records that the server has requested one.
 #[derive(Debug)]
 pub(super) struct ClientCertificate {
     pub(super) identity: Option<Arc<Identity>>,
@@ -247,7 +249,7 @@ impl ResolvesClientCert for ClientCertificate {
     }
 
     fn has_certs(&self) -> bool {
-        // Otherwise the server's question would not come here.
+        // rustls keeps the handshake, which a client certificate signs in TLS 1.2, only if this returns true.
         true
     }
 }

@@ -1,4 +1,4 @@
-//! The body of a request on its way to an upstream. What has gone is kept, as long as it is short, so that it can go again.
+//! The body of a request to an upstream. As long as it is short, the sent part is kept, so that it can be sent again.
 
 use crate::proxy::shaping::{Broken, Shaped};
 use bytes::Bytes;
@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// How much of a body is kept for another attempt.
+/// How many bytes of a body are kept for another attempt.
 const KEEP: usize = 64 * 1024;
-/// How long a body that no server wants any more is read to its end: a client that is still sending would see a reset
-/// instead of the answer.
+/// How long a body is read that no server wants any more: a client that is still sending would see a reset instead of
+/// the response.
 const DRAIN_WITHIN: Duration = Duration::from_secs(20);
 
 /// A body that can be sent more than once.
@@ -23,14 +23,14 @@ pub(super) struct Upload(Option<Arc<Mutex<State>>>);
 #[derive(Debug)]
 struct State {
     body: Shaped,
-    /// What goes before the rest of the body in this attempt.
+    /// Frames to send before the rest of the body in this attempt.
     again: VecDeque<Frame<Bytes>>,
-    /// What has gone in this attempt; none once it is too much.
+    /// Frames sent in this attempt; `None` if they are too long, or the body has broken off.
     kept: Option<Vec<Frame<Bytes>>>,
     size: usize,
-    /// Earlier attempts get nothing any more.
+    /// The number of the current attempt. Earlier ones get no more frames.
     attempt: u64,
-    /// The body has nothing more; what goes again may.
+    /// Whether `body` has no more frames; `again` may have some.
     ended: bool,
 }
 
@@ -43,7 +43,8 @@ impl Upload {
         Self(Some(Arc::new(Mutex::new(State { body, again, kept, size: 0, attempt: 0, ended: false }))))
     }
 
-    /// The body for one attempt. Must not be called again unless [`can_go_again`](Self::can_go_again) has agreed.
+    /// Returns the body for one attempt. After the first one, call this only if [`can_go_again`](Self::can_go_again)
+    /// returns true.
     pub(super) fn attempt(&self) -> Attempt {
         let Some(shared) = &self.0 else { return Attempt { state: None, number: 0 } };
         let mut state = lock(shared);
@@ -56,13 +57,13 @@ impl Upload {
         Attempt { state: Some(Arc::clone(shared)), number }
     }
 
-    /// Whether all of it is sure to be short enough to be kept.
+    /// Returns whether the body is certainly short enough to be kept whole.
     pub(super) fn will_be_kept(&self) -> bool {
         let upper = self.0.as_ref().map_or(Some(0), |state| lock(state).body.size_hint().upper());
         upper.is_some_and(|size| size <= KEEP as u64)
     }
 
-    /// Whether all that has gone so far was kept.
+    /// Returns whether everything sent so far was kept.
     pub(super) fn can_go_again(&self) -> bool {
         self.0.as_ref().is_none_or(|state| lock(state).kept.is_some())
     }
@@ -82,7 +83,7 @@ impl State {
         };
         match &frame {
             Some(Ok(frame)) => self.keep(frame),
-            // A body that breaks off cannot go again.
+            // A body that has broken off cannot be sent again.
             Some(Err(_)) => (self.kept, self.ended) = (None, true),
             None => self.ended = true,
         }
@@ -114,7 +115,7 @@ impl Drop for State {
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let mut body = std::mem::take(&mut self.body);
-            // A client that is gone ends it at once.
+            // Ends at once if the client is gone.
             let drain = async move { while let Some(Ok(_)) = body.frame().await {} };
             runtime.spawn(tokio::time::timeout(DRAIN_WITHIN, drain));
         }
@@ -135,7 +136,7 @@ impl Body for Attempt {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let Some(state) = &self.state else { return Poll::Ready(None) };
         let mut state = lock(state);
-        // A connection that has failed may not know it yet.
+        // A connection may not have noticed yet that it has failed.
         if state.attempt != self.number { Poll::Ready(None) } else { state.poll(cx) }
     }
 
@@ -169,7 +170,7 @@ mod tests {
         for _ in 0..3 {
             assert!(upload.can_go_again());
             let attempt = upload.attempt();
-            // An attempt that says so would go out without a body.
+            // hyper sends no body if this returns true.
             assert!(!attempt.is_end_stream());
             assert_eq!(attempt.size_hint().exact(), Some(4));
             assert_eq!(attempt.collect().await.expect("a body").to_bytes(), "body");

@@ -1,4 +1,4 @@
-//! A connection to an upstream, as the HTTP on it sees it.
+//! The byte stream of a connection to an upstream, as HTTP sees it.
 
 use super::hosts::Speaks;
 use std::io::{self, IoSlice};
@@ -10,12 +10,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// What is known of a connection while HTTP has it.
+/// What is known of a connection while hyper owns it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Traffic {
-    /// How many bytes have come.
+    /// How many bytes were received.
     received: Arc<AtomicU64>,
-    /// The server has asked for a client certificate.
+    /// Whether the server has requested a client certificate.
     pub(super) asked_for_certificate: Arc<AtomicBool>,
 }
 
@@ -51,7 +51,7 @@ impl Wire {
         self.traffic.clone()
     }
 
-    /// Whether HTTP/2 is to be spoken, where `speaks` leaves it to the handshake.
+    /// Returns whether to speak HTTP/2: as the handshake agrees with TLS, otherwise as `speaks` defines.
     pub(super) fn is_http2(&self, speaks: Speaks) -> bool {
         match &self.layer {
             Layer::Plain(_) => speaks == Speaks::H2c,
@@ -81,7 +81,8 @@ impl AsyncRead for Wire {
         let read = layer!(self, io => io.poll_read(cx, buf));
         self.traffic.received.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
         match read {
-            // TLS that ends without close_notify is an end, as it is for browsers. Where HTTP has said a length, it notices.
+            // TLS that ends without close_notify is an end, as it is for browsers. HTTP notices if it has declared a
+            // length.
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
             read => read,
         }
@@ -117,8 +118,8 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// A TCP connection. When the server takes no more bytes, writing goes on into the void and reading tells what has
-/// happened: a server may have answered an upload before it closed.
+/// A TCP connection. When the server takes no more bytes, writes succeed without effect, and reads report what has
+/// happened: a server may have responded to an upload before it closed.
 #[derive(Debug)]
 pub(super) struct Tcp {
     stream: TcpStream,

@@ -1,11 +1,11 @@
-//! Frames to messages: fragments are joined, and what is compressed is inflated (RFC 7692). Pure.
+//! Assembles frames into messages: joins fragments, and inflates what is compressed (RFC 7692). Pure.
 
 use super::frame::{CONTINUATION, Frame};
 use crate::flow::{Direction, Message, Opcode};
 use bytes::{Bytes, BytesMut};
 use flate2::{Decompress, FlushDecompress, Status};
 
-/// A message with the frames that brought it.
+/// A message, with the frames that it arrived in.
 #[derive(Debug)]
 pub(super) struct Assembled {
     pub(super) message: Message,
@@ -13,26 +13,26 @@ pub(super) struct Assembled {
     pub(super) compressed: bool,
 }
 
-/// What a frame costs beside its payload, which may be empty.
+/// The cost of a frame in bytes besides its payload, which may be empty.
 const FRAME: usize = 64;
 
-/// Why a direction cannot be read any more.
+/// Why a direction can no longer be read.
 pub(super) type Unreadable = &'static str;
 
-/// The frames of a message that cannot be read, and why not.
+/// The frames of a message that cannot be read, and the reason.
 pub(super) type Unread = (Vec<Bytes>, Unreadable);
 
-/// The messages of one direction.
+/// Assembles the messages of one direction.
 #[derive(Debug)]
 pub(super) struct Assembly {
     direction: Direction,
     open: Option<Open>,
-    /// There if both ends have agreed on compression.
+    /// Set if both ends have agreed on compression.
     inflate: Option<Decompress>,
     limit: usize,
 }
 
-/// A message whose last frame has not come.
+/// A message whose last frame has not arrived.
 #[derive(Debug)]
 struct Open {
     opcode: Opcode,
@@ -46,12 +46,12 @@ impl Assembly {
         Self { direction, open: None, inflate: inflates.then(|| Decompress::new(false)), limit }
     }
 
-    /// Whether a message has begun and not ended.
+    /// Returns whether a message is incomplete.
     pub(super) fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
-    /// Takes a frame of a message, and gives the message when it was the last.
+    /// Adds a frame of a message, and returns the message if it was the last one.
     pub(super) fn push(&mut self, frame: &Frame) -> Result<Option<Assembled>, Unread> {
         let mut open = match (self.open.take(), frame.kind()) {
             (Some(open), None) if frame.opcode() == CONTINUATION => open,
@@ -83,7 +83,7 @@ impl Assembly {
         Ok(Some(Assembled { message: Message { direction: self.direction, opcode, payload }, frames, compressed }))
     }
 
-    /// One message; what later ones refer to is kept.
+    /// Inflates one message, and keeps the data that later ones refer to.
     fn inflate(&mut self, payload: &[u8]) -> Result<Bytes, Unreadable> {
         const TAIL: &[u8] = &[0, 0, 0xff, 0xff];
         const STEP: usize = 16 * 1024;
@@ -98,7 +98,7 @@ impl Assembly {
             match status {
                 Err(_) => return Err("a message cannot be inflated"),
                 Ok(_) if output.len() > self.limit => return Err("a message is too long"),
-                // The sender has ended its stream, and begins another with the next message.
+                // The sender has ended its deflate stream, and begins another with the next message.
                 Ok(Status::StreamEnd) => {
                     inflate.reset(false);
                     break;

@@ -1,4 +1,4 @@
-//! WebSocket frames (RFC 6455, section 5). Pure. A frame is kept as it came, so that what no rule changes passes unchanged.
+//! WebSocket frames (RFC 6455, section 5). Pure. A frame keeps its bytes, so that unchanged ones pass unchanged.
 
 use crate::flow::Opcode;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -7,25 +7,26 @@ pub(super) const CONTINUATION: u8 = 0;
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 pub(super) const CLOSE: u8 = 8;
-/// Set on the first frame of a compressed message (RFC 7692).
+/// The bit set on the first frame of a compressed message (RFC 7692).
 const RSV1: u8 = 0x40;
 
-/// One frame.
+/// A WebSocket frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     first: u8,
     mask: Option<[u8; 4]>,
     payload_at: usize,
-    /// All of it, still masked.
+    /// The whole frame, still masked.
     pub(super) raw: Bytes,
 }
 
-/// A frame that is longer than anybody looks at.
+/// A frame is longer than the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooLong;
 
 impl Frame {
-    /// Takes a frame off the front of what has come, once it is whole.
+    /// Takes a frame off the front of the buffer, and returns `None` until it is complete. Fails if its payload is
+    /// longer than `limit` bytes.
     pub(super) fn take(buffer: &mut BytesMut, limit: usize) -> Result<Option<Self>, TooLong> {
         let Some((payload_at, length, mask)) = head(buffer) else { return Ok(None) };
         let length = usize::try_from(length).ok().filter(|length| *length <= limit).ok_or(TooLong)?;
@@ -53,7 +54,7 @@ impl Frame {
         self.first & RSV1 != 0
     }
 
-    /// What the message is made of, if this begins one.
+    /// Returns the opcode of the message, if this frame begins one.
     pub(super) fn kind(&self) -> Option<Opcode> {
         match self.opcode() {
             TEXT => Some(Opcode::Text),
@@ -62,7 +63,7 @@ impl Frame {
         }
     }
 
-    /// The payload, unmasked.
+    /// Returns the payload, unmasked.
     pub(super) fn payload(&self) -> Bytes {
         let payload = self.raw.slice(self.payload_at..);
         match self.mask {
@@ -72,7 +73,7 @@ impl Frame {
     }
 }
 
-/// Where the payload begins, its length, and what it is masked with.
+/// Reads a frame's head: the offset of the payload, its length, and its mask.
 fn head(bytes: &[u8]) -> Option<(usize, u64, Option<[u8; 4]>)> {
     let mut rest = bytes;
     let second = *rest.get(1)?;
@@ -89,7 +90,7 @@ fn head(bytes: &[u8]) -> Option<(usize, u64, Option<[u8; 4]>)> {
     Some((bytes.len() - rest.len(), length, mask))
 }
 
-/// A whole message in one frame of ours, masked if a mask is given.
+/// Builds a message in a single frame, masked if a mask is given.
 pub(super) fn write(opcode: Opcode, payload: &[u8], mask: Option<[u8; 4]>) -> Bytes {
     let mut raw = BytesMut::with_capacity(payload.len() + 14);
     raw.put_u8(0x80 | if opcode == Opcode::Text { TEXT } else { BINARY });

@@ -18,14 +18,14 @@ use std::sync::atomic::AtomicU64;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
-/// A message's frames as they came.
+/// A message's frames as received.
 pub(super) struct Wire {
     frames: Vec<Bytes>,
-    /// Of a message that was compressed: what it brings, inflated.
+    /// The inflated payload of a compressed message.
     inflated: Option<(Opcode, Bytes)>,
 }
 
-/// One direction.
+/// One direction of a WebSocket.
 pub(super) struct Half {
     direction: Direction,
     gate: Arc<Gate>,
@@ -34,15 +34,15 @@ pub(super) struct Half {
     buffer: BytesMut,
     assembly: Assembly,
     lane: Lane<Wire>,
-    /// The message that is under way passes frame by frame.
+    /// Whether the current message passes frame by frame.
     live: bool,
-    /// What cannot be read passes as it is, from here on.
+    /// Whether everything from here on passes unread.
     unread: bool,
-    /// The upstream takes nothing any more; what comes for it is lost.
+    /// Whether the upstream takes no more bytes; what is sent to it is lost.
     deaf: bool,
-    /// A rule, or the test, cuts the socket off.
+    /// Set when a rule or the test cuts the socket off.
     cut: Option<AbortKind>,
-    /// A compressed message was changed, or left out: later ones would refer to what the other end does not have.
+    /// Whether a compressed message was changed, dropped or reordered: later ones refer to what the other end lacks.
     diverged: bool,
 }
 
@@ -72,7 +72,7 @@ impl Half {
         }
     }
 
-    /// Carries this direction to its end.
+    /// Relays this direction to its end.
     pub(super) async fn run(
         mut self,
         mut from: impl AsyncRead + Unpin,
@@ -85,7 +85,7 @@ impl Half {
                 return Ok(End::Cut(kind));
             }
             if ended && self.lane.is_empty() {
-                // Whoever is gone has closed it.
+                // An error means that the other end has closed it.
                 let _ = to.shutdown().await;
                 return Ok(End::Over);
             }
@@ -107,12 +107,12 @@ impl Half {
         }
     }
 
-    /// Between the frames of a message, where nothing else may go.
+    /// Returns whether a message was passed on in part: nothing else may go between its frames.
     fn is_inside(&self) -> bool {
         self.live && self.assembly.is_open()
     }
 
-    /// Whether what comes from here has come to its end.
+    /// Returns the signal that the source of this direction has ended.
     fn own_end(&self) -> &watch::Sender<bool> {
         match self.direction {
             Direction::ToServer => &self.ends.client,
@@ -120,7 +120,7 @@ impl Half {
         }
     }
 
-    /// Whether the end to which this goes is gone.
+    /// Returns the signal that the destination of this direction is gone.
     fn other_end(&self) -> &watch::Sender<bool> {
         match self.direction {
             Direction::ToServer => &self.ends.upstream,
@@ -128,13 +128,13 @@ impl Half {
         }
     }
 
-    /// Why messages of this direction are lost, if not since the client has gone.
+    /// Returns why messages of this direction are lost, unless the client is gone.
     fn loss(&self) -> Option<Fault> {
         let is_of_upstream = self.direction == Direction::ToServer;
         is_of_upstream.then(|| Fault::new(FaultStage::Exchange, "the upstream has closed the WebSocket"))
     }
 
-    /// Takes the frames that have come.
+    /// Handles the frames in the buffer.
     async fn take(&mut self, given_up: bool, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         while !self.unread && self.cut.is_none() {
             let frame = match Frame::take(&mut self.buffer, self.gate.body_limit()) {
@@ -158,7 +158,7 @@ impl Half {
         self.flush(to).await
     }
 
-    /// Pings and pongs pass what is parked, and nothing else; a close waits behind all.
+    /// Handles a control frame. Pings and pongs overtake parked messages only; a close waits behind everything.
     async fn control(&mut self, frame: &Frame, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         while let Some(ready) = self.lane.next(!self.is_inside()).now_or_never() {
             self.leave(ready, to).await?;
@@ -183,7 +183,7 @@ impl Half {
             (Ok(None), false) => {}
             (Ok(None), true) => self.put(&frame.raw, to).await?,
             (Ok(Some(Assembled { message, .. })), true) => {
-                // The journal has it before its last byte leaves.
+                // The journal records it before its last byte leaves.
                 let guard = self.lane.guard(&Part::Message(message));
                 self.put(&frame.raw, to).await?;
                 self.flush(to).await?;
@@ -205,7 +205,7 @@ impl Half {
         Ok(())
     }
 
-    /// Passes what is no message, behind what came before it.
+    /// Passes bytes that are no message, behind what came before them.
     async fn pass(&mut self, raw: Bytes, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         if self.lane.is_empty() {
             return self.put(&raw, to).await;
@@ -217,21 +217,21 @@ impl Half {
 
     fn pass_unread(&mut self, why: Unreadable) {
         self.unread = true;
-        // Nobody knows where a frame of the test's own would land.
+        // The frame boundaries are unknown from here on, so nothing can be injected.
         self.lane.close_to_injected();
         let (flow, direction) = (self.stream.flow, self.direction.as_str());
         let what = format!("the messages {direction} of {flow} pass unread from here on: {why}");
         self.gate.journal.write(Event::Trouble { fault: Fault::new(FaultStage::Exchange, what) });
     }
 
-    /// Sends what has left the gate.
+    /// Writes what has left the gate.
     async fn leave(&mut self, leaving: Leaving<Wire>, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         let passed = match leaving {
             Leaving::Part(passed) => passed,
             Leaving::Injected(part, guard) => return self.inject(&part, guard, to).await,
         };
         let Passed { outcome, wire, changed, .. } = &passed;
-        // The other end inflates all messages in the order in which they were deflated.
+        // The other end inflates messages in the order in which they were deflated.
         self.diverged |= wire.inflated.is_some() && (*outcome != PartOutcome::On || changed.is_some());
         match outcome {
             PartOutcome::On | PartOutcome::Ahead(_) => {}
@@ -264,7 +264,7 @@ impl Half {
         Ok(())
     }
 
-    /// Sends a message of the test's own.
+    /// Writes an injected message.
     async fn inject(&mut self, part: &Part, guard: FlowGuard, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         let Part::Message(Message { opcode, payload, .. }) = part else { return Ok(()) };
         self.put(&self.frame(*opcode, payload), to).await?;
@@ -283,7 +283,7 @@ impl Half {
         self.heard(flushed)
     }
 
-    /// An upstream that takes nothing any more may have sent what is held for the page: that goes on.
+    /// Ignores a failed write to the upstream: messages from it may still be held, and go on to the page.
     fn heard(&mut self, done: io::Result<()>) -> io::Result<()> {
         if done.is_err() && self.direction == Direction::ToServer {
             self.deaf = true;
@@ -293,14 +293,14 @@ impl Half {
         done
     }
 
-    /// Ends a part that was written, unless nobody took it.
+    /// Ends a written part as delivered, unless the upstream takes no more bytes.
     fn delivered(&self, guard: FlowGuard) {
         if !self.deaf {
             guard.end(Outcome::Delivered);
         }
     }
 
-    /// What a client sends is masked, with something that nobody can foresee.
+    /// Builds a frame. The frames of a client are masked with an unpredictable key.
     fn frame(&self, opcode: Opcode, payload: &[u8]) -> Bytes {
         let mut mask = [0; 4];
         let is_masked = self.direction == Direction::ToServer && crypto::random(&mut mask).is_ok();
@@ -310,6 +310,6 @@ impl Half {
 
 /// Resolves when an end is gone.
 async fn gone(end: &mut watch::Receiver<bool>) {
-    // A sender that is gone means that the socket is.
+    // A sender that is dropped means that the socket is gone.
     let _ = end.wait_for(|gone| *gone).await;
 }

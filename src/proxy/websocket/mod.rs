@@ -1,4 +1,4 @@
-//! A WebSocket, from its 101 to its close: frames pass live, and messages pass the gate.
+//! Relays a WebSocket from its 101 to its close: frames pass live, and messages pass the gate.
 
 mod assembly;
 mod frame;
@@ -19,25 +19,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
-/// What the two directions tell each other.
+/// The signals between the two directions.
 #[derive(Clone, Debug)]
 struct Ends {
-    /// The client has closed, or is gone: nobody reads any more.
+    /// The client has closed or is gone, and reads no more.
     client: watch::Sender<bool>,
     /// The upstream is gone.
     upstream: watch::Sender<bool>,
 }
 
-/// Why a direction ends.
+/// Why a direction has ended.
 enum End {
-    /// It has come to its end.
+    /// Its source has ended.
     Over,
-    /// A rule, or the test, cuts the whole socket off.
+    /// A rule or the test cuts the whole socket off.
     Cut(AbortKind),
 }
 
-/// Carries messages both ways, once both ends have switched, until the client's end is over or the proxy stops. The test can
-/// put messages of its own into the socket when this returns, before the client hears of its 101.
+/// Relays messages both ways after both ends have upgraded, until the client's end closes or the proxy stops. The test
+/// can inject messages as soon as this returns, before the client receives its 101.
 pub(super) fn relay(
     shared: Arc<Shared>,
     stream: Stream,
@@ -70,7 +70,7 @@ where
     let (stream, numbers) = (Arc::new(stream), Arc::<AtomicU64>::default());
     let half = |direction, inlet| Half::new(direction, &shared.gate, &stream, &numbers, &ends, inflates, inlet);
     let (up, down) = (half(Direction::ToServer, inlets.0), half(Direction::ToClient, inlets.1));
-    // While both ends are there: a socket that is dropped looks at this.
+    // Set while both ends exist: a socket reads it when it is dropped.
     let cut = |end: &io::Result<End>| {
         if let Ok(End::Cut(kind)) = end {
             reset.store(*kind == AbortKind::Reset, Ordering::Relaxed);
@@ -81,7 +81,7 @@ where
         let end = down.run(from_upstream, to_client).await;
         cut(&end);
         if !matches!(end, Ok(End::Cut(_))) {
-            // The client has yet to close its end.
+            // The client has not closed its end yet.
             std::future::pending::<()>().await;
         }
     };
@@ -98,7 +98,7 @@ fn is_compressed(headers: &HeaderMap) -> bool {
     extensions.iter().any(|said| said.to_str().is_ok_and(|said| said.contains("permessage-deflate")))
 }
 
-/// What must hold of frames that come in pieces of a size.
+/// Checks that frames in pieces of a given size are read without loss.
 #[cfg(any(test, fuzzing))]
 pub(super) fn fuzz(stream: &[u8], size: usize) {
     const LIMIT: usize = 64 * 1024;
