@@ -228,3 +228,19 @@ async fn an_event_that_is_too_long_passes_whole(client: Client, mitm: Mitm, orig
     drop(mitm);
     Ok(())
 }
+
+/// The part goes on as it was, and the test fails: what the code was to do is part of the test.
+#[test]
+fn code_that_panics_on_a_part_fails_the_test() {
+    #[mitm_test]
+    async fn body(client: Client, origin: Streams) -> TestResult {
+        edit!(event: data == "one", |_event| panic!("on purpose"));
+        let (mut answer, server) = open(&client, &origin, "/events").await;
+        server.say("data: one\n\n");
+        hears(&mut answer, "data: one\n\n").await;
+        Ok(())
+    }
+    let text = crate::support::failure_of(body);
+    assert!(text.contains("a rule could not do its work: the code of edit! panicked"), "{text}");
+    assert!(text.contains("edit!(event: data == \"one\"") && text.contains("tests/it/streams.rs:"), "{text}");
+}

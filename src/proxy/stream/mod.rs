@@ -211,7 +211,7 @@ impl Parted {
                     let (url, limit) = (self.stream.request.url(), events::LONGEST);
                     let what =
                         format!("{url}: an event of more than {limit} bytes passes, and no rule has looked at it");
-                    self.gate.journal.write(Event::Trouble { fault: Fault::new(FaultStage::Rule, what) });
+                    self.gate.journal.write(Event::Trouble { fault: Fault::new(FaultStage::Body, what) });
                 }
                 for block in blocks {
                     let (size, raw) = (block.raw.len(), Frame::data(block.raw));
