@@ -80,7 +80,8 @@ pub use proxy::Upstream;
 pub use report::{Failure, TestError, TestResult};
 pub use rules::{AbortKind, Delay, Editable, Local, Profile};
 pub use verbs::{
-    Applied, Delivery, Ends, File, Held, Hold, HostHeader, IntoAnswer, IntoPart, Rule, Verbs, Watch, dir, file,
+    Applied, Delivery, Ends, File, Held, Hold, HostHeader, IntoAnswer, IntoBody, IntoPart, IntoStatus, Rule, Verbs,
+    Watch, dir, file,
 };
 
 /// The crates whose types are in signatures here, in the versions that are used here.

@@ -16,7 +16,7 @@ use crate::report::misuse;
 #[track_caller]
 #[must_use]
 pub fn term(field: Field, op: Op, wanted: &(impl ToString + ?Sized)) -> Filter {
-    match Term::new(field, op, wanted.to_string()) {
+    match Term::written(field, op, wanted.to_string()) {
         Ok(term) => Filter::Term(term),
         Err(why) => misuse(&why),
     }

@@ -34,6 +34,9 @@ pub(crate) fn delay(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
 /// Parses a speed: a rate, or a profile.
 pub(crate) fn pace(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
     comma(input, "how slow: `50_000` bytes a second, or `Profile::SLOW_3G`")?;
+    if input.peek(Token![-]) {
+        return Err(input.error("a rate is a positive number of bytes a second"));
+    }
     if input.peek(LitInt) {
         let rate: LitInt = input.parse()?;
         let number: u64 = match rate.suffix() {
@@ -102,11 +105,14 @@ pub(crate) fn cut(input: ParseStream<'_>, stage: Stage) -> Result<TokenStream> {
 pub(crate) fn answer(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
     comma(input, "the answer: `503`, or `(200, \"body\")`")?;
     let answer: Expr = input.parse()?;
-    Ok(status_typed(&answer))
+    status_typed(&answer)
 }
 
 /// Parses `300ms`, `2s`, or any expression that is a `Duration`.
 fn duration(input: ParseStream<'_>) -> Result<TokenStream> {
+    if input.peek(Token![-]) {
+        return Err(input.error("a time is positive: `300ms` or `2s`"));
+    }
     if input.peek(LitInt) {
         let literal: LitInt = input.parse()?;
         let number: u64 = literal.base10_parse()?;
@@ -128,19 +134,26 @@ fn duration(input: ParseStream<'_>) -> Result<TokenStream> {
 }
 
 /// Types a status literal as `u16`, which inference then need not guess.
-fn status_typed(answer: &Expr) -> TokenStream {
-    match answer {
+fn status_typed(answer: &Expr) -> Result<TokenStream> {
+    Ok(match answer {
         Expr::Lit(literal) => match &literal.lit {
             Lit::Int(number) if number.suffix().is_empty() => {
+                if number.base10_parse().is_ok_and(|status: u64| !(200..=999).contains(&status)) {
+                    let message = format!(
+                        "{} is not the status of a response: those are 200 to 999 (1xx only announces one)",
+                        number.base10_digits()
+                    );
+                    return Err(Error::new(number.span(), message));
+                }
                 let typed = LitInt::new(&format!("{}u16", number.base10_digits()), number.span());
                 quote!(#typed)
             }
             _ => quote!(#answer),
         },
-        Expr::Tuple(tuple) if tuple.elems.len() == 2 => {
-            let (status, body) = (status_typed(&tuple.elems[0]), &tuple.elems[1]);
-            quote_spanned!(tuple.span()=> (#status, #body))
+        Expr::Tuple(tuple) if matches!(tuple.elems.len(), 2 | 3) => {
+            let (status, rest) = (status_typed(&tuple.elems[0])?, tuple.elems.iter().skip(1));
+            quote_spanned!(tuple.span()=> (#status, #(#rest),*))
         }
         _ => quote!(#answer),
-    }
+    })
 }

@@ -39,9 +39,26 @@ fn key(term: &Term, field: &Field) -> Result<()> {
             Err(Error::new(term.field_span, format!("`{0}` needs a name: `{0}(\"name\") == \"..\"`", field.name)))
         }
         (Some(key), false) => Err(Error::new(key.span(), format!("`{}` takes no name", field.name))),
-        (Some(key), true) if key.value().is_empty() => Err(Error::new(key.span(), "this name is empty")),
+        (Some(key), true) if key.value().is_empty() && field.name != "json" => {
+            Err(Error::new(key.span(), "this name is empty"))
+        }
+        (Some(key), true) if field.name == "json" && !key.value().is_empty() && !key.value().starts_with('/') => {
+            let message = format!(
+                "`json` takes a JSON pointer (RFC 6901), which begins with `/`: write `json(\"/{}\")`",
+                key.value()
+            );
+            Err(Error::new(key.span(), message))
+        }
+        (Some(key), true) if field.name == "header" && !key.value().bytes().all(is_token) => {
+            Err(Error::new(key.span(), format!("{:?} cannot be the name of a header", key.value())))
+        }
         _ => Ok(()),
     }
+}
+
+/// A character of a header's name (RFC 9110, section 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn side(term: &Term, field: &Field, stage: Option<Stage>) -> Result<()> {
@@ -84,6 +101,7 @@ fn value(term: &Term, field: &Field) -> Result<()> {
         let message = format!("`{}` is text and has no size; use ~ !~ == != or contains", field.name);
         return Err(Error::new(term.op_span, message));
     }
+    impossible(term, field)?;
     match (&term.value, field.kind, term.op) {
         (Value::Range(_, span), _, op) if op != Op::In => {
             Err(Error::new(*span, "a range goes with `in`: `status in 200..300`"))
@@ -133,6 +151,51 @@ fn is_empty(range: &str) -> bool {
     match range.split_once("..=") {
         Some((from, to)) => number(from) > number(to),
         None => range.split_once("..").is_some_and(|(from, to)| number(from) >= number(to)),
+    }
+}
+
+/// Rejects a value that no flow has.
+fn impossible(term: &Term, field: &Field) -> Result<()> {
+    match (&term.value, term.op) {
+        (Value::Text(text), Op::Equals | Op::Differs) => match never(field.name, &text.value()) {
+            Some(why) => Err(Error::new(text.span(), why)),
+            None => Ok(()),
+        },
+        (Value::Number(number, span), _) if field.name == "port" && !(1..=65_535).contains(number) => {
+            Err(Error::new(*span, "a port is 1 to 65535"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns why no flow has this value, and what to write. `src/filter/impossible.rs` says the same of values that are only
+/// known when the test runs.
+fn never(field: &str, wanted: &str) -> Option<String> {
+    match field {
+        "path" if wanted.contains('?') => {
+            let (path, query) = wanted.split_once('?')?;
+            let (key, value) = query.split('&').next()?.split_once('=').unwrap_or((query, ""));
+            Some(format!("a path has no query: write `path == {path:?} && query({key:?}) == {value:?}`"))
+        }
+        "path" if !wanted.starts_with('/') && wanted != "*" => {
+            Some(format!("a path begins with `/`: write `path == \"/{wanted}\"`"))
+        }
+        "url" if !wanted.contains("://") => Some(format!(
+            "a URL is absolute, as in \"https://shop.test/a\": write `path == ..` or `url contains {wanted:?}`"
+        )),
+        "url" if wanted.contains('#') => Some("a browser does not send the fragment of a URL".to_owned()),
+        "host" if wanted.contains('/') => {
+            Some("a host is a name without scheme and path, as in \"shop.test\"".to_owned())
+        }
+        "host" if wanted.matches(':').count() == 1 => {
+            let (host, port) = wanted.split_once(':')?;
+            Some(format!("a host has no port: write `host == {host:?} && port == {port}`"))
+        }
+        "method" if wanted.chars().any(char::is_lowercase) => {
+            Some(format!("methods are upper case: write `method == {}`", wanted.to_uppercase()))
+        }
+        "scheme" if !matches!(wanted, "http" | "https") => Some("a scheme is \"http\" or \"https\"".to_owned()),
+        _ => None,
     }
 }
 

@@ -102,7 +102,7 @@ fn parse_rewrite(input: ParseStream<'_>) -> Result<TokenStream> {
     let verbs = quote!(::holdup::__private::Verbs::ambient("rewrite!"));
     Ok(match part {
         Part::Text(pattern) => {
-            let pattern = quote!({ let pattern = &(#pattern); ::core::convert::AsRef::<str>::as_ref(pattern) });
+            let pattern = text(&pattern);
             quote!(#verbs.rewrite::<#stage>(#filter, #pattern, #with))
         }
         Part::Url(pattern) => {
@@ -148,7 +148,18 @@ fn part(input: ParseStream<'_>) -> Result<Part> {
             }
             Ok(Part::Url(inner.parse()?))
         }
-        _ => Ok(Part::Text(input.parse()?)),
+        _ => Ok(Part::Text(in_braces(input.parse()?))),
+    }
+}
+
+/// `{t}` is the expression in it, as in filters: not a block, which would move it.
+fn in_braces(expr: Expr) -> Expr {
+    match &expr {
+        Expr::Block(block) => match block.block.stmts.as_slice() {
+            [syn::Stmt::Expr(inner, None)] => inner.clone(),
+            _ => expr,
+        },
+        _ => expr,
     }
 }
 

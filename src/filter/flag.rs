@@ -67,8 +67,9 @@ impl Flag {
         let marks = &view.marks;
         let yes = match self {
             Self::Asset => return of_response(view, is_asset),
-            Self::Answered => return of_response(view, |_| true),
-            Self::Unanswered => view.response.is_none(),
+            // A rule at the response is asked about flows that have one.
+            Self::Answered => view.response.is_some() || view.horizon >= StageName::Response,
+            Self::Unanswered => view.response.is_none() && view.horizon < StageName::Response,
             // The proxy does not show `upgrade` to rules; recorded flows have it.
             Self::Websocket => {
                 request("sec-websocket-key").is_some()

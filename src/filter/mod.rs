@@ -9,8 +9,10 @@ mod field;
 mod find;
 mod flag;
 mod found;
+mod impossible;
 mod mitmproxy;
 mod number;
+mod op;
 mod parts;
 mod print;
 mod reading;
@@ -20,8 +22,8 @@ pub use field::{Field, Side};
 pub use flag::Flag;
 pub use mitmproxy::FilterError;
 pub(crate) use number::time;
+pub use op::Op;
 pub(crate) use reading::operation_of;
-pub use term::Op;
 pub(crate) use term::Term;
 
 use crate::flow::{Part, Request, Response, StageName};
@@ -172,6 +174,19 @@ impl Filter {
             Self::Not(inner) => inner.wants_whole_answer(),
             Self::Term(term) => term.field.is_of_whole_answer(),
             Self::Flag(_) => false,
+        }
+    }
+
+    /// Returns a term that is known of recorded flows only: a rule sees a flow before its end.
+    pub(crate) fn of_recordings(&self) -> Option<String> {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().find_map(Self::of_recordings),
+            Self::Not(inner) => inner.of_recordings(),
+            Self::Term(term) => matches!(term.field, Field::Marker | Field::Comment).then(|| term.field.to_string()),
+            Self::Flag(
+                flag @ (Flag::Failed | Flag::Replayed | Flag::ReplayedRequest | Flag::ReplayedResponse | Flag::Marked),
+            ) => Some(flag.to_string()),
+            Self::Flag(_) => None,
         }
     }
 

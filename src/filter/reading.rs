@@ -2,6 +2,7 @@
 
 use super::found::{Found, NOTHING, known, no_response};
 use super::{Side, View, parts};
+use crate::flow::text::readable;
 use crate::flow::{Request, StageName};
 use bytes::Bytes;
 use serde_json::Value;
@@ -14,17 +15,14 @@ pub(super) fn bodies<'a>(side: Side, view: &View<'a>) -> Found<'a> {
     let (mut values, mut need) = (Vec::new(), NOTHING);
     if side != Side::Response {
         match view.request.body() {
-            Some(bytes) => values.push(String::from_utf8_lossy(bytes)),
-            // If the response can be seen, an unqualified body means the response's, and the request's if it is already
-            // known: waiting for the end of every upload would stop those that are streams.
-            None if side == Side::Either && view.horizon >= StageName::Response => {}
+            Some(bytes) => values.push(readable(view.request.headers(), bytes)),
             None => need.request_body = true,
         }
     }
     if side != Side::Request {
-        match view.response.map(crate::flow::Response::body) {
-            Some(Some(bytes)) => values.push(String::from_utf8_lossy(bytes)),
-            Some(None) => need.response_body = true,
+        match view.response.map(|response| (response, response.body())) {
+            Some((response, Some(bytes))) => values.push(readable(response.headers(), bytes)),
+            Some((_, None)) => need.response_body = true,
             None if no_response(view).is_some() => (need.response, need.response_body) = (true, true),
             None => {}
         }
@@ -124,6 +122,9 @@ fn name_of(query: &str) -> Option<String> {
     let mut words = query.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
     let kind = words.next()?;
     let head = &query[..query.find(['{', '(']).unwrap_or(query.len())];
-    let name = words.next().filter(|name| head.contains(name))?;
+    // Of an anonymous operation, the next word stands inside of the braces.
+    let name = words
+        .next()
+        .filter(|name| head.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == *name))?;
     matches!(kind, "query" | "mutation" | "subscription").then(|| name.to_owned())
 }

@@ -1,64 +1,10 @@
 //! One comparison of a filter: a field, an operator, a value.
 
-use super::{Field, Required, Truth, View};
+use super::{Field, Op, Required, Truth, View, impossible};
 use crate::sanitize::{placeholder, shorten};
 use regex::Regex;
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
-
-/// The operator of a comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Op {
-    /// `~`: the regex matches somewhere in the value.
-    Matches,
-    /// `!~`: the regex does not match.
-    MatchesNot,
-    /// `==`
-    Equals,
-    /// `!=`
-    Differs,
-    /// `contains`
-    Contains,
-    /// `<`
-    Less,
-    /// `<=`
-    AtMost,
-    /// `>`
-    Greater,
-    /// `>=`
-    AtLeast,
-    /// `in`: a number in a range, `200..300` or `200..=299`.
-    In,
-}
-
-impl Op {
-    /// Returns the operator as it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Matches => "~",
-            Self::MatchesNot => "!~",
-            Self::Equals => "==",
-            Self::Differs => "!=",
-            Self::Contains => "contains",
-            Self::Less => "<",
-            Self::AtMost => "<=",
-            Self::Greater => ">",
-            Self::AtLeast => ">=",
-            Self::In => "in",
-        }
-    }
-
-    /// Returns the opposite of `!=` and `!~`, which must hold for all values. The others must hold for one.
-    fn denies(self) -> Option<Self> {
-        match self {
-            Self::MatchesNot => Some(Self::Matches),
-            Self::Differs => Some(Self::Equals),
-            _ => None,
-        }
-    }
-}
 
 /// A comparison: a field, an operator, and a value.
 #[derive(Clone, Debug)]
@@ -70,6 +16,14 @@ pub struct Term {
     number: Option<i64>,
     /// The range of `in`, including both ends.
     range: Option<RangeInclusive<i64>>,
+}
+
+/// Hosts are compared as clients send them: in lower case, `bücher.test` as `xn--bcher-kva.test`.
+fn as_sent(field: &Field, wanted: String) -> String {
+    match (field, url::Host::parse(&wanted)) {
+        (Field::Host, Ok(url::Host::Domain(name))) => name,
+        _ => wanted,
+    }
 }
 
 impl PartialEq for Term {
@@ -85,7 +39,7 @@ impl Term {
     /// Fails with the reason if the value is no regex for `~` or `!~`, no range for `in`, or no number where one is
     /// needed.
     pub fn new(field: Field, op: Op, wanted: impl Into<String>) -> Result<Self, String> {
-        let wanted = wanted.into();
+        let wanted = as_sent(&field, wanted.into());
         let regex = match op {
             Op::Matches | Op::MatchesNot => Some(Regex::new(&wanted).map_err(|e| format!("bad regex in `~`: {e}"))?),
             _ => None,
@@ -103,6 +57,18 @@ impl Term {
             (true, None) => return Err(format!("`{wanted}` is no {}", field.example())),
         };
         Ok(Self { field, op, wanted, regex, number, range })
+    }
+
+    /// Creates a comparison that a test has written.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); also if no flow has such a value.
+    pub(crate) fn written(field: Field, op: Op, wanted: impl Into<String>) -> Result<Self, String> {
+        let wanted = wanted.into();
+        match impossible::why_name(&field).or_else(|| impossible::why(&field, op, &wanted)) {
+            Some(why) => Err(why),
+            None => Self::new(field, op, wanted),
+        }
     }
 
     pub(super) fn matches(&self, view: &View<'_>) -> Truth {

@@ -9,6 +9,7 @@ mod place;
 mod stage;
 mod stage_name;
 mod target;
+pub(crate) mod text;
 
 pub use exchange::{Exchange, Outcome};
 pub use fault::{Fault, FaultStage};

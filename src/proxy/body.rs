@@ -14,9 +14,14 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 /// The default for the bytes of a body that are read into memory for a rule.
 pub(super) const LIMIT: usize = 16 * 1024 * 1024;
+
+/// For how long, and how much, an upload is read on behind a response that did not wait for it.
+const LINGER: Duration = Duration::from_secs(30);
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
 
 /// A body: the frames that were read ahead, then the rest.
 #[derive(Debug, Default)]
@@ -128,11 +133,26 @@ impl Source {
         }
     }
 
-    /// Reads the whole body if its size is known and within [`LIMIT`].
-    pub(super) async fn read_ahead_if_short(&mut self) {
-        if self.size_hint().upper().is_some_and(|size| size <= LIMIT as u64) {
-            self.read_ahead(LIMIT).await;
-        }
+    /// Returns whether some of the body was read.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
+    /// Reads on and discards what comes, up to a limit in bytes and time: the response was sent, and a client that is cut off
+    /// while it sends would not read it. (nginx: `lingering_close`.)
+    pub(super) async fn discard(self) {
+        let Some(mut rest) = self.rest else { return };
+        let reading = async {
+            let mut left = LINGER_BYTES;
+            while left > 0 {
+                match poll_fn(|cx| rest.poll_frame(cx)).await {
+                    Some(Ok(frame)) => left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len)),
+                    Some(Err(_)) | None => return,
+                }
+            }
+        };
+        // Whoever is still sending then is cut off.
+        let _ = tokio::time::timeout(LINGER, reading).await;
     }
 
     /// Whether the sender has disconnected in the middle of the body.
@@ -225,7 +245,10 @@ impl Body for Source {
             (None, None) => SizeHint::with_exact(0),
         };
         let mut hint = SizeHint::new();
-        if let Some(upper) = rest.upper() {
+        // On HTTP/1, a body whose length is told has no trailers.
+        if self.trailers().is_none()
+            && let Some(upper) = rest.upper()
+        {
             hint.set_upper(upper + ahead);
         }
         hint.set_lower(rest.lower() + ahead);

@@ -1,7 +1,7 @@
 //! Content-encodings and charsets: decodes bodies, and rewrites their text. Pure.
 
 use super::hop;
-use crate::flow::{Fault, FaultStage, Request};
+use crate::flow::{Fault, FaultStage, Request, text};
 use bytes::{Bytes, BytesMut};
 use encoding_rs::Encoding;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -82,16 +82,13 @@ fn read_up_to(
 ///
 /// Returns `None` when nothing changes, when the body is not text, or when its charset cannot encode the new text.
 pub(super) fn rewrite(headers: &HeaderMap, body: &[u8], pattern: &Regex, with: &str) -> Option<Bytes> {
+    if !text::is_text(headers, body) {
+        return None;
+    }
     change_text(headers, body, |text| match pattern.replace_all(text, with) {
         Cow::Borrowed(_) => None,
         Cow::Owned(changed) => (changed != text).then_some(changed),
     })
-}
-
-/// Returns the text of a decoded body as a browser would read it; `None` when it is not text.
-pub(super) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Cow<'a, str>> {
-    let (encoding, mark) = Encoding::for_bom(body).unwrap_or_else(|| (charset(headers, body), 0));
-    encoding.decode_without_bom_handling_and_without_replacement(&body[mark..])
 }
 
 /// Changes the text of a decoded body, and keeps its charset and byte order mark.
@@ -102,7 +99,7 @@ pub(super) fn change_text(
     body: &[u8],
     change: impl FnOnce(&str) -> Option<String>,
 ) -> Option<Bytes> {
-    let (encoding, mark) = Encoding::for_bom(body).unwrap_or_else(|| (charset(headers, body), 0));
+    let (encoding, mark) = text::encoding(headers, body);
     let (mark, body) = body.split_at(mark);
     let text = encoding.decode_without_bom_handling_and_without_replacement(body)?;
     let changed = change(&text)?;
@@ -122,24 +119,6 @@ fn encode(encoding: &'static Encoding, text: &str) -> Option<Vec<u8>> {
     }
     let (bytes, _, unmappable) = encoding.encode(text);
     (!unmappable).then(|| bytes.into_owned())
-}
-
-/// Returns the charset that a browser would use: from the header, from the page, or guessed.
-fn charset(headers: &HeaderMap, body: &[u8]) -> &'static Encoding {
-    let header = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let by_header = header.and_then(named_charset);
-    let start = String::from_utf8_lossy(&body[..body.len().min(1024)]);
-    let by_page = || header.is_some_and(|kind| kind.contains("html")).then(|| named_charset(&start)).flatten();
-    let guessed = || if std::str::from_utf8(body).is_ok() { encoding_rs::UTF_8 } else { encoding_rs::WINDOWS_1252 };
-    by_header.or_else(by_page).unwrap_or_else(guessed)
-}
-
-fn named_charset(text: &str) -> Option<&'static Encoding> {
-    let lower = text.to_ascii_lowercase();
-    let (_, after) = lower.split_once("charset=")?;
-    let name = after.trim_start_matches(['"', '\'', ' ']);
-    let end = name.find(['"', '\'', ' ', ';', '>', '/']).unwrap_or(name.len());
-    Encoding::for_label(&name.as_bytes()[..end])
 }
 
 /// Headers that describe the bytes of a body, and are wrong once those change.

@@ -1,19 +1,17 @@
 //! The path of a flow, from the browser to the upstream and back.
 
+use super::answers::Answer;
 use super::body::Source;
 use super::connection::Connection;
 use super::cut::Cut;
-use super::delivery::Delivery;
 use super::envelope::Envelope;
 use super::flow_guard::FlowGuard;
 use super::gate::{Pass, Stream};
-use super::shaping::{Shaped, Shaping};
-use super::stream::{Kind, Outgoing, Parted};
+use super::stream::Kind;
 use super::{content, hop, tunnel, websocket};
-use crate::flow::{Content, Fault, FaultStage, Outcome, Request, Response, Target};
+use crate::flow::{Content, Fault, FaultStage, Request, Response, Target};
 use crate::journal::Event;
 use crate::rules::AbortKind;
-use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, StatusCode, Version};
 use hyper::body::Incoming;
@@ -21,8 +19,6 @@ use hyper::upgrade::OnUpgrade;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-type Answer = hyper::Response<Delivery>;
 
 /// Serves one request on a connection: as a flow, or as a request to the proxy itself.
 ///
@@ -59,9 +55,11 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
         // The drop of the guard ends the flow.
         Ok(Pass::Gone) => return Err(Cut(h2::Error::from(h2::Reason::CANCEL))),
         Ok(Pass::Answer(response)) => {
-            // On HTTP/1, a client that is still sending would see a reset instead of the response.
-            if request.head.version != Version::HTTP_2 {
-                request.body.read_ahead_if_short().await;
+            // On HTTP/1, a client that is still sending would see a reset instead of the response. One that waits for 100
+            // is not made to send.
+            let awaits_100 = request.head.header("expect").is_some() && !request.body.has_begun();
+            if request.head.version != Version::HTTP_2 && !awaits_100 {
+                shared.tasks.spawn(std::mem::take(&mut request.body).discard());
             }
             *response
         }
@@ -85,6 +83,9 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
         Ok(None) => {}
         Err(fault) => return Ok(connection.fail(guard, fault, is_head)),
     }
+    if let Some(fault) = only_announces(&response) {
+        return Ok(connection.fail(guard, fault, is_head));
+    }
     if response.head.status == StatusCode::SWITCHING_PROTOCOLS
         && let Some(client) = client_upgrade
     {
@@ -92,6 +93,17 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
     }
     let parts = connection.parts(&guard, &request, &mut response);
     Ok(connection.deliver(guard, response, is_head, parts))
+}
+
+/// A status that a rule has set must be that of a response.
+fn only_announces(response: &Envelope<Response>) -> Option<Fault> {
+    let status = response.head.status;
+    let switches = status == StatusCode::SWITCHING_PROTOCOLS && response.upgrade.is_some();
+    (status.is_informational() && !switches).then(|| {
+        let status = status.as_u16();
+        let what = format!("the status was set to {status}, which only announces a response: those have 200 to 999");
+        Fault::new(FaultStage::Rule, what)
+    })
 }
 
 fn stream(guard: &FlowGuard, request: &Envelope<Request>, response: &Envelope<Response>) -> Stream {
@@ -226,118 +238,5 @@ impl Connection {
             content::forget_pinned(&request.head, &mut response.head.headers);
         }
         kind.map(|kind| (kind, stream(guard, request, response)))
-    }
-
-    /// Returns the flow's response. Its body ends the flow once it is handed to the socket.
-    fn deliver(
-        &self,
-        guard: FlowGuard,
-        mut response: Envelope<Response>,
-        is_head: bool,
-        parts: Option<(Kind, Stream)>,
-    ) -> Answer {
-        let has_body = !is_head && !hop::never_has_body(response.head.status);
-        if has_body && let Some(fault) = response.mismatch() {
-            return self.fail(guard, fault, is_head);
-        }
-        if !has_body {
-            response.body = Source::default();
-            if !is_head && response.head.status != StatusCode::NOT_MODIFIED {
-                // An HTTP/2 client would wait for as many bytes.
-                hop::remove(&mut response.head.headers, &[header::CONTENT_LENGTH]);
-            }
-        }
-        let body = match parts.filter(|_| has_body) {
-            None => Outgoing::Whole(response.take_body()),
-            Some((kind, stream)) => {
-                if kind == Kind::Events {
-                    hop::remove(&mut response.head.headers, &[header::CONTENT_LENGTH]);
-                }
-                let is_http1 = stream.request.version != Version::HTTP_2;
-                let reset = is_http1.then(|| Arc::clone(&self.reset));
-                Parted::new(kind, response.take_body(), &self.shared.gate, stream, reset).into_body()
-            }
-        };
-        let Envelope { mut head, extensions, .. } = response;
-        if self.shared.revalidates.load(Ordering::Relaxed) {
-            content::revalidate(&mut head.headers);
-        }
-        let mut answer = hyper::Response::new(Delivery::new(body, Some(guard), Arc::clone(&self.flushes)));
-        *answer.status_mut() = head.status;
-        *answer.headers_mut() = head.headers;
-        *answer.extensions_mut() = extensions;
-        answer
-    }
-
-    /// Whether a request lacks the required credential.
-    fn refuses(&self, headers: &HeaderMap) -> bool {
-        // Inside a CONNECT, the credential was checked at the CONNECT.
-        self.origin.is_none() && self.shared.credential.as_ref().is_some_and(|credential| !credential.is_in(headers))
-    }
-
-    fn ask_for_credential(&self) -> Answer {
-        let mut answer = self.own_answer(StatusCode::PROXY_AUTHENTICATION_REQUIRED, "", None);
-        let basic = HeaderValue::from_static("Basic realm=\"holdup\"");
-        answer.headers_mut().insert(header::PROXY_AUTHENTICATE, basic);
-        answer
-    }
-
-    /// Ends a flow as failed, with a 502 whose text is the fault.
-    fn fail(&self, guard: FlowGuard, fault: Fault, is_head: bool) -> Answer {
-        let text = format!("holdup could not fetch this\n\n{fault}\n");
-        guard.end(Outcome::Failed(fault));
-        let text = if is_head { "" } else { &text };
-        self.own_answer(StatusCode::BAD_GATEWAY, text, Some("text/plain; charset=utf-8"))
-    }
-
-    fn own_answer(&self, status: StatusCode, text: &str, kind: Option<&'static str>) -> Answer {
-        let whole = Source::whole(Bytes::copy_from_slice(text.as_bytes()));
-        let body = Outgoing::Whole(Shaped::new(whole, Shaping::default()));
-        let mut answer = hyper::Response::new(Delivery::new(body, None, Arc::clone(&self.flushes)));
-        *answer.status_mut() = status;
-        if let Some(kind) = kind {
-            answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-            answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        }
-        answer
-    }
-
-    /// Aborts a flow at its request.
-    async fn abort(&self, guard: FlowGuard, kind: AbortKind, request: &mut Envelope<Request>) -> Result<Answer, Cut> {
-        let AbortKind::Truncate(after) = kind else { return self.cut(guard, kind, request).await };
-        // A body of blanks that breaks off before the last.
-        let size = usize::try_from(after).unwrap_or(usize::MAX).min(request.limit) + 1;
-        let body = Source::whole(vec![b' '; size].into());
-        let mut answer = Envelope::new(Response::made(StatusCode::OK, ""), body);
-        answer.shaping.cut_after = Some(after);
-        Ok(self.deliver(guard, answer, false, None))
-    }
-
-    /// Ends a flow without a response, or with bytes that are not HTTP.
-    async fn cut(&self, guard: FlowGuard, kind: AbortKind, request: &mut Envelope<Request>) -> Result<Answer, Cut> {
-        if kind == AbortKind::Stall {
-            self.shared.journal.write(Event::Stalled { flow: guard.flow() });
-            request.while_reading_ahead(self.shared.gate.test_ended()).await;
-        }
-        guard.end(Outcome::Aborted);
-        // On HTTP/2, the stream itself is reset, and the connection stays open.
-        let is_http1 = request.head.version != Version::HTTP_2;
-        match kind {
-            AbortKind::Reset if is_http1 => self.reset.store(true, Ordering::Relaxed),
-            AbortKind::Malformed if is_http1 => {
-                self.garbled.store(true, Ordering::Relaxed);
-                let mut answer = self.own_answer(StatusCode::OK, "", None);
-                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-                return Ok(answer);
-            }
-            AbortKind::Goaway => self.goaway.notify_one(),
-            _ => {}
-        }
-        Err(Cut(h2::Error::from(match kind {
-            AbortKind::Reset | AbortKind::Truncate(_) => h2::Reason::INTERNAL_ERROR,
-            AbortKind::Malformed => h2::Reason::PROTOCOL_ERROR,
-            AbortKind::Goaway => h2::Reason::REFUSED_STREAM,
-            AbortKind::Close | AbortKind::Stall | AbortKind::Discard => h2::Reason::CANCEL,
-        })))
     }
 }

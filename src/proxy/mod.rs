@@ -3,6 +3,7 @@
 //! [`http`] is the path of a flow; everything else here serves it.
 
 mod accept;
+mod answers;
 mod body;
 mod connection;
 mod content;

@@ -17,16 +17,11 @@ pub struct TestError {
     place: Place,
 }
 
-impl<E: Error + Send + Sync + 'static> From<E> for TestError {
+/// From any error, a boxed one, `anyhow::Error`, or a text.
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for TestError {
     #[track_caller]
     fn from(error: E) -> Self {
-        Self { error: Box::new(error), place: Place::here() }
-    }
-}
-
-impl From<TestError> for Box<dyn Error + Send + Sync> {
-    fn from(error: TestError) -> Self {
-        error.to_string().into()
+        Self { error: error.into(), place: Place::here() }
     }
 }
 

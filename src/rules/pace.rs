@@ -62,7 +62,7 @@ profiles! {
 impl Profile {
     /// Creates a profile from bytes per second down and up, and a latency.
     ///
-    /// A rate of 0 counts as 1.
+    /// `throttle!` refuses a rate of 0.
     #[must_use]
     pub const fn new(down: u64, up: u64, latency: Duration) -> Self {
         Self { latency, down, up, name: None }
@@ -72,6 +72,11 @@ impl Profile {
     #[must_use]
     pub fn latency(&self) -> Duration {
         self.latency
+    }
+
+    /// Returns whether nothing would pass in a direction.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.down == 0 || self.up == 0
     }
 
     /// Bytes per second of responses; at least 1, so that bodies always end.
@@ -119,6 +124,11 @@ pub struct Delay {
 }
 
 impl Delay {
+    /// Returns whether the range ends before it starts.
+    pub(crate) fn is_reversed(self) -> bool {
+        self.to < self.from
+    }
+
     /// Returns whether the delay is drawn.
     pub(crate) fn is_range(self) -> bool {
         self.from < self.to

@@ -5,6 +5,7 @@ use crate::filter::Filter;
 use crate::flow::{Place, Stage, StageName, Whole};
 use crate::report::misuse;
 use crate::rules::{self, AbortKind, Action, Delay, Editable, Local, Profile, RuleSpec};
+use once_cell::sync::Lazy;
 use std::sync::Arc;
 
 /// Declares rules for flows. A [`Mitm`](crate::Mitm) derefs to it.
@@ -72,7 +73,11 @@ impl Verbs {
     /// `by` is a `Duration`, or a range from which each flow's delay is drawn. See [`delay!`](crate::delay).
     #[track_caller]
     pub fn delay<S: Stage>(&self, filter: Filter, by: impl Into<Delay>) -> Rule {
-        self.rule(S::NAME, filter, Action::Delay(by.into()))
+        let by = by.into();
+        if by.is_reversed() {
+            misuse(&format!("delay! {by} is an empty range: its end comes before its start"));
+        }
+        self.rule(S::NAME, filter, Action::Delay(by))
     }
 
     /// Limits the rate at which bodies pass.
@@ -80,7 +85,11 @@ impl Verbs {
     /// `profile` is a number of bytes per second, or a [`Profile`]. See [`throttle!`](crate::throttle).
     #[track_caller]
     pub fn throttle<S: Whole>(&self, filter: Filter, profile: impl Into<Profile>) -> Rule {
-        self.rule(S::NAME, filter, Action::Throttle(profile.into()))
+        let profile = profile.into();
+        if profile.is_nothing() {
+            misuse("throttle! 0 bytes a second: nothing would ever pass; `abort!(.., stall)` does that");
+        }
+        self.rule(S::NAME, filter, Action::Throttle(profile))
     }
 
     /// Aborts matching flows. See [`abort!`](crate::abort).
@@ -121,14 +130,19 @@ impl Verbs {
     /// Rewrites the decoded text of bodies. See [`rewrite!`](crate::rewrite).
     ///
     /// # Panics
-    /// When `pattern` is not a valid regex. The macro checks a literal at compile time.
+    /// When `pattern` is not a valid regex (the macro checks a literal at compile time), or when `with` refers to a group
+    /// that the pattern does not have.
     #[track_caller]
-    pub fn rewrite<S: Editable>(&self, filter: Filter, pattern: &str, with: impl Into<String>) -> Rule {
-        let pattern = match regex::Regex::new(pattern) {
+    pub fn rewrite<S: Editable>(&self, filter: Filter, pattern: impl AsRef<str>, with: impl Into<String>) -> Rule {
+        let pattern = match regex::Regex::new(pattern.as_ref()) {
             Ok(pattern) => pattern,
             Err(error) => misuse(&format!("rewrite! needs a regex: {error}")),
         };
-        self.rule(S::NAME, filter, Action::Rewrite { pattern, with: with.into() })
+        let with = with.into();
+        if let Some(why) = no_such_group(&pattern, &with) {
+            misuse(&format!("rewrite! {why}"));
+        }
+        self.rule(S::NAME, filter, Action::Rewrite { pattern, with })
     }
 
     #[track_caller]
@@ -148,6 +162,9 @@ impl Verbs {
 
 /// Checks that a filter can be evaluated at a stage; the error explains why not.
 fn can_be_asked(filter: &Filter, stage: StageName) -> Result<(), String> {
+    if let Some(term) = filter.of_recordings() {
+        return Err(format!("`{term}` is known of recorded flows only: a rule sees a flow before its end"));
+    }
     let wants = filter.stage();
     match wants {
         StageName::Response if stage == StageName::Request => Err(format!(
@@ -161,6 +178,26 @@ fn can_be_asked(filter: &Filter, stage: StageName) -> Result<(), String> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Returns why a replacement refers to a group that the pattern does not have: `$5` in "$5.00" would be nothing.
+fn no_such_group(pattern: &regex::Regex, with: &str) -> Option<String> {
+    static REFERENCE: Lazy<regex::Regex> =
+        Lazy::new(|| regex::Regex::new(r"\$\$|\$(?:\{([^}]+)\}|([0-9A-Za-z_]+))").expect("a constant"));
+    let missing = REFERENCE.captures_iter(with).find_map(|found| {
+        let name = found.get(1).or(found.get(2))?.as_str();
+        let is_there = match name.parse::<usize>() {
+            Ok(number) => number < pattern.captures_len(),
+            Err(_) => pattern.capture_names().flatten().any(|known| known == name),
+        };
+        (!is_there).then(|| (found[0].to_owned(), name.to_owned()))
+    });
+    let (said, name) = missing?;
+    Some(format!(
+        "the replacement {with:?} refers to the group `{name}`, which the pattern {:?} does not have: write `${said}` for a \
+         dollar sign, or `${{1}}text` for a group with text behind it",
+        pattern.as_str()
+    ))
 }
 
 /// Checks that a replacement can be served; the error explains why not.

@@ -2,7 +2,7 @@
 
 use crate::proxy::End;
 
-/// A flow whose end can be awaited: a [`Held`](crate::Held) flow, or a [`Delivery`].
+/// A flow whose end can be awaited: a [`Held`](crate::Held) flow, or a [`Delivery`](crate::Delivery).
 pub trait Ends: sealed::Sealed {
     #[doc(hidden)]
     fn end(&self) -> End;

@@ -13,7 +13,7 @@ mod parts;
 mod rule;
 mod watch;
 
-pub use answer::{File, IntoAnswer, dir, file};
+pub use answer::{File, IntoAnswer, IntoBody, IntoStatus, dir, file};
 pub use applied::Applied;
 pub use change::HostHeader;
 pub(crate) use context::RuleContext;

@@ -19,6 +19,7 @@ mod giving_up;
 mod heads;
 mod holding;
 mod http2;
+mod language;
 mod leaks;
 mod looking;
 mod many;

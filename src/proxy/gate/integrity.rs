@@ -1,7 +1,7 @@
 //! Removes integrity attributes from pages whose subresources a rule changes.
 
 use crate::filter::Truth;
-use crate::flow::{Content, Fault, Request, Response};
+use crate::flow::{Content, Fault, Request, Response, text};
 use crate::proxy::envelope::Envelope;
 use crate::proxy::offload::{is_short, offload};
 use crate::proxy::{content, integrity};
@@ -48,7 +48,7 @@ pub(super) async fn strip(
         content::forbid_caching(&mut message.head.headers);
     }
     if (changed || stripped.is_some())
-        && let Some(page) = content::text(&message.head.headers.clone(), &stripped.unwrap_or(body))
+        && let Some(page) = text::text(&message.head.headers.clone(), &stripped.unwrap_or(body))
     {
         integrity::allow(&mut message.head.headers, &page);
     }

@@ -12,7 +12,7 @@ use crate::proxy::envelope::Envelope;
 use crate::proxy::flow_guard::FlowGuard;
 use crate::rules::{AbortKind, Action, Edit, Rule};
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,7 +138,9 @@ impl Gate {
         let (mut cut, mut answered, mut changed) = (None, false, false);
         for rule in rules.at(StageName::Response, request) {
             let too_late = answered && matches!(rule.action, Action::Respond(_));
-            let is_asked = !too_late && still_asked(rule, cut.is_some());
+            // What has no body cannot be changed: the client would get the same.
+            let has_body = request.method != Method::HEAD && !has_no_body(message.head.status);
+            let is_asked = !too_late && still_asked(rule, cut.is_some()) && (has_body || !rule.action.changes_body());
             if !is_asked || !self.wants_response(rule, guard.flow(), &counts, request, message).await? {
                 continue;
             }
@@ -211,6 +213,11 @@ impl Gate {
         }
         Ok(Next::Rule)
     }
+}
+
+/// 304 is not among them: there, a rule comes too late, and says so.
+fn has_no_body(status: StatusCode) -> bool {
+    status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT)
 }
 
 /// Returns the body, if it arrives within [`READ_WITHIN`].
