@@ -16,7 +16,7 @@ pub(crate) fn none(_: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
 
 /// Parses a delay: `300ms`, or `200ms..400ms`.
 pub(crate) fn delay(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
-    comma(input, "how long: `300ms`, or `200ms..400ms`")?;
+    comma(input, "a time: `300ms`, or `200ms..400ms`")?;
     let from = duration(input)?;
     if input.peek(Token![..]) {
         // Including the end of a range of times makes no difference: both spellings mean the same.
@@ -33,7 +33,7 @@ pub(crate) fn delay(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
 
 /// Parses a speed: a rate, or a profile.
 pub(crate) fn pace(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
-    comma(input, "how slow: `50_000` bytes a second, or `Profile::SLOW_3G`")?;
+    comma(input, "a rate: `50_000` bytes a second, or `Profile::SLOW_3G`")?;
     if input.peek(Token![-]) {
         return Err(input.error("a rate is a positive number of bytes a second"));
     }
@@ -44,7 +44,7 @@ pub(crate) fn pace(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
             _ => return Err(Error::new(rate.span(), "a rate is a number of bytes a second, without a unit")),
         };
         if number == 0 {
-            return Err(Error::new(rate.span(), "nothing would ever pass; `abort!(.., stall)` does that"));
+            return Err(Error::new(rate.span(), "at this rate nothing passes; use `abort!(.., stall)`"));
         }
         return Ok(quote!(#number));
     }
@@ -61,7 +61,7 @@ pub(crate) fn cut(input: ParseStream<'_>, stage: Stage) -> Result<TokenStream> {
         Stage::Message | Stage::Event => "`reset`, `close`, `stall` or `discard`",
         Stage::Chunk => "`reset`, `close` or `stall`",
     };
-    comma(input, format_args!("how: {there_are}"))?;
+    comma(input, format_args!("a kind: {there_are}"))?;
     if input.peek(token::Brace) {
         let inner;
         braced!(inner in input);
@@ -86,16 +86,15 @@ pub(crate) fn cut(input: ParseStream<'_>, stage: Stage) -> Result<TokenStream> {
         "malformed" if !stage.is_part() => quote!(Malformed),
         "goaway" if !stage.is_part() => quote!(Goaway),
         known if CUTS.contains(&known) => {
-            let message =
-                format!("nothing is cut off by `{known}` at the stage `{}`; there are {there_are}", stage.word());
+            let message = format!("`{known}` does not apply at the stage `{}`; use {there_are}", stage.word());
             return Err(Error::new(kind.span(), message));
         }
         other => {
             let advice = match fields::nearest(other, CUTS.into_iter()) {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
-                None => format!("there are {there_are}"),
+                None => format!("use {there_are}"),
             };
-            return Err(Error::new(kind.span(), format!("`{other}` is no way to abort; {advice}")));
+            return Err(Error::new(kind.span(), format!("`{other}` is not a kind of abort; {advice}")));
         }
     };
     Ok(quote!(::holdup::AbortKind::#variant))
@@ -103,7 +102,7 @@ pub(crate) fn cut(input: ParseStream<'_>, stage: Stage) -> Result<TokenStream> {
 
 /// Parses a response.
 pub(crate) fn answer(input: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
-    comma(input, "the answer: `503`, or `(200, \"body\")`")?;
+    comma(input, "the response: `503`, or `(200, \"body\")`")?;
     let answer: Expr = input.parse()?;
     status_typed(&answer)
 }

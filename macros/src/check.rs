@@ -64,7 +64,8 @@ fn is_token(byte: u8) -> bool {
 fn side(term: &Term, field: &Field, stage: Option<Stage>) -> Result<()> {
     if let Some((side, span)) = term.side {
         if !field.sided {
-            let message = format!("`{}` has no sides: write it without `request.` or `response.`", field.name);
+            let message =
+                format!("`{}` is not a field of one side: write it without `request.` or `response.`", field.name);
             return Err(Error::new(span, message));
         }
         if side == Stage::Response && stage == Some(Stage::Request) {
@@ -82,7 +83,8 @@ fn side(term: &Term, field: &Field, stage: Option<Stage>) -> Result<()> {
         && is_of_whole
         && stage.is_part()
     {
-        let message = format!("the answer is not whole at `{}:`; `{}` alone means the part", stage.word(), field.name);
+        let message =
+            format!("the whole response is not there at `{}:`; `{}` alone means the part", stage.word(), field.name);
         return Err(Error::new(span, message));
     }
     if field.of_response && stage == Some(Stage::Request) {
@@ -110,11 +112,11 @@ fn value(term: &Term, field: &Field) -> Result<()> {
             Err(Error::new(*span, format!("`{}` is a number, without a unit", field.name)))
         }
         (Value::Range(range, span), Kind::Number, _) if is_empty(range) => {
-            Err(Error::new(*span, format!("nothing is in {range}")))
+            Err(Error::new(*span, format!("the range {range} is empty")))
         }
-        (Value::Range(_, span), Kind::Text, _) => Err(Error::new(*span, format!("`{}` is no number", field.name))),
+        (Value::Range(_, span), Kind::Text, _) => Err(Error::new(*span, format!("`{}` is not a number", field.name))),
         (Value::Text(_) | Value::Number(..), _, Op::In) => {
-            Err(Error::new(term.op_span, "`in` wants a range: `status in 200..300`"))
+            Err(Error::new(term.op_span, "`in` needs a range: `status in 200..300`"))
         }
         (Value::Text(text), _, Op::Matches | Op::MatchesNot) => regex(text, field),
         (Value::Text(text), _, Op::Equals | Op::Differs) if field.name == "resource" => resource(text),
@@ -124,7 +126,7 @@ fn value(term: &Term, field: &Field) -> Result<()> {
             Err(Error::new(*span, "a time needs its unit: `200ms..2s`"))
         }
         (Value::Time(_, span), Kind::Text | Kind::Number, _) => {
-            Err(Error::new(*span, format!("`{}` is no time; `elapsed` is", field.name)))
+            Err(Error::new(*span, format!("`{}` is not a time; `elapsed` is", field.name)))
         }
         (Value::Time(_, span), _, Op::Matches | Op::MatchesNot | Op::Contains | Op::In) => {
             Err(Error::new(*span, "a time is compared by `<` and `>`, or `in` a range of them"))
@@ -204,7 +206,7 @@ fn one_of(literal: &LitStr, values: &[&str]) -> Result<()> {
     if values.contains(&literal.value().as_str()) {
         return Ok(());
     }
-    Err(Error::new(literal.span(), format!("this is either {:?} or {:?}", values[0], values[1])))
+    Err(Error::new(literal.span(), format!("expected {:?} or {:?}", values[0], values[1])))
 }
 
 /// Rejects a value that no browser sends.
@@ -217,7 +219,7 @@ fn resource(literal: &LitStr) -> Result<()> {
         Some(nearest) => format!("did you mean {nearest:?}?"),
         None => format!("there are {}", RESOURCES.join(", ")),
     };
-    Err(Error::new(literal.span(), format!("no browser fetches a {said:?}; {advice}")))
+    Err(Error::new(literal.span(), format!("{said:?} is not a resource type; {advice}")))
 }
 
 /// Rejects a regex that does not parse, or that clearly means something else.
@@ -229,7 +231,7 @@ pub(crate) fn regex(literal: &LitStr, field: &Field) -> Result<()> {
     {
         let message = format!(
             "in a regex, the `?` at column {} makes the character before it optional: write `\\\\?` for a question mark, or \
-             `url contains ..`, or `query(\"..\") == \"..\"`; `(?:x)?` says that it is meant",
+             `url contains ..`, or `query(\"..\") == \"..\"`; `(?:x)?` if it is meant to be optional",
             pattern[..at].chars().count() + 1
         );
         return Err(Error::new(literal.span(), message));

@@ -95,7 +95,7 @@ fn number(input: ParseStream<'_>, least: usize) -> Result<usize> {
     let literal: LitInt = input.parse()?;
     let number: usize = literal.base10_parse()?;
     if number < least {
-        return Err(Error::new(literal.span(), format!("at least {least}")));
+        return Err(Error::new(literal.span(), format!("expected a number of at least {least}")));
     }
     Ok(number)
 }

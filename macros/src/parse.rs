@@ -17,8 +17,8 @@ fn stage(input: ParseStream<'_>) -> Result<(Stage, proc_macro2::Span)> {
     input.parse::<Token![:]>()?;
     let Some(stage) = Stage::ALL.into_iter().find(|stage| name == stage.word()) else {
         let message = format!(
-            "`{name}` is no stage; there are `request:` and `response:`, and of streams `message:` (WebSocket), `event:` \
-             (server-sent) and `chunk:`"
+            "`{name}` is not a stage; use `request:` or `response:`, or for streams `message:` (WebSocket), `event:` \
+             (server-sent) or `chunk:`"
         );
         return Err(Error::new(name.span(), message));
     };
@@ -58,7 +58,7 @@ fn alone_or(mut filters: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter
 
 fn unary(input: ParseStream<'_>, depth: usize) -> Result<Filter> {
     if depth == DEEPEST {
-        return Err(input.error(format!("more than {DEEPEST} parentheses and `!` around each other")));
+        return Err(input.error(format!("more than {DEEPEST} nested parentheses and `!`")));
     }
     if input.peek(Token![!]) {
         input.parse::<Token![!]>()?;
@@ -118,10 +118,9 @@ fn side_of(name: &Ident) -> Result<Stage> {
     match name.to_string().as_str() {
         "request" => Ok(Stage::Request),
         "response" => Ok(Stage::Response),
-        other => Err(Error::new(
-            name.span(),
-            format!("`{other}.` is no side of a flow; there are `request.` and `response.`"),
-        )),
+        other => {
+            Err(Error::new(name.span(), format!("`{other}.` is not a side of a flow; use `request.` or `response.`")))
+        }
     }
 }
 
@@ -158,7 +157,7 @@ fn operator(input: ParseStream<'_>, field: &Ident) -> Result<Op> {
         return Ok(Op::In);
     }
     if input.peek(Token![=]) {
-        return Err(input.error("`=` compares nothing here; write `==`"));
+        return Err(input.error("`=` is not an operator; write `==`"));
     }
     let message = format!("expected an operator after `{field}`: ~ !~ == != contains < <= > >= in");
     Err(if input.is_empty() { Error::new(field.span(), message) } else { input.error(message) })
@@ -229,5 +228,5 @@ pub(crate) fn comma(input: ParseStream<'_>, wants: impl std::fmt::Display) -> Re
     } else if !input.is_empty() {
         return Err(input.error("expected `&&`, `||` or `,`"));
     }
-    Err(expected(input, format!("after the filter comes {wants}")))
+    Err(expected(input, format!("after the filter, expected {wants}")))
 }

@@ -100,7 +100,7 @@ impl Options {
                     if all != "all" {
                         return Err(Error::new(
                             all.span(),
-                            "`browsers = all` makes a test for each; for one, `browser = ..`",
+                            "`browsers` takes only `all`, for a test in each; for one, write `browser = ..`",
                         ));
                     }
                     parsed.browsers = Browsers::All;
@@ -127,7 +127,7 @@ fn fixtures(signature: &Signature) -> Result<Vec<Type>> {
     if !signature.generics.params.is_empty() {
         return Err(Error::new(
             signature.generics.span(),
-            "a #[mitm_test] cannot be generic: who would say the types?",
+            "a #[mitm_test] cannot be generic: nothing determines its types",
         ));
     }
     signature.inputs.iter().map(fixture).collect()

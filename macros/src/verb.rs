@@ -77,7 +77,7 @@ pub(crate) fn rewrite(input: TokenStream) -> TokenStream {
 }
 
 fn parse_rewrite(input: ParseStream<'_>) -> Result<TokenStream> {
-    const WHAT: &str = "what becomes what: `\"the\" => \"teh\"`, or `header(\"x\") => \"..\"`";
+    const WHAT: &str = "a replacement: `\"the\" => \"teh\"`, or `header(\"x\") => \"..\"`";
     let Staged { stage, filter } = input.parse()?;
     comma(input, WHAT)?;
     // The default is the response, which the browser receives; a URL is the request's.
@@ -93,7 +93,7 @@ fn parse_rewrite(input: ParseStream<'_>) -> Result<TokenStream> {
     let stage = acts_at("rewrite", stage, usual, stages)?;
     check::filter(&filter, Some(stage))?;
     if !input.peek(Token![=>]) {
-        return Err(parse::expected(input, "after the pattern comes what it becomes: `\"the\" => \"teh\"`"));
+        return Err(parse::expected(input, "after the pattern, expected its replacement: `\"the\" => \"teh\"`"));
     }
     input.parse::<Token![=>]>()?;
     let with: Expr = input.parse()?;
@@ -167,11 +167,11 @@ pub(crate) fn redirect(input: TokenStream) -> TokenStream {
     let parse = |input: ParseStream<'_>| {
         let Staged { stage, filter } = input.parse()?;
         if let Some((Stage::Response, span)) = stage {
-            return Err(Error::new(span, "a response is there already: redirect! acts on the request"));
+            return Err(Error::new(span, "redirect! acts on the request, not on the response"));
         }
         acts_at("redirect", stage, Stage::Request, &WHOLE[..1])?;
         check::filter(&filter, Some(Stage::Request))?;
-        comma(input, "where to: `\"https://staging.test\"`")?;
+        comma(input, "the target: `\"https://staging.test\"`")?;
         let to: Expr = input.parse()?;
         let mut host = quote!(::holdup::HostHeader::Follows);
         if input.peek(Token![,]) && input.peek2(Ident) {

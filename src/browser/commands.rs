@@ -135,7 +135,7 @@ impl Browser {
         let said = said.map_err(BrowserError::command(format!("eval {script:?}")))?;
         serde_json::from_value(said.clone()).map_err(|error| {
             let wanted = std::any::type_name::<T>();
-            BrowserError::NotShown(format!("eval {script:?} returned {said}, which is no {wanted}: {error}"))
+            BrowserError::NotShown(format!("eval {script:?} returned {said}, which is not a {wanted}: {error}"))
         })
     }
 

@@ -20,8 +20,8 @@ use url::Url;
 
 /// Timeout for a session's start. If the browser hangs, the driver waits for its pipe without end.
 const START: Duration = Duration::from_secs(30);
-const NO_BIDI: &str = "the driver gives no `webSocketUrl` (WebDriver BiDi), by which a page is asked whether it has settled\n  \
-    help: chromedriver and geckodriver of this year have it";
+const NO_BIDI: &str = "the driver provides no `webSocketUrl` (WebDriver BiDi), which Holdup needs to query pages\n  \
+    help: use a current chromedriver or geckodriver";
 /// What a browser needs to use the proxy.
 #[derive(Debug)]
 pub(crate) struct Wire {

@@ -45,15 +45,15 @@ impl BrowserError {
 
     pub(crate) fn session_timeout(after: Duration, kind: BrowserKind, binary: Option<&Path>, log: &[String]) -> Self {
         let what = match (binary, kind) {
-            (None, _) => format!("{kind} did not start within {after:?} where the driver runs"),
+            (None, _) => format!("{kind} did not start within {after:?} on the driver's machine"),
             (Some(binary), BrowserKind::Firefox) => {
                 let binary = binary.display();
-                format!("{binary} did not start within {after:?}; see what it says: `{binary} -headless`")
+                format!("{binary} did not start within {after:?}; to see its output, run `{binary} -headless`")
             }
             (Some(binary), _) => {
                 let binary = binary.display();
                 format!(
-                    "{binary} did not start within {after:?}; see what it says: \
+                    "{binary} did not start within {after:?}; to see its output, run \
                      `{binary} --headless --dump-dom about:blank`"
                 )
             }

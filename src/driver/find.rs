@@ -88,7 +88,7 @@ pub(crate) fn firefox() -> Result<PathBuf, String> {
 fn find(variable: &str, names: &[&str], usual: &[&str], what: &str, install: &str) -> Result<PathBuf, String> {
     if let Some(said) = env::var_os(variable) {
         let path = PathBuf::from(said);
-        let missing = || format!("{variable} says {}, and there is nothing", path.display());
+        let missing = || format!("{variable} is {}, which does not exist", path.display());
         return if path.exists() { Ok(path) } else { Err(missing()) };
     }
     let path = env::var_os("PATH").unwrap_or_default();

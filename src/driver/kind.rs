@@ -37,7 +37,7 @@ impl BrowserKind {
         };
         Self::ALL.into_iter().find(|kind| kind.to_string() == said).ok_or_else(|| {
             let all = Self::ALL.map(|kind| kind.to_string()).join(", ");
-            format!("HOLDUP_BROWSER says {said:?}; there are {all}")
+            format!("HOLDUP_BROWSER is {said:?}; it takes {all}")
         })
     }
 

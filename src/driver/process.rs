@@ -182,7 +182,7 @@ enum NotStarted {
 
 fn ended_as_it_started(program: &Path, status: Option<ExitStatus>, log: &[String]) -> NotStarted {
     let status = status.map_or_else(|| "an unknown status".to_owned(), |status| status.to_string());
-    let what = format!("{} ended as it started, with {status}", program.display());
+    let what = format!("{} ended during its start, with {status}", program.display());
     let error = BrowserError::Driver(what + &log_tail(log));
     let taken = log.iter().any(|line| is_about_a_taken_port(line));
     if taken { NotStarted::PortTaken(error) } else { NotStarted::Otherwise(error) }

@@ -255,7 +255,7 @@ impl Conducting {
             }
             // Some flows are parked while their bodies are still arriving.
             if tokio::time::timeout(PATIENCE, self.pool.changed()).await.is_err() {
-                self.doubt(&Failure::bare("an answer that is held does not come to its end"));
+                self.doubt(&Failure::bare("the body of a held response does not end"));
                 self.quiet = true;
                 return;
             }

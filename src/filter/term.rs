@@ -45,16 +45,16 @@ impl Term {
             _ => None,
         };
         let range = match op {
-            Op::In => {
-                Some(field.range(&wanted).ok_or_else(|| format!("`{wanted}` is no range: `200..300`, `200..=299`"))?)
-            }
+            Op::In => Some(
+                field.range(&wanted).ok_or_else(|| format!("`{wanted}` is not a range: `200..300`, `200..=299`"))?,
+            ),
             _ => None,
         };
         let has_size = field.is_number() && op != Op::Contains && regex.is_none() && range.is_none();
         let number = match (has_size, field.number(&wanted)) {
             (false, _) => None,
             (true, Some(number)) => Some(number),
-            (true, None) => return Err(format!("`{wanted}` is no {}", field.example())),
+            (true, None) => return Err(format!("`{wanted}` is not a {}", field.example())),
         };
         Ok(Self { field, op, wanted, regex, number, range })
     }

@@ -99,19 +99,19 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Began { flow, request } => write!(f, "{flow} {} {}", request.method(), request.url()),
-            Self::Ruled { flow, rule, place } => write!(f, "{flow} met {rule} of {place}"),
+            Self::Ruled { flow, rule, place } => write!(f, "{flow} matched {rule} of {place}"),
             Self::Unread { flow, rule, place, why } => {
                 write!(f, "{flow} passed {rule} of {place}, which could not look at its body: {why}")
             }
             Self::Parked { flow, stage, rule, place } => write!(f, "{flow} parked at its {stage} by {rule} of {place}"),
             Self::Taken { flow, place } => write!(f, "{flow} taken at {place}"),
-            Self::Chained { flow, place } => write!(f, "{flow} to be released after another, said at {place}"),
+            Self::Chained { flow, place } => write!(f, "{flow} to be released after another flow, by {place}"),
             Self::Decided { flow, verdict, place: Some(place) } => write!(f, "{flow} {verdict} at {place}"),
             Self::Decided { flow, verdict, place: None } => write!(f, "{flow} {verdict}"),
-            Self::Stalled { flow } => write!(f, "{flow} is never answered"),
+            Self::Stalled { flow } => write!(f, "{flow} stalled: it gets no response"),
             Self::Sent { flow } => write!(f, "{flow} sent to the upstream"),
-            Self::Answered { flow, response } => write!(f, "{flow} answered {}", response.status().as_u16()),
-            Self::Dropped { flow, line } => write!(f, "{flow} a line of its answer is left out: {line}"),
+            Self::Answered { flow, response } => write!(f, "{flow} response {}", response.status().as_u16()),
+            Self::Dropped { flow, line } => write!(f, "{flow} a line of its response was dropped: {line}"),
             Self::Part { flow, part } => write!(f, "{flow} {part}"),
             Self::Changed { flow, part } => write!(f, "{flow} became {part}"),
             Self::Closed { flow } => write!(f, "{flow} closed"),

@@ -44,7 +44,7 @@ impl Config {
             (None, None) => Ipv4Addr::LOCALHOST.into(),
             (None, Some(said)) => said.parse().map_err(|_| {
                 Failure::bare(format!(
-                    "HOLDUP_LISTEN says {said:?}; it takes the address of an interface, such as 10.0.0.5"
+                    "HOLDUP_LISTEN is {said:?}; it takes the address of an interface, such as 10.0.0.5"
                 ))
             })?,
         };
@@ -82,7 +82,7 @@ impl Config {
             // Short enough to type.
             (None, None) => Ok(RandomState::new().build_hasher().finish() >> 40),
             (None, Some(said)) => said.parse().map_err(|_| {
-                Failure::bare(format!("HOLDUP_SEED says {said:?}; it takes a number, as a failure has printed it"))
+                Failure::bare(format!("HOLDUP_SEED is {said:?}; it takes a number, as printed by a failure"))
             }),
         }
     }

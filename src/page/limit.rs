@@ -47,9 +47,12 @@ fn locked(url: &str, here: &[&LiveFlow]) -> Option<Limit> {
     let held: Vec<_> =
         here.iter().copied().filter(|flow| flow.parked().is_some() && flow.request.method() == "GET").collect();
     (!held.is_empty()).then(|| Limit {
-        what: format!("the page has asked for {url} again, and its browser's cache lets that wait for the one that is held:"),
+        what: format!(
+            "the page has requested {url} again, and its browser's cache delays that request until the held one ends:"
+        ),
         held: lines(&held),
-        help: "let the first go, or fetch it with `cache: 'no-store'`; browsers that Holdup starts on Linux have no such cache",
+        help: "release the first, or fetch it with `cache: 'no-store'`; browsers that Holdup starts on Linux have \
+               no such cache",
     })
 }
 
@@ -65,10 +68,11 @@ fn exhausted(url: &str, live: &Live) -> Option<Limit> {
     let held: Vec<_> = live.parked().filter(is_in_the_way).collect();
     (held.len() >= CONNECTIONS).then(|| Limit {
         what: format!(
-            "the page has asked for {url}, and its browser opens no more connections to {host}; all are held by:"
+            "the page has requested {url}, and its browser opens no more connections to {host}; all are in use by held \
+             flows:"
         ),
         held: first_few(lines(&held)),
-        help: "let one of them go, or open the page by https://, where one connection carries all",
+        help: "release one of them, or open the page by https://, where one connection carries all requests",
     })
 }
 

@@ -35,7 +35,7 @@ use windows::Windows;
 
 /// A document that does not reply for this long while its successor is held does not reply before the release.
 const ANSWER: Duration = Duration::from_secs(1);
-const ASKS: &str = "the page asks its user something (`alert`, `confirm` or `prompt`)\n  \
+const ASKS: &str = "a dialog of the page is open (`alert`, `confirm` or `prompt`)\n  \
     help: answer it first: `browser.accept_alert()`, `browser.dismiss_alert()`";
 
 /// No known documents.
@@ -231,7 +231,7 @@ impl SessionPages {
             open::undealt(documents, live, live.asked(flow, &url))
                 || open::unheard(documents, live, &Ignored::default()).any(|unheard| unheard == url)
         });
-        let what = format!("the page had not dealt with {flow}");
+        let what = format!("the page had not processed {flow}");
         let is_wanted = |asked: &str| asked == url;
         self.within(patience, place, &what, &Ignored::default(), is_wanted, settling).await
     }

@@ -203,10 +203,10 @@ impl fmt::Display for Open {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnderWay(flow) => write!(f, "{flow}, under way and not held"),
-            Self::Unheard(url) => write!(f, "what was delivered of {url}, and the page has not heard"),
-            Self::Coming(url) => write!(f, "what was released of {url}, and is not delivered yet"),
-            Self::Unsent(url) => write!(f, "what the page has sent to {url}, and the proxy has not got"),
-            Self::Pending(url) => write!(f, "{url}, which the page has asked for: the proxy has no such flow now"),
+            Self::Unheard(url) => write!(f, "{url}: parts were delivered that the page has not received"),
+            Self::Coming(url) => write!(f, "{url}: a released part is not delivered yet"),
+            Self::Unsent(url) => write!(f, "{url}: the page has sent messages that the proxy has not received"),
+            Self::Pending(url) => write!(f, "{url}, which the page has requested: the proxy has no such flow now"),
             Self::Navigates(url) => write!(f, "the navigation to {url}"),
             Self::Reads(ready) => write!(f, "the document, which is still `{ready}`"),
             Self::Waits(Wait { kind, url, place }, flow) => {
@@ -215,7 +215,7 @@ impl fmt::Display for Open {
                     write!(f, " {url}")?;
                 }
                 if let Some(place) = place {
-                    write!(f, ", asked for at {place}")?;
+                    write!(f, ", started at {place}")?;
                 }
                 match (url.is_empty(), flow.is_empty()) {
                     (true, _) => Ok(()),

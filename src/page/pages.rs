@@ -43,7 +43,7 @@ impl Pages {
     pub(crate) async fn processed(&self, flow: FlowId, patience: Duration, place: Place) -> Result<(), Failure> {
         let all = self.sessions();
         if all.is_empty() {
-            return Err(Failure::bare(format!("no browser is open that could deal with {flow}")).at(place));
+            return Err(Failure::bare(format!("no browser is open that could process {flow}")).at(place));
         }
         for pages in all {
             pages.processed(flow, patience, place).await?;

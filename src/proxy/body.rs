@@ -185,7 +185,7 @@ impl Source {
         }
         if self.size_ahead() > limit {
             let what = format!(
-                "a rule wants to read a body of more than {limit} bytes; narrow its filter, or `mitm.limit_bodies(..)`"
+                "a rule needs to read a body of more than {limit} bytes; narrow its filter, or `mitm.limit_bodies(..)`"
             );
             return Err(Fault::new(FaultStage::Rule, what));
         }

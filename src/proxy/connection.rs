@@ -76,7 +76,7 @@ impl Connection {
         if let Some(why) = refused {
             self.shared.trouble(Fault::from_error(FaultStage::Client, why, &error));
         } else if error.is_parse() || error.is_parse_too_large() || is_of_http2(&error) {
-            self.shared.trouble(Fault::from_error(FaultStage::Client, "what the client sent is no HTTP", &error));
+            self.shared.trouble(Fault::from_error(FaultStage::Client, "what the client sent is not HTTP", &error));
         }
     }
 }

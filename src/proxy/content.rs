@@ -30,7 +30,7 @@ pub(super) fn decode(headers: &HeaderMap, raw: Bytes, limit: usize) -> Result<By
 
 fn decode_one(coding: &str, bytes: Bytes, limit: usize) -> Result<Bytes, Fault> {
     let broken = |error: &(dyn std::error::Error + 'static)| {
-        Fault::from_error(FaultStage::Rule, &format!("the body is no {coding}"), error)
+        Fault::from_error(FaultStage::Rule, &format!("the body is not valid {coding}"), error)
     };
     match coding.to_ascii_lowercase().as_str() {
         "" | "identity" => Ok(bytes),

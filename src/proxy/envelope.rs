@@ -164,11 +164,11 @@ impl<H: Head> Envelope<H> {
     async fn read_now(&mut self) -> Result<(), Fault> {
         if *self.head.content_mut() == Content::Streaming {
             if is_endless(self.head.headers()) {
-                let what = "a rule wants to read a stream that has no end; narrow its filter by `content_type`";
+                let what = "a rule needs to read a stream that has no end; narrow its filter by `content_type`";
                 return Err(Fault::new(FaultStage::Rule, what));
             }
             let Ok(raw) = tokio::time::timeout(READ_WITHIN, self.body.read_whole(self.limit)).await else {
-                let what = format!("a rule wants to read a body that did not end within {READ_WITHIN:?}");
+                let what = format!("a rule needs to read a body that did not end within {READ_WITHIN:?}");
                 return Err(Fault::new(FaultStage::Rule, what));
             };
             let raw = raw?;

@@ -85,7 +85,7 @@ pub(super) fn refusal(head: &[u8]) -> Option<String> {
         return Some(format!("the request line {:?} {why}", shown(first)));
     }
     lines.find_map(|line| {
-        let bad_length = || has_bad_length(line).then_some("says a length that is no number");
+        let bad_length = || has_bad_length(line).then_some("has a length that is not a number");
         let why = problem(trimmed(line)).map(Problem::says).or_else(bad_length)?;
         Some(format!("the header line {:?} {why}", shown(line)))
     })
@@ -112,7 +112,7 @@ fn problem_of_request_line(line: &[u8]) -> Option<&'static str> {
             Some("does not end with HTTP/1.1 or HTTP/1.0")
         }
         [_, target, _] if target.iter().any(|byte| b"\"<>".contains(byte) || byte.is_ascii_control()) => {
-            Some("has a character in its URL that stands there percent-encoded only")
+            Some("has a character in its URL that must be percent-encoded")
         }
         [_, _, _] => None,
         _ => Some("is not a method, a URL and a version with one blank between them"),
@@ -137,7 +137,7 @@ impl Problem {
             Self::Folded => "is folded: it continues the line before it",
             Self::NoColon => "has no colon",
             Self::BlankBeforeColon => "has a blank before its colon",
-            Self::Name => "has a name that is none",
+            Self::Name => "has an invalid name",
             Self::Nul => "has a NUL byte in its value",
             Self::Cr => "has a CR in its value",
             Self::Control => "has a control byte in its value",
@@ -261,7 +261,7 @@ mod tests {
             ("GET  / HTTP/1.1\r\n\r\n", "the request line \"GET  / HTTP/1.1\" is not a method, a URL and a version"),
             ("GE(T / HTTP/1.1\r\n\r\n", "the request line \"GE(T / HTTP/1.1\" does not begin with a method"),
             ("GET / HTTP/1.2\r\n\r\n", "the request line \"GET / HTTP/1.2\" does not end with HTTP/1.1"),
-            ("GET / HTTP/1.1\r\ncontent-length: -1\r\n\r\n", "the header line \"content-length: -1\" says a length"),
+            ("GET / HTTP/1.1\r\ncontent-length: -1\r\n\r\n", "the header line \"content-length: -1\" has a length"),
         ] {
             let said = refusal(head.as_bytes()).unwrap_or_default();
             assert!(said.starts_with(says), "{head:?}: {said}");

@@ -114,9 +114,9 @@ pub(super) fn one_length(headers: &HeaderMap) -> Result<Option<&HeaderValue>, &'
     let mut said = headers.get_all(header::CONTENT_LENGTH).into_iter();
     let Some(first) = said.next() else { return Ok(None) };
     match first.as_bytes() {
-        [] => Err("a content-length is a number"),
-        digits if !digits.iter().all(u8::is_ascii_digit) => Err("a content-length is a number"),
-        _ if said.any(|other| other != first) => Err("a message has one content-length"),
+        [] => Err("the content-length is not a number"),
+        digits if !digits.iter().all(u8::is_ascii_digit) => Err("the content-length is not a number"),
+        _ if said.any(|other| other != first) => Err("the message has several different content-lengths"),
         _ => Ok(Some(first)),
     }
 }
@@ -147,14 +147,14 @@ pub(super) fn transfer_codings(headers: &HeaderMap) -> Vec<String> {
 /// Returns why two servers could understand a request differently, if they could.
 pub(super) fn ambiguity(headers: &HeaderMap) -> Option<&'static str> {
     if headers.get_all(header::HOST).into_iter().nth(1).is_some() {
-        return Some("a request has one host");
+        return Some("the request has more than one host header");
     }
     if let Err(why) = one_length(headers) {
         return Some(why);
     }
     // A transfer coding is between two ends only: one could decode it and the other not.
     let is_coded = tokens(headers, &header::TRANSFER_ENCODING).iter().any(|coding| coding != "chunked");
-    is_coded.then_some("a request's body comes in chunks, and in no other transfer coding")
+    is_coded.then_some("the request has a transfer coding other than `chunked`")
 }
 
 /// Whether a response with this status never has a body, whatever its head declares.

@@ -73,10 +73,7 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
         }
         Err(fault) => return Ok(connection.fail(guard, fault, is_head)),
     };
-    shared.journal.write(Event::Answered { flow: guard.flow(), response: response.head.record() });
-    for line in response.dropped.drain(..) {
-        shared.journal.write(Event::Dropped { flow: guard.flow(), line: line.to_string() });
-    }
+    note_response(&guard, &mut response);
     match shared.gate.response(&guard, &request.head, &mut response).await {
         Ok(Some(AbortKind::Truncate(after))) => response.shaping.cut_after = Some(after),
         Ok(Some(kind)) => return connection.cut(guard, kind, &mut request).await,
@@ -104,6 +101,15 @@ fn only_announces(response: &Envelope<Response>) -> Option<Fault> {
         let what = format!("the status was set to {status}, which only announces a response: those have 200 to 999");
         Fault::new(FaultStage::Rule, what)
     })
+}
+
+/// Journals a response, and what was left out of its head.
+fn note_response(guard: &FlowGuard, response: &mut Envelope<Response>) {
+    let (journal, flow) = (&guard.gate().journal, guard.flow());
+    journal.write(Event::Answered { flow, response: response.head.record() });
+    for line in response.dropped.drain(..) {
+        journal.write(Event::Dropped { flow, line: line.to_string() });
+    }
 }
 
 fn stream(guard: &FlowGuard, request: &Envelope<Request>, response: &Envelope<Response>) -> Stream {

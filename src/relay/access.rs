@@ -30,7 +30,7 @@ impl Access {
     /// rebinding).
     pub(super) fn admit<B>(&self, request: &mut Request<B>) -> Result<(), &'static str> {
         if request.headers().contains_key(header::ORIGIN) {
-            return Err("a page asks (it has an `Origin`)");
+            return Err("the request is from a page (it has an `Origin`)");
         }
         let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         if host != self.address.to_string() && host != format!("localhost:{}", self.address.port()) {
@@ -39,7 +39,7 @@ impl Access {
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(&self.token));
         let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with('/'));
-        let Some(rest) = rest else { return Err("the token in the URL is missing or another") };
+        let Some(rest) = rest else { return Err("the token in the URL is missing or wrong") };
         // Some clients produce `//session` from a URL that ends with a slash.
         let rest = format!("/{}", rest.trim_start_matches('/'));
         match rest.parse() {
@@ -52,7 +52,7 @@ impl Access {
 
 /// Returns the response to a request that is refused.
 pub(super) fn refusal(why: &str) -> Response<Bytes> {
-    let text = format!("Holdup's WebDriver relay serves who knows its URL, `browser.webdriver_url()`: {why}\n");
+    let text = format!("Holdup's WebDriver relay needs its whole URL, `browser.webdriver_url()`: {why}\n");
     let mut response = Response::new(Bytes::from(text));
     *response.status_mut() = StatusCode::FORBIDDEN;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -58,5 +58,5 @@ fn explain(command: &str, (method, path): (&str, &str), held: &[&LiveFlow], pati
         (_, true) => "\n  help: do not return or await the call in the script: let it run, and look at the page later",
         _ => "\n  help: release the flow first: while a page is loading, the driver does nothing else with it",
     };
-    text + "\n  help: or let the flow go in a future beside the command: `tokio::join!(command, release)`"
+    text + "\n  help: or release the flow in a future beside the command: `tokio::join!(command, release)`"
 }

@@ -271,7 +271,7 @@ impl Link {
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let uri = format!("{}{path}", self.driver.url);
         let (mut parts, body) = request.into_parts();
-        parts.uri = uri.parse().map_err(|error| format!("{uri} is no URL: {error}"))?;
+        parts.uri = uri.parse().map_err(|error| format!("{uri} is not a URL: {error}"))?;
         // The driver accepts only loopback names, and the client sets the one in the driver's URL.
         parts.headers.remove(header::HOST);
         let response = self.client.request(Request::from_parts(parts, Full::new(body))).await;

@@ -15,7 +15,7 @@ pub(crate) fn finding(finding: &Finding, context: &ReportContext<'_>) -> Failure
             Failure::bare(format!("a flow was still parked when the test ended: {what}"))
                 .at(rule.place)
                 .section(format!("parked for {since:.0?} at its {} by {rule}", parked.stage), vec![])
-                .help("take it with `.next().await?` and let it go, or narrow the filter")
+                .help("take it with `.next().await?` and release it, or narrow the filter")
         }
     }
 }
@@ -25,10 +25,8 @@ pub(crate) fn rule_faults(context: &ReportContext<'_>) -> Vec<Failure> {
     let of_rule = |outcome: &Outcome| matches!(outcome, Outcome::Failed(fault) if fault.stage() == FaultStage::Rule);
     let exchanges = context.journal.exchanges();
     let failed = exchanges.iter().filter(|exchange| exchange.outcome.as_ref().is_some_and(of_rule));
-    let flows = failed.map(|exchange| Failure::bare(format!("a rule could not do its work: {exchange}")));
+    let flows = failed.map(|exchange| Failure::bare(format!("a rule could not be applied: {exchange}")));
     // Of a part, the flow goes on.
     let troubles = context.journal.troubles().into_iter().filter(|fault| fault.stage() == FaultStage::Rule);
-    flows
-        .chain(troubles.map(|fault| Failure::bare(format!("a rule could not do its work: {}", fault.what()))))
-        .collect()
+    flows.chain(troubles.map(|fault| Failure::bare(format!("a rule could not be applied: {}", fault.what())))).collect()
 }

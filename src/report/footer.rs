@@ -20,17 +20,17 @@ pub(crate) fn footer(context: &ReportContext<'_>, idle: &[Arc<Rule>], seed: Opti
     let exchanges = journal.exchanges();
     let failed: Vec<_> = exchanges.iter().filter(|e| matches!(e.outcome, Some(Outcome::Failed(_)))).collect();
     if !failed.is_empty() {
-        text.push_str("what went wrong on the wire:");
+        text.push_str("these flows failed:");
         some(failed.iter().map(ToString::to_string)).iter().for_each(|line| push(&mut text, line));
         text.push_str("\n\n");
     }
     if !idle.is_empty() {
-        text.push_str("these met no flow:");
+        text.push_str("these rules matched no flow:");
         some(idle.iter().map(|rule| near_miss(context, rule))).iter().for_each(|line| push(&mut text, line));
         text.push_str("\n\n");
     }
     if let Some(seed) = seed {
-        let _ = write!(text, "delays were drawn: HOLDUP_SEED={seed} draws the same again\n\n");
+        let _ = write!(text, "delays are random: HOLDUP_SEED={seed} repeats them\n\n");
     }
     let lines = folded(&journal.tail(LOOKED_AT));
     let forgotten = journal.forgotten();
@@ -45,7 +45,7 @@ pub(crate) fn footer(context: &ReportContext<'_>, idle: &[Arc<Rule>], seed: Opti
         text.push_str("nothing passed the proxy");
         return text;
     }
-    text.push_str("what happened, last:");
+    text.push_str("last events:");
     lines.iter().skip(lines.len().saturating_sub(SHOWN)).for_each(|line| push(&mut text, line));
     sanitize(&text)
 }

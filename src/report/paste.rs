@@ -8,7 +8,7 @@ use std::fmt::Write;
 /// Returns the lines, with comments that say where they go. `trace` has the other requests of the page.
 pub(super) fn as_code(plan: &Plan, trace: &Trace) -> String {
     if plan.constraints.is_empty() {
-        return "// hold every answer, act, and then let them go in their order\n\
+        return "// hold every response, act, and then release them in their order\n\
                 let all = hold!(response: resource == \"xhr\");\n\
                 // .. what the user does ..\n\
                 all.release_all();\n\

@@ -32,13 +32,13 @@ impl Race<'_> {
             self.executions
         );
         if !self.plan.can_be_told() {
-            text += "  no schedule could be made of it: not even the whole order below fails when it is replayed\n";
+            text += "  no schedule reproduces it: even the whole order below does not fail when it is replayed\n";
         } else {
             self.schedule(&mut text, name);
         }
-        text += "\nunder this order it fails with\n";
+        text += "\nfailure in this order:\n";
         self.failure.trim().lines().for_each(|failure| push(&mut text, "  ", failure));
-        text += "\nwhat happened, in the order that passes and in this one (* is where they part):\n";
+        text += "\nevents, in the order that passes and in this one (* marks the first difference):\n";
         side_by_side(&mut text, &self.lines(self.passing), &self.lines(self.failing));
         text
     }
@@ -54,7 +54,7 @@ impl Race<'_> {
         line(
             text,
             "pinned",
-            &format!("schedule = {schedule:?} in #[mitm_test(..)], beside what `explore(..)` says there"),
+            &format!("schedule = {schedule:?} in #[mitm_test(..)], next to the options of `explore(..)`"),
         );
         *text += "  as code, in a test without `explore`:\n";
         as_code(self.plan, self.failing).lines().for_each(|code| push(text, "    ", code));
@@ -98,7 +98,7 @@ fn in_words(plan: &Plan, actions: &[String]) -> String {
         format!("{} {} after {}", in_words(&one.late), verb(&one.late), in_words(&one.early))
     };
     match plan.constraints.as_slice() {
-        [] => format!("{}, and nothing else", plan.base.in_words()),
+        [] => format!("{}, without other constraints", plan.base.in_words()),
         all => all.iter().map(constraint).collect::<Vec<_>>().join(", and "),
     }
 }
@@ -120,11 +120,11 @@ pub(crate) fn nondeterminism(test: &str, one: &Trace, other: &Trace) -> Option<S
     let (_, its) = other.parts_from(one)?;
     let name = test.rsplit("::").next().unwrap_or(test);
     let only = |event: Option<&Event>, run| event.map(|event| format!("\n  {event} appeared only in run {run}"));
-    let mut text = format!("{name} cannot be explored: two runs in the same order parted at step {}", at + 1);
+    let mut text = format!("{name} cannot be explored: two runs in the same order differ at step {}", at + 1);
     text += &only(mine, 1).unwrap_or_default();
     text += &only(its, 2).filter(|_| its != mine).unwrap_or_default();
-    text += "\n  This is no race that was found, but something that no order controls: polling, a clock, random numbers, state that\n  \
-        the last run has left on the server.\n  \
+    text += "\n  This is not a race, but something that the order does not control: polling, a clock, random numbers, \
+        state that\n  the last run left on the server.\n  \
         help: leave such flows out with `explore(ignore(path == \"/poll\"))`, or have the fixture set up the same state each time";
     Some(text)
 }
@@ -138,12 +138,12 @@ mod tests {
         let says = |schedule: &str| in_words(&schedule.parse().expect(schedule), &["goto /".to_owned()]);
         assert_eq!(
             says("h1;ff;r:GET /a#1 > r:GET /b#1"),
-            "the answer to GET /a#1 reaches the page after the answer to GET /b#1"
+            "the response to GET /a#1 reaches the page after the response to GET /b#1"
         );
         assert_eq!(
             says("h1;ff;r:GET /a#1 > a1"),
-            "the answer to GET /a#1 reaches the page after the user's action 1 (goto /)"
+            "the response to GET /a#1 reaches the page after the user's action 1 (goto /)"
         );
-        assert_eq!(says("h1;af"), "the user acts before any answer comes, and nothing else");
+        assert_eq!(says("h1;af"), "the user acts before any response arrives, without other constraints");
     }
 }

@@ -27,16 +27,17 @@ pub(crate) fn expired(context: &ReportContext<'_>, rule: &Rule, waited: Duration
 pub(crate) fn never_applied(context: &ReportContext<'_>, rule: &Rule, place: Place) -> Failure {
     let failure = Failure::bare(format!("{rule} was never applied")).at(place);
     let failure = failure.section(format!("declared at {}", rule.place), vec![]);
-    near(failure, context, rule).help("mend the filter so that it matches the flow that was meant")
+    near(failure, context, rule).help("change the filter so that it matches the intended flow")
 }
 
 /// A rule was applied, and the page refused the result.
 pub(crate) fn was_refused(rule: &Rule, flow: FlowId, url: &str, place: Place) -> Failure {
     let what = format!(
-        "{rule} was applied to {flow}, and the page refused the result: its element for {url} pins other bytes by `integrity`"
+        "{rule} was applied to {flow}, and the page refused the result: its element for {url} has an `integrity` hash \
+         of other bytes"
     );
     Failure::bare(what).at(place).section(format!("declared at {}", rule.place), vec![]).help(
-        "declare the rule before the page is requested, so that Holdup takes the `integrity` off; where a script sets it, \
+        "declare the rule before the page is requested, so that Holdup removes the `integrity`; if a script sets it, \
          rewrite that script, too",
     )
 }
@@ -57,13 +58,13 @@ pub(crate) fn unfinished(context: &ReportContext<'_>, flow: FlowId, waited: Dura
     let exchange = context.journal.exchange(flow);
     let state = exchange.map_or_else(|| flow.to_string(), |exchange| exchange.to_string());
     parked_now(Failure::bare(format!("{flow} was not delivered within {waited:?}")).at(place), context)
-        .section("it stands at", vec![state])
+        .section("its state:", vec![state])
         .help("the upstream may be slow, a later rule may park it, or the page may not read it; wait longer with `.within(..)`")
 }
 
 /// A flow was expected to be given up by its client, and was not.
 pub(crate) fn still_waited_for(context: &ReportContext<'_>, flow: FlowId, waited: Duration, place: Place) -> Failure {
-    parked_now(Failure::bare(format!("the browser did not give {flow} up within {waited:?}")).at(place), context).help(
+    parked_now(Failure::bare(format!("the browser did not cancel {flow} within {waited:?}")).at(place), context).help(
         "a page that goes into the back/forward cache keeps its calls; an AbortController or a closed tab ends them",
     )
 }
@@ -86,7 +87,7 @@ fn near(mut failure: Failure, context: &ReportContext<'_>, rule: &Rule) -> Failu
             let why = match (&exchange.outcome, missing_file(rule, exchange)) {
                 (_, Some(missing)) => missing,
                 (Some(Outcome::ClientGone), None) => "the client gave up before it was taken".to_owned(),
-                _ => "it was taken by an earlier wait, let go, or answered by an earlier rule".to_owned(),
+                _ => "an earlier wait took it, it was released, or an earlier rule responded to it".to_owned(),
             };
             format!("{exchange}: {why}")
         });

@@ -173,7 +173,7 @@ impl From<RangeInclusive<Duration>> for Delay {
 
 impl fmt::Display for Delay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.is_range() {
+        match self.from != self.to {
             true => write!(f, "{:?}..{:?}", self.from, self.to),
             false => write!(f, "{:?}", self.from),
         }

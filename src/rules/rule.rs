@@ -98,7 +98,7 @@ impl AbortKind {
             }
             Self::Reset | Self::Close | Self::Stall => Ok(()),
             _ if stage.is_part() => {
-                Err(format!("knows `reset`, `close`, `stall` and `discard` at the stage {stage}, not `{self}`"))
+                Err(format!("takes `reset`, `close`, `stall` or `discard` at the stage {stage}, not `{self}`"))
             }
             _ => Ok(()),
         }

@@ -44,7 +44,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
     ) -> Result<Self, Failure> {
         let address = Config::default().address()?;
         if !address.ip().is_loopback() {
-            let what = format!("tests run again and again on loopback only, and HOLDUP_LISTEN says {}", address.ip());
+            let what = format!("repeated runs need loopback, and HOLDUP_LISTEN is {}", address.ip());
             return Err(Failure::bare(what)
                 .at(spec.place)
                 .help("HOLDUP_EXPLORE=off without HOLDUP_REPEAT runs it as it is, once"));
@@ -83,7 +83,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         let (name, took) = (self.name(), self.began.elapsed().as_secs_f64());
         let count = format!("{name}: {failed} of {times} executions failed, in {took:.1} s");
         Ok(match first {
-            Some((nth, text, footer)) => Verdict::failed(format!("{count}; execution {nth} so:\n\n{text}"), footer),
+            Some((nth, text, footer)) => Verdict::failed(format!("{count}; execution {nth} failed:\n\n{text}"), footer),
             None => Verdict::passed(count),
         })
     }
@@ -106,8 +106,8 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         if !missing.is_empty() && matches!(verdict.ending, Ending::Passed) {
             let happened: Vec<_> = execution.record.trace.fired().map(ToString::to_string).collect();
             verdict.ending = Ending::Failed(format!(
-                "the schedule does not fit the test any more: {} did not happen\n  at {}\n  what did: {}\n  help: explore \
-                 the test again, and take the schedule that is printed, or take the old one away",
+                "the schedule does not fit the test any more: {} did not happen\n  at {}\n  what happened: {}\n  help: \
+                 explore the test again and use the schedule that is printed, or remove the old one",
                 missing.join(", "),
                 self.spec.place,
                 happened.join(", ")
@@ -267,13 +267,12 @@ impl Found {
         let mut notes = String::new();
         if !self.loops.is_empty() {
             let loops: Vec<_> = self.loops.iter().map(String::as_str).collect();
-            notes +=
-                &format!("\n  held from the fourth time on, since they come back by themselves: {}", loops.join(", "));
+            notes += &format!("\n  held from the fourth time on, since the page repeats them: {}", loops.join(", "));
         }
         if let Some((orders, why)) = &self.unsettled {
             let why = why.lines().collect::<Vec<_>>().join("\n    ");
             notes += &format!(
-                "\n  in {orders} orders a page did not settle, so that not all of these orders was tried:\n    {why}"
+                "\n  in {orders} orders a page did not settle, so these orders were tried only in part:\n    {why}"
             );
         }
         notes

@@ -24,7 +24,7 @@ impl RunMode {
     /// When a value cannot be parsed.
     pub(super) fn of(spec: &TestSpec) -> Result<Self, String> {
         let number = |text: String| text.parse().ok().filter(|times| *times > 0);
-        let wrong = "HOLDUP_REPEAT is how often each test is to run: a number from 1 on, such as 100";
+        let wrong = "HOLDUP_REPEAT takes the number of runs of each test, at least 1, such as 100";
         let times = said("HOLDUP_REPEAT").map(|text| number(text).ok_or(wrong)).transpose()?;
         Ok(match (Self::once(spec)?, times) {
             (Self::Plain, Some(times)) => Self::Repeat(None, times),
@@ -54,7 +54,7 @@ impl RunMode {
                     _ => Mode::Usual,
                 },
             )),
-            Some(other) => Err(format!("HOLDUP_EXPLORE says {other:?}; there are off, quick and full")),
+            Some(other) => Err(format!("HOLDUP_EXPLORE is {other:?}; it takes off, quick or full")),
         }
     }
 }

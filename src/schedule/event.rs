@@ -42,7 +42,7 @@ impl Event {
             Self::Send(label) => format!("the request {label}"),
             Self::Deliver(label) if label.starts_with("MESSAGE ") => format!("the WebSocket's {label}"),
             Self::Deliver(label) if label.starts_with("EVENT ") => format!("the server-sent {label}"),
-            Self::Deliver(label) => format!("the answer to {label}"),
+            Self::Deliver(label) => format!("the response to {label}"),
         }
     }
 }
@@ -71,7 +71,7 @@ impl FromStr for Event {
         }
         let action = text.strip_prefix('a').and_then(|n| n.parse().ok()).filter(|n| *n > 0);
         action.map(Self::Act).ok_or_else(|| {
-            format!("`{text}` is no event: `r:GET /x#1` is an answer, `q:POST /x#1` a request, `a1` the first action")
+            format!("`{text}` is not an event: `r:GET /x#1` is a response, `q:POST /x#1` a request, `a1` an action")
         })
     }
 }

@@ -20,10 +20,10 @@ impl Base {
     /// Describes the base as a clause.
     pub(crate) fn in_words(self) -> &'static str {
         match self {
-            Self::FlowsFirst => "every answer comes before the user acts again",
-            Self::ActionsFirst => "the user acts before any answer comes",
-            Self::LateFlows => "every answer comes before the user acts again, the youngest first",
-            Self::LateActions => "the user acts before any answer comes, and the youngest answer comes first",
+            Self::FlowsFirst => "every response arrives before the user acts again",
+            Self::ActionsFirst => "the user acts before any response arrives",
+            Self::LateFlows => "every response arrives before the user acts again, the newest first",
+            Self::LateActions => "the user acts before any response arrives, and the newest response arrives first",
         }
     }
 

@@ -125,7 +125,7 @@ impl Portfolio {
     /// Describes what has been tried completely.
     pub(crate) fn covered(&self) -> String {
         let Completed { each_late, orders_of_three, pairs_late, delays } = self.completed;
-        let mut all = vec![format!("{} answers and requests", self.events())];
+        let mut all = vec![format!("{} responses and requests", self.events())];
         let mut add = |done: bool, what: &str| all.extend(done.then(|| what.to_owned()));
         add(each_late, "each of them late");
         add(orders_of_three, "every order of three");

@@ -162,10 +162,10 @@ proptest! {
 fn a_schedule_that_cannot_be_read_says_why() {
     for (text, says) in [
         ("ff", "begins with `h1;`"),
-        ("h1;xx", "`xx` is no base"),
-        ("h1;ff;r:GET /a#1", "is no constraint"),
-        ("h1;ff;r:GET /a#1 > b2", "`b2` is no event"),
-        ("h1;ff;a0 > a1", "`a0` is no event"),
+        ("h1;xx", "`xx` is not a base"),
+        ("h1;ff;r:GET /a#1", "is not a constraint"),
+        ("h1;ff;r:GET /a#1 > b2", "`b2` is not an event"),
+        ("h1;ff;a0 > a1", "`a0` is not an event"),
     ] {
         let why = text.parse::<Plan>().expect_err(text);
         assert!(why.contains(says), "{why}");

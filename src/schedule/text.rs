@@ -52,7 +52,7 @@ impl FromStr for Plan {
         let (base, constraints) = rest.split_once(';').unwrap_or((rest, ""));
         let known = Base::ALL.into_iter().find(|known| known.as_str() == base.trim());
         let base = known.ok_or_else(|| {
-            format!("`{base}` is no base of a schedule; there are ff and af (answers or actions first), lf, la")
+            format!("`{base}` is not a base of a schedule; use ff or af (responses or actions first), lf or la")
         })?;
         let constraints = constraints.split(", ").map(str::trim).filter(|text| !text.is_empty());
         Ok(Self::constrained(base, constraints.map(str::parse).collect::<Result<_, _>>()?))
@@ -64,7 +64,7 @@ impl FromStr for Constraint {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (late, early) = text.split_once(" > ").ok_or_else(|| {
-            format!("`{text}` is no constraint: `r:GET /a#1 > a2` means the first not before the second")
+            format!("`{text}` is not a constraint: `r:GET /a#1 > a2` means the first not before the second")
         })?;
         Ok(Self { late: late.parse()?, early: early.parse()? })
     }

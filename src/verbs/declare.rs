@@ -87,7 +87,7 @@ impl Verbs {
     pub fn throttle<S: Whole>(&self, filter: Filter, profile: impl Into<Profile>) -> Rule {
         let profile = profile.into();
         if profile.is_nothing() {
-            misuse("throttle! 0 bytes a second: nothing would ever pass; `abort!(.., stall)` does that");
+            misuse("throttle! 0 bytes a second: at this rate nothing passes; use `abort!(.., stall)`");
         }
         self.rule(S::NAME, filter, Action::Throttle(profile))
     }
@@ -174,7 +174,7 @@ fn can_be_asked(filter: &Filter, stage: StageName) -> Result<(), String> {
             Err(format!("`{filter}` asks for a part of the stage {part}: write `{part}: {filter}`"))
         }
         _ if stage.is_part() && filter.wants_whole_answer() => Err(format!(
-            "`{filter}` asks for the whole answer, which is not there at the stage {stage}: `body` alone means the part"
+            "`{filter}` needs the whole response, which is not there at the stage {stage}: `body` alone means the part"
         )),
         _ => Ok(()),
     }
@@ -212,9 +212,9 @@ fn can_be_served(filter: &Filter, local: &Local) -> Result<(), String> {
     };
     match (local.is_folder(), is_folder) {
         (false, true) => Err(format!("cannot serve the folder {shown:?} as one file: write `dir({shown:?})`")),
-        (true, false) => Err(format!("{shown:?} is no folder: write it without `dir(..)`")),
+        (true, false) => Err(format!("{shown:?} is not a folder: write it without `dir(..)`")),
         (true, true) if !filter.has_capture() => Err(format!(
-            "does not know which file of {shown:?} a flow means: let `path ~` or `url ~` capture it, as in \
+            "needs the name of a file in {shown:?} for each flow: capture it with `path ~` or `url ~`, as in \
              `path ~ \"^/static/(.*)$\"`"
         )),
         _ => Ok(()),

@@ -62,7 +62,7 @@ impl<S: Stage> Held<S> {
     #[track_caller]
     pub fn release_after(self, other: &impl Ends) -> Delivery {
         let end = other.end();
-        self.decide("to be released after another", Place::here(), move |heads| Verdict::ReleaseAfter(end, heads))
+        self.decide("to be released after another flow", Place::here(), move |heads| Verdict::ReleaseAfter(end, heads))
     }
 
     /// Aborts the flow; at the stage of a part, the whole stream.
@@ -126,7 +126,7 @@ impl<S: Stage> Held<S> {
         let why = match &*self.parts.end.borrow() {
             Some(Outcome::ClientGone) => "its client gave it up while it was parked".to_owned(),
             Some(outcome) => format!("it has ended: {outcome}"),
-            None => "its rule was removed, and the flow has gone on".to_owned(),
+            None => "its rule was removed, which released the flow".to_owned(),
         };
         Failure::bare(format!("{} {what}: {why}", self.flow())).at(place)
     }
@@ -159,7 +159,7 @@ impl<S: Whole> Held<S> {
     #[track_caller]
     pub fn respond(self, answer: impl IntoAnswer) -> Delivery {
         let answer = Box::new(answer.into_answer());
-        self.decide("answered by the test", Place::here(), |_| Verdict::Respond(answer))
+        self.decide("response given by the test", Place::here(), |_| Verdict::Respond(answer))
     }
 }
 
@@ -206,9 +206,9 @@ impl Held<Request> {
             match tokio::time::timeout(self.patience, response).await {
                 Ok(Ok(handover)) => match handover.take() {
                     Some(parts) => Ok(Held::new(self.context.clone(), parts, self.patience)),
-                    None => Err(self.lost("did not come back with a response", place)),
+                    None => Err(self.lost("was not parked with its response", place)),
                 },
-                Ok(Err(_)) => Err(self.lost("did not come back with a response", place)),
+                Ok(Err(_)) => Err(self.lost("was not parked with its response", place)),
                 Err(_) => Err(unfinished(&report_context(&self.context), self.flow(), self.patience, place)),
             }
         }

@@ -74,7 +74,7 @@ impl Rule {
     pub fn upstream_sha256(&self) -> Result<String, Failure> {
         let applied = self.assert_applied()?;
         let Some(upstream) = applied.upstream() else {
-            let what = format!("{} has seen no body of its upstream that could be read", self.rule);
+            let what = format!("{} was applied to no upstream body that could be read", self.rule);
             return Err(Failure::bare(what).at(Place::here()));
         };
         Ok(crypto::sha256(upstream).iter().map(|byte| format!("{byte:02x}")).collect())

@@ -222,7 +222,7 @@ async fn what_a_page_has_is_waited_for_and_read(browser: Browser, site: Site) ->
     browser.wait_until("window.items.length == 1").await?;
     assert_eq!(browser.eval::<Vec<Item>>("return window.items").await?, [Item { id: 7 }]);
     let wrong = browser.eval::<u8>("return 'seven'").await.expect_err("another type").to_string();
-    assert!(wrong.contains("returned \"seven\", which is no u8"), "{wrong}");
+    assert!(wrong.contains("returned \"seven\", which is not a u8"), "{wrong}");
     let there = browser.wait_gone("#out").await;
     assert!(there.is_ok(), "an empty paragraph has no size: {there:?}");
     let stays = browser.wait_gone(By::role("link", "Home")).await.expect_err("it stays").to_string();

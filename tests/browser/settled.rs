@@ -177,8 +177,8 @@ async fn what_never_ends_can_be_left_out(browser: Browser, site: Site) -> TestRe
     let text = browser.settled().within(brief).await.expect_err("it never settles").to_string();
     for part in [
         "the page did not settle within 300ms\n  at tests/browser/settled.rs:",
-        "requestAnimationFrame, asked for at https://site.test/app.js:2:",
-        "fetch https://site.test/slow, asked for at https://site.test/app.js:3:",
+        "requestAnimationFrame, started at https://site.test/app.js:2:",
+        "fetch https://site.test/slow, started at https://site.test/app.js:3:",
         "GET https://site.test/slow, under way and not held",
         ".ignore(filter!(url ~ \"/poll\"))",
     ] {

@@ -85,7 +85,7 @@ fn a_schedule_is_replayed_as_often_as_is_said() {
 fn a_number_that_is_none_is_told() {
     for wrong in ["0", "often", "-1"] {
         let (passed, said) = again("third", &[("HOLDUP_REPEAT", wrong)]);
-        assert!(!passed && said.contains("HOLDUP_REPEAT is how often each test is to run"), "{said}");
+        assert!(!passed && said.contains("HOLDUP_REPEAT takes the number of runs of each test"), "{said}");
     }
 }
 

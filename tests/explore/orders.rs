@@ -72,7 +72,7 @@ fn a_schedule_that_does_not_fit_says_what_is_missing() {
         text.contains("does not fit the test any more: r:GET /gone#1 did not happen\n  at tests/explore/orders.rs:"),
         "{text}"
     );
-    assert!(text.contains("what did: a1, a2, r:GET /say?text=a#1, a3, r:GET /say?text=ab#1"), "{text}");
+    assert!(text.contains("what happened: a1, a2, r:GET /say?text=a#1, a3, r:GET /say?text=ab#1"), "{text}");
     assert!(failure_of(unreadable).contains("bad schedule: a schedule begins with `h1;`"));
 }
 
@@ -89,7 +89,7 @@ fn what_no_order_controls_is_told_as_such() {
         Ok(())
     }
     let text = failure_of(body);
-    assert!(text.contains("cannot be explored: two runs in the same order parted at step 2"), "{text}");
+    assert!(text.contains("cannot be explored: two runs in the same order differ at step 2"), "{text}");
     assert!(text.contains("r:GET /say?text=0.") && text.contains("appeared only in run 1"), "{text}");
     assert!(!text.contains("race:"), "{text}");
 }

@@ -47,7 +47,7 @@ fn an_edit_that_panics_fails_its_flow_and_the_test() {
         Ok(())
     }
     let text = failure_of(body);
-    assert!(text.contains("a rule could not do its work") && text.contains("panicked: on purpose"), "{text}");
+    assert!(text.contains("a rule could not be applied") && text.contains("panicked: on purpose"), "{text}");
 }
 
 #[mitm_test]

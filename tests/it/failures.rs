@@ -50,7 +50,7 @@ fn a_wait_that_expires_tells_what_was_nearest() {
             "GET https://origin.test/parked (under way), at its request, by hold!(path == \"/parked\") of tests/it/failures.rs:",
             "help: declare the rule before the action",
             "help: ",
-            "what happened, last:",
+            "last events:",
         ],
     );
 }
@@ -216,7 +216,7 @@ fn a_rule_that_cannot_do_its_work_fails_the_test() {
         assert_eq!(response.status(), 502);
         Ok(())
     }
-    assert_reads(&failure_of(body), &["a rule could not do its work", "/bytes", "more than 16777216 bytes"]);
+    assert_reads(&failure_of(body), &["a rule could not be applied", "/bytes", "more than 16777216 bytes"]);
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn an_edit_that_contradicts_itself_is_told() {
     }
     assert_reads(
         &failure_of(body),
-        &["a rule could not do its work", "content-length was set to \"5\", and the body has 10 bytes"],
+        &["a rule could not be applied", "content-length was set to \"5\", and the body has 10 bytes"],
     );
 }
 
@@ -254,7 +254,7 @@ fn a_body_rule_on_an_endless_stream_is_told_at_once() {
         assert_eq!(client.get("https://origin.test/events").send().await?.status(), 502);
         Ok(())
     }
-    assert_reads(&failure_of(body), &["a rule could not do its work", "a stream that has no end"]);
+    assert_reads(&failure_of(body), &["a rule could not be applied", "a stream that has no end"]);
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn the_line_is_named_in_the_journal() {
         }
         fails();
     });
-    assert!(said.contains("#1 a line of its answer is left out: \"no colon here\" has no colon"), "{said}");
+    assert!(said.contains("#1 a line of its response was dropped: \"no colon here\" has no colon"), "{said}");
 }
 
 #[mitm_test]
@@ -106,7 +106,7 @@ async fn a_refused_request_is_told_to_its_client_and_in_the_journal(mitm: Mitm, 
         ("x : 1", "the header line \"x : 1\" has a blank before its colon"),
         ("no colon", "the header line \"no colon\" has no colon"),
         ("x: a\0b", "has a NUL byte in its value"),
-        ("host: other.test", "a request has one host"),
+        ("host: other.test", "the request has more than one host header"),
     ] {
         let mut stream = raw::connect(&mitm).await;
         let ask = format!("GET http://origin.test/ HTTP/1.1\r\nhost: origin.test\r\n{line}\r\n\r\n");

@@ -183,9 +183,10 @@ fn mistakes_that_are_known_when_the_rule_is_declared() {
     assert!(mistake!(respond!(path == "/", { 103 })).contains("103 is not the status of a response"));
     assert!(mistake!(rewrite!(path == "/", "EUR 5" => "$5.00")).contains("write `$$5` for a dollar sign"));
     assert!(
-        mistake!(delay!(path == "/", { Duration::from_secs(2)..Duration::from_secs(1) })).contains("is an empty range")
+        mistake!(delay!(path == "/", { Duration::from_secs(2)..Duration::from_secs(1) }))
+            .contains("delay! 2s..1s is an empty range")
     );
-    assert!(mistake!(throttle!(path == "/", { 0_u64 })).contains("nothing would ever pass"));
+    assert!(mistake!(throttle!(path == "/", { 0_u64 })).contains("at this rate nothing passes"));
     drop(path);
 }
 

@@ -55,7 +55,7 @@ fn a_drawn_delay_tells_its_seed() {
     }
     let text = failure_of(body);
     assert!(text.contains("delay!(path == \"/never\", 1ms..2ms) was never applied"), "{text}");
-    assert!(text.contains("delays were drawn: HOLDUP_SEED="), "{text}");
+    assert!(text.contains("delays are random: HOLDUP_SEED="), "{text}");
 }
 
 #[mitm_test]

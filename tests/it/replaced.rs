@@ -136,7 +136,7 @@ fn a_file_that_goes_away_is_told() {
         Ok(())
     }
     let text = failure_of(body);
-    assert!(text.contains("a rule could not do its work") && text.contains("cannot read"), "{text}");
+    assert!(text.contains("a rule could not be applied") && text.contains("cannot read"), "{text}");
 }
 
 #[test]
@@ -157,9 +157,9 @@ fn a_folder_wants_to_know_which_file() {
         Ok(())
     }
     let tests: [(fn(), &str); 3] = [
-        (no_group, "does not know which file of \"src\" a flow means"),
+        (no_group, "needs the name of a file in \"src\" for each flow"),
         (no_dir, "cannot serve the folder \"src\" as one file: write `dir(\"src\")`"),
-        (no_folder, "\"Cargo.toml\" is no folder"),
+        (no_folder, "\"Cargo.toml\" is not a folder"),
     ];
     for (test, says) in tests {
         let text = failure_of(test);
@@ -191,7 +191,7 @@ fn a_body_past_the_limit_names_rule_flow_and_limit() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     let text = failure_of(grows);
-    assert!(text.contains("a rewrite makes 39 bytes of a body, more than the limit of 25"), "{text}");
+    assert!(text.contains("a rewritten body has 39 bytes, more than the limit of 25"), "{text}");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_body_that_is_not_what_its_head_says_is_told() {
         Ok(())
     }
     let text = failure_of(body);
-    for part in ["the body is no gzip", "content-encoding \"rot13\" is not one that can be read"] {
+    for part in ["the body is not valid gzip", "content-encoding \"rot13\" is not one that can be read"] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
 }

@@ -241,6 +241,6 @@ fn code_that_panics_on_a_part_fails_the_test() {
         Ok(())
     }
     let text = crate::support::failure_of(body);
-    assert!(text.contains("a rule could not do its work: the code of edit! panicked"), "{text}");
+    assert!(text.contains("a rule could not be applied: the code of edit! panicked"), "{text}");
     assert!(text.contains("edit!(event: data == \"one\"") && text.contains("tests/it/streams.rs:"), "{text}");
 }

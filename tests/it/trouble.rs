@@ -35,7 +35,8 @@ async fn an_upstream_that_does_not_shake_hands() -> TestResult {
     let text = mitm.client()?.get("https://silent.test/").send().await?.text().await?;
     assert!(
         text.contains(
-            "upstream tls: https://silent.test took the connection and did not answer the TLS handshake within 200ms"
+            "upstream tls: https://silent.test accepted the connection and did not respond to the TLS handshake within \
+             200ms"
         ),
         "{text}"
     );
@@ -238,7 +239,7 @@ async fn endless(first: &'static str, then: &'static str) -> std::net::SocketAdd
 async fn a_server_that_never_comes_to_the_point(client: Client, mitm: Mitm) -> TestResult {
     mitm.host("hints.test", endless("", "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n").await);
     let text = client.get("https://hints.test/").send().await?.text().await?;
-    assert!(text.contains("more than 128 informational answers"), "{text}");
+    assert!(text.contains("more than 128 informational responses"), "{text}");
     assert_eq!(fault_of(&mitm, 0).stage(), FaultStage::Exchange);
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n";
     for (i, filling) in ["0", "5;", "1 ", "1\r\na\r\n0\r\nx: y\r\n"].into_iter().enumerate() {

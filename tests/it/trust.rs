@@ -27,7 +27,7 @@ async fn a_servers_own_certificate_is_trusted_when_the_test_says_so(client: Clie
         let server = Program::openssl(&pair, &[]).await;
         mitm.host("own.test", Upstream::tls(server.address));
         let (status, text) = asked(&client, "own.test").await?;
-        assert!(status == 502 && text.contains("no trust in") && text.contains("trust_upstream"), "{kind}: {text}");
+        assert!(status == 502 && text.contains("is not trusted") && text.contains("trust_upstream"), "{kind}: {text}");
         mitm.trust_upstream(&pair.certificate)?;
         let (status, text) = asked(&client, "own.test").await?;
         assert_eq!(status, 200, "{kind}: {text}");
@@ -100,7 +100,7 @@ async fn a_client_certificate_is_given_where_the_server_asks(client: Client, mit
         let (status, text) = asked(&client, "wants.test").await?;
         assert!(status == 502 && text.contains("wants a client certificate"), "{version}: {text}");
         assert!(text.contains("Upstream::tls(address).identity(certificate_pem, key_pem)"), "{text}");
-        assert!(!text.contains("no trust"), "{text}");
+        assert!(!text.contains("is not trusted"), "{text}");
         mitm.host("wants.test", Upstream::tls(server.address).identity(&other.certificate, &other.key));
         let (status, text) = asked(&client, "wants.test").await?;
         assert!(status == 502 && text.contains("refuses the client certificate"), "{version}: {text}");

@@ -68,7 +68,7 @@ impl FromStr for Filter {
         let filter = reader.sequence()?;
         match reader.peek() {
             None => Ok(filter),
-            Some(_) => Err(reader.error("this parenthesis closes none")),
+            Some(_) => Err(reader.error("this parenthesis has no opening parenthesis")),
         }
     }
 }
@@ -112,7 +112,7 @@ impl Reader<'_> {
 
     fn unary(&mut self) -> Result<Filter, FilterError> {
         if self.depth == DEEPEST {
-            return Err(self.error(&format!("more than {DEEPEST} parentheses and `!` around each other")));
+            return Err(self.error(&format!("more than {DEEPEST} nested parentheses and `!`")));
         }
         self.depth += 1;
         let filter = self.nested();
@@ -131,8 +131,8 @@ impl Reader<'_> {
         match self.peek().cloned() {
             Some(Token::Operator(name)) => self.operator(&name),
             Some(Token::Text { text, quoted }) => self.url(&text, quoted),
-            Some(Token::Close) => Err(self.error("this parenthesis closes none")),
-            Some(_) => Err(self.error("an operator without something before it; a text such as this goes in quotes")),
+            Some(Token::Close) => Err(self.error("this parenthesis has no opening parenthesis")),
+            Some(_) => Err(self.error("this operator needs an expression before it; put such a text in quotes")),
             None => Err(self.error("expected an expression, as in `~u /ajax & ~m POST`")),
         }
     }
@@ -148,16 +148,16 @@ impl Reader<'_> {
             (Meaning::Flag(flag), _) => Ok(Filter::Flag(flag)),
             (Meaning::Status, Some(Token::Text { text, quoted: false })) => self.status(&text),
             (Meaning::Text(..), Some(Token::Text { text, quoted: false })) if is_joint(&text) => {
-                Err(self.error(&format!("`~{name}` wants a regex before this; if this is it, put it in quotes")))
+                Err(self.error(&format!("`~{name}` needs a regex before this; if this is the regex, put it in quotes")))
             }
             (Meaning::Text(_, flags), Some(Token::Text { text, .. })) if name == "meta" => {
                 self.term(Field::Marker, flags, &text).map(|_| Filter::Any(vec![]))
             }
             (Meaning::Text(field, flags), Some(Token::Text { text, .. })) => self.term(field, flags, &text),
-            (Meaning::Status, _) => Err(self.error("`~c` wants a status: `~c 404`")),
+            (Meaning::Status, _) => Err(self.error("`~c` needs a status: `~c 404`")),
             (Meaning::Text(..), _) => {
                 Err(self
-                    .error(&format!("`~{name}` wants a regex; one with parentheses goes in quotes: `~{name} \"a|b\"`")))
+                    .error(&format!("`~{name}` needs a regex; put one with parentheses in quotes: `~{name} \"a|b\"`")))
             }
         }
     }
@@ -176,7 +176,7 @@ impl Reader<'_> {
     /// Parses a bare regex, for the URL.
     fn url(&mut self, text: &str, quoted: bool) -> Result<Filter, FilterError> {
         if !quoted && is_joint(text) {
-            return Err(self.error("an operator without something before it; a text such as this goes in quotes"));
+            return Err(self.error("this operator needs an expression before it; put such a text in quotes"));
         }
         if !quoted && matches!(text, "and" | "or" | "not") {
             return Err(self.error(

@@ -105,13 +105,13 @@ fn a_bad_filter_is_told_with_its_column() {
         ("~c 2..", 4, "`~c` takes one status"),
         ("~u a(b)", 5, "must be in quotes: `~u \"a(b)\"`"),
         ("~u ajax and ~m GET", 9, "write `&`, `|` or `!`"),
-        ("a & & b", 5, "an operator without something before it"),
+        ("a & & b", 5, "this operator needs an expression before it"),
         ("~U ajax", 1, "there is no operator `~U`; there are ~a ~all"),
-        ("~u", 3, "`~u` wants a regex"),
-        ("~u (a|b)", 4, "one with parentheses goes in quotes"),
+        ("~u", 3, "`~u` needs a regex"),
+        ("~u (a|b)", 4, "put one with parentheses in quotes"),
         ("~u [", 4, "unclosed character class"),
         ("(~q", 4, "a parenthesis is not closed"),
-        ("~q )", 4, "this parenthesis closes none"),
+        ("~q )", 4, "this parenthesis has no opening parenthesis"),
         ("~u 'x", 4, "this quote is not closed"),
         ("", 1, "expected an expression"),
         ("é & ~x", 5, "there is no operator `~x`"),
@@ -126,7 +126,7 @@ fn a_bad_filter_is_told_with_its_column() {
 fn what_is_nested_too_deep_is_an_error() {
     for text in ["(".repeat(10_000), "!".repeat(50_000) + "~q", "!(".repeat(300) + "a"] {
         let error = text.parse::<Filter>().expect_err("too deep").to_string();
-        assert!(error.contains("more than 200 parentheses and `!` around each other"), "{}", &error[..100]);
+        assert!(error.contains("more than 200 nested parentheses and `!`"), "{}", &error[..100]);
     }
     let deep = "(".repeat(100) + &"!".repeat(99) + "~q" + &")".repeat(100);
     deep.parse::<Filter>().expect("as deep as may be");

@@ -34,7 +34,7 @@ fn has_body_to_change(message: &Envelope<Response>) -> Result<(), Fault> {
         return Ok(());
     }
     let what =
-        "the answer is \"not modified\", so there is nothing to change: declare the rule before the request goes out";
+        "the response is \"not modified\" and has no body to change: declare the rule before the request is sent";
     Err(Fault::new(FaultStage::Rule, what))
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn rewrite<H: Head>(
     if let Some(changed) = changed {
         if changed.len() > message.limit {
             let what =
-                format!("a rewrite makes {} bytes of a body, more than the limit of {}", changed.len(), message.limit);
+                format!("a rewritten body has {} bytes, more than the limit of {}", changed.len(), message.limit);
             return Err(Fault::new(FaultStage::Rule, what));
         }
         *message.head.content_mut() = Content::Edited(changed);

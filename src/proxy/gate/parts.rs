@@ -187,7 +187,7 @@ impl State {
 }
 
 fn panicked(rule: &Rule) -> crate::flow::Fault {
-    let what = "the code of edit! panicked; the part went on as it was";
+    let what = "the code of edit! panicked; the part was sent unchanged";
     crate::flow::Fault::new(crate::flow::FaultStage::Rule, what).of(&rule.text, rule.place)
 }
 

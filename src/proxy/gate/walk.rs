@@ -66,7 +66,7 @@ impl Gate {
             break;
         }
         if matches!(pass, Pass::On) && !self.lets_workers() && integrity::refuses_worker(&rules, &message.head) {
-            let why = "no service worker while rules change what the page loads; see Mitm::let_service_workers";
+            let why = "service workers are blocked while rules change the page's files; see Mitm::let_service_workers";
             return Ok(Pass::Answer(made(&Response::made(StatusCode::NOT_FOUND, why))));
         }
         if matches!(pass, Pass::On) {

@@ -90,7 +90,7 @@ impl Kind {
         }
         let is_event_stream = is_of_type(headers, "text/event-stream");
         if is_event_stream && headers.contains_key(http::header::CONTENT_ENCODING) {
-            let what = format!("{}: an event stream that is coded passes unread", request.url());
+            let what = format!("{}: an event stream with a content-encoding passes unread", request.url());
             gate.journal.write(Event::Trouble { fault: Fault::new(FaultStage::Exchange, what) });
             return None;
         }

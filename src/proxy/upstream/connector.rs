@@ -110,7 +110,7 @@ impl Destination {
             return Err(Fault::new(FaultStage::Connect, what));
         }
         if addresses.iter().any(Hosts::refuses) {
-            let what = format!("{target} is where this test's browser is driven: no page may ask there");
+            let what = format!("{target} is the driver of this test's browser, which no page may access");
             return Err(Fault::new(FaultStage::Connect, what));
         }
         first_that_answers(target, &addresses).await
@@ -143,7 +143,7 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Fault> {
     }
     let found = tokio::net::lookup_host((host, port)).await;
     found.map(Iterator::collect).map_err(|error| {
-        let what = format!("{host} is no known name (a test gives it a server with `mitm.host({host:?}, address)`)");
+        let what = format!("the name {host} is not known (give it a server: `mitm.host({host:?}, address)`)");
         Fault::from_error(FaultStage::Resolve, &what, &error)
     })
 }

@@ -64,7 +64,7 @@ impl NextHead {
         if self.0.informational.fetch_add(1, Ordering::Relaxed) < MOST_INFORMATIONAL {
             return Ok(());
         }
-        let what = format!("the server has sent more than {MOST_INFORMATIONAL} informational answers");
+        let what = format!("the server has sent more than {MOST_INFORMATIONAL} informational responses");
         self.refuse(Some(what.clone()));
         Err(io::Error::new(io::ErrorKind::InvalidData, what))
     }

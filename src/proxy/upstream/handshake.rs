@@ -47,8 +47,8 @@ pub(super) fn explain(target: &Target, error: &(dyn Error + 'static), asked: boo
 pub(super) fn silent(target: &Target, within: Duration) -> Fault {
     let host = &target.host;
     let what = format!(
-        "{target} took the connection and did not answer the TLS handshake within {within:?}; if it does not speak TLS, it is \
-         `mitm.host({host:?}, address)`, without `Upstream::tls`"
+        "{target} accepted the connection and did not respond to the TLS handshake within {within:?}; if it does not \
+         speak TLS, declare it as `mitm.host({host:?}, address)`, without `Upstream::tls`"
     );
     Fault::new(FaultStage::UpstreamTls, what)
 }
@@ -58,20 +58,18 @@ fn distrust(target: &Target, why: &CertificateError) -> String {
     let any = format!("`mitm.insecure_upstream({host:?})` takes any certificate");
     match why {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            format!("no trust in {target}: its certificate is for another name ({any})")
+            format!("{target} is not trusted: its certificate is for another name ({any})")
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            format!("no trust in {target}: its certificate has expired ({any})")
+            format!("{target} is not trusted: its certificate has expired ({any})")
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            format!("no trust in {target}: its certificate is not valid yet ({any})")
+            format!("{target} is not trusted: its certificate is not valid yet ({any})")
         }
         CertificateError::BadEncoding => {
-            format!(
-                "no trust in {target}: its certificate is none that can be read, such as one of X.509 version 1 ({any})"
-            )
+            format!("{target} is not trusted: its certificate cannot be read, such as one of X.509 version 1 ({any})")
         }
-        _ => format!("no trust in {target} (`mitm.trust_upstream(pem)` adds its root or its own certificate; {any})"),
+        _ => format!("{target} is not trusted (`mitm.trust_upstream(pem)` adds its root or own certificate; {any})"),
     }
 }
 

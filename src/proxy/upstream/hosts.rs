@@ -207,7 +207,7 @@ impl Hosts {
 
 fn no_name(name: &str) -> String {
     format!(
-        "{name:?} is no host name: write it without scheme, port and path (\"shop.test\"), or a pattern for all names \
-         below one (\"*.shop.test\")"
+        "{name:?} is not a host name: write it without scheme, port and path (\"shop.test\"), or a pattern for all \
+         names below one (\"*.shop.test\")"
     )
 }

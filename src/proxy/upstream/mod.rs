@@ -167,7 +167,7 @@ impl Exchange<'_> {
             barren = if was_used { 0 } else { barren + 1 };
             if !upload.can_go_again() {
                 let what =
-                    "no answer came, and the request cannot be sent again: more than 64 KiB of its body had gone";
+                    "no response came, and the request cannot be sent again: more than 64 KiB of its body were sent";
                 return Err(Fault::new(FaultStage::Exchange, format!("{what} ({})", fault.what())));
             }
             match again {
@@ -244,12 +244,12 @@ impl Exchange<'_> {
 
     fn ended(&self, unanswered: Unanswered, was_used: bool, traffic: &wire::Traffic, bad: Option<String>) -> Ended {
         let Unanswered { error, again } = unanswered;
-        let bad = bad.map(|line| format!("the answer of the upstream cannot be read: {line}"));
+        let bad = bad.map(|line| format!("the response of the upstream cannot be read: {line}"));
         // Servers with TLS 1.3 refuse a client certificate, or a missing one, after the handshake.
         let fault = match handshake::tls_error(&error) {
             Some(_) => self.origin.destination.explain_tls(&error, traffic),
             None => {
-                let what = bad.as_deref().unwrap_or("the upstream gave no answer");
+                let what = bad.as_deref().unwrap_or("the upstream sent no response");
                 Fault::from_error(FaultStage::Exchange, what, &error)
             }
         };
@@ -271,7 +271,7 @@ fn answer(answered: Answered, request: &Envelope<Request>) -> Result<Envelope<Re
     let elapsed = Some(answered.sent.elapsed());
     let (parts, body) = answered.response.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS && request.upgrade.is_none() {
-        let what = "the upstream changes the protocol, and nobody has asked for that";
+        let what = "the upstream switches protocols, which the request did not ask for";
         return Err(Fault::new(FaultStage::Exchange, what));
     }
     hop::one_length(&parts.headers).map_err(|why| Fault::new(FaultStage::Exchange, why))?;

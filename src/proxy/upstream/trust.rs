@@ -58,7 +58,7 @@ impl Trust {
 
 fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    let certificates = certificates.map_err(|error| format!("this is no PEM text: {error}"))?;
+    let certificates = certificates.map_err(|error| format!("this is not PEM text: {error}"))?;
     if certificates.is_empty() {
         return Err("there is no CERTIFICATE in this PEM text".to_owned());
     }

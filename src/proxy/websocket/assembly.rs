@@ -87,7 +87,7 @@ impl Assembly {
     fn inflate(&mut self, payload: &[u8]) -> Result<Bytes, Unreadable> {
         const TAIL: &[u8] = &[0, 0, 0xff, 0xff];
         const STEP: usize = 16 * 1024;
-        let inflate = self.inflate.as_mut().ok_or("a message is compressed, and nobody has agreed on that")?;
+        let inflate = self.inflate.as_mut().ok_or("a message is compressed, which was not negotiated")?;
         let input = [payload, TAIL].concat();
         let (mut at, mut output) = (0, Vec::with_capacity(payload.len() * 3));
         while at < input.len() || output.len() == output.capacity() {
