@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::parse::ParseStream;
 use syn::spanned::Spanned;
-use syn::{Error, Expr, Ident, Lit, LitInt, Result, Token, braced, parenthesized, token};
+use syn::{Error, Expr, Ident, Lit, LitInt, LitStr, Result, Token, braced, parenthesized, token};
 
 /// Parses no argument.
 pub(crate) fn none(_: ParseStream<'_>, _: Stage) -> Result<TokenStream> {
@@ -67,6 +67,9 @@ pub(crate) fn cut(input: ParseStream<'_>, stage: Stage) -> Result<TokenStream> {
         braced!(inner in input);
         let kind: Expr = inner.parse()?;
         return Ok(quote!(#kind));
+    }
+    if let Ok(text) = input.fork().parse::<LitStr>() {
+        return Err(Error::new(text.span(), format!("write it without quotes: `{}`", text.value())));
     }
     let kind: Ident = input.parse()?;
     let variant = match kind.to_string().as_str() {

@@ -105,6 +105,8 @@ fn value(term: &Term, field: &Field) -> Result<()> {
     }
     impossible(term, field)?;
     match (&term.value, field.kind, term.op) {
+        // JSON has numbers: they are compared as they are written.
+        (Value::Number(..), _, Op::Equals | Op::Differs) if field.name == "json" => Ok(()),
         (Value::Range(_, span), _, op) if op != Op::In => {
             Err(Error::new(*span, "a range goes with `in`: `status in 200..300`"))
         }
@@ -163,9 +165,22 @@ fn impossible(term: &Term, field: &Field) -> Result<()> {
             Some(why) => Err(Error::new(text.span(), why)),
             None => Ok(()),
         },
+        (Value::Expr(syn::Expr::Path(path)), _) if field.name == "method" => method(path),
         (Value::Number(number, span), _) if field.name == "port" && !(1..=65_535).contains(number) => {
             Err(Error::new(*span, "a port is 1 to 65535"))
         }
+        _ => Ok(()),
+    }
+}
+
+/// Rejects a name that is nearly a method; others may be constants of the test.
+fn method(path: &syn::ExprPath) -> Result<()> {
+    let Some(name) = path.path.get_ident().map(ToString::to_string) else { return Ok(()) };
+    match fields::nearest(&name, fields::METHODS.into_iter()) {
+        Some(nearest) if nearest != name && name.len() > 2 => Err(Error::new_spanned(
+            path,
+            format!("did you mean `{nearest}`? A constant goes into braces: `{{{name}}}`"),
+        )),
         _ => Ok(()),
     }
 }

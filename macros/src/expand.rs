@@ -5,9 +5,6 @@ use crate::fields;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
-/// The methods that a filter can name without quotes.
-const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"];
-
 impl ToTokens for Filter {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         tokens.extend(match self {
@@ -51,7 +48,8 @@ impl Term {
             Value::Range(range, _) | Value::Time(range, _) => quote!(#range),
             Value::Expr(expr) if field == "elapsed" => quote!(&::holdup::__private::time(#expr)),
             Value::Expr(expr) => match bare_name(expr) {
-                Some(name) if field == "method" && METHODS.contains(&name.as_str()) => quote!(#name),
+                Some(name) if field == "json" && name == "null" => quote!("null"),
+                Some(name) if field == "method" && fields::METHODS.contains(&name.as_str()) => quote!(#name),
                 _ if matches!(expr, syn::Expr::Path(_)) => quote!((&#expr)),
                 _ => quote!((&(#expr))),
             },

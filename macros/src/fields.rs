@@ -133,6 +133,9 @@ pub(crate) const FIELDS: [Field; 32] = [
     text("comment", "Comment"),
 ];
 
+/// The methods that a filter can name without quotes.
+pub(crate) const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"];
+
 pub(crate) fn find(name: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.name == name)
 }
@@ -140,7 +143,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Field> {
 /// Returns a suggestion for an unknown name.
 pub(crate) fn advice(name: &str) -> String {
     let names = || FIELDS.iter().map(|field| field.name).chain(FLAGS.iter().map(|flag| flag.name));
-    match nearest(name, names()) {
+    match nearest(&name.to_lowercase(), names()) {
         Some(nearest) => format!("; did you mean `{nearest}`?"),
         None => format!("; there are {}", names().collect::<Vec<_>>().join(", ")),
     }

@@ -68,7 +68,7 @@ fn unary(input: ParseStream<'_>, depth: usize) -> Result<Filter> {
         let inner;
         parenthesized!(inner in input);
         let filter = disjunction(&inner, depth + 1)?;
-        return if inner.is_empty() { Ok(filter) } else { Err(inner.error("expected `&&`, `||` or `)`")) };
+        return if inner.is_empty() { Ok(filter) } else { Err(joined(&inner, "expected `&&`, `||` or `)`")) };
     }
     if input.peek(LitStr) {
         return Ok(Filter::Text(input.parse()?));
@@ -77,7 +77,34 @@ fn unary(input: ParseStream<'_>, depth: usize) -> Result<Filter> {
         input.parse::<Ident>()?;
         return Ok(Filter::Flag(name.to_string(), name.span()));
     }
+    if let Some(list) = list(input)? {
+        return Ok(list);
+    }
     Ok(Filter::Term(Box::new(input.parse()?)))
+}
+
+/// Parses `FIELD in [A, B]`, which is `FIELD == A || FIELD == B`; `None` if the next term is another.
+fn list(input: ParseStream<'_>) -> Result<Option<Filter>> {
+    let fork = input.fork();
+    let is_list = fork.parse::<Left>().is_ok_and(|left| left.op == Op::In) && fork.peek(token::Bracket);
+    if !is_list {
+        return Ok(None);
+    }
+    let left: Left = input.parse()?;
+    let inner;
+    let bracket = syn::bracketed!(inner in input);
+    let mut any = Vec::new();
+    while !inner.is_empty() {
+        let value = inner.parse()?;
+        any.push(Filter::Term(Box::new(Term { value, op: Op::Equals, ..left.clone().term() })));
+        if !inner.is_empty() {
+            inner.parse::<Token![,]>()?;
+        }
+    }
+    match any.len() {
+        0 => Err(Error::new(bracket.span.join(), "nothing is in an empty list")),
+        _ => Ok(Some(alone_or(any, Filter::Any))),
+    }
 }
 
 /// Returns the next token if it is a flag, without consuming it.
@@ -86,7 +113,33 @@ fn flag(input: ParseStream<'_>) -> Option<Ident> {
     fields::find_flag(&name.to_string()).map(|_| name)
 }
 
+/// A term up to its operator.
+#[derive(Clone)]
+struct Left {
+    side: Option<(Stage, proc_macro2::Span)>,
+    field: Ident,
+    key: Option<LitStr>,
+    op: Op,
+    op_span: proc_macro2::Span,
+}
+
+impl Left {
+    /// Returns the term with an empty value.
+    fn term(self) -> Term {
+        let Self { side, field, key, op, op_span } = self;
+        let value = Value::Text(LitStr::new("", op_span));
+        Term { side, field: field.to_string(), field_span: field.span(), key, op, op_span, value }
+    }
+}
+
 impl Parse for Term {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let left: Left = input.parse()?;
+        Ok(Self { value: input.parse()?, ..left.term() })
+    }
+}
+
+impl Parse for Left {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let mut name: Ident = input.parse().map_err(|error| {
             Error::new(error.span(), "expected a field, as in `url ~ \"/ajax\" && method == \"POST\"`")
@@ -109,8 +162,7 @@ impl Parse for Term {
         };
         let op_span = input.span();
         let op = operator(input, &name)?;
-        let (field, field_span) = (name.to_string(), name.span());
-        Ok(Self { side, field, field_span, key, op, op_span, value: input.parse()? })
+        Ok(Self { side, field: name, key, op, op_span })
     }
 }
 
@@ -159,6 +211,11 @@ fn operator(input: ParseStream<'_>, field: &Ident) -> Result<Op> {
     if input.peek(Token![=]) {
         return Err(input.error("`=` is not an operator; write `==`"));
     }
+    let name = field.to_string();
+    let flags = fields::FLAGS.iter().map(|flag| flag.name);
+    if let (None, Some(flag)) = (fields::find(&name), fields::nearest(&name.to_lowercase(), flags)) {
+        return Err(Error::new(field.span(), format!("did you mean `{flag}`?")));
+    }
     let message = format!("expected an operator after `{field}`: ~ !~ == != contains < <= > >= in");
     Err(if input.is_empty() { Error::new(field.span(), message) } else { input.error(message) })
 }
@@ -177,6 +234,12 @@ impl Parse for Value {
                 Lit::Int(number) if number.suffix().is_empty() => {
                     Ok(Self::Number(number.base10_parse()?, number.span()))
                 }
+                Lit::Int(class) if class.suffix() == "xx" => {
+                    let from = class.base10_digits();
+                    let next = class.base10_parse::<u64>()? + 1;
+                    Err(Error::new(class.span(), format!("write `status in {from}00..{next}00`")))
+                }
+                Lit::Bool(value) => Ok(Self::Text(LitStr::new(&value.value.to_string(), value.span()))),
                 time @ (Lit::Int(_) | Lit::Float(_)) => Ok(Self::Time(measure(&time)?, time.span())),
                 other => Err(Error::new(other.span(), "expected a string or a number")),
             };
@@ -214,6 +277,19 @@ fn measure(literal: &Lit) -> Result<String> {
     }
 }
 
+/// Returns an error at a token that does not join two terms.
+pub(crate) fn joined(input: ParseStream<'_>, expected: &str) -> Error {
+    let word = input.fork().parse::<Ident>().map(|word| word.to_string()).unwrap_or_default();
+    let write = match word.as_str() {
+        "and" | "AND" => "&&",
+        "or" | "OR" => "||",
+        _ if input.peek(Token![&]) => "&&",
+        _ if input.peek(Token![|]) => "||",
+        _ => return input.error(expected),
+    };
+    input.error(format!("write `{write}`"))
+}
+
 /// Returns an error at the next token, or at the whole macro if there is none.
 pub(crate) fn expected(input: ParseStream<'_>, message: impl std::fmt::Display) -> Error {
     if input.is_empty() { Error::new(proc_macro2::Span::call_site(), message) } else { input.error(message) }
@@ -226,7 +302,7 @@ pub(crate) fn comma(input: ParseStream<'_>, wants: impl std::fmt::Display) -> Re
             return Ok(());
         }
     } else if !input.is_empty() {
-        return Err(input.error("expected `&&`, `||` or `,`"));
+        return Err(joined(input, "expected `&&`, `||` or `,`"));
     }
     Err(expected(input, format!("after the filter, expected {wants}")))
 }

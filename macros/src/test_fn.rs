@@ -94,6 +94,13 @@ impl Options {
             match &*option {
                 "timeout" => parsed.timeout_ms = Some(milliseconds(&syn::parse2(quote!(#value))?)?),
                 "schedule" => parsed.schedule = Some(syn::parse2(quote!(#value))?),
+                "browser" | "browsers" if matches!(value, syn::Expr::Lit(_)) => {
+                    let text: LitStr = syn::parse2(quote!(#value))?;
+                    return Err(Error::new(
+                        text.span(),
+                        format!("write it without quotes: `{option} = {}`", text.value()),
+                    ));
+                }
                 "browser" => parsed.browsers = Browsers::One(browser(&syn::parse2(quote!(#value))?)?),
                 _ => {
                     let all: Ident = syn::parse2(quote!(#value))?;

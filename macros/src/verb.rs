@@ -98,6 +98,11 @@ fn parse_rewrite(input: ParseStream<'_>) -> Result<TokenStream> {
     input.parse::<Token![=>]>()?;
     let with: Expr = input.parse()?;
     end(input)?;
+    if let (Part::Header(_), Expr::Path(path)) = (&part, &with)
+        && path.path.is_ident("None")
+    {
+        return Err(Error::new(path.span(), "write `none`: it removes the header"));
+    }
     let text = |expr: &Expr| quote!(&(#expr));
     let verbs = quote!(::holdup::__private::Verbs::ambient("rewrite!"));
     Ok(match part {
@@ -268,5 +273,5 @@ fn end(input: ParseStream<'_>) -> Result<()> {
     if input.peek(Token![,]) {
         input.parse::<Token![,]>()?;
     }
-    if input.is_empty() { Ok(()) } else { Err(input.error("expected `&&`, `||`, or the end")) }
+    if input.is_empty() { Ok(()) } else { Err(parse::joined(input, "expected `&&`, `||`, or the end")) }
 }
