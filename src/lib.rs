@@ -68,7 +68,7 @@ mod verbs;
 
 pub use browser::{Browser, By};
 pub use driver::{BrowserError, BrowserKind};
-pub use filter::{Filter, FilterError};
+pub use filter::{Explanation, Filter, FilterError};
 pub use fixture::{Fixture, Setup};
 pub use flow::{
     Chunk, Direction, Exchange, Fault, FaultStage, FlowId, Message, Opcode, Outcome, Part, Place, Request, Response,

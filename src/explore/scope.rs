@@ -69,7 +69,7 @@ impl Scope {
 
     pub(super) fn is_serial(&self, request: &Request) -> bool {
         let view = View::of(request, None, StageName::Request);
-        self.serial.iter().any(|filter| filter.matches(&view) == Truth::Yes)
+        self.serial.iter().any(|filter| filter.evaluate(&view) == Truth::Yes)
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn is_ordered(filter: &Filter, request: &Request) -> bool {
-        filter.matches(&View::of(request, None, StageName::Request)) == Truth::Yes
+        filter.evaluate(&View::of(request, None, StageName::Request)) == Truth::Yes
     }
 
     #[test]

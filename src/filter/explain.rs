@@ -29,9 +29,8 @@ impl fmt::Display for Explanation {
 }
 
 impl Filter {
-    /// Explains the result of each term for a flow.
-    #[must_use]
-    pub fn explain(&self, view: &View<'_>) -> Explanation {
+    /// Returns what each term says of a flow, as far as it is known.
+    pub(crate) fn explain_view(&self, view: &View<'_>) -> Explanation {
         let mut explanation = Explanation { lines: Vec::new(), near: 0, misses: 0 };
         self.explain_into(view, false, &mut explanation);
         explanation
@@ -41,9 +40,9 @@ impl Filter {
         match self {
             Self::Not(inner) => inner.explain_into(view, !denied, into),
             // Once an alternative holds, the others are irrelevant.
-            Self::Any(any) if !denied && self.matches(view) == Truth::Yes => {
+            Self::Any(any) if !denied && self.evaluate(view) == Truth::Yes => {
                 any.iter()
-                    .filter(|each| each.matches(view) == Truth::Yes)
+                    .filter(|each| each.evaluate(view) == Truth::Yes)
                     .for_each(|e| e.explain_into(view, denied, into));
             }
             Self::All(inner) | Self::Any(inner) => inner.iter().for_each(|each| each.explain_into(view, denied, into)),

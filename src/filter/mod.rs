@@ -18,6 +18,7 @@ mod print;
 mod reading;
 mod term;
 
+pub use explain::Explanation;
 pub use field::{Field, Side};
 pub use flag::Flag;
 pub use mitmproxy::FilterError;
@@ -46,49 +47,54 @@ pub enum Filter {
 
 /// What a filter sees of a flow.
 #[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
+pub(crate) struct View<'a> {
     /// The request.
-    pub request: &'a Request,
+    pub(crate) request: &'a Request,
     /// The response, once it has arrived.
-    pub response: Option<&'a Response>,
+    pub(crate) response: Option<&'a Response>,
     /// The part of its stream, if the rule matches parts.
-    pub part: Option<&'a Part>,
+    pub(crate) part: Option<&'a Part>,
     /// The last stage that the rule can see. Before it, the values of the response are unknown, not absent.
-    pub horizon: StageName,
+    pub(crate) horizon: StageName,
     /// The number of this flow among those that match the rest of the filter, once it was counted.
-    pub occurrence: Option<u64>,
+    pub(crate) occurrence: Option<u64>,
     /// What is known of a recorded flow besides.
-    pub marks: Marks<'a>,
+    pub(crate) marks: Marks<'a>,
 }
 
 /// What is known of a recorded flow besides its request and response.
 ///
 /// It is empty for a flow in progress.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Marks<'a> {
+pub(crate) struct Marks<'a> {
     /// Whether the flow ended in an error.
-    pub failed: bool,
+    pub(crate) failed: bool,
     /// Whether the request was sent again.
-    pub replayed_request: bool,
+    pub(crate) replayed_request: bool,
     /// Whether the response came from a recording.
-    pub replayed_response: bool,
+    pub(crate) replayed_response: bool,
     /// The marker that a user has set.
-    pub marker: &'a str,
+    pub(crate) marker: &'a str,
     /// The comment that a user has written.
-    pub comment: &'a str,
+    pub(crate) comment: &'a str,
 }
 
 impl<'a> View<'a> {
+    /// Creates the view of a flow that nothing more is to come of.
+    pub(crate) fn recorded(request: &'a Request, response: Option<&'a Response>) -> Self {
+        let horizon = if response.is_some() { StageName::Response } else { StageName::Request };
+        Self::of(request, response, horizon)
+    }
+
     /// Creates the view of a flow in progress.
-    #[must_use]
-    pub fn of(request: &'a Request, response: Option<&'a Response>, horizon: StageName) -> Self {
+    pub(crate) fn of(request: &'a Request, response: Option<&'a Response>, horizon: StageName) -> Self {
         Self { request, response, part: None, horizon, occurrence: None, marks: Marks::default() }
     }
 }
 
 /// The result of evaluating a filter on a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Truth {
+pub(crate) enum Truth {
     /// It matches.
     Yes,
     /// It does not match, whatever is still to come.
@@ -99,17 +105,17 @@ pub enum Truth {
 
 /// What a filter needs to know for a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Need {
+pub(crate) struct Need {
     /// The request's body, which was not read.
-    pub request_body: bool,
+    pub(crate) request_body: bool,
     /// The response's body, which was not read.
-    pub response_body: bool,
+    pub(crate) response_body: bool,
     /// The response, which has not arrived.
-    pub response: bool,
+    pub(crate) response: bool,
     /// A part of the stream.
-    pub part: bool,
+    pub(crate) part: bool,
     /// The occurrence number. It is determined last, since it counts flows that match otherwise.
-    pub occurrence: bool,
+    pub(crate) occurrence: bool,
 }
 
 impl Need {
@@ -149,19 +155,46 @@ impl Truth {
 }
 
 impl Filter {
-    /// Returns whether a flow matches.
+    /// Returns whether a flow with this request, and this response if there is one, matches.
+    ///
+    /// For a team that tests its own filters without a proxy. Bodies count as read, and as empty where none was set; an
+    /// `occurrence` and parts of streams never match.
+    ///
+    /// ```
+    /// use holdup::{Request, Response, filter};
+    /// let request = Request::new("GET", "https://shop.test/search?q=ab")?;
+    /// let found = Response::new(200)?.with_header("content-type", "application/json")?.with_body("{\"total\": 3}");
+    /// let filter = filter!(path == "/search" && response.json("/total") == 3);
+    /// assert!(filter.matches(&request, Some(&found)));
+    /// assert!(!filter.matches(&request, None));
+    /// assert!(filter.explain(&request, None).to_string().contains("was absent"));
+    /// # Ok::<(), holdup::Fault>(())
+    /// ```
     #[must_use]
-    pub fn matches(&self, view: &View<'_>) -> Truth {
+    pub fn matches(&self, request: &Request, response: Option<&Response>) -> bool {
+        let (request, response) = (request.as_read(), response.map(Response::as_read));
+        self.evaluate(&View::recorded(&request, response.as_ref())) == Truth::Yes
+    }
+
+    /// Returns what each term says of a flow: `path ok, response.json("/total") was "3", wanted == "4"`.
+    #[must_use]
+    pub fn explain(&self, request: &Request, response: Option<&Response>) -> Explanation {
+        let (request, response) = (request.as_read(), response.map(Response::as_read));
+        self.explain_view(&View::recorded(&request, response.as_ref()))
+    }
+
+    /// Returns whether a flow matches, as far as it is known.
+    pub(crate) fn evaluate(&self, view: &View<'_>) -> Truth {
         match self {
             Self::All(all) => all.iter().fold(Truth::Yes, |truth, each| match truth {
                 Truth::No => Truth::No,
-                so_far => so_far.and(each.matches(view)),
+                so_far => so_far.and(each.evaluate(view)),
             }),
             Self::Any(any) => any.iter().fold(Truth::No, |truth, each| match truth {
                 Truth::Yes => Truth::Yes,
-                so_far => so_far.not().and(each.matches(view).not()).not(),
+                so_far => so_far.not().and(each.evaluate(view).not()).not(),
             }),
-            Self::Not(inner) => inner.matches(view).not(),
+            Self::Not(inner) => inner.evaluate(view).not(),
             Self::Term(term) => term.matches(view),
             Self::Flag(flag) => flag.of(view),
         }
@@ -214,8 +247,7 @@ impl Filter {
     /// Returns the earliest stage at which this filter can decide.
     ///
     /// That is `response` if it tests the response.
-    #[must_use]
-    pub fn stage(&self) -> StageName {
+    pub(crate) fn stage(&self) -> StageName {
         match self {
             Self::All(inner) | Self::Any(inner) => inner.iter().map(Self::stage).max().unwrap_or(StageName::Request),
             Self::Not(inner) => inner.stage(),

@@ -52,9 +52,9 @@ fn fields_read_what_the_browser_meant() {
         (Field::Header(Side::Either, "Cookie".into()), Op::Contains, "a=1"),
     ] {
         let filter = term(field, op, wanted);
-        assert_eq!(filter.matches(&view), Truth::Yes, "{filter}");
+        assert_eq!(filter.evaluate(&view), Truth::Yes, "{filter}");
     }
-    assert_eq!(term(Field::Query("q".into()), Op::Differs, "c").matches(&view), Truth::No);
+    assert_eq!(term(Field::Query("q".into()), Op::Differs, "c").evaluate(&view), Truth::No);
 }
 
 #[test]
@@ -62,10 +62,10 @@ fn what_is_not_there_yet_is_unknown_and_what_cannot_come_is_absent() {
     let request = request("https://shop.test/");
     let later = View { horizon: StageName::Response, ..at_request(&request) };
     let html = term(Field::ContentType(Side::Either), Op::Matches, "html");
-    assert_eq!(html.matches(&at_request(&request)), Truth::No);
-    assert!(matches!(html.matches(&later), Truth::Unknown(Need { response: true, .. })));
+    assert_eq!(html.evaluate(&at_request(&request)), Truth::No);
+    assert!(matches!(html.evaluate(&later), Truth::Unknown(Need { response: true, .. })));
     let answer = response(200);
-    assert_eq!(html.matches(&View { response: Some(&answer), ..later }), Truth::Yes);
+    assert_eq!(html.evaluate(&View { response: Some(&answer), ..later }), Truth::Yes);
 }
 
 #[test]
@@ -73,9 +73,9 @@ fn a_body_is_needed_only_where_the_rest_matches() {
     let request = request("https://shop.test/save");
     let body = || term(Field::Body(Side::Request), Op::Contains, "x");
     let elsewhere = Filter::All(vec![body(), term(Field::Path, Op::Equals, "/other")]);
-    assert_eq!(elsewhere.matches(&at_request(&request)), Truth::No);
+    assert_eq!(elsewhere.evaluate(&at_request(&request)), Truth::No);
     let here = Filter::All(vec![body(), term(Field::Path, Op::Equals, "/save")]);
-    assert!(matches!(here.matches(&at_request(&request)), Truth::Unknown(Need { request_body: true, .. })));
+    assert!(matches!(here.evaluate(&at_request(&request)), Truth::Unknown(Need { request_body: true, .. })));
 }
 
 #[test]
@@ -86,14 +86,14 @@ fn a_miss_is_explained_term_by_term() {
         term(Field::Query("q".into()), Op::Equals, "ab"),
         Filter::Not(Box::new(term(Field::Method, Op::Equals, "POST"))),
     ]);
-    let said = filter.explain(&at_request(&request)).to_string();
+    let said = filter.explain_view(&at_request(&request)).to_string();
     assert_eq!(said, r#"path ok, query("q") was "a", wanted == "ab", method was "POST", wanted not == "POST""#);
 }
 
 #[test]
 fn a_text_that_is_no_regex_of_itself_is_noticed() {
     let request = request("https://shop.test/search?q=a");
-    let said = term(Field::Url, Op::Matches, "/search?q=a").explain(&at_request(&request)).to_string();
+    let said = term(Field::Url, Op::Matches, "/search?q=a").explain_view(&at_request(&request)).to_string();
     assert!(said.contains("use `contains`, or escape it"), "{said}");
 }
 
@@ -101,7 +101,7 @@ fn a_text_that_is_no_regex_of_itself_is_noticed() {
 fn secrets_are_not_shown() {
     let request = request("https://shop.test/");
     for field in [Field::Cookie("a".into()), Field::Header(Side::Request, "Cookie".into())] {
-        let said = term(field, Op::Equals, "x").explain(&at_request(&request)).to_string();
+        let said = term(field, Op::Equals, "x").explain_view(&at_request(&request)).to_string();
         assert!(said.contains("was <masked ") && !said.contains("a=1"), "{said}");
     }
 }
@@ -134,8 +134,8 @@ proptest! {
         let response = response_seen.then_some(&answer);
         let view = View::of(&request, response, StageName::Response);
         let denied = filters.iter().cloned().map(|f| Filter::Not(Box::new(f))).collect();
-        let left = Filter::Not(Box::new(Filter::All(filters))).matches(&view);
-        let right = Filter::Any(denied).matches(&view);
+        let left = Filter::Not(Box::new(Filter::All(filters))).evaluate(&view);
+        let right = Filter::Any(denied).evaluate(&view);
         prop_assert_eq!(matches!(left, Truth::Yes), matches!(right, Truth::Yes));
         prop_assert_eq!(matches!(left, Truth::No), matches!(right, Truth::No));
     }
@@ -144,8 +144,8 @@ proptest! {
     #[test]
     fn knowing_more_never_changes_a_decided_truth(filter in any_filter()) {
         let (request, answer) = (request("https://shop.test/a?a=b"), response(200));
-        let early = filter.matches(&View::of(&request, None, StageName::Response));
-        let late = filter.matches(&View::of(&request, Some(&answer), StageName::Response));
+        let early = filter.evaluate(&View::of(&request, None, StageName::Response));
+        let late = filter.evaluate(&View::of(&request, Some(&answer), StageName::Response));
         if !matches!(early, Truth::Unknown(_)) {
             prop_assert_eq!(early, late);
         }
@@ -158,8 +158,8 @@ proptest! {
         let request = request("https://shop.test/a?a=b");
         let filter = Filter::All(terms);
         let view = at_request(&request);
-        if only_terms && filter.matches(&view) == Truth::Yes {
-            prop_assert!(!filter.explain(&view).to_string().contains("wanted"));
+        if only_terms && filter.evaluate(&view) == Truth::Yes {
+            prop_assert!(!filter.explain_view(&view).to_string().contains("wanted"));
         }
     }
 }
@@ -186,12 +186,12 @@ fn bodies_are_read_for_what_stands_in_them() {
         (with("text/plain", "12345"), Field::Size(Side::Request), "5"),
     ] {
         let filter = term(field, Op::Equals, wanted);
-        assert_eq!(filter.matches(&at_request(&request)), Truth::Yes, "{filter}");
+        assert_eq!(filter.evaluate(&at_request(&request)), Truth::Yes, "{filter}");
     }
     let unnamed = with(json, r#"{"query": "{ cart { id } }"}"#);
-    assert_eq!(term(Field::Operation, Op::Contains, "").matches(&at_request(&unnamed)), Truth::No);
+    assert_eq!(term(Field::Operation, Op::Contains, "").evaluate(&at_request(&unnamed)), Truth::No);
     let unread = Request { content: Default::default(), ..with(json, "") };
-    assert!(matches!(term(Field::Operation, Op::Equals, "A").matches(&at_request(&unread)), Truth::Unknown(_)));
+    assert!(matches!(term(Field::Operation, Op::Equals, "A").evaluate(&at_request(&unread)), Truth::Unknown(_)));
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn numbers_are_in_ranges() {
     let view = View::of(&request, Some(&answer), StageName::Response);
     for (range, wanted) in [("200..300", Truth::Yes), ("200..=298", Truth::No), ("299..=299", Truth::Yes)] {
         let filter = term(Field::Status, Op::In, range);
-        assert_eq!(filter.matches(&view), wanted, "{filter}");
+        assert_eq!(filter.evaluate(&view), wanted, "{filter}");
         assert_eq!(filter.to_string(), format!("status in {range}"));
     }
 }
@@ -221,7 +221,7 @@ fn sizes_are_compared_at_their_edges() {
         (Op::In, "100..=200", Truth::Yes),
         (Op::In, "200..201", Truth::Yes),
     ] {
-        assert_eq!(term(Field::Status, op, wanted).matches(&view), truth, "{} {wanted}", op.as_str());
+        assert_eq!(term(Field::Status, op, wanted).evaluate(&view), truth, "{} {wanted}", op.as_str());
     }
 }
 
@@ -230,7 +230,7 @@ fn resources_and_navigations_are_told_by_what_the_browser_says() {
     let mut request = request("https://shop.test/");
     let mut says = |name: &'static str, value: &'static str, filter: &Filter| {
         request.headers.insert(name, HeaderValue::from_static(value));
-        filter.matches(&at_request(&request))
+        filter.evaluate(&at_request(&request))
     };
     let resource = |name| term(Field::Resource, Op::Equals, name);
     assert_eq!(says("sec-fetch-dest", "empty", &resource("xhr")), Truth::Yes);
@@ -254,11 +254,11 @@ fn operations_are_read_from_queries_and_bodies() {
         let mut asked = request("https://shop.test/graphql");
         asked.headers.insert("content-type", HeaderValue::from_static("application/json"));
         asked.content = crate::flow::Content::Read(body.into());
-        assert_eq!(operation(name).matches(&at_request(&asked)), Truth::Yes, "{body}");
-        assert_eq!(operation("query").matches(&at_request(&asked)), Truth::No, "{body}");
+        assert_eq!(operation(name).evaluate(&at_request(&asked)), Truth::Yes, "{body}");
+        assert_eq!(operation("query").evaluate(&at_request(&asked)), Truth::No, "{body}");
     }
     let asked = request("https://shop.test/graphql?query=query%20Cart%20%7B%20x%20%7D");
-    assert_eq!(operation("Cart").matches(&at_request(&asked)), Truth::Yes);
+    assert_eq!(operation("Cart").evaluate(&at_request(&asked)), Truth::Yes);
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn all_that_is_missing_is_told_at_once() {
         term(Field::Body(Side::Response), Op::Contains, "b"),
     ]);
     for filter in [both.clone(), Filter::Not(Box::new(both))] {
-        let truth = filter.matches(&View::of(&request, Some(&response), StageName::Response));
+        let truth = filter.evaluate(&View::of(&request, Some(&response), StageName::Response));
         assert!(matches!(truth, Truth::Unknown(need) if need.request_body && need.response_body), "{truth:?}");
     }
 }
@@ -294,6 +294,6 @@ fn only_a_form_has_fields() {
         let mut asked = request("https://shop.test/");
         asked.headers.insert("content-type", HeaderValue::from_static(kind));
         asked.content = crate::flow::Content::Read("k=v".into());
-        assert_eq!(field.matches(&at_request(&asked)), truth, "{kind}");
+        assert_eq!(field.evaluate(&at_request(&asked)), truth, "{kind}");
     }
 }

@@ -1,5 +1,6 @@
 //! The types of one request and what results from it. Pure data; nothing here waits.
 
+mod build;
 mod exchange;
 mod fault;
 mod head;

@@ -1,6 +1,7 @@
 //! The entries of the journal.
 
 use crate::flow::{Fault, FlowId, Outcome, Part, Place, Request, Response, StageName};
+use bytes::Bytes;
 use std::fmt;
 use std::mem::size_of;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub(crate) enum Event {
     Decided { flow: FlowId, verdict: &'static str, place: Option<Place> },
     /// A rule or the test stalls a flow: it never gets a response.
     Stalled { flow: FlowId },
+    /// A body was read at a stage, since a rule or the test looked into it.
+    Read { flow: FlowId, stage: StageName, body: Bytes },
     /// The request is sent to the upstream.
     Sent { flow: FlowId },
     /// The response head is available.
@@ -68,6 +71,7 @@ impl Event {
             | Self::Chained { flow, .. }
             | Self::Decided { flow, .. }
             | Self::Stalled { flow }
+            | Self::Read { flow, .. }
             | Self::Sent { flow }
             | Self::Answered { flow, .. }
             | Self::Dropped { flow, .. }
@@ -85,6 +89,7 @@ impl Event {
             Self::Began { request, .. } => request.size(),
             Self::Answered { response, .. } => response.size(),
             Self::Part { part, .. } | Self::Changed { part, .. } => part.content().len() + size_of::<Part>(),
+            Self::Read { body, .. } => body.len(),
             Self::Unread { why: text, .. } => text.len(),
             Self::Dropped { line: text, .. } | Self::Command { says: text, .. } | Self::Refused { url: text } => {
                 text.len()
@@ -109,6 +114,7 @@ impl fmt::Display for Event {
             Self::Decided { flow, verdict, place: Some(place) } => write!(f, "{flow} {verdict} at {place}"),
             Self::Decided { flow, verdict, place: None } => write!(f, "{flow} {verdict}"),
             Self::Stalled { flow } => write!(f, "{flow} stalled: it gets no response"),
+            Self::Read { flow, stage, body } => write!(f, "{flow} its {stage}'s body was read, {} bytes", body.len()),
             Self::Sent { flow } => write!(f, "{flow} sent to the upstream"),
             Self::Answered { flow, response } => write!(f, "{flow} response {}", response.status().as_u16()),
             Self::Dropped { flow, line } => write!(f, "{flow} a line of its response was dropped: {line}"),

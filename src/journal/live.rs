@@ -171,7 +171,11 @@ impl Live {
             }
             Event::Ended { flow, outcome } => self.end(*flow, outcome),
             Event::Part { .. } | Event::Changed { .. } | Event::Closed { .. } => {}
-            Event::Sent { .. } | Event::Unread { .. } | Event::Dropped { .. } | Event::Trouble { .. } => return false,
+            Event::Sent { .. }
+            | Event::Read { .. }
+            | Event::Unread { .. }
+            | Event::Dropped { .. }
+            | Event::Trouble { .. } => return false,
             Event::Command { .. } | Event::Commanded { .. } | Event::Refused { .. } => return false,
         }
         true

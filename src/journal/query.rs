@@ -1,7 +1,7 @@
 //! Queries of the journal.
 
 use super::{Entry, Event, Journal};
-use crate::flow::{Exchange, Fault, FlowId, Place};
+use crate::flow::{Exchange, Fault, FlowId, Place, StageName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -40,6 +40,16 @@ impl Journal {
                 Event::Answered { flow, response } => {
                     if let Some(exchange) = all.get_mut(flow) {
                         exchange.response = Some(Arc::clone(response));
+                    }
+                }
+                Event::Read { flow, stage: StageName::Request, body } => {
+                    if let Some(exchange) = all.get_mut(flow) {
+                        exchange.request = exchange.request.with_read(body);
+                    }
+                }
+                Event::Read { flow, body, .. } => {
+                    if let Some(response) = all.get_mut(flow).and_then(|exchange| exchange.response.as_mut()) {
+                        *response = response.with_read(body);
                     }
                 }
                 Event::Ended { flow, outcome } => {
@@ -86,5 +96,12 @@ impl Journal {
             _ => None,
         };
         self.lock().iter().filter_map(trouble).collect()
+    }
+
+    /// Returns whether nothing has happened to a flow but that rules acted on it.
+    pub(crate) fn is_with_a_rule(&self, flow: FlowId) -> bool {
+        let log = self.lock();
+        let last = log.iter().rev().find(|entry| entry.event.flow() == Some(flow));
+        last.is_some_and(|entry| matches!(entry.event, Event::Began { .. } | Event::Ruled { .. } | Event::Read { .. }))
     }
 }

@@ -188,13 +188,13 @@ fn line(flow: &LiveFlow) -> String {
 impl Ignored {
     fn flow(&self, flow: &LiveFlow) -> bool {
         let view = View::of(&flow.request, None, StageName::Request);
-        self.filters.iter().any(|filter| filter.matches(&view) == Truth::Yes)
+        self.filters.iter().any(|filter| filter.evaluate(&view) == Truth::Yes)
     }
 
     pub(super) fn url(&self, url: &str) -> bool {
         crate::flow::Request::get(url).is_some_and(|request| {
             let view = View::of(&request, None, StageName::Request);
-            self.filters.iter().any(|filter| filter.matches(&view) == Truth::Yes)
+            self.filters.iter().any(|filter| filter.evaluate(&view) == Truth::Yes)
         })
     }
 }

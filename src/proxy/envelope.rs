@@ -8,7 +8,7 @@ use super::local_file::LocalFile;
 use super::offload::offload;
 use super::permit::Permit;
 use super::shaping::{Shaped, Shaping};
-use crate::flow::{Content, Fault, FaultStage, Request, Response};
+use crate::flow::{Content, Fault, FaultStage, Request, Response, StageName};
 use http::HeaderMap;
 use http_body::Body;
 use std::time::Duration;
@@ -116,14 +116,19 @@ impl<H> Envelope<H> {
 
 /// A head with headers and content: what reading a body needs of a request or response.
 pub(super) trait Head {
+    /// The stage at which rules see it whole.
+    const STAGE: StageName;
+
     fn headers(&self) -> &HeaderMap;
     fn headers_mut(&mut self) -> &mut HeaderMap;
     fn content_mut(&mut self) -> &mut Content;
 }
 
 macro_rules! head {
-    ($head:ty) => {
+    ($head:ident) => {
         impl Head for $head {
+            const STAGE: StageName = StageName::$head;
+
             fn headers(&self) -> &HeaderMap {
                 &self.headers
             }

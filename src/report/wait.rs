@@ -87,6 +87,9 @@ fn near(mut failure: Failure, context: &ReportContext<'_>, rule: &Rule) -> Failu
             let why = match (&exchange.outcome, missing_file(rule, exchange)) {
                 (_, Some(missing)) => missing,
                 (Some(Outcome::ClientGone), None) => "the client gave up before it was taken".to_owned(),
+                (None, None) if context.journal.is_with_a_rule(exchange.id) => {
+                    "an earlier rule still has it: it delays it, or reads its body".to_owned()
+                }
                 _ => "an earlier wait took it, it was released, or an earlier rule responded to it".to_owned(),
             };
             format!("{exchange}: {why}")
@@ -149,11 +152,11 @@ fn view<'a>(rule: &Rule, exchange: &'a Exchange) -> View<'a> {
 }
 
 fn matched(rule: &Rule, exchange: &Exchange) -> bool {
-    rule.filter.matches(&view(rule, exchange)) == crate::filter::Truth::Yes
+    rule.filter.evaluate(&view(rule, exchange)) == crate::filter::Truth::Yes
 }
 
 fn nearest<'a>(rule: &Rule, exchanges: &'a [Exchange]) -> Option<(&'a Exchange, String)> {
-    let explained = exchanges.iter().map(|exchange| (exchange, rule.filter.explain(&view(rule, exchange))));
+    let explained = exchanges.iter().map(|exchange| (exchange, rule.filter.explain_view(&view(rule, exchange))));
     let nearest = explained.max_by(|(_, a), (_, b)| a.nearness().cmp(&b.nearness()))?;
     Some((nearest.0, nearest.1.to_string()))
 }

@@ -157,7 +157,7 @@ impl Rule {
 
     /// Matches the filter against a flow, as far as the flow is known.
     pub(crate) fn matches(&self, request: &Request, response: Option<&Response>) -> Truth {
-        self.filter.matches(&self.view(request, response))
+        self.filter.evaluate(&self.view(request, response))
     }
 
     /// Returns what the filter sees of a flow.
@@ -174,7 +174,7 @@ impl Rule {
         response: Option<&Response>,
         part: Option<&Part>,
     ) -> Truth {
-        self.filter.matches(&View { occurrence: nth, part, ..self.view(request, response) })
+        self.filter.evaluate(&View { occurrence: nth, part, ..self.view(request, response) })
     }
 }
 

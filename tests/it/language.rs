@@ -258,3 +258,45 @@ fn any_error_fails_a_test_with_its_chain() {
         assert!(said.contains(says), "{said}");
     }
 }
+
+/// A report knows the bodies that were read, and where a flow is that did not get to the rule.
+#[test]
+fn a_miss_shows_the_body_that_was_read() {
+    #[mitm_test]
+    async fn body(client: Client, _origin: Origin) -> TestResult {
+        let soon = Duration::from_millis(100);
+        let by_json = hold!(path == "/echo" && json("/a") == 2).within(soon);
+        let by_text = hold!(response: path == "/text" && response.body contains "bird").within(soon);
+        post(&client, "/echo", "{\"a\": 1}").await?;
+        client.get("https://origin.test/text").send().await?.bytes().await?;
+        let said = by_json.next().await.expect_err("another value").to_string();
+        assert!(said.contains("json(\"/a\") was \"1\", wanted == \"2\""), "{said}");
+        let said = by_text.next().await.expect_err("another text").to_string();
+        assert!(said.contains("response.body was \"the cat and the dog\""), "{said}");
+        delay!(path == "/slow", 60s);
+        let late = hold!(path == "/slow").within(soon);
+        let asking = crate::support::get(&client, "https://origin.test/slow");
+        let said = late.next().await.expect_err("it is delayed").to_string();
+        assert!(said.contains("an earlier rule still has it"), "{said}");
+        asking.abort();
+        Err(Failure::new("all of it was seen"))?
+    }
+    assert!(failure_of(body).starts_with("all of it was seen"));
+}
+
+/// A filter can be tested without a proxy.
+#[test]
+fn filters_are_evaluated_in_public() -> Result<(), holdup::Fault> {
+    use holdup::{Request, Response};
+    let filter = filter!(path == "/search" && query("q") == "ab" && response.json("/total") == 3);
+    let request = Request::new("GET", "https://shop.test/search?q=ab")?.with_header("accept", "application/json")?;
+    let response = |total| Ok::<_, holdup::Fault>(Response::new(200)?.with_body(format!("{{\"total\": {total}}}")));
+    assert!(filter.matches(&request, Some(&response(3)?)));
+    assert!(!filter.matches(&request, Some(&response(4)?)) && !filter.matches(&request, None));
+    let why = filter.explain(&request, Some(&response(4)?)).to_string();
+    assert_eq!(why, "path ok, query(\"q\") ok, response.json(\"/total\") was \"4\", wanted == \"3\"");
+    assert!(Request::new("GET", "/search").is_err() && Response::new(1000).is_err());
+    let pasted: holdup::Filter = "~m GET & ~u search & !~s".parse().unwrap();
+    assert!(pasted.matches(&request, None) && !pasted.matches(&request, Some(&response(3)?)));
+    Ok(())
+}

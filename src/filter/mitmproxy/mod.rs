@@ -53,7 +53,12 @@ impl FromStr for Filter {
     /// which means `~u a & ~u b`), an operator without its operand (`a & & b` searches for `&`), and `and`, `or`, `not`
     /// as bare words.
     ///
-    /// Other differences: `$` matches at the end of a header's line; `~a` ignores case; `~meta` matches nothing, since
+    /// It accepts what mitmproxy rejects: operators without spaces between (`~q|~s`), parentheses around any expression
+    /// (`(~q)`, `(a b)`), and an operator directly behind a parenthesis. A rule at the request does not take what tests the
+    /// response, as in `~q | ~s`: write `response:` before it.
+    ///
+    /// Other differences: case is folded beyond ASCII (`~u ÄPFEL` matches `äpfel`); bodies are read in their charset, with
+    /// their content-encoding undone; `$` matches at the end of a header's line; `~a` ignores case; `~meta` matches nothing, since
     /// flows have no metadata; `~d` and `~u` match where the request goes, not a `host` header that differs from it;
     /// regexes are those of the `regex` crate, which has no look-around and no back-references.
     ///

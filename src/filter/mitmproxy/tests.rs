@@ -88,7 +88,7 @@ fn mitmproxy_answers_the_same() {
             .as_array()
             .map(|ids| ids.iter().map(|id| id.as_str().expect("an id").to_owned()).collect::<Vec<_>>());
         let ours = expression.parse::<Filter>().ok().map(|filter| {
-            let hits = flows.iter().filter(|flow| filter.matches(&flow.view()) == Truth::Yes);
+            let hits = flows.iter().filter(|flow| filter.evaluate(&flow.view()) == Truth::Yes);
             hits.map(|flow| flow.id.clone()).collect::<Vec<_>>()
         });
         let differs = DIFFERENCES.iter().any(|(different, _)| *different == expression);
@@ -104,6 +104,8 @@ fn a_bad_filter_is_told_with_its_column() {
     for (expression, column, what) in [
         ("~c 2..", 4, "`~c` takes one status"),
         ("~u a(b)", 5, "must be in quotes: `~u \"a(b)\"`"),
+        (r"~u \.(js|css)$", 6, r#"must be in quotes: `~u "\\.(js|css)$"`"#),
+        ("~m P(O)ST & ~q", 5, "must be in quotes: `~m \"P(O)ST\"`"),
         ("~u ajax and ~m GET", 9, "write `&`, `|` or `!`"),
         ("a & & b", 5, "this operator needs an expression before it"),
         ("~U ajax", 1, "there is no operator `~U`; there are ~a ~all"),
@@ -119,6 +121,22 @@ fn a_bad_filter_is_told_with_its_column() {
         let error = expression.parse::<Filter>().expect_err(expression);
         assert_eq!(error.column(), column, "{error}");
         assert!(error.to_string().contains(what), "{error}");
+    }
+}
+
+/// What a hint says to write means what was meant.
+#[test]
+fn a_hint_is_a_filter_that_means_what_was_written() {
+    for expression in [r"~u \.(js|css)$", "~m P(O)ST", r"a\d(b|c)+"] {
+        let Err(error) = expression.parse::<Filter>() else { continue };
+        let said = error.to_string();
+        let hint = said.split('`').nth(1).expect("a hint");
+        let (operator, regex) = expression.split_once(' ').unwrap_or(("", expression));
+        let meant = Filter::Term(match operator {
+            "~m" => Term::new(Field::Method, Op::Matches, format!("(?i){regex}")).expect("a term"),
+            _ => Term::new(Field::Url, Op::Matches, format!("(?i){regex}")).expect("a term"),
+        });
+        assert_eq!(hint.parse::<Filter>().as_ref(), Ok(&meant), "{hint}");
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(usize, Token)>, FilterError> {
                 let behind_word = matches!(tokens.last(), Some((_, Token::Text { .. })))
                     && after.is_some_and(|before| !before.is_whitespace());
                 if c == '(' && behind_word {
-                    return Err(error(at, "a parenthesis that belongs to a regex must be in quotes: `~u \"a(b)\"`"));
+                    return Err(error(at, &in_quotes(text, &tokens)));
                 }
                 if c == '(' { Token::Open } else { Token::Close }
             }
@@ -68,6 +68,19 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(usize, Token)>, FilterError> {
         tokens.push((at, token));
     }
     Ok(tokens)
+}
+
+/// Returns what to write for a regex with a parenthesis: the operator and the text of the user, in quotes, in which a
+/// backslash is written twice.
+fn in_quotes(text: &str, tokens: &[(usize, Token)]) -> String {
+    let start = tokens.last().map_or(0, |(at, _)| *at);
+    let regex = text[start..].split_whitespace().next().unwrap_or_default();
+    let operator = match tokens.iter().rev().nth(1) {
+        Some((_, Token::Operator(name))) => format!("~{name} "),
+        _ => String::new(),
+    };
+    let quoted = regex.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("a parenthesis that belongs to a regex must be in quotes: `{operator}\"{quoted}\"`")
 }
 
 /// Returns whether the next token is the text of an operator.

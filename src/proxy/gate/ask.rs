@@ -3,7 +3,7 @@
 use super::subject::Subject;
 use super::{Gate, integrity};
 use crate::filter::Truth;
-use crate::flow::{Fault, FlowId, Request, Response, RuleId, StageName};
+use crate::flow::{Content, Fault, FlowId, Request, Response, RuleId, StageName};
 use crate::journal::Event;
 use crate::proxy::content;
 use crate::proxy::envelope::{Envelope, Head};
@@ -57,7 +57,14 @@ impl Gate {
         flow: FlowId,
         message: &mut Envelope<H>,
     ) -> Result<(), Fault> {
-        let Err(fault) = message.read().await else { return Ok(()) };
+        let is_first = *message.head.content_mut() == Content::Streaming;
+        let Err(fault) = message.read().await else {
+            // Reports show it, and know why other rules do not match.
+            if let (true, Some(body)) = (is_first, message.head.content_mut().bytes()) {
+                self.journal.write(Event::Read { flow, stage: H::STAGE, body: body.clone() });
+            }
+            return Ok(());
+        };
         if rule.action.changes_body() {
             return Err(fault.of(&rule.text, rule.place));
         }
