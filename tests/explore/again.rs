@@ -65,7 +65,7 @@ fn those_that_hang_are_counted_too() {
 fn failures_are_counted() {
     let (passed, said) = again("third", &[("HOLDUP_REPEAT", "7")]);
     assert!(!passed && said.contains("third: 2 of 7 executions failed, in "), "{said}");
-    assert!(said.contains("s; execution 3 so:") && said.contains("the third"), "{said}");
+    assert!(said.contains("s; execution 3 failed:") && said.contains("the third"), "{said}");
     assert!(!said.contains("sees the cookies"), "{said}");
     let (passed, said) = again("third", &[("HOLDUP_REPEAT", "2")]);
     assert!(passed && said.contains("third: 0 of 2 executions failed, in "), "{said}");
