@@ -1,6 +1,6 @@
 //! Browser errors, with help for the user.
 
-use super::BrowserKind;
+use super::kind::{BrowserKind, headed};
 use crate::sanitize::sanitize;
 use fantoccini::error::{CmdError, NewSessionError};
 use std::fmt;
@@ -46,19 +46,21 @@ impl BrowserError {
     pub(crate) fn session_timeout(after: Duration, kind: BrowserKind, binary: Option<&Path>, log: &[String]) -> Self {
         let what = match (binary, kind) {
             (None, _) => format!("{kind} did not start within {after:?} on the driver's machine"),
-            (Some(binary), BrowserKind::Firefox) => {
-                let binary = binary.display();
-                format!("{binary} did not start within {after:?}; to see its output, run `{binary} -headless`")
-            }
-            (Some(binary), _) => {
-                let binary = binary.display();
-                format!(
-                    "{binary} did not start within {after:?}; to see its output, run \
-                     `{binary} --headless --dump-dom about:blank`"
-                )
+            (Some(binary), kind) => {
+                let (binary, command) = (binary.display(), command(kind, headed()));
+                format!("{binary} did not start within {after:?}; to see its output, run `{binary} {command}`")
             }
         };
         Self::Session(what + &log_tail(log))
+    }
+}
+
+/// Returns the arguments with which a browser shows on a terminal why it does not start.
+fn command(kind: BrowserKind, is_headed: bool) -> &'static str {
+    match (kind, is_headed) {
+        (_, true) => "about:blank",
+        (BrowserKind::Firefox, false) => "-headless",
+        (_, false) => "--headless --dump-dom about:blank",
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Based on Cloudflare's har-sanitizer, and on what Chrome masks in HAR files since 130.
 
-/// Secret wherever they occur. Compared without case, `-`, `_` and `.`.
+/// Secret wherever they stand. Written as names are compared: in lower case, letters and digits only, so that `x-tenant-key`
+/// is `xtenantkey`. Of a name with `[`, `/` or `.`, the last part counts, and the whole.
 const UNAMBIGUOUS: [&str; 34] = [
     "authorization",
     "proxyauthorization",
@@ -49,23 +50,25 @@ const AMBIGUOUS: [&str; 9] = ["auth", "challenge", "clientid", "code", "email", 
 
 /// Returns whether the value of this name is secret in a query or in a form.
 pub(crate) fn is_secret(name: &str) -> bool {
-    let name = normal(name);
-    AMBIGUOUS.contains(&name.as_str()) || is_listed(&name)
+    AMBIGUOUS.contains(&last_part(name).as_str()) || is_unambiguous(name)
 }
 
 /// Returns whether the value of this name is secret wherever it occurs.
 pub(crate) fn is_unambiguous(name: &str) -> bool {
-    is_listed(&normal(name))
+    is_listed(&last_part(name)) || is_listed(&plain(name))
 }
 
 fn is_listed(name: &str) -> bool {
     UNAMBIGUOUS.contains(&name) || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
-fn normal(name: &str) -> String {
-    // In `user[password]` only the last word matters; `login.password` is found by its ending.
-    let last = name.trim_end_matches(']').rsplit(['[', '/', '.']).next().unwrap_or(name);
-    last.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect()
+/// `password` of `user[password]` and of `login.password`.
+fn last_part(name: &str) -> String {
+    plain(name.trim_end_matches(']').rsplit(['[', '/', '.']).next().unwrap_or(name))
+}
+
+fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect()
 }
 
 #[cfg(test)]
@@ -88,6 +91,12 @@ mod tests {
         }
         for name in ["q", "id", "content-type", "tokens_left", "page", "x-request-id", "etag", "codec", "statement"] {
             assert!(!is_secret(name), "{name}");
+        }
+        for name in ["session.id", "api.key", "login.password", "a[b][token]"] {
+            assert!(is_unambiguous(name), "{name}");
+        }
+        for listed in UNAMBIGUOUS.iter().chain(&ENDINGS).chain(&AMBIGUOUS) {
+            assert_eq!(plain(listed), *listed, "written as names are compared");
         }
         assert!(!is_unambiguous("state") && is_unambiguous("refresh_token"));
     }
