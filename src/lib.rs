@@ -74,6 +74,7 @@ pub use flow::{
     Chunk, Direction, Exchange, Fault, FaultStage, FlowId, Message, Opcode, Outcome, Part, Place, Request, Response,
     ServerEvent, Stage, Target, Whole,
 };
+pub use journal::{ConsoleLevel, ConsoleMessage};
 pub use mitm::{Client, Config, Mitm};
 pub use page::Settled;
 pub use proxy::Upstream;

@@ -14,6 +14,8 @@ use crate::*;
 /// * `browser = firefox` (or `headless_shell`, `chromium`): which [`Browser`] the test gets. Without it,
 ///   `HOLDUP_BROWSER` names the browser, or else it is the fastest that is installed.
 /// * `browsers = all`: one test for each of them, called `name_in_firefox` and so on.
+/// * `page_errors = fail`: an error that nothing in a page catches, or a promise that is rejected without a handler, fails
+///   the test. Without it, a failure shows such errors, and [`Browser::console`] returns them.
 /// * `explore`: see below.
 /// * `schedule = "h1;.."`: runs in the order that an exploration has printed, as a regression test.
 ///

@@ -57,6 +57,7 @@ struct Options {
     browsers: Browsers,
     explore: Option<Exploring>,
     schedule: Option<LitStr>,
+    page_errors_fail: bool,
 }
 
 /// The browsers that a test runs in.
@@ -78,7 +79,7 @@ const BROWSERS: [(&str, &str); 3] =
 impl Options {
     fn parse(options: TokenStream) -> Result<Self> {
         const KNOWN: &str = "unknown option; there are `timeout = \"30s\"`, `browser = firefox`, `browsers = all`, \
-                             `explore` and `schedule = \"h1;..\"`";
+                             `explore`, `schedule = \"h1;..\"` and `page_errors = fail`";
         let mut parsed = Self::default();
         for meta in Punctuated::<Meta, Token![,]>::parse_terminated.parse2(options)? {
             let Some(option) = meta.path().get_ident().map(ToString::to_string) else {
@@ -88,13 +89,13 @@ impl Options {
                 parsed.explore = Some(Exploring::of(&meta)?);
                 continue;
             }
-            let known = matches!(&*option, "timeout" | "browser" | "browsers" | "schedule");
+            let known = matches!(&*option, "timeout" | "browser" | "browsers" | "schedule" | "page_errors");
             let value =
                 if known { &meta.require_name_value()?.value } else { return Err(Error::new(meta.span(), KNOWN)) };
             match &*option {
                 "timeout" => parsed.timeout_ms = Some(milliseconds(&syn::parse2(quote!(#value))?)?),
                 "schedule" => parsed.schedule = Some(syn::parse2(quote!(#value))?),
-                "browser" | "browsers" if matches!(value, syn::Expr::Lit(_)) => {
+                "browser" | "browsers" | "page_errors" if matches!(value, syn::Expr::Lit(_)) => {
                     let text: LitStr = syn::parse2(quote!(#value))?;
                     return Err(Error::new(
                         text.span(),
@@ -102,6 +103,13 @@ impl Options {
                     ));
                 }
                 "browser" => parsed.browsers = Browsers::One(browser(&syn::parse2(quote!(#value))?)?),
+                "page_errors" => {
+                    let fail: Ident = syn::parse2(quote!(#value))?;
+                    if fail != "fail" {
+                        return Err(Error::new(fail.span(), "`page_errors` takes only `fail`"));
+                    }
+                    parsed.page_errors_fail = true;
+                }
                 _ => {
                     let all: Ident = syn::parse2(quote!(#value))?;
                     if all != "all" {
@@ -197,6 +205,7 @@ fn run(name: &Ident, function: &Ident, options: &Options, browser: Option<&str>,
         quote!(::holdup::__private::BrowserKind::#variant)
     }));
     let explore = option(options.explore.as_ref().map(Exploring::tokens));
+    let page_errors_fail = options.page_errors_fail;
     let schedule = option(options.schedule.as_ref().map(|schedule| quote!(#schedule)));
     let arguments: Vec<_> =
         (0..fixtures.len()).map(|i| format_ident!("argument_{i}", span = Span::mixed_site())).collect();
@@ -212,6 +221,7 @@ fn run(name: &Ident, function: &Ident, options: &Options, browser: Option<&str>,
                 place: ::holdup::__private::Place::here(),
                 timeout: #timeout,
                 browser: #browser,
+                page_errors_fail: #page_errors_fail,
                 explore: #explore,
                 schedule: #schedule,
             },

@@ -2,6 +2,7 @@
 
 use super::{Browser, By};
 use crate::driver::BrowserError;
+use crate::journal::ConsoleMessage;
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use serde::de::DeserializeOwned;
@@ -114,6 +115,23 @@ impl Browser {
             Ok(done) => done,
             Err(_) => Err(BrowserError::NotShown(format!("`{expression}` was not true within {APPEAR:?}, but {last}"))),
         }
+    }
+
+    /// Returns what the pages of the test have logged so far, and the errors that nothing in them has caught: what was
+    /// logged before the last command of the test has returned is included.
+    ///
+    /// A failure shows the last of them, and `#[mitm_test(page_errors = fail)]` makes an uncaught error a failure.
+    ///
+    /// ```no_run
+    /// # use holdup::prelude::*;
+    /// # async fn example(browser: Browser) -> TestResult {
+    /// browser.goto("https://shop.test/").await?;
+    /// let said = browser.console().await;
+    /// assert!(said.iter().all(|message| message.level() < holdup::ConsoleLevel::Error), "{said:?}");
+    /// # Ok(()) }
+    /// ```
+    pub async fn console(&self) -> Vec<ConsoleMessage> {
+        self.pages.console().await
     }
 
     /// Runs JavaScript in the page and returns its result, as any type that serde can read.

@@ -45,7 +45,7 @@ pub struct Browser {
     pub(super) client: Client,
     pub(super) relay: Arc<Relay>,
     session: String,
-    pages: Arc<SessionPages>,
+    pub(super) pages: Arc<SessionPages>,
     /// The user context of its window, where one session serves many executions.
     user: Option<String>,
     /// The runtime of the relay and the proxy: its tasks continue while the test's own thread is blocked.

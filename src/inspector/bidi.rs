@@ -1,5 +1,6 @@
 //! WebDriver BiDi, which every driver supports, wherever it runs.
 
+use super::console::Console;
 use super::socket::{self, Socket};
 use super::{Fault, Frame, Realm, UnderWay, Until, Window, as_on_the_wire, text};
 use crate::journal::Journal;
@@ -12,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 pub(super) struct Bidi {
     socket: Socket,
     under_way: watch::Receiver<UnderWay>,
+    pub(super) console: Console,
     /// `ws://HOST:PORT/..`
     pub(super) url: String,
 }
@@ -64,7 +66,10 @@ impl Bidi {
     pub(super) async fn connect(url: &str, login: Option<Login>) -> Result<Self, String> {
         let (told, under_way) = watch::channel(UnderWay::default());
         let (asked, challenges) = mpsc::unbounded_channel();
+        let console = Console::default();
+        let logs = console.clone();
         let hear = move |_: &socket::Commands, mut event: Value| {
+            logs.note(&event);
             if event["method"] == CHALLENGE {
                 // Without a login there is no receiver and no subscription.
                 let _ = asked.send(event["params"].take());
@@ -72,7 +77,7 @@ impl Bidi {
                 told.send_if_modified(|under_way| note(under_way, &event));
             }
         };
-        let bidi = Self { socket: socket::connect(url, hear).await?, under_way, url: url.to_owned() };
+        let bidi = Self { socket: socket::connect(url, hear).await?, under_way, console, url: url.to_owned() };
         match login {
             None => Ok(bidi),
             Some(login) => bidi.log_in(login, challenges).await.map_err(|error| format!("no login: {error}")),
@@ -102,7 +107,7 @@ impl Bidi {
 
     pub(super) async fn install(&self, script: &str) -> Result<String, Fault> {
         // One by one, because no browser supports all of them.
-        let events = NAVIGATIONS.into_iter().chain(DIALOGS);
+        let events = NAVIGATIONS.into_iter().chain(DIALOGS).chain(["log.entryAdded"]);
         let subscribed = events.map(|event| self.command("session.subscribe", &json!({ "events": [event] })));
         drop(join_all(subscribed).await);
         self.command("script.addPreloadScript", &json!({ "functionDeclaration": script })).await?;
@@ -137,6 +142,13 @@ impl Bidi {
     pub(super) async fn url_of(&self, window: &str) -> Result<String, Fault> {
         let tree = self.command("browsingContext.getTree", &json!({ "root": window, "maxDepth": 0 })).await?;
         Ok(text(&tree["contexts"][0]["url"]))
+    }
+
+    /// A window with an open dialog does not reply.
+    pub(super) async fn title_of(&self, window: &str) -> Result<String, Fault> {
+        let target = json!({ "context": window });
+        let title = json!({ "expression": "document.title", "target": target, "awaitPromise": false });
+        Ok(text(&self.command("script.evaluate", &title).await?["result"]["value"]))
     }
 
     pub(super) async fn windows_beside(&self, window: &str) -> Result<Vec<Frame>, Fault> {

@@ -1,6 +1,7 @@
 //! Chrome's DevTools protocol, spoken directly to a Chromium on this machine. Chromedriver's BiDi is a page of its own
 //! that translates to this protocol, which costs half of the processor time of a small test.
 
+use super::console::Console;
 use super::socket::{self, Commands, Socket};
 use super::targets::{Target, Targets};
 use super::{Calls, Fault, Frame, Realm, UnderWay, Until, Window, text};
@@ -26,6 +27,7 @@ pub(super) struct DevTools {
     targets: watch::Receiver<Targets>,
     under_way: watch::Receiver<UnderWay>,
     calls: watch::Receiver<Calls>,
+    pub(super) console: Console,
     /// Runs first in each document.
     script: Arc<OnceLock<String>>,
     /// `ws://127.0.0.1:PORT/..`
@@ -40,7 +42,8 @@ impl DevTools {
         let (told, targets) = watch::channel(Targets::default());
         let (moves, under_way) = watch::channel(UnderWay::default());
         let (asks, calls) = watch::channel(Calls::default());
-        let first = Arc::clone(&script);
+        let (first, console) = (Arc::clone(&script), Console::default());
+        let logs = console.clone();
         let hear = move |commands: &Commands, event: Value| {
             if event["method"] == "Target.attachedToTarget" {
                 meet(commands, &event["params"], first.get().map_or("", String::as_str));
@@ -50,6 +53,7 @@ impl DevTools {
                 ended.iter().for_each(|session| commands.give_up(session));
                 asks.send_if_modified(|calls| calls.forget(&ended));
             }
+            logs.note(&event);
             asks.send_if_modified(|calls| calls.note(&event));
             let changed = told.send_if_modified(|targets| targets.note(&event));
             if event["method"] == "Page.javascriptDialogOpening" && event["params"]["type"] == "beforeunload" {
@@ -62,7 +66,7 @@ impl DevTools {
             }
         };
         let socket = socket::connect(&url, hear).await.ok()?;
-        Some(Self { socket, targets, under_way, calls, script, url })
+        Some(Self { socket, targets, under_way, calls, console, script, url })
     }
 
     fn command(&self, method: &str, params: &Value) -> impl Future<Output = Result<Value, Fault>> + Send + use<> {
@@ -161,6 +165,11 @@ impl DevTools {
         Ok(text(&said["targetInfo"]["url"]))
     }
 
+    pub(super) async fn title_of(&self, window: &str) -> Result<String, Fault> {
+        let said = self.command("Target.getTargetInfo", &json!({ "targetId": window })).await?;
+        Ok(text(&said["targetInfo"]["title"]))
+    }
+
     pub(super) async fn windows_beside(&self, window: &str) -> Result<Vec<Frame>, Fault> {
         let sessions = {
             let targets = self.targets.borrow();
@@ -256,6 +265,7 @@ fn meet(commands: &Commands, params: &Value, script: &str) {
         say("Page.setLifecycleEventsEnabled", json!({ "enabled": true }));
         say("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script, "runImmediately": true }));
         say("Runtime.enable", json!({}));
+        say("Log.enable", json!({}));
         // Bodies are never read, so none are kept.
         say("Network.enable", json!({ "maxTotalBufferSize": 0, "maxResourceBufferSize": 0 }));
     }

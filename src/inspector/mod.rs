@@ -2,6 +2,7 @@
 
 mod bidi;
 mod calls;
+mod console;
 mod devtools;
 mod loading;
 mod socket;
@@ -10,6 +11,7 @@ mod targets;
 pub(crate) use bidi::Login;
 pub(crate) use calls::Calls;
 
+use crate::journal::Journal;
 use bidi::Bidi;
 use devtools::DevTools;
 use futures_util::future::join;
@@ -17,6 +19,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// The connection. Dropping it closes the connection but not the session.
@@ -122,6 +125,14 @@ impl Inspector {
         }
     }
 
+    /// Journals what pages log, and the errors that they do not catch, from now on there.
+    pub(crate) fn report_to(&self, journal: Arc<Journal>) {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.console.report_to(journal),
+            Speaks::DevTools(devtools) => devtools.console.report_to(journal),
+        }
+    }
+
     /// Watches what is under way. Also notifies when a document or a window has been created or removed.
     pub(crate) fn under_way(&self) -> watch::Receiver<UnderWay> {
         match &self.0 {
@@ -174,6 +185,14 @@ impl Inspector {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.url_of(window).await,
             Speaks::DevTools(devtools) => devtools.url_of(window).await,
+        }
+    }
+
+    /// Returns the title of the document in a window.
+    pub(crate) async fn title_of(&self, window: &str) -> Result<String, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.title_of(window).await,
+            Speaks::DevTools(devtools) => devtools.title_of(window).await,
         }
     }
 

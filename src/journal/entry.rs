@@ -1,11 +1,16 @@
 //! The entries of the journal.
 
+use super::ConsoleMessage;
 use crate::flow::{Fault, FlowId, Outcome, Part, Place, Request, Response, StageName};
+use crate::sanitize::shorten;
 use bytes::Bytes;
 use std::fmt;
 use std::mem::size_of;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How many characters of a title are shown.
+const TITLE: usize = 120;
 
 /// One line of the journal.
 #[derive(Clone, Debug)]
@@ -55,6 +60,10 @@ pub(crate) enum Event {
     Command { id: u64, says: String },
     /// The driver has answered a command.
     Commanded { id: u64, status: u16 },
+    /// A page has logged something, or an error in it was not caught.
+    Console { message: ConsoleMessage },
+    /// Where a window was when the test failed.
+    Page { url: String, title: Option<String>, has_dialog: bool },
     /// A page rejected the content of this URL because of its `integrity` attribute.
     Refused { url: String },
 }
@@ -79,7 +88,12 @@ impl Event {
             | Self::Changed { flow, .. }
             | Self::Closed { flow }
             | Self::Ended { flow, .. } => Some(*flow),
-            Self::Trouble { .. } | Self::Command { .. } | Self::Commanded { .. } | Self::Refused { .. } => None,
+            Self::Trouble { .. }
+            | Self::Command { .. }
+            | Self::Commanded { .. }
+            | Self::Console { .. }
+            | Self::Page { .. }
+            | Self::Refused { .. } => None,
         }
     }
 
@@ -90,6 +104,7 @@ impl Event {
             Self::Answered { response, .. } => response.size(),
             Self::Part { part, .. } | Self::Changed { part, .. } => part.content().len() + size_of::<Part>(),
             Self::Read { body, .. } => body.len(),
+            Self::Console { message } => message.text.len(),
             Self::Unread { why: text, .. } => text.len(),
             Self::Dropped { line: text, .. } | Self::Command { says: text, .. } | Self::Refused { url: text } => {
                 text.len()
@@ -124,6 +139,14 @@ impl fmt::Display for Event {
             Self::Ended { flow, outcome } => write!(f, "{flow} {outcome}"),
             Self::Trouble { fault } => write!(f, "{fault}"),
             Self::Command { id, says } => write!(f, "browser: {says} (command {id})"),
+            Self::Console { message } => write!(f, "page: {message}"),
+            Self::Page { url, title, has_dialog } => {
+                write!(f, "page: at {url}")?;
+                if let Some(title) = title {
+                    write!(f, ", title {:?}", shorten(title, TITLE).0)?;
+                }
+                f.write_str(if *has_dialog { ", with an open dialog" } else { "" })
+            }
             Self::Refused { url } => write!(f, "browser: a page refused {url}, which has an `integrity`"),
             Self::Commanded { id, status } => write!(f, "browser: command {id} answered {status}"),
         }

@@ -176,6 +176,7 @@ impl Live {
             | Event::Unread { .. }
             | Event::Dropped { .. }
             | Event::Trouble { .. } => return false,
+            Event::Console { .. } | Event::Page { .. } => return false,
             Event::Command { .. } | Event::Commanded { .. } | Event::Refused { .. } => return false,
         }
         true

@@ -1,11 +1,13 @@
 //! The only record of what happened: append-only, totally ordered. Failure reports are written from it.
 
+mod console;
 mod entry;
 mod live;
 mod log;
 mod query;
 mod streams;
 
+pub use console::{ConsoleLevel, ConsoleMessage};
 pub(crate) use entry::{Entry, Event};
 pub(crate) use live::{Live, LiveFlow};
 pub(crate) use streams::{TO_SERVER, Tally};

@@ -1,6 +1,6 @@
 //! Queries of the journal.
 
-use super::{Entry, Event, Journal};
+use super::{ConsoleMessage, Entry, Event, Journal};
 use crate::flow::{Exchange, Fault, FlowId, Place, StageName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -96,6 +96,15 @@ impl Journal {
             _ => None,
         };
         self.lock().iter().filter_map(trouble).collect()
+    }
+
+    /// Returns what pages have logged so far.
+    pub(crate) fn console(&self) -> Vec<ConsoleMessage> {
+        let message = |entry: &Entry| match &entry.event {
+            Event::Console { message } => Some(message.clone()),
+            _ => None,
+        };
+        self.lock().iter().filter_map(message).collect()
     }
 
     /// Returns whether nothing has happened to a flow but that rules acted on it.

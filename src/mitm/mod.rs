@@ -10,11 +10,11 @@ pub use config::Config;
 
 use crate::ca::CertificateAuthority;
 use crate::crypto;
-use crate::flow::Exchange;
+use crate::flow::{Exchange, Place};
 use crate::journal::Journal;
 use crate::page::Pages;
 use crate::proxy::{Credential, Gate, Listen, Proxy, Upstream};
-use crate::report::{Failure, finding, footer, misuse, rule_faults};
+use crate::report::{Failure, finding, footer, misuse, page_errors, rule_faults};
 use crate::rules::Finding;
 use crate::verbs::{RuleContext, Verbs, report_context};
 use once_cell::sync::OnceCell;
@@ -105,6 +105,11 @@ impl Mitm {
         let context = report_context(&self.0.gate);
         let left = self.0.gate.audit();
         left.iter().map(|left| finding(left, &context)).chain(rule_faults(&context)).collect()
+    }
+
+    /// Returns a failure if pages had errors that nothing in them caught.
+    pub(crate) fn page_errors(&self, place: Place) -> Option<Failure> {
+        page_errors(&report_context(&self.0.gate), place)
     }
 
     /// Returns the flows that have no verdict.

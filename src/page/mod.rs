@@ -21,7 +21,7 @@ pub use settled::Settled;
 use crate::filter::Filter;
 use crate::flow::{FlowId, Place};
 use crate::inspector::{Fault, Inspector, Until, Window, as_on_the_wire};
-use crate::journal::{Journal, Live};
+use crate::journal::{ConsoleMessage, Event, Journal, Live};
 use crate::relay::Turns;
 use crate::report::Failure;
 use document::{Asking, Documents};
@@ -81,6 +81,7 @@ impl SessionPages {
         journal: Arc<Journal>,
         turns: Turns,
     ) -> Self {
+        inspector.report_to(Arc::clone(&journal));
         Self {
             inspector,
             journal,
@@ -133,6 +134,31 @@ impl SessionPages {
     /// Returns whether the first window shows no page of any site: the user has gone back beyond the first.
     pub(crate) async fn has_left(&self) -> bool {
         self.inspector.url_of(&self.window).await.is_ok_and(|url| url.starts_with("about:"))
+    }
+
+    /// Journals the URL and the title of the first window. What the page has logged until then is journaled before.
+    pub(crate) async fn note_location(&self) {
+        let has_dialog = self.has_dialog();
+        let looking = async {
+            let url = self.inspector.url_of(&self.window).await.ok()?;
+            let title = async { self.inspector.title_of(&self.window).await.ok() };
+            let title = if has_dialog { None } else { tokio::time::timeout(ANSWER, title).await.ok().flatten() };
+            Some((url, title))
+        };
+        if let Ok(Some((url, title))) = tokio::time::timeout(2 * ANSWER, looking).await {
+            self.journal.write(Event::Page { url, title, has_dialog });
+        }
+    }
+
+    /// Returns what the pages have logged. Includes what was logged before the last reply of the driver.
+    pub(crate) async fn console(&self) -> Vec<ConsoleMessage> {
+        self.receive_events().await;
+        self.journal.console()
+    }
+
+    /// Receives the events that precede the last reply of the driver, which has its own connection.
+    async fn receive_events(&self) {
+        drop(tokio::time::timeout(ANSWER, self.inspector.url_of(&self.window)).await);
     }
 
     /// Returns a hash of the pages' elements and field values. `None` while a dialog is open.
@@ -199,7 +225,7 @@ impl SessionPages {
     /// connection.
     pub(crate) async fn sees_dialog(&self) -> bool {
         if self.has_dialog() {
-            drop(tokio::time::timeout(ANSWER, self.inspector.url_of(&self.window)).await);
+            self.receive_events().await;
         }
         self.has_dialog()
     }

@@ -29,6 +29,13 @@ impl Pages {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
     }
 
+    /// Journals where each session is.
+    pub(crate) async fn note_locations(&self) {
+        for pages in self.sessions() {
+            pages.note_location().await;
+        }
+    }
+
     /// Resolves when a page waits for a call that its browser keeps back because of a limit.
     pub(crate) async fn limited(&self, is_wanted: impl Fn(&str) -> bool + Send + Sync) -> Limit {
         let pages = self.sessions();

@@ -2,7 +2,8 @@
 
 use super::Failure;
 use super::wait::{ReportContext, never_caught};
-use crate::flow::{FaultStage, Outcome};
+use crate::flow::{FaultStage, Outcome, Place};
+use crate::journal::ConsoleLevel;
 use crate::rules::Finding;
 
 /// Turns a finding into a failure.
@@ -18,6 +19,20 @@ pub(crate) fn finding(finding: &Finding, context: &ReportContext<'_>) -> Failure
                 .help("take it with `.next().await?` and release it, or narrow the filter")
         }
     }
+}
+
+/// Returns a failure if pages had errors that nothing in them caught.
+pub(crate) fn page_errors(context: &ReportContext<'_>, place: Place) -> Option<Failure> {
+    let messages = context.journal.console();
+    let errors: Vec<_> = messages.iter().filter(|message| message.level() == ConsoleLevel::Uncaught).collect();
+    let (first, others) = errors.split_first()?;
+    let and = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };
+    let failure = Failure::bare(format!("an error in the page was not caught: {}{and}", first.said()));
+    Some(
+        failure
+            .at(place)
+            .help("the test has `page_errors = fail`; without it, such an error is only shown under a failure"),
+    )
 }
 
 /// Returns a failure for each flow that a rule failed on. Rules are part of the test, so they fail it.

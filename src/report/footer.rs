@@ -1,5 +1,6 @@
 //! The footer of every failure: faults on the wire, and the last entries of the journal.
 
+use super::page::{is_look, page};
 use super::wait::{ReportContext, near_miss, some};
 use crate::flow::Outcome;
 use crate::journal::{Entry, Event};
@@ -32,6 +33,7 @@ pub(crate) fn footer(context: &ReportContext<'_>, idle: &[Arc<Rule>], seed: Opti
     if let Some(seed) = seed {
         let _ = write!(text, "delays are random: HOLDUP_SEED={seed} repeats them\n\n");
     }
+    text.push_str(&page(journal));
     let lines = folded(&journal.tail(LOOKED_AT));
     let forgotten = journal.forgotten();
     if forgotten > 0 {
@@ -101,9 +103,7 @@ impl Line {
 
     /// Whether it only looks at the page: the user's actions keep their order.
     fn is_look(&self) -> bool {
-        ["find ", "text of ", "displayed of ", "execute "]
-            .iter()
-            .any(|look| self.says.strip_prefix("browser: ").is_some_and(|says| says.starts_with(look)))
+        self.says.strip_prefix("browser: ").is_some_and(is_look)
     }
 
     fn again(&mut self, at: Duration) {

@@ -5,13 +5,14 @@ mod failure;
 mod findings;
 mod footer;
 mod misuse;
+mod page;
 mod paste;
 mod race;
 mod wait;
 
 pub use error::{TestError, TestResult};
 pub use failure::Failure;
-pub(crate) use findings::{finding, rule_faults};
+pub(crate) use findings::{finding, page_errors, rule_faults};
 pub(crate) use footer::footer;
 pub(crate) use misuse::misuse;
 pub(crate) use race::{Race, nondeterminism};

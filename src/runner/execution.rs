@@ -136,7 +136,7 @@ async fn plainly<R: TestOutcome>(
     let ignored = spec.explore.map_or_else(Vec::new, |exploring| (exploring.ignore)());
     let _looks = settled_looks(&mitm, spec, ignored)?;
     let ending = mitm.scope(end_of(spec, body(&mut cx))).await;
-    let left = tear_down(&mitm, &mut cx, matches!(ending, Ending::Passed)).await;
+    let left = tear_down(&mitm, spec, &mut cx, matches!(ending, Ending::Passed)).await;
     Ok(Verdict { ending, left, footer: mitm.footer(), summary: String::new() })
 }
 
@@ -161,7 +161,7 @@ async fn in_order<R: TestOutcome>(
         None => ExecutionRecord::default(),
     };
     drop(looks);
-    let left = tear_down(&mitm, &mut cx, matches!(ending, Ending::Passed)).await;
+    let left = tear_down(&mitm, spec, &mut cx, matches!(ending, Ending::Passed)).await;
     let also = || left.iter().map(|left| format!("\n\nalso: {left}")).collect::<String>();
     let ended = match ending {
         Ending::Passed if left.is_empty() => Ended::Passed,
@@ -208,9 +208,15 @@ fn ending<R: TestOutcome>(spec: TestSpec, ended: Result<Result<TestResult<R>, Pa
 
 /// Tears down after success, failure and panic alike: stops matching, releases flows, undoes fixtures, drains the
 /// proxy.
-async fn tear_down(mitm: &Mitm, cx: &mut Setup, passed: bool) -> Vec<String> {
+async fn tear_down(mitm: &Mitm, spec: TestSpec, cx: &mut Setup, passed: bool) -> Vec<String> {
+    if !passed || spec.page_errors_fail {
+        mitm.pages().note_locations().await;
+    }
     // Collected before anything is released. A failed body may not have reached its holds, so those are not reported.
-    let findings = if passed { mitm.findings() } else { mitm.still_parked() };
+    let mut findings = if passed { mitm.findings() } else { mitm.still_parked() };
+    if spec.page_errors_fail {
+        findings.extend(mitm.page_errors(spec.place));
+    }
     let mut left: Vec<_> = findings.iter().map(ToString::to_string).collect();
     Mitm::release_all(mitm);
     while let Some(tear_down) = cx.next_tear_down() {

@@ -6,6 +6,7 @@
 mod support;
 
 mod apart;
+mod console;
 mod deadlocks;
 mod dialogs;
 mod examples;

@@ -1,0 +1,136 @@
+//! Console messages and uncaught errors, as DevTools and BiDi report them: into the journal of the test that has the
+//! session.
+
+use super::text;
+use crate::journal::{ConsoleLevel, ConsoleMessage, Event, Journal};
+use serde_json::Value;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many messages of a test are journaled: a page that logs without end must not fill the journal.
+const MOST: usize = 2000;
+
+/// Where messages go.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Console(Arc<Mutex<Option<Recipient>>>);
+
+/// The journal of the current test, and how many messages it has.
+#[derive(Debug)]
+struct Recipient {
+    journal: Arc<Journal>,
+    messages: usize,
+}
+
+impl Console {
+    pub(super) fn report_to(&self, journal: Arc<Journal>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Recipient { journal, messages: 0 });
+    }
+
+    /// Journals an event, if it is a message.
+    pub(super) fn note(&self, event: &Value) {
+        let Some(message) = message(event) else { return };
+        if let Some(recipient) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            recipient.take(message);
+        }
+    }
+}
+
+impl Recipient {
+    fn take(&mut self, message: ConsoleMessage) {
+        self.messages += 1;
+        let message = match self.messages {
+            ..MOST => message,
+            MOST => {
+                let text = format!("{MOST} messages have been logged; later ones are not recorded");
+                ConsoleMessage::new(ConsoleLevel::Warning, &text, None)
+            }
+            _ => return,
+        };
+        self.journal.write(Event::Console { message });
+    }
+}
+
+fn message(event: &Value) -> Option<ConsoleMessage> {
+    let params = &event["params"];
+    match event["method"].as_str()? {
+        "Runtime.consoleAPICalled" => {
+            let words: Vec<_> = params["args"].as_array().into_iter().flatten().map(argument).collect();
+            let source = place(&params["stackTrace"]["callFrames"][0]);
+            Some(ConsoleMessage::new(level(&text(&params["type"])), &words.join(" "), source))
+        }
+        "Runtime.exceptionThrown" => {
+            let details = &params["exceptionDetails"];
+            let said = details["exception"]["description"].as_str().or(details["exception"]["value"].as_str());
+            // The stack behind the first line has internal addresses only.
+            let said = said.or(details["text"].as_str()).unwrap_or_default().lines().next().unwrap_or_default();
+            Some(ConsoleMessage::new(ConsoleLevel::Uncaught, said, place(details)))
+        }
+        "Log.entryAdded" if !is_own_request(&params["entry"]) => {
+            let entry = &params["entry"];
+            Some(ConsoleMessage::new(level(&text(&entry["level"])), &text(&entry["text"]), place(entry)))
+        }
+        "log.entryAdded" => {
+            let is_thrown = params["type"] == "javascript" && params["level"] == "error";
+            let level = if is_thrown { ConsoleLevel::Uncaught } else { level(&text(&params["level"])) };
+            Some(ConsoleMessage::new(level, &text(&params["text"]), place(&params["stackTrace"]["callFrames"][0])))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the browser complains about its own request for an icon, which the proxy answers with 404.
+fn is_own_request(entry: &Value) -> bool {
+    entry["source"] == "network" && entry["url"].as_str().is_some_and(|url| url.ends_with("/favicon.ico"))
+}
+
+fn level(name: &str) -> ConsoleLevel {
+    match name {
+        "error" | "assert" => ConsoleLevel::Error,
+        "warning" | "warn" => ConsoleLevel::Warning,
+        "debug" | "verbose" | "trace" => ConsoleLevel::Debug,
+        _ => ConsoleLevel::Info,
+    }
+}
+
+/// An argument of `console.log`, as DevTools shows it.
+fn argument(value: &Value) -> String {
+    let said = &value["value"];
+    match said.as_str().or(value["unserializableValue"].as_str()).or(value["description"].as_str()) {
+        Some(text) => text.lines().next().unwrap_or_default().to_owned(),
+        None if said.is_null() => text(&value["type"]),
+        None => said.to_string(),
+    }
+}
+
+/// The script and its line, counted from 1.
+fn place(at: &Value) -> Option<String> {
+    let url = at["url"].as_str().filter(|url| !url.is_empty())?;
+    let line = at["lineNumber"].as_u64().map(|line| format!(":{}", line + 1));
+    Some(url.to_owned() + line.as_deref().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn messages_of_both_protocols_are_read() {
+        let said = |event: Value| message(&event).map(|message| message.to_string());
+        let thrown = json!({ "method": "Runtime.exceptionThrown", "params": { "exceptionDetails": {
+            "text": "Uncaught", "url": "https://a/app.js", "lineNumber": 11,
+            "exception": { "description": "TypeError: x is undefined\n    at https://a/app.js:12:3" } } } });
+        assert_eq!(said(thrown).as_deref(), Some("uncaught: TypeError: x is undefined (at https://a/app.js:12)"));
+        let logged = json!({ "method": "Runtime.consoleAPICalled", "params": { "type": "warning",
+            "args": [{ "type": "string", "value": "late" }, { "type": "number", "value": 3 }, { "type": "undefined" }] } });
+        assert_eq!(said(logged).as_deref(), Some("warning: late 3 undefined"));
+        let refused = json!({ "method": "Log.entryAdded", "params": { "entry": {
+            "source": "security", "level": "error", "text": "Refused to load" } } });
+        assert_eq!(said(refused).as_deref(), Some("error: Refused to load"));
+        let icon = json!({ "method": "Log.entryAdded", "params": { "entry": {
+            "source": "network", "level": "error", "text": "404", "url": "https://a/favicon.ico" } } });
+        assert_eq!(said(icon), None);
+        let bidi = json!({ "method": "log.entryAdded", "params": { "type": "javascript", "level": "error", "text": "Error: no" } });
+        assert_eq!(said(bidi).as_deref(), Some("uncaught: Error: no"));
+        assert_eq!(said(json!({ "method": "Page.loadEventFired", "params": {} })), None);
+    }
+}
