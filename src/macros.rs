@@ -19,6 +19,12 @@ use crate::*;
 /// * `explore`: see below.
 /// * `schedule = "h1;.."`: runs in the order that an exploration has printed, as a regression test.
 ///
+/// # Other test macros
+///
+/// `#[serial]` of `serial_test` stands below `#[mitm_test]`. `#[rstest]` runs it for each case with
+/// `#[test_attr(mitm_test)]`, and then provides all arguments. Otherwise write an `async fn` that takes the case and the
+/// fixtures, and a test for each case that calls it.
+///
 /// # Exploring orders
 ///
 /// `#[mitm_test(explore)]` runs the body repeatedly, each time in another order of responses and user actions, until

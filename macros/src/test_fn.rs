@@ -20,7 +20,8 @@ pub(crate) fn expand(options: TokenStream, function: &TokenStream) -> TokenStrea
         }
     };
     let name = parsed.signature.ident.clone();
-    match Options::parse(options).and_then(|options| Ok((options, fixtures(&parsed.signature)?))) {
+    let checked = beside_other_macros(&parsed).and_then(|()| Options::parse(options));
+    match checked.and_then(|options| Ok((options, fixtures(&parsed.signature)?))) {
         Ok((options, fixtures)) => test(&parsed, &options, &fixtures),
         Err(error) => {
             // An empty function keeps the name, so that there is no second error.
@@ -126,6 +127,27 @@ impl Options {
     }
 }
 
+/// Fails if another macro provides the arguments as well, or has already dropped them.
+fn beside_other_macros(function: &TestFn) -> Result<()> {
+    const CASES: &str = "`#[mitm_test]` provides the arguments, so no other macro can: write an `async fn` that takes the \
+                         case and the fixtures, and a #[mitm_test] for each case that calls it (`rstest` also works as \
+                         `#[rstest] #[case(..)] #[test_attr(mitm_test)]`, without fixtures of Holdup)";
+    let cases = |attribute: &&Attribute| {
+        let name = attribute.path().segments.last().map(|segment| segment.ident.to_string());
+        name.is_some_and(|name| matches!(&*name, "rstest" | "case" | "test_case" | "test_matrix"))
+    };
+    if let Some(attribute) = function.attributes.iter().find(cases) {
+        return Err(Error::new(attribute.path().span(), CASES));
+    }
+    // What `#[serial]` or `#[parallel]` makes of a body.
+    let body: String = function.body.to_string().split_whitespace().collect();
+    if body.contains("serial_test::") && body.contains("_core(") {
+        let what = "write #[mitm_test] above `#[serial]`, which drops the arguments";
+        return Err(Error::new(function.signature.ident.span(), what));
+    }
+    Ok(())
+}
+
 fn browser(name: &Ident) -> Result<&'static str> {
     let known = BROWSERS.iter().find(|(spelt, _)| name == spelt);
     known.map(|(_, variant)| *variant).ok_or_else(|| {
@@ -172,6 +194,7 @@ fn test(function: &TestFn, options: &Options, fixtures: &[Type]) -> TokenStream 
             #test
             #(#attributes)*
             #visibility fn #name() {
+                #[allow(clippy::unused_async)]
                 #signature #body
                 #run
             }
@@ -192,7 +215,7 @@ fn test(function: &TestFn, options: &Options, fixtures: &[Type]) -> TokenStream 
     quote! {
         #tests
         #[cfg(not(test))]
-        #[allow(dead_code)]
+        #[allow(dead_code, clippy::unused_async)]
         #signature #body
     }
 }

@@ -204,6 +204,12 @@ impl Request {
 }
 
 impl Response {
+    /// Returns whether it has a body, or would have one. That of a 304 is in the client's cache.
+    pub(crate) fn has_body_after(&self, request: &Request) -> bool {
+        let has_none = matches!(self.status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
+        request.method != Method::HEAD && !self.status.is_informational() && !has_none
+    }
+
     /// Returns how many bytes of memory the response occupies.
     pub(crate) fn size(&self) -> usize {
         size_of::<Self>() + size_of_headers(&self.headers) + self.content.bytes().map_or(0, Bytes::len)

@@ -2,9 +2,9 @@
 
 use super::Failure;
 use crate::filter::View;
-use crate::flow::{Exchange, FlowId, Outcome, Place};
+use crate::flow::{Exchange, FlowId, Outcome, Place, StageName};
 use crate::journal::Journal;
-use crate::rules::{Action, Parked, Rule};
+use crate::rules::{AbortKind, Action, Parked, Rule};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,14 +84,15 @@ fn near(mut failure: Failure, context: &ReportContext<'_>, rule: &Rule) -> Failu
     };
     if !gone.is_empty() {
         let lines = gone.iter().map(|exchange| {
-            let why = match (&exchange.outcome, missing_file(rule, exchange)) {
-                (_, Some(missing)) => missing,
-                (Some(Outcome::ClientGone), None) => "the client gave up before it was taken".to_owned(),
-                (None, None) if context.journal.is_with_a_rule(exchange.id) => {
-                    "an earlier rule still has it: it delays it, or reads its body".to_owned()
-                }
-                _ => "an earlier wait took it, it was released, or an earlier rule responded to it".to_owned(),
-            };
+            let why =
+                match (&exchange.outcome, missing_file(rule, exchange).or_else(|| nothing_to_change(rule, exchange))) {
+                    (_, Some(missing)) => missing,
+                    (Some(Outcome::ClientGone), None) => "the client gave up before it was taken".to_owned(),
+                    (None, None) if context.journal.is_with_a_rule(exchange.id) => {
+                        "an earlier rule still has it: it delays it, or reads its body".to_owned()
+                    }
+                    _ => "an earlier wait took it, it was released, or an earlier rule responded to it".to_owned(),
+                };
             format!("{exchange}: {why}")
         });
         failure = failure.section("these matched:", some(lines));
@@ -120,6 +121,18 @@ fn near(mut failure: Failure, context: &ReportContext<'_>, rule: &Rule) -> Failu
         failure = failure.section("trouble on connections, before any flow:", lines);
     }
     parked_now(failure, context)
+}
+
+/// Returns why a rule that changes a body had none to change, if that is why it was not applied.
+fn nothing_to_change(rule: &Rule, exchange: &Exchange) -> Option<String> {
+    let response = exchange.response.as_ref().filter(|_| rule.stage == StageName::Response)?;
+    let has_body = response.has_body_after(&exchange.request);
+    match &rule.action {
+        Action::Abort(AbortKind::Truncate(_)) if has_body => Some("its body was no longer than that".to_owned()),
+        Action::Abort(AbortKind::Truncate(_)) => Some("its response has no body".to_owned()),
+        action if action.changes_body() && !has_body => Some("its response has no body".to_owned()),
+        _ => None,
+    }
 }
 
 /// Returns why a folder has no file for a flow, if that is why the rule was not applied.

@@ -76,7 +76,8 @@ pub enum AbortKind {
     /// The response breaks off after this many bytes of its body.
     ///
     /// It declares its whole length. On HTTP/1 the connection is closed; on HTTP/2 the stream is reset as by
-    /// [`Reset`](Self::Reset). At the request, the response consists of blanks and the server receives nothing.
+    /// [`Reset`](Self::Reset). A body of known length that is no longer than this passes: the rule is not applied. One of
+    /// unknown length breaks off at its end at the latest. At the request, the response consists of blanks and the server receives nothing.
     Truncate(u64),
     /// HTTP/1: the response is not HTTP. HTTP/2: RST_STREAM with PROTOCOL_ERROR.
     Malformed,

@@ -46,6 +46,20 @@ async fn a_truncated_answer_says_its_whole_length(client: Client, mitm: Mitm, or
 }
 
 #[mitm_test]
+async fn what_is_shorter_is_not_truncated(client: Client, mitm: Mitm, origin: Origin) -> TestResult {
+    let short = abort!(response: host == "origin.test", truncate(100));
+    let whole = client.get("https://origin.test/").send().await?.text().await?;
+    assert_eq!(client.head("https://origin.test/").send().await?.status(), 200);
+    assert_eq!((whole.len(), short.hits()), (9, 0));
+    let text = short.assert_applied().unwrap_err().to_string();
+    assert!(text.contains("-> 200: its body was no longer than that\n"), "{text}");
+    assert!(text.contains("-> 200: its response has no body"), "{text}");
+    assert!(mitm.exchanges().iter().all(|exchange| exchange.outcome == Some(Outcome::Delivered)));
+    drop(origin);
+    Ok(())
+}
+
+#[mitm_test]
 async fn an_answer_may_break_off_that_no_server_gave(client: Client, mitm: Mitm, origin: Origin) -> TestResult {
     abort!(path == "/count", truncate(3));
     let said = read_on_http1(&mitm, "/count").await;

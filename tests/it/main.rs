@@ -23,6 +23,7 @@ mod language;
 mod leaks;
 mod looking;
 mod many;
+mod mitmproxy;
 mod names;
 mod order;
 mod pace;

@@ -12,7 +12,8 @@ use crate::proxy::envelope::Envelope;
 use crate::proxy::flow_guard::FlowGuard;
 use crate::rules::{AbortKind, Action, Edit, Rule};
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::StatusCode;
+use http_body::Body;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,10 +139,9 @@ impl Gate {
         let (mut cut, mut answered, mut changed) = (None, false, false);
         for rule in rules.at(StageName::Response, request) {
             let too_late = answered && matches!(rule.action, Action::Respond(_));
-            // What has no body cannot be changed: the client would get the same.
-            let has_body = request.method != Method::HEAD && !has_no_body(message.head.status);
-            let is_asked = !too_late && still_asked(rule, cut.is_some()) && (has_body || !rule.action.changes_body());
-            if !is_asked || !self.wants_response(rule, guard.flow(), &counts, request, message).await? {
+            let is_asked = !too_late && still_asked(rule, cut.is_some());
+            let changes = !changes_nothing(&rule.action, request, message);
+            if !is_asked || !changes || !self.wants_response(rule, guard.flow(), &counts, request, message).await? {
                 continue;
             }
             let file = local_file(rule, request, &message.head).await;
@@ -215,9 +215,15 @@ impl Gate {
     }
 }
 
-/// 304 is not among them: there, a rule comes too late, and says so.
-fn has_no_body(status: StatusCode) -> bool {
-    status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT)
+/// Returns whether the client would get the same: there is no body to change, or none that is long enough.
+fn changes_nothing(action: &Action, request: &Request, message: &Envelope<Response>) -> bool {
+    let has_body = message.head.has_body_after(request);
+    match action {
+        Action::Abort(AbortKind::Truncate(after)) => {
+            !has_body || message.body.size_hint().exact().is_some_and(|size| size <= *after)
+        }
+        action => !has_body && action.changes_body(),
+    }
 }
 
 /// Returns the body, if it arrives within [`READ_WITHIN`].
