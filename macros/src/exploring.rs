@@ -1,4 +1,4 @@
-//! `explore(max = 64, time = "20s", depth = 3, full, ignore(..), effects(..), serial(..))`.
+//! `explore(max = 64, time = "20s", depth = 2, full, ignore(..), effects(..), serial(..))`.
 
 use crate::ast::{Filter, Stage};
 use crate::{check, option};
@@ -19,7 +19,7 @@ pub(crate) struct Exploring {
     serial: Vec<Filter>,
 }
 
-const KNOWN: &str = "unknown; `explore(..)` takes `max = 64`, `time = \"20s\"`, `depth = 3`, `full`, `ignore(..)`, `effects(..)` \
+const KNOWN: &str = "unknown; `explore(..)` takes `max = 64`, `time = \"20s\"`, `depth = 2`, `full`, `ignore(..)`, `effects(..)` \
                      and `serial(..)`";
 
 impl Exploring {

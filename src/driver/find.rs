@@ -1,6 +1,7 @@
 //! Locates drivers and browsers. Does not depend on the crate: xtask, which installs them, includes this file.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Install hint for error messages. In this repository, `cargo xtask demo` installs what is missing.
@@ -36,7 +37,7 @@ pub(crate) fn geckodriver() -> Result<PathBuf, String> {
 
 /// Returns whether a headless shell is available.
 pub(crate) fn has_headless_shell() -> bool {
-    match env::var_os("HOLDUP_CHROMIUM") {
+    match said("HOLDUP_CHROMIUM") {
         Some(said) => is_headless_shell(Path::new(&said)),
         None => is_file(Path::new(HEADLESS_SHELL)),
     }
@@ -50,7 +51,7 @@ pub(crate) fn is_headless_shell(binary: &Path) -> bool {
 /// Finds the headless shell: `HOLDUP_CHROMIUM`, then its usual location, then the `PATH`. The `PATH` comes last because
 /// Debian's wrapper script there adds its own arguments.
 pub(crate) fn headless_shell() -> Result<PathBuf, String> {
-    if env::var_os("HOLDUP_CHROMIUM").is_none() && is_file(Path::new(HEADLESS_SHELL)) {
+    if said("HOLDUP_CHROMIUM").is_none() && is_file(Path::new(HEADLESS_SHELL)) {
         return Ok(PathBuf::from(HEADLESS_SHELL));
     }
     find(
@@ -73,7 +74,7 @@ pub(crate) fn chromium() -> Result<PathBuf, String> {
         "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     ];
     let usual = USUAL.iter().map(PathBuf::from).find(|path| is_file(path));
-    match (env::var_os("HOLDUP_CHROMIUM"), usual) {
+    match (said("HOLDUP_CHROMIUM"), usual) {
         (None, Some(usual)) => Ok(usual),
         _ => find("HOLDUP_CHROMIUM", &["chromium", "google-chrome", "chrome"], &[], "Chromium", INSTALL),
     }
@@ -85,11 +86,17 @@ pub(crate) fn firefox() -> Result<PathBuf, String> {
     find("HOLDUP_FIREFOX", &["firefox-esr", "firefox"], &USUAL, "Firefox", INSTALL_FIREFOX)
 }
 
+/// Returns a variable that is set, and not to nothing.
+fn said(variable: &str) -> Option<OsString> {
+    env::var_os(variable).filter(|said| !said.is_empty())
+}
+
 fn find(variable: &str, names: &[&str], usual: &[&str], what: &str, install: &str) -> Result<PathBuf, String> {
-    if let Some(said) = env::var_os(variable) {
+    if let Some(said) = said(variable) {
         let path = PathBuf::from(said);
-        let missing = || format!("{variable} is {}, which does not exist", path.display());
-        return if path.exists() { Ok(path) } else { Err(missing()) };
+        let what = if path.exists() { "is not a file" } else { "does not exist" };
+        let missing = || format!("{variable} is {}, which {what}", path.display());
+        return if path.is_file() { Ok(path) } else { Err(missing()) };
     }
     let path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&path).flat_map(|folder| names.iter().map(move |name| folder.join(name)));

@@ -15,7 +15,7 @@ use crate::journal::Event;
 use crate::rules::AbortKind;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{StatusCode, Version};
+use http::{Method, StatusCode, Version};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -105,6 +105,11 @@ impl Connection {
         request: &mut Envelope<Request>,
     ) -> Result<Answer, Cut> {
         let AbortKind::Truncate(after) = kind else { return self.cut(guard, kind, request).await };
+        if request.head.method == Method::HEAD {
+            // There is no body to break off.
+            let answer = Envelope::new(Response::made(StatusCode::OK, ""), Source::default());
+            return Ok(self.deliver(guard, answer, true, None));
+        }
         // A body of blanks that breaks off before the last.
         let size = usize::try_from(after).unwrap_or(usize::MAX).min(request.limit) + 1;
         let body = Source::whole(vec![b' '; size].into());

@@ -79,11 +79,11 @@ pub(super) fn upgrade(headers: &HeaderMap) -> Option<Upgrade> {
     let protocols = headers.get_all(header::UPGRADE).into_iter().filter_map(|value| value.to_str().ok());
     let named: Vec<_> = protocols.flat_map(|field| field.split(',')).map(str::trim).collect();
     let opaque: Vec<_> = named.iter().copied().filter(|protocol| !carries_http(protocol)).collect();
-    // A value from which nothing was removed keeps its exact form.
-    let to = if opaque.len() == named.len() {
-        headers.get(header::UPGRADE)?.clone()
-    } else {
-        opaque.join(", ").parse().ok()?
+    let mut fields = headers.get_all(header::UPGRADE).into_iter();
+    let to = match (fields.next(), fields.next()) {
+        // A value from which nothing was removed keeps its exact form.
+        (Some(only), None) if opaque.len() == named.len() => only.clone(),
+        _ => opaque.join(", ").parse().ok()?,
     };
     (!opaque.is_empty()).then_some(Upgrade { to, word: word.parse().ok()? })
 }
@@ -210,6 +210,8 @@ mod tests {
             let seen = seen.as_ref().map(|(word, to)| (word.to_str().expect("ascii"), to.to_str().expect("ascii")));
             assert_eq!(seen, kept, "{connection}: {to}");
         }
+        let both = headers(&[("connection", "upgrade"), ("upgrade", "foo"), ("upgrade", "websocket")]);
+        assert_eq!(upgrade(&both).expect("an upgrade").to, "foo, websocket");
     }
 
     #[test]

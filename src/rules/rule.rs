@@ -77,7 +77,8 @@ pub enum AbortKind {
     ///
     /// It declares its whole length. On HTTP/1 the connection is closed; on HTTP/2 the stream is reset as by
     /// [`Reset`](Self::Reset). A body of known length that is no longer than this passes: the rule is not applied. One of
-    /// unknown length breaks off at its end at the latest. At the request, the response consists of blanks and the server receives nothing.
+    /// unknown length breaks off at its end at the latest. At the request, the response consists of blanks and the server
+    /// receives nothing; the response to a HEAD is whole.
     Truncate(u64),
     /// HTTP/1: the response is not HTTP. HTTP/2: RST_STREAM with PROTOCOL_ERROR.
     Malformed,

@@ -45,9 +45,11 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         let address = Config::default().address()?;
         if !address.ip().is_loopback() {
             let what = format!("repeated runs need loopback, and HOLDUP_LISTEN is {}", address.ip());
-            return Err(Failure::bare(what)
-                .at(spec.place)
-                .help("HOLDUP_EXPLORE=off without HOLDUP_REPEAT runs it as it is, once"));
+            let help = match spec.schedule {
+                Some(_) => "a test with `schedule` runs without HOLDUP_LISTEN",
+                None => "HOLDUP_EXPLORE=off without HOLDUP_REPEAT runs it as it is, once",
+            };
+            return Err(Failure::bare(what).at(spec.place).help(help));
         }
         let bound =
             TcpListener::bind(address).map_err(|error| Failure::bare(format!("no port for the proxy: {error}")))?;

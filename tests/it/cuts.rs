@@ -65,6 +65,9 @@ async fn an_answer_may_break_off_that_no_server_gave(client: Client, mitm: Mitm,
     let said = read_on_http1(&mitm, "/count").await;
     assert!(said.contains("content-length: 4\r\n") && said.ends_with("\r\n\r\n   "), "{said}");
     client.get("https://origin.test/count").send().await?.bytes().await.expect_err("it breaks off");
+    assert_eq!(client.head("https://origin.test/count").send().await?.status(), 200);
+    let outcomes: Vec<_> = mitm.exchanges().into_iter().map(|exchange| exchange.outcome).collect();
+    assert_eq!(outcomes, [Some(Outcome::Aborted), Some(Outcome::Aborted), Some(Outcome::Delivered)]);
     assert_eq!(origin.state.seen(), [""; 0]);
     Ok(())
 }

@@ -35,6 +35,8 @@ pub(super) struct Parser {
     too_long: bool,
     /// Whether the last line ended in CR: an LF right after it belongs to the same line end.
     after_cr: bool,
+    /// Whether the first line of the stream was read: only that may begin with a byte order mark.
+    has_begun: bool,
     fields: Fields,
 }
 
@@ -76,8 +78,11 @@ impl Parser {
     fn end_line(&mut self, end: usize) -> Option<Block> {
         let is_empty = end == self.line && !self.line_has_gone;
         if !is_empty && !self.too_long {
-            self.fields.read(&String::from_utf8_lossy(&self.buffer[self.line..end]));
+            let line = String::from_utf8_lossy(&self.buffer[self.line..end]);
+            let marked = line.strip_prefix('\u{feff}').filter(|_| !self.has_begun);
+            self.fields.read(marked.unwrap_or(&line));
         }
+        self.has_begun = true;
         let is_cr = self.buffer[end] == b'\r';
         let has_lf = is_cr && self.buffer.get(end + 1) == Some(&b'\n');
         self.scanned = end + 1 + usize::from(has_lf);
@@ -133,15 +138,14 @@ impl Parser {
         let passed = self.passed.min(block.len());
         let is_rest = passed + self.gone > 0;
         let event = std::mem::take(&mut self.fields).event().filter(|_| !self.too_long);
-        let after_cr = self.after_cr;
-        *self = Self { buffer: std::mem::take(&mut self.buffer), after_cr, ..Self::default() };
+        let (after_cr, has_begun) = (self.after_cr, self.has_begun);
+        *self = Self { buffer: std::mem::take(&mut self.buffer), after_cr, has_begun, ..Self::default() };
         Block { raw: block.slice(passed..), event, is_rest }
     }
 }
 
 impl Fields {
     fn read(&mut self, line: &str) {
-        let line = line.trim_start_matches('\u{feff}');
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match name {
@@ -184,6 +188,12 @@ mod tests {
         let blocks = Parser::default().push(STREAM.as_bytes());
         assert_eq!(events(&blocks), ["message|a|-", "tick|b\nc|7", "message||"]);
         assert_eq!(blocks.len(), 5, "{blocks:?}");
+    }
+
+    #[test]
+    fn only_a_stream_begins_with_a_byte_order_mark() {
+        let blocks = Parser::default().push("\u{feff}data: a\n\n\u{feff}data: b\n\ndata: \u{feff}c\n\n".as_bytes());
+        assert_eq!(events(&blocks), ["message|a|-", "message|\u{feff}c|-"]);
     }
 
     #[test]
