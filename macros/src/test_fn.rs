@@ -141,7 +141,7 @@ fn beside_other_macros(function: &TestFn) -> Result<()> {
     }
     // What `#[serial]` or `#[parallel]` makes of a body.
     let body: String = function.body.to_string().split_whitespace().collect();
-    if body.contains("serial_test::") && body.contains("_core(") {
+    if body.contains("serial_test::") && ["_core(", "_core_with_return("].iter().any(|call| body.contains(call)) {
         let what = "write #[mitm_test] above `#[serial]`, which drops the arguments";
         return Err(Error::new(function.signature.ident.span(), what));
     }

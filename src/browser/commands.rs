@@ -117,10 +117,11 @@ impl Browser {
         }
     }
 
-    /// Returns what the pages of the test have logged so far, and the errors that nothing in them has caught: what was
-    /// logged before the last command of the test has returned is included.
+    /// Returns what the pages of the test have logged so far, and the errors that nothing in them has caught.
     ///
-    /// A failure shows the last of them, and `#[mitm_test(page_errors = fail)]` makes an uncaught error a failure.
+    /// What the page itself has logged before the last command has returned is included; messages of workers, and of
+    /// frames of other sites, may come later. A promise whose handler is added after it was rejected counts as an
+    /// uncaught error. At most 2,000 errors and 2,000 other messages are kept. A failure shows ten, errors first, and `#[mitm_test(page_errors = fail)]` makes an uncaught error a failure.
     ///
     /// ```no_run
     /// # use holdup::prelude::*;

@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// A browser that tests can run in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum BrowserKind {
     /// Chromium without a window and background services; starts three times faster than the full browser.

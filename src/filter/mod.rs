@@ -34,14 +34,19 @@ use crate::flow::{Part, Request, Response, StageName};
 #[non_exhaustive]
 pub enum Filter {
     /// Matches if all of these match.
+    #[doc(hidden)]
     All(Vec<Self>),
     /// Matches if at least one of these matches.
+    #[doc(hidden)]
     Any(Vec<Self>),
     /// Matches if this does not match.
+    #[doc(hidden)]
     Not(Box<Self>),
     /// Compares a field with a value.
+    #[doc(hidden)]
     Term(Term),
     /// Tests a flag.
+    #[doc(hidden)]
     Flag(Flag),
 }
 

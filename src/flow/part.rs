@@ -25,8 +25,15 @@ impl Direction {
     }
 }
 
+/// As in filters: `to_server`, `to_client`.
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// The kind of payload of a WebSocket message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Opcode {
     /// Text in UTF-8.
     Text,
@@ -43,8 +50,15 @@ impl Opcode {
     }
 }
 
+/// As in filters: `text`, `binary`.
+impl fmt::Display for Opcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// One WebSocket message: whole, and inflated if it was sent compressed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Message {
     pub(crate) direction: Direction,
     pub(crate) opcode: Opcode,
@@ -100,7 +114,7 @@ impl Message {
 }
 
 /// One server-sent event, as the page's `EventSource` receives it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ServerEvent {
     pub(crate) event: String,
     pub(crate) data: String,
@@ -178,7 +192,7 @@ impl ServerEvent {
 }
 
 /// A piece of a response body, as it arrived.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Chunk {
     pub(crate) offset: u64,
     pub(crate) bytes: Bytes,

@@ -6,7 +6,7 @@ use std::panic::Location;
 /// A line of the user's test.
 ///
 /// Every rule, wait and verdict carries one, so that a failure can name it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     file: &'static str,
     line: u32,

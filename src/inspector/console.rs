@@ -6,23 +6,26 @@ use crate::journal::{ConsoleLevel, ConsoleMessage, Event, Journal};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many messages of a test are journaled: a page that logs without end must not fill the journal.
+/// How many messages of a test, and how many uncaught errors, are journaled: a page that logs without end must not fill
+/// the journal.
 const MOST: usize = 2000;
 
 /// Where messages go.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Console(Arc<Mutex<Option<Recipient>>>);
 
-/// The journal of the current test, and how many messages it has.
+/// The journal of the current test, and how many messages and uncaught errors it has.
 #[derive(Debug)]
 struct Recipient {
     journal: Arc<Journal>,
     messages: usize,
+    errors: usize,
 }
 
 impl Console {
-    pub(super) fn report_to(&self, journal: Arc<Journal>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Recipient { journal, messages: 0 });
+    pub(super) fn report_to(&self, journal: Option<Arc<Journal>>) {
+        let recipient = journal.map(|journal| Recipient { journal, messages: 0, errors: 0 });
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = recipient;
     }
 
     /// Journals an event, if it is a message.
@@ -36,12 +39,14 @@ impl Console {
 
 impl Recipient {
     fn take(&mut self, message: ConsoleMessage) {
-        self.messages += 1;
-        let message = match self.messages {
+        let level = message.level();
+        let count = if level == ConsoleLevel::Uncaught { &mut self.errors } else { &mut self.messages };
+        *count += 1;
+        let message = match *count {
             ..MOST => message,
             MOST => {
-                let text = format!("{MOST} messages have been logged; later ones are not recorded");
-                ConsoleMessage::new(ConsoleLevel::Warning, &text, None)
+                let text = format!("{MOST} such messages have been logged; later ones are not recorded");
+                ConsoleMessage::new(level.max(ConsoleLevel::Warning), &text, None)
             }
             _ => return,
         };
@@ -55,26 +60,41 @@ fn message(event: &Value) -> Option<ConsoleMessage> {
         "Runtime.consoleAPICalled" => {
             let words: Vec<_> = params["args"].as_array().into_iter().flatten().map(argument).collect();
             let source = place(&params["stackTrace"]["callFrames"][0]);
-            Some(ConsoleMessage::new(level(&text(&params["type"])), &words.join(" "), source))
+            Some(ConsoleMessage::new(level(&text(&params["type"])), &words.join(" "), source.as_deref()))
         }
         "Runtime.exceptionThrown" => {
             let details = &params["exceptionDetails"];
             let said = details["exception"]["description"].as_str().or(details["exception"]["value"].as_str());
-            // The stack behind the first line has internal addresses only.
-            let said = said.or(details["text"].as_str()).unwrap_or_default().lines().next().unwrap_or_default();
-            Some(ConsoleMessage::new(ConsoleLevel::Uncaught, said, place(details)))
+            let said = without_stack(said.or(details["text"].as_str()).unwrap_or_default());
+            let said = said.strip_prefix("Uncaught ").unwrap_or(&said);
+            Some(ConsoleMessage::new(ConsoleLevel::Uncaught, said, place(details).as_deref()))
         }
         "Log.entryAdded" if !is_own_request(&params["entry"]) => {
             let entry = &params["entry"];
-            Some(ConsoleMessage::new(level(&text(&entry["level"])), &text(&entry["text"]), place(entry)))
+            Some(ConsoleMessage::new(level(&text(&entry["level"])), &text(&entry["text"]), place(entry).as_deref()))
         }
         "log.entryAdded" => {
-            let is_thrown = params["type"] == "javascript" && params["level"] == "error";
+            let is_error = params["type"] == "javascript" && params["level"] == "error";
+            let is_thrown = is_error && is_thrown(params);
             let level = if is_thrown { ConsoleLevel::Uncaught } else { level(&text(&params["level"])) };
-            Some(ConsoleMessage::new(level, &text(&params["text"]), place(&params["stackTrace"]["callFrames"][0])))
+            Some(ConsoleMessage::new(
+                level,
+                &text(&params["text"]),
+                place(&params["stackTrace"]["callFrames"][0]).as_deref(),
+            ))
         }
         _ => None,
     }
+}
+
+/// Whether a script has thrown it: what Firefox itself reports about a page has the same type, but neither a stack nor the
+/// name of an error.
+fn is_thrown(entry: &Value) -> bool {
+    let text = entry["text"].as_str().unwrap_or_default();
+    let name = text.split(':').next().unwrap_or_default();
+    let names_error = ["Error", "Exception"].iter().any(|end| name.ends_with(end)) && !name.contains(' ');
+    let has_stack = entry["stackTrace"]["callFrames"].as_array().is_some_and(|frames| !frames.is_empty());
+    has_stack || names_error || text.starts_with("uncaught exception")
 }
 
 /// Whether the browser complains about its own request for an icon, which the proxy answers with 404.
@@ -94,11 +114,18 @@ fn level(name: &str) -> ConsoleLevel {
 /// An argument of `console.log`, as DevTools shows it.
 fn argument(value: &Value) -> String {
     let said = &value["value"];
-    match said.as_str().or(value["unserializableValue"].as_str()).or(value["description"].as_str()) {
-        Some(text) => text.lines().next().unwrap_or_default().to_owned(),
+    match said.as_str().or(value["unserializableValue"].as_str()) {
+        Some(text) => text.to_owned(),
+        None if value["description"].is_string() => without_stack(&text(&value["description"])),
         None if said.is_null() => text(&value["type"]),
         None => said.to_string(),
     }
+}
+
+/// Removes the stack that Chromium writes after the message of an error.
+fn without_stack(said: &str) -> String {
+    let lines = said.lines().take_while(|line| !line.starts_with("    at "));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The script and its line, counted from 1.
@@ -131,6 +158,9 @@ mod tests {
         assert_eq!(said(icon), None);
         let bidi = json!({ "method": "log.entryAdded", "params": { "type": "javascript", "level": "error", "text": "Error: no" } });
         assert_eq!(said(bidi).as_deref(), Some("uncaught: Error: no"));
+        let blocked = json!({ "method": "log.entryAdded", "params": {
+            "type": "javascript", "level": "error", "text": "Content-Security-Policy: blocked an Error: no" } });
+        assert_eq!(said(blocked).as_deref(), Some("error: Content-Security-Policy: blocked an Error: no"));
         assert_eq!(said(json!({ "method": "Page.loadEventFired", "params": {} })), None);
     }
 }

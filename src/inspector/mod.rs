@@ -125,8 +125,8 @@ impl Inspector {
         }
     }
 
-    /// Journals what pages log, and the errors that they do not catch, from now on there.
-    pub(crate) fn report_to(&self, journal: Arc<Journal>) {
+    /// Journals what pages log, and the errors that they do not catch, from now on there, or nowhere.
+    pub(crate) fn report_to(&self, journal: Option<Arc<Journal>>) {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.console.report_to(journal),
             Speaks::DevTools(devtools) => devtools.console.report_to(journal),

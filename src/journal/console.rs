@@ -20,7 +20,7 @@ pub enum ConsoleLevel {
 }
 
 /// One message of a page's console.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ConsoleMessage {
     pub(crate) level: ConsoleLevel,
     pub(crate) text: String,
@@ -34,8 +34,9 @@ const LONGEST: usize = 4096;
 const WIDTH: usize = 300;
 
 impl ConsoleMessage {
-    pub(crate) fn new(level: ConsoleLevel, text: &str, source: Option<String>) -> Self {
-        Self { level, text: text.chars().take(LONGEST).collect(), source }
+    pub(crate) fn new(level: ConsoleLevel, text: &str, source: Option<&str>) -> Self {
+        let cut = |text: &str| text.chars().take(LONGEST).collect();
+        Self { level, text: cut(text), source: source.map(cut) }
     }
 
     /// The text and its source, on one line.

@@ -9,7 +9,8 @@ use std::mem::size_of;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many characters of a title are shown.
+/// How many characters of a page's URL and of its title are shown.
+const URL: usize = 300;
 const TITLE: usize = 120;
 
 /// One line of the journal.
@@ -62,8 +63,8 @@ pub(crate) enum Event {
     Commanded { id: u64, status: u16 },
     /// A page has logged something, or an error in it was not caught.
     Console { message: ConsoleMessage },
-    /// Where a window was when the test failed.
-    Page { url: String, title: Option<String>, has_dialog: bool },
+    /// Where a window is when the test's body has ended. What follows is the tear-down.
+    Page { url: Option<String>, title: Option<String>, has_dialog: bool },
     /// A page rejected the content of this URL because of its `integrity` attribute.
     Refused { url: String },
 }
@@ -104,7 +105,10 @@ impl Event {
             Self::Answered { response, .. } => response.size(),
             Self::Part { part, .. } | Self::Changed { part, .. } => part.content().len() + size_of::<Part>(),
             Self::Read { body, .. } => body.len(),
-            Self::Console { message } => message.text.len(),
+            Self::Console { message } => message.text.len() + message.source.as_ref().map_or(0, String::len),
+            Self::Page { url, title, .. } => {
+                url.as_ref().map_or(0, String::len) + title.as_ref().map_or(0, String::len)
+            }
             Self::Unread { why: text, .. } => text.len(),
             Self::Dropped { line: text, .. } | Self::Command { says: text, .. } | Self::Refused { url: text } => {
                 text.len()
@@ -141,7 +145,10 @@ impl fmt::Display for Event {
             Self::Command { id, says } => write!(f, "browser: {says} (command {id})"),
             Self::Console { message } => write!(f, "page: {message}"),
             Self::Page { url, title, has_dialog } => {
-                write!(f, "page: at {url}")?;
+                match url {
+                    Some(url) => write!(f, "page: at {}", shorten(url, URL).0)?,
+                    None => f.write_str("page: the browser does not say where it is")?,
+                }
                 if let Some(title) = title {
                     write!(f, ", title {:?}", shorten(title, TITLE).0)?;
                 }

@@ -35,6 +35,8 @@ use windows::Windows;
 
 /// A document that does not reply for this long while its successor is held does not reply before the release.
 const ANSWER: Duration = Duration::from_secs(1);
+/// How many characters of a URL are journaled.
+const LONGEST_URL: usize = 2000;
 const ASKS: &str = "a dialog of the page is open (`alert`, `confirm` or `prompt`)\n  \
     help: answer it first: `browser.accept_alert()`, `browser.dismiss_alert()`";
 
@@ -81,7 +83,7 @@ impl SessionPages {
         journal: Arc<Journal>,
         turns: Turns,
     ) -> Self {
-        inspector.report_to(Arc::clone(&journal));
+        inspector.report_to(Some(Arc::clone(&journal)));
         Self {
             inspector,
             journal,
@@ -136,18 +138,22 @@ impl SessionPages {
         self.inspector.url_of(&self.window).await.is_ok_and(|url| url.starts_with("about:"))
     }
 
-    /// Journals the URL and the title of the first window. What the page has logged until then is journaled before.
+    /// Journals the URL and the title of the first window, and no message from then on: what the tear-down causes is not
+    /// the test's.
     pub(crate) async fn note_location(&self) {
-        let has_dialog = self.has_dialog();
-        let looking = async {
-            let url = self.inspector.url_of(&self.window).await.ok()?;
-            let title = async { self.inspector.title_of(&self.window).await.ok() };
-            let title = if has_dialog { None } else { tokio::time::timeout(ANSWER, title).await.ok().flatten() };
-            Some((url, title))
+        // Its reply comes after the events before it.
+        let url = tokio::time::timeout(ANSWER, self.inspector.url_of(&self.window)).await.ok().and_then(Result::ok);
+        let has_dialog = self.inspector.under_way().borrow().dialogs.contains(&self.window);
+        let title = async { self.inspector.title_of(&self.window).await.ok() };
+        let title = match url {
+            Some(_) if !has_dialog => {
+                tokio::time::timeout(ANSWER, title).await.ok().flatten().filter(|it| !it.is_empty())
+            }
+            _ => None,
         };
-        if let Ok(Some((url, title))) = tokio::time::timeout(2 * ANSWER, looking).await {
-            self.journal.write(Event::Page { url, title, has_dialog });
-        }
+        self.inspector.report_to(None);
+        let url = url.map(|url| url.chars().take(LONGEST_URL).collect());
+        self.journal.write(Event::Page { url, title, has_dialog });
     }
 
     /// Returns what the pages have logged. Includes what was logged before the last reply of the driver.

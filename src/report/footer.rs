@@ -34,7 +34,10 @@ pub(crate) fn footer(context: &ReportContext<'_>, idle: &[Arc<Rule>], seed: Opti
         let _ = write!(text, "delays are random: HOLDUP_SEED={seed} repeats them\n\n");
     }
     text.push_str(&page(journal));
-    let lines = folded(&journal.tail(LOOKED_AT));
+    let mut last = journal.tail(LOOKED_AT);
+    // The page has its own section.
+    last.retain(|entry| !matches!(entry.event, Event::Console { .. } | Event::Page { .. }));
+    let lines = folded(&last);
     let forgotten = journal.forgotten();
     if forgotten > 0 {
         let _ = write!(

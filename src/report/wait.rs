@@ -5,6 +5,7 @@ use crate::filter::View;
 use crate::flow::{Exchange, FlowId, Outcome, Place, StageName};
 use crate::journal::Journal;
 use crate::rules::{AbortKind, Action, Parked, Rule};
+use http::StatusCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,18 +84,7 @@ fn near(mut failure: Failure, context: &ReportContext<'_>, rule: &Rule) -> Failu
         None => failure.section(format!("no other {} passed since then", noun(rule)), vec![]),
     };
     if !gone.is_empty() {
-        let lines = gone.iter().map(|exchange| {
-            let why =
-                match (&exchange.outcome, missing_file(rule, exchange).or_else(|| nothing_to_change(rule, exchange))) {
-                    (_, Some(missing)) => missing,
-                    (Some(Outcome::ClientGone), None) => "the client gave up before it was taken".to_owned(),
-                    (None, None) if context.journal.is_with_a_rule(exchange.id) => {
-                        "an earlier rule still has it: it delays it, or reads its body".to_owned()
-                    }
-                    _ => "an earlier wait took it, it was released, or an earlier rule responded to it".to_owned(),
-                };
-            format!("{exchange}: {why}")
-        });
+        let lines = gone.iter().map(|exchange| format!("{exchange}: {}", why_not(context, rule, exchange)));
         failure = failure.section("these matched:", some(lines));
     }
     if !too_early.is_empty() {
@@ -123,12 +113,34 @@ fn near(mut failure: Failure, context: &ReportContext<'_>, rule: &Rule) -> Failu
     parked_now(failure, context)
 }
 
+/// Returns why a rule was not applied to a flow that it matches.
+fn why_not(context: &ReportContext<'_>, rule: &Rule, exchange: &Exchange) -> String {
+    if let Some(missing) = missing_file(rule, exchange) {
+        return missing;
+    }
+    match &exchange.outcome {
+        Some(Outcome::ClientGone) => "the client gave up before it was taken".to_owned(),
+        None if context.journal.is_with_a_rule(exchange.id) => {
+            "an earlier rule still has it: it delays it, or reads its body".to_owned()
+        }
+        _ => nothing_to_change(rule, exchange).unwrap_or_else(|| {
+            "an earlier wait took it, it was released, or an earlier rule responded to it".to_owned()
+        }),
+    }
+}
+
 /// Returns why a rule that changes a body had none to change, if that is why it was not applied.
 fn nothing_to_change(rule: &Rule, exchange: &Exchange) -> Option<String> {
-    let response = exchange.response.as_ref().filter(|_| rule.stage == StageName::Response)?;
+    let is_whole = exchange.outcome == Some(Outcome::Delivered) && rule.stage == StageName::Response;
+    let response = exchange.response.as_ref().filter(|_| is_whole)?;
     let has_body = response.has_body_after(&exchange.request);
     match &rule.action {
-        Action::Abort(AbortKind::Truncate(_)) if has_body => Some("its body was no longer than that".to_owned()),
+        Action::Abort(AbortKind::Truncate(after)) if has_body => {
+            let length = response.header("content-length").and_then(|length| length.parse::<u64>().ok());
+            let is_short =
+                length.is_some_and(|length| length <= *after) && response.status() != StatusCode::NOT_MODIFIED;
+            is_short.then(|| "its body was no longer than that".to_owned())
+        }
         Action::Abort(AbortKind::Truncate(_)) => Some("its response has no body".to_owned()),
         action if action.changes_body() && !has_body => Some("its response has no body".to_owned()),
         _ => None,

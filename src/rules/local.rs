@@ -6,10 +6,10 @@ use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 /// What [`replace!`](crate::replace) serves: a file, or a folder from [`dir()`](crate::dir()).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Local(Kind);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     File(PathBuf),
     Folder(PathBuf),

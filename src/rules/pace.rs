@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The speed of a connection, for [`throttle!`](crate::throttle).
 ///
 /// Made from a number of bytes per second, or one of the presets of Chrome's and Firefox's developer tools.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Profile {
     latency: Duration,
     down: u64,
@@ -117,7 +117,7 @@ impl fmt::Display for Profile {
 /// How long [`delay!`](crate::delay) delays a flow: a `Duration`, or a range of them.
 ///
 /// From a range, the delay of each flow is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Delay {
     from: Duration,
     to: Duration,

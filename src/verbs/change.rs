@@ -22,6 +22,9 @@ impl Verbs {
     /// Changes flows with a closure: `mitm.edit::<Response>(filter!(..), |response| ..)`.
     ///
     /// The body is read first. See [`edit!`](crate::edit).
+    ///
+    /// # Panics
+    /// When the filter does not fit the stage, as `status` at the request.
     #[track_caller]
     pub fn edit<S: Editable>(&self, filter: Filter, change: impl Fn(&mut S) + Send + Sync + 'static) -> Rule {
         self.edit_async(filter, move |mut head: S| {
@@ -31,6 +34,9 @@ impl Verbs {
     }
 
     /// Changes flows with a closure that returns a future; otherwise like [`edit`](Self::edit).
+    ///
+    /// # Panics
+    /// When the filter does not fit the stage, as `status` at the request.
     #[track_caller]
     pub fn edit_async<S: Editable>(
         &self,

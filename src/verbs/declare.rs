@@ -57,12 +57,18 @@ impl Verbs {
     /// Parks each matching flow at the stage `S`: `mitm.hold::<Response>(filter!(..))`.
     ///
     /// See [`hold!`](crate::hold).
+    ///
+    /// # Panics
+    /// When the filter does not fit the stage, as `status` at the request.
     #[track_caller]
     pub fn hold<S: Stage>(&self, filter: Filter) -> Hold<S> {
         Hold::new(self.0.clone(), self.declare(S::NAME, filter, Action::Hold))
     }
 
     /// Records each matching flow. See [`watch!`](crate::watch).
+    ///
+    /// # Panics
+    /// When the filter does not fit the stage, as `status` at the request.
     #[track_caller]
     pub fn watch<S: Stage>(&self, filter: Filter) -> Watch<S> {
         Watch::new(Arc::clone(&self.0.gate), self.declare(S::NAME, filter, Action::Watch))
@@ -71,6 +77,9 @@ impl Verbs {
     /// Delays matching flows until at least `by` after they arrive at the stage.
     ///
     /// `by` is a `Duration`, or a range from which each flow's delay is drawn. See [`delay!`](crate::delay).
+    ///
+    /// # Panics
+    /// When the filter does not fit the stage, as `status` at the request.
     #[track_caller]
     pub fn delay<S: Stage>(&self, filter: Filter, by: impl Into<Delay>) -> Rule {
         let by = by.into();
@@ -83,6 +92,9 @@ impl Verbs {
     /// Limits the rate at which bodies pass.
     ///
     /// `profile` is a number of bytes per second, or a [`Profile`]. See [`throttle!`](crate::throttle).
+    ///
+    /// # Panics
+    /// When the filter does not fit the stage, as `status` at the request.
     #[track_caller]
     pub fn throttle<S: Whole>(&self, filter: Filter, profile: impl Into<Profile>) -> Rule {
         let profile = profile.into();
@@ -106,6 +118,9 @@ impl Verbs {
     }
 
     /// Responds in the upstream's place. See [`respond!`](crate::respond).
+    ///
+    /// # Panics
+    /// When the filter does not fit the stage, as `status` at the request; also as [`IntoAnswer::into_answer`].
     #[track_caller]
     pub fn respond<S: Whole>(&self, filter: Filter, answer: impl IntoAnswer) -> Rule {
         self.rule(S::NAME, filter, Action::Respond(Arc::new(answer.into_answer())))

@@ -156,6 +156,9 @@ impl<S: Stage> Held<S> {
 
 impl<S: Whole> Held<S> {
     /// Responds in the upstream's place: a status, `(status, body)`, or any [`http::Response`].
+    ///
+    /// # Panics
+    /// As [`IntoAnswer::into_answer`].
     #[track_caller]
     pub fn respond(self, answer: impl IntoAnswer) -> Delivery {
         let answer = Box::new(answer.into_answer());

@@ -3,6 +3,7 @@
 use crate::support::origin::Origin;
 use crate::support::raw;
 use holdup::prelude::*;
+use holdup::{BrowserError, Delivery, Exchange, Fault, Filter, FilterError, TestError};
 use tokio::io::AsyncWriteExt;
 
 #[mitm_test]
@@ -216,4 +217,14 @@ fn tests_that_a_macro_has_made_are_run() {
     for name in ["body", "whole"] {
         assert!(listed.contains(&format!("basics::made_by_a_macro::{name}: test")), "{listed}");
     }
+}
+
+/// What a test may move to a task of its own.
+#[test]
+fn handles_records_and_errors_cross_threads() {
+    const fn crosses<T: Send + Sync + 'static>() {}
+    crosses::<(Mitm, Client, Browser, Filter, Rule)>();
+    crosses::<(Hold<Request>, Hold<Response>, Held<Request>, Held<Response>)>();
+    crosses::<(Watch<Request>, Delivery, Exchange, Request, Response)>();
+    crosses::<(Failure, Fault, FilterError, BrowserError, TestError)>();
 }

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::ClientConfig;
 ///
 /// ```
 /// use holdup::Upstream;
-/// let plain: Upstream = "127.0.0.1:3000".parse::<std::net::SocketAddr>().unwrap().into();
+/// let plain: Upstream = std::net::SocketAddr::from(([127, 0, 0, 1], 3000)).into();
 /// let tls = Upstream::tls(([127, 0, 0, 1], 3443)).http1_only();
 /// assert_ne!(plain, tls);
 /// ```

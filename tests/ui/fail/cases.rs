@@ -20,4 +20,9 @@ async fn of_serial_above() {
     serial_test::local_async_serial_core(vec![""], None, || async { drop(mitm) }).await
 }
 
+#[mitm_test]
+async fn of_serial_above_with_a_result() -> TestResult {
+    serial_test::local_async_serial_core_with_return(vec![""], None, || async { drop(mitm) }).await
+}
+
 fn main() {}
