@@ -38,37 +38,25 @@ pub fn texts(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Numbers that are the same in every run (Steele, Lea and Flood: SplitMix64).
-    struct Numbers(u64);
-
-    impl Numbers {
-        fn below(&mut self, most: usize) -> usize {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = self.0;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            (z ^ (z >> 31)) as usize % most
-        }
-    }
+    use fastrand::Rng;
 
     /// Changes bytes as fuzzers do: some are flipped, inserted, removed, repeated, or come from another seed.
-    fn mutated(numbers: &mut Numbers, seeds: &[&[u8]]) -> Vec<u8> {
-        let mut bytes = seeds[numbers.below(seeds.len())].to_vec();
-        for _ in 0..numbers.below(8) {
-            let at = numbers.below(bytes.len() + 1);
-            let end = (at + numbers.below(16)).min(bytes.len());
-            match numbers.below(5) {
+    fn mutated(numbers: &mut Rng, seeds: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = seeds[numbers.usize(..seeds.len())].to_vec();
+        for _ in 0..numbers.usize(..8) {
+            let at = numbers.usize(..bytes.len() + 1);
+            let end = (at + numbers.usize(..16)).min(bytes.len());
+            match numbers.usize(..5) {
                 0 => drop(bytes.drain(at..end)),
-                1 => bytes.insert(at, numbers.below(256) as u8),
-                2 => bytes[at..end].iter_mut().for_each(|byte| *byte ^= 1 << numbers.below(8)),
+                1 => bytes.insert(at, numbers.u8(..)),
+                2 => bytes[at..end].iter_mut().for_each(|byte| *byte ^= 1 << numbers.usize(..8)),
                 3 => {
-                    let piece = bytes[at..end].repeat(1 + numbers.below(20));
+                    let piece = bytes[at..end].repeat(1 + numbers.usize(..20));
                     bytes.splice(at..at, piece);
                 }
                 _ => {
-                    let other = seeds[numbers.below(seeds.len())];
-                    let from = numbers.below(other.len() + 1);
+                    let other = seeds[numbers.usize(..seeds.len())];
+                    let from = numbers.usize(..other.len() + 1);
                     bytes.splice(at..end, other[from..].iter().copied());
                 }
             }
@@ -77,7 +65,7 @@ mod tests {
     }
 
     fn run(rounds: usize, target: fn(&[u8]), seeds: &[&[u8]]) {
-        let mut numbers = Numbers(1);
+        let mut numbers = Rng::with_seed(1);
         for _ in 0..rounds {
             target(&mutated(&mut numbers, seeds));
         }

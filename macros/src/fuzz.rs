@@ -1,5 +1,6 @@
 //! Checks that macros expand for every input, to code or to a compile error.
 
+use fastrand::Rng;
 use proc_macro2::TokenStream;
 
 const WRITTEN: [&str; 12] = [
@@ -17,26 +18,13 @@ const WRITTEN: [&str; 12] = [
     "chunk: offset == 10 && { x } == 5s..",
 ];
 
-/// Random numbers that are the same in every run (Steele, Lea and Flood: SplitMix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) as usize % most
-    }
-}
-
 /// Returns the words of valid input in another order.
-fn mixed(numbers: &mut Numbers) -> String {
-    let mut words: Vec<&str> = WRITTEN[numbers.below(WRITTEN.len())].split_inclusive([' ', '(', ')', '"']).collect();
-    for _ in 0..numbers.below(6) {
-        let other: Vec<_> = WRITTEN[numbers.below(WRITTEN.len())].split_inclusive([' ', '(', ')', '"']).collect();
-        let (at, word) = (numbers.below(words.len() + 1), other[numbers.below(other.len())]);
-        match numbers.below(3) {
+fn mixed(numbers: &mut Rng) -> String {
+    let mut words: Vec<&str> = WRITTEN[numbers.usize(..WRITTEN.len())].split_inclusive([' ', '(', ')', '"']).collect();
+    for _ in 0..numbers.usize(..6) {
+        let other: Vec<_> = WRITTEN[numbers.usize(..WRITTEN.len())].split_inclusive([' ', '(', ')', '"']).collect();
+        let (at, word) = (numbers.usize(..words.len() + 1), other[numbers.usize(..other.len())]);
+        match numbers.usize(..3) {
             0 if at < words.len() => drop(words.remove(at)),
             1 => words.insert(at.min(words.len()), word),
             _ => words.truncate(at.max(1)),
@@ -60,11 +48,11 @@ fn whatever_is_written_expands() {
         crate::verb::redirect,
         crate::verb::edit,
     ];
-    let (mut numbers, mut read) = (Numbers(1), 0);
+    let (mut numbers, mut read) = (Rng::with_seed(1), 0);
     for _ in 0..20_000 {
         // Text that is no token stream never reaches a macro.
         let Ok(tokens) = mixed(&mut numbers).parse::<TokenStream>() else { continue };
-        let verb = verbs[numbers.below(verbs.len())];
+        let verb = verbs[numbers.usize(..verbs.len())];
         assert!(!verb(tokens).is_empty());
         read += 1;
     }
