@@ -131,8 +131,8 @@ fn why_not(context: &ReportContext<'_>, rule: &Rule, exchange: &Exchange) -> Str
 
 /// Returns why a rule that changes a body had none to change, if that is why it was not applied.
 fn nothing_to_change(rule: &Rule, exchange: &Exchange) -> Option<String> {
-    let is_whole = exchange.outcome == Some(Outcome::Delivered) && rule.stage == StageName::Response;
-    let response = exchange.response.as_ref().filter(|_| is_whole)?;
+    let passes = exchange.outcome.as_ref().is_none_or(Outcome::is_delivered) && rule.stage == StageName::Response;
+    let response = exchange.response.as_ref().filter(|_| passes)?;
     let has_body = response.has_body_after(&exchange.request);
     match &rule.action {
         Action::Abort(AbortKind::Truncate(after)) if has_body => {

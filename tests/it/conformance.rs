@@ -2,7 +2,7 @@
 //! safely.
 
 use crate::support::origin::Origin;
-use crate::support::raw;
+use crate::support::{outcomes, raw};
 use holdup::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -510,12 +510,7 @@ async fn lengths_of_answers_to_head(mitm: Mitm, client: Client) -> TestResult {
         mitm.host("upstream.test", raw::says(format!("HTTP/1.1 200 OK\r\ncontent-length: {lengths}\r\n\r\n")).await);
         let response = client.head("https://upstream.test/").send().await?;
         assert_eq!(response.status(), status, "{lengths}");
-        let outcome = loop {
-            match mitm.exchanges().last().and_then(|exchange| exchange.outcome.clone()) {
-                Some(outcome) => break outcome,
-                None => tokio::task::yield_now().await,
-            }
-        };
+        let outcome = outcomes(&mitm).await.pop().expect("a flow");
         assert_eq!(outcome.is_delivered(), status == 200, "{lengths}: {outcome}");
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Every way to cut off a flow, as seen by clients on HTTP/1 and HTTP/2.
 
 use crate::support::origin::Origin;
-use crate::support::{get, raw};
+use crate::support::{get, outcomes, raw};
 use holdup::prelude::*;
 use tokio::io::AsyncWriteExt;
 
@@ -51,10 +51,10 @@ async fn what_is_shorter_is_not_truncated(client: Client, mitm: Mitm, origin: Or
     let whole = client.get("https://origin.test/").send().await?.text().await?;
     assert_eq!(client.head("https://origin.test/").send().await?.status(), 200);
     assert_eq!((whole.len(), short.hits()), (9, 0));
+    assert_eq!(outcomes(&mitm).await, [Outcome::Delivered, Outcome::Delivered]);
     let text = short.assert_applied().unwrap_err().to_string();
     assert!(text.contains("-> 200: its body was no longer than that\n"), "{text}");
     assert!(text.contains("-> 200: its response has no body"), "{text}");
-    assert!(mitm.exchanges().iter().all(|exchange| exchange.outcome == Some(Outcome::Delivered)));
     drop(origin);
     Ok(())
 }
@@ -66,8 +66,7 @@ async fn an_answer_may_break_off_that_no_server_gave(client: Client, mitm: Mitm,
     assert!(said.contains("content-length: 4\r\n") && said.ends_with("\r\n\r\n   "), "{said}");
     client.get("https://origin.test/count").send().await?.bytes().await.expect_err("it breaks off");
     assert_eq!(client.head("https://origin.test/count").send().await?.status(), 200);
-    let outcomes: Vec<_> = mitm.exchanges().into_iter().map(|exchange| exchange.outcome).collect();
-    assert_eq!(outcomes, [Some(Outcome::Aborted), Some(Outcome::Aborted), Some(Outcome::Delivered)]);
+    assert_eq!(outcomes(&mitm).await, [Outcome::Aborted, Outcome::Aborted, Outcome::Delivered]);
     assert_eq!(origin.state.seen(), [""; 0]);
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Futures dropped at any point: the flows they carry go back, every flow ends, and none is decided twice.
 
-use crate::support::get;
 use crate::support::origin::Origin;
+use crate::support::{get, outcomes};
+use fastrand::Rng;
 use futures_util::FutureExt;
 use holdup::prelude::*;
 use std::future::Future;
@@ -11,27 +12,14 @@ const DROPS: u64 = 5_000;
 /// Concurrent flows.
 const LANES: u64 = 20;
 
-/// Deterministic random numbers (Steele, Lea and Flood: SplitMix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % most
-    }
-}
-
 /// Polls a future up to three times, and drops it if it is not ready by then.
-async fn drop_early<T>(numbers: &mut Numbers, future: impl Future<Output = T>) -> Option<T> {
+async fn drop_early<T>(numbers: &mut Rng, future: impl Future<Output = T>) -> Option<T> {
     let mut future = Box::pin(future);
-    for _ in 0..numbers.below(4) {
+    for _ in 0..numbers.u64(..4) {
         if let Some(done) = (&mut future).now_or_never() {
             return Some(done);
         }
-        for _ in 0..numbers.below(40) {
+        for _ in 0..numbers.u64(..40) {
             yield_now().await;
         }
     }
@@ -39,14 +27,14 @@ async fn drop_early<T>(numbers: &mut Numbers, future: impl Future<Output = T>) -
 }
 
 /// Runs one flow, and drops operations on it early. Returns whether any was dropped.
-async fn one(numbers: &mut Numbers, client: &Client, n: u64) -> TestResult<bool> {
+async fn one(numbers: &mut Rng, client: &Client, n: u64) -> TestResult<bool> {
     let path = format!("/n{n}");
     let hold = hold!(path == { &path }).optional();
     let at_response = hold!(response: path == {&path}).optional();
     let watch = watch!(path == { &path });
     let asking = get(client, &format!("https://origin.test{path}"));
     let mut dropped = false;
-    match numbers.below(6) {
+    match numbers.u64(..6) {
         0 => dropped |= drop_early(numbers, hold.next()).await.is_none(),
         1 => dropped |= drop_early(numbers, hold.take(1)).await.is_none(),
         2 => dropped |= drop_early(numbers, hold.nth(1)).await.is_none(),
@@ -65,7 +53,7 @@ async fn one(numbers: &mut Numbers, client: &Client, n: u64) -> TestResult<bool>
             }
         }
     }
-    match numbers.below(3) {
+    match numbers.u64(..3) {
         0 => dropped |= drop_early(numbers, at_response.next()).await.is_none(),
         1 => dropped |= drop_early(numbers, watch.next()).await.is_none(),
         _ => {}
@@ -89,7 +77,7 @@ async fn futures_that_are_dropped_lose_nothing(mitm: Mitm, client: Client, origi
         let (client, scope) = (client.clone(), mitm.clone());
         lanes.spawn(mitm.scope(async move {
             let _ = &scope;
-            let mut numbers = Numbers(lane);
+            let mut numbers = Rng::with_seed(lane);
             let mut dropped = 0;
             for n in 0..DROPS / LANES {
                 dropped += u64::from(one(&mut numbers, &client, lane * DROPS + n).await.map_err(|e| e.to_string())?);
@@ -104,8 +92,8 @@ async fn futures_that_are_dropped_lose_nothing(mitm: Mitm, client: Client, origi
     assert!(dropped > DROPS / 3, "only {dropped} were dropped before their end");
     // Every request reached the server once, and every flow has one outcome.
     assert_eq!(origin.state.seen().len() as u64, DROPS);
-    let exchanges = mitm.exchanges();
-    let delivered = exchanges.iter().filter(|one| one.outcome == Some(Outcome::Delivered)).count() as u64;
-    assert_eq!((exchanges.len() as u64, delivered), (DROPS, DROPS));
+    let outcomes = outcomes(&mitm).await;
+    let delivered = outcomes.iter().filter(|outcome| **outcome == Outcome::Delivered).count() as u64;
+    assert_eq!((outcomes.len() as u64, delivered), (DROPS, DROPS));
     Ok(())
 }

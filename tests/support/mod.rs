@@ -22,6 +22,17 @@ pub fn failure_of(test: impl FnOnce() + std::panic::UnwindSafe) -> String {
     text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string)).expect("a text")
 }
 
+/// Waits until every flow has ended, and returns how: a client may have its response a moment before.
+pub async fn outcomes(mitm: &holdup::Mitm) -> Vec<holdup::Outcome> {
+    loop {
+        let ended: Option<Vec<_>> = mitm.exchanges().into_iter().map(|exchange| exchange.outcome).collect();
+        match ended {
+            Some(outcomes) => return outcomes,
+            None => tokio::task::yield_now().await,
+        }
+    }
+}
+
 /// Sends a GET request in a new task, which returns the status and the text of the response.
 pub fn get(client: &holdup::Client, url: &str) -> tokio::task::JoinHandle<Result<(u16, String), reqwest::Error>> {
     let request = client.get(url);
