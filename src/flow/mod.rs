@@ -1,6 +1,7 @@
 //! The types of one request and what results from it. Pure data; nothing here waits.
 
 mod build;
+pub(crate) mod coding;
 mod exchange;
 mod fault;
 mod head;

@@ -1,7 +1,7 @@
-//! Console messages and uncaught errors, as DevTools and BiDi report them: into the journal of the test that has the
-//! session.
+//! What pages log, the errors that they do not catch, and which scripts make requests, as DevTools and BiDi report it:
+//! into the journal of the test that has the session.
 
-use super::text;
+use super::{initiator, text};
 use crate::journal::{ConsoleLevel, ConsoleMessage, Event, Journal};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,30 +14,42 @@ const MOST: usize = 2000;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Console(Arc<Mutex<Option<Recipient>>>);
 
-/// The journal of the current test, and how many messages and uncaught errors it has.
+/// The journal of the current test, and how many messages, uncaught errors and requests of scripts it has.
 #[derive(Debug)]
 struct Recipient {
     journal: Arc<Journal>,
     messages: usize,
     errors: usize,
+    requests: usize,
 }
 
 impl Console {
     pub(super) fn report_to(&self, journal: Option<Arc<Journal>>) {
-        let recipient = journal.map(|journal| Recipient { journal, messages: 0, errors: 0 });
+        let recipient = journal.map(|journal| Recipient { journal, messages: 0, errors: 0, requests: 0 });
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = recipient;
     }
 
-    /// Journals an event, if it is a message.
+    /// Journals an event, if it is a message or a request of a script.
     pub(super) fn note(&self, event: &Value) {
-        let Some(message) = message(event) else { return };
+        let (message, requested) = (message(event), initiator::requested(event));
+        if message.is_none() && requested.is_none() {
+            return;
+        }
         if let Some(recipient) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            recipient.take(message);
+            message.into_iter().for_each(|message| recipient.take(message));
+            requested.into_iter().for_each(|requested| recipient.take_request(requested));
         }
     }
 }
 
 impl Recipient {
+    fn take_request(&mut self, requested: Event) {
+        self.requests += 1;
+        if self.requests <= MOST {
+            self.journal.write(requested);
+        }
+    }
+
     fn take(&mut self, message: ConsoleMessage) {
         let level = message.level();
         let count = if level == ConsoleLevel::Uncaught { &mut self.errors } else { &mut self.messages };

@@ -4,6 +4,7 @@ mod bidi;
 mod calls;
 mod console;
 mod devtools;
+mod initiator;
 mod loading;
 mod socket;
 mod targets;

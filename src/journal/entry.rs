@@ -45,6 +45,12 @@ pub(crate) enum Event {
     Sent { flow: FlowId },
     /// The response head is available.
     Answered { flow: FlowId, response: Arc<Response> },
+    /// Rules have changed the head of a request; this one goes to the upstream.
+    ChangedRequest { flow: FlowId, request: Arc<Request> },
+    /// Rules have changed the head of a response; this one goes to the client.
+    ChangedResponse { flow: FlowId, response: Arc<Response> },
+    /// The start of a body as it was sent (the request to the upstream, the response to the client), and its size.
+    Body { flow: FlowId, stage: StageName, start: Bytes, size: u64 },
     /// A line of the response head was left out because it cannot be parsed.
     Dropped { flow: FlowId, line: String },
     /// A part of a flow's stream has arrived.
@@ -63,6 +69,8 @@ pub(crate) enum Event {
     Commanded { id: u64, status: u16 },
     /// A page has logged something, or an error in it was not caught.
     Console { message: ConsoleMessage },
+    /// A script of a page has requested this URL; `by` is the line, as far as the browser reports it.
+    Requested { method: String, url: String, by: String },
     /// Where a window is when the test's body has ended. What follows is the tear-down.
     Page { url: Option<String>, title: Option<String>, has_dialog: bool },
     /// A page rejected the content of this URL because of its `integrity` attribute.
@@ -84,6 +92,9 @@ impl Event {
             | Self::Read { flow, .. }
             | Self::Sent { flow }
             | Self::Answered { flow, .. }
+            | Self::ChangedRequest { flow, .. }
+            | Self::ChangedResponse { flow, .. }
+            | Self::Body { flow, .. }
             | Self::Dropped { flow, .. }
             | Self::Part { flow, .. }
             | Self::Changed { flow, .. }
@@ -94,6 +105,7 @@ impl Event {
             | Self::Commanded { .. }
             | Self::Console { .. }
             | Self::Page { .. }
+            | Self::Requested { .. }
             | Self::Refused { .. } => None,
         }
     }
@@ -101,10 +113,11 @@ impl Event {
     /// Returns how many bytes the event keeps in addition to its own size.
     pub(super) fn size(&self) -> usize {
         match self {
-            Self::Began { request, .. } => request.size(),
-            Self::Answered { response, .. } => response.size(),
+            Self::Began { request, .. } | Self::ChangedRequest { request, .. } => request.size(),
+            Self::Answered { response, .. } | Self::ChangedResponse { response, .. } => response.size(),
             Self::Part { part, .. } | Self::Changed { part, .. } => part.content().len() + size_of::<Part>(),
-            Self::Read { body, .. } => body.len(),
+            Self::Read { body: bytes, .. } | Self::Body { start: bytes, .. } => bytes.len(),
+            Self::Requested { url, by, .. } => url.len() + by.len(),
             Self::Console { message } => message.text.len() + message.source.as_ref().map_or(0, String::len),
             Self::Page { url, title, .. } => {
                 url.as_ref().map_or(0, String::len) + title.as_ref().map_or(0, String::len)
@@ -116,6 +129,16 @@ impl Event {
             Self::Trouble { fault } | Self::Ended { outcome: Outcome::Failed(fault), .. } => fault.what().len(),
             _ => 0,
         }
+    }
+}
+
+impl Event {
+    /// Whether the event only adds detail to others: the text of a failure leaves it out.
+    pub(crate) fn is_detail(&self) -> bool {
+        matches!(
+            self,
+            Self::ChangedRequest { .. } | Self::ChangedResponse { .. } | Self::Body { .. } | Self::Requested { .. }
+        )
     }
 }
 
@@ -137,6 +160,14 @@ impl fmt::Display for Event {
             Self::Sent { flow } => write!(f, "{flow} sent to the upstream"),
             Self::Answered { flow, response } => write!(f, "{flow} response {}", response.status().as_u16()),
             Self::Dropped { flow, line } => write!(f, "{flow} a line of its response was dropped: {line}"),
+            Self::ChangedRequest { flow, request } => {
+                write!(f, "{flow} request changed to {} {}", request.method(), request.url())
+            }
+            Self::ChangedResponse { flow, response } => {
+                write!(f, "{flow} response changed, its status is {}", response.status().as_u16())
+            }
+            Self::Body { flow, stage, size, .. } => write!(f, "{flow} its {stage}'s body had {size} bytes"),
+            Self::Requested { method, url, by } => write!(f, "page: {by} requests {method} {url}"),
             Self::Part { flow, part } => write!(f, "{flow} {part}"),
             Self::Changed { flow, part } => write!(f, "{flow} became {part}"),
             Self::Closed { flow } => write!(f, "{flow} closed"),

@@ -174,8 +174,12 @@ impl Live {
             Event::Sent { .. }
             | Event::Read { .. }
             | Event::Unread { .. }
+            | Event::ChangedRequest { .. }
+            | Event::ChangedResponse { .. }
+            | Event::Body { .. }
             | Event::Dropped { .. }
             | Event::Trouble { .. } => return false,
+            Event::Requested { .. } => return false,
             Event::Console { .. } | Event::Page { .. } => return false,
             Event::Command { .. } | Event::Commanded { .. } | Event::Refused { .. } => return false,
         }

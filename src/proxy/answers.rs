@@ -10,7 +10,7 @@ use super::gate::Stream;
 use super::shaping::{Shaped, Shaping};
 use super::stream::{Kind, Outgoing, Parted};
 use super::{content, hop};
-use crate::flow::{Fault, Outcome, Request, Response};
+use crate::flow::{Fault, Outcome, Request, Response, StageName};
 use crate::journal::Event;
 use crate::rules::AbortKind;
 use bytes::Bytes;
@@ -26,7 +26,7 @@ impl Connection {
     /// Returns the flow's response. Its body ends the flow once it is handed to the socket.
     pub(super) fn deliver(
         &self,
-        guard: FlowGuard,
+        mut guard: FlowGuard,
         mut response: Envelope<Response>,
         is_head: bool,
         parts: Option<(Kind, Stream)>,
@@ -43,7 +43,12 @@ impl Connection {
             }
         }
         let body = match parts.filter(|_| has_body) {
-            None => Outgoing::Whole(response.take_body()),
+            None => {
+                if has_body {
+                    response.capture = Some(guard.capture(StageName::Response));
+                }
+                Outgoing::Whole(response.take_body())
+            }
             Some((kind, stream)) => {
                 if kind == Kind::Events {
                     hop::remove(&mut response.head.headers, &[header::CONTENT_LENGTH]);

@@ -1,6 +1,7 @@
 //! One side of a flow in transit: the head, the body, and what rules do to them.
 
 use super::body::{LIMIT, Source};
+use super::capture::Capture;
 use super::content;
 use super::heads::Dropped;
 use super::hop::Upgrade;
@@ -8,7 +9,7 @@ use super::local_file::LocalFile;
 use super::offload::offload;
 use super::permit::Permit;
 use super::shaping::{Shaped, Shaping};
-use crate::flow::{Content, Fault, FaultStage, Request, Response, StageName};
+use crate::flow::{Content, Fault, FaultStage, Request, Response, StageName, coding};
 use http::HeaderMap;
 use http_body::Body;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub(super) struct Envelope<H> {
     pub(super) extensions: http::Extensions,
     /// The pace and cut that rules apply to the body.
     pub(super) shaping: Shaping,
+    /// Receives the body as it is sent.
+    pub(super) capture: Option<Capture>,
     /// The most bytes of the body that are read into memory.
     pub(super) limit: usize,
     /// The upgrade that the head requests or accepts.
@@ -54,6 +57,7 @@ impl<H> Envelope<H> {
             body,
             extensions,
             shaping,
+            capture: None,
             limit: LIMIT,
             upgrade: None,
             dropped: Vec::new(),
@@ -110,7 +114,7 @@ impl<H> Envelope<H> {
 
     /// Takes the body, with its shaping, to send it.
     pub(super) fn take_body(&mut self) -> Shaped {
-        Shaped::new(std::mem::take(&mut self.body), self.shaping)
+        Shaped::new(std::mem::take(&mut self.body), self.shaping).captured(self.capture.take())
     }
 }
 
@@ -181,7 +185,7 @@ impl<H: Head> Envelope<H> {
             // A short encoded body can decode to a long one.
             let decoded = if headers.contains_key(http::header::CONTENT_ENCODING) {
                 let headers = headers.clone();
-                offload(move || content::decode(&headers, raw, limit)).await?
+                offload(move || coding::decode(&headers, raw, limit)).await?
             } else {
                 raw
             };

@@ -1,7 +1,9 @@
 //! The guard that ends a flow.
 
+use super::capture::Capture;
 use super::gate::Gate;
-use crate::flow::{Fault, FaultStage, FlowId, Outcome};
+use crate::flow::{Fault, FaultStage, FlowId, Outcome, StageName};
+use crate::journal::Event;
 use std::sync::{Arc, OnceLock};
 
 /// Ends a flow exactly once. It moves with the flow: from the service to the body to the last flush.
@@ -13,18 +15,20 @@ pub(super) struct FlowGuard {
     flow: FlowId,
     gate: Arc<Gate>,
     ended: bool,
+    /// The bodies of the flow, as they are sent.
+    captures: Vec<(StageName, Capture)>,
     /// The outcome of an unused drop, if it is not that the client is gone.
     lost: Option<Arc<OnceLock<Outcome>>>,
 }
 
 impl FlowGuard {
     pub(super) fn new(flow: FlowId, gate: Arc<Gate>) -> Self {
-        Self { flow, gate, ended: false, lost: None }
+        Self { flow, gate, ended: false, captures: Vec::new(), lost: None }
     }
 
     /// Creates the guard of a part of a stream. `lost` is the outcome of an unused drop, once set.
     pub(super) fn of_part(flow: FlowId, gate: Arc<Gate>, lost: Arc<OnceLock<Outcome>>) -> Self {
-        Self { flow, gate, ended: false, lost: Some(lost) }
+        Self { flow, gate, ended: false, captures: Vec::new(), lost: Some(lost) }
     }
 
     pub(super) fn flow(&self) -> FlowId {
@@ -35,12 +39,24 @@ impl FlowGuard {
         &self.gate
     }
 
+    /// Journals the start of the flow's body at `stage` when the flow ends. Returns what the body writes to.
+    pub(super) fn capture(&mut self, stage: StageName) -> Capture {
+        let capture = Capture::default();
+        self.captures.push((stage, capture.clone()));
+        capture
+    }
+
     pub(super) fn end(mut self, outcome: Outcome) {
         self.end_now(outcome);
     }
 
     fn end_now(&mut self, outcome: Outcome) {
         if !std::mem::replace(&mut self.ended, true) {
+            for (stage, capture) in self.captures.drain(..) {
+                if let Some((start, size)) = capture.take() {
+                    self.gate.journal.write(Event::Body { flow: self.flow, stage, start, size });
+                }
+            }
             self.gate.end(self.flow, outcome);
         }
     }

@@ -1,6 +1,7 @@
 //! Properties of the proxy's own parsers that hold for any bytes. See [`crate::fuzz`].
 
-use super::{content, heads as lines, stream, websocket};
+use super::{heads as lines, stream, websocket};
+use crate::flow::coding;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 
@@ -23,7 +24,7 @@ pub fn content_codings(bytes: &[u8]) {
     let Some((coding, body)) = bytes.split_first() else { return };
     let coding = CODINGS[usize::from(*coding) % CODINGS.len()];
     let headers = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static(coding))]);
-    if let Ok(decoded) = content::decode(&headers, Bytes::copy_from_slice(body), LIMIT) {
+    if let Ok(decoded) = coding::decode(&headers, Bytes::copy_from_slice(body), LIMIT) {
         assert!(decoded.len() <= LIMIT.max(body.len()), "{} bytes", decoded.len());
     }
 }

@@ -9,7 +9,7 @@ use super::flow_guard::FlowGuard;
 use super::gate::{Pass, Stream};
 use super::stream::Kind;
 use super::{content, hop, tunnel, websocket};
-use crate::flow::{Content, Fault, FaultStage, Request, Response, Target};
+use crate::flow::{Content, Fault, FaultStage, Request, Response, StageName, Target};
 use crate::journal::Event;
 use crate::rules::AbortKind;
 use http::header::{self, HeaderValue};
@@ -47,8 +47,9 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
     request.upgrade = upgrade;
     request.limit = shared.gate.body_limit();
     let is_head = request.head.method == Method::HEAD;
-    let guard = FlowGuard::new(shared.journal.next_flow(), Arc::clone(&shared.gate));
-    shared.journal.write(Event::Began { flow: guard.flow(), request: request.head.record() });
+    let mut guard = FlowGuard::new(shared.journal.next_flow(), Arc::clone(&shared.gate));
+    let began = request.head.record();
+    shared.journal.write(Event::Began { flow: guard.flow(), request: Arc::clone(&began) });
 
     let mut response = match shared.gate.request(&guard, &mut request).await {
         Ok(Pass::Abort(kind)) => return connection.abort(guard, kind, &mut request).await,
@@ -64,6 +65,10 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
             *response
         }
         Ok(Pass::On) => {
+            note_changed_request(&guard, &began, &request.head);
+            if !request.body.is_empty() {
+                request.capture = Some(guard.capture(StageName::Request));
+            }
             shared.journal.write(Event::Sent { flow: guard.flow() });
             let route = connection.route(&request.head.target);
             match shared.upstreams.send(&mut request, route).await {
@@ -73,13 +78,14 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
         }
         Err(fault) => return Ok(connection.fail(guard, fault, is_head)),
     };
-    note_response(&guard, &mut response);
+    let answered = note_response(&guard, &mut response);
     match shared.gate.response(&guard, &request.head, &mut response).await {
         Ok(Some(AbortKind::Truncate(after))) => response.shaping.cut_after = Some(after),
         Ok(Some(kind)) => return connection.cut(guard, kind, &mut request).await,
         Ok(None) => {}
         Err(fault) => return Ok(connection.fail(guard, fault, is_head)),
     }
+    note_changed_response(&guard, &answered, &response.head);
     if let Some(fault) = only_announces(&response) {
         return Ok(connection.fail(guard, fault, is_head));
     }
@@ -103,13 +109,31 @@ fn only_announces(response: &Envelope<Response>) -> Option<Fault> {
     })
 }
 
-/// Journals a response, and what was left out of its head.
-fn note_response(guard: &FlowGuard, response: &mut Envelope<Response>) {
+/// Journals the head of a request if rules have changed it.
+fn note_changed_request(guard: &FlowGuard, before: &Request, now: &Request) {
+    let is_same = (&before.method, &before.target, &before.path_and_query, &before.headers)
+        == (&now.method, &now.target, &now.path_and_query, &now.headers);
+    if !is_same {
+        guard.gate().journal.write(Event::ChangedRequest { flow: guard.flow(), request: now.record() });
+    }
+}
+
+/// Journals the head of a response if rules have changed it.
+fn note_changed_response(guard: &FlowGuard, before: &Response, now: &Response) {
+    if (before.status, &before.headers) != (now.status, &now.headers) {
+        guard.gate().journal.write(Event::ChangedResponse { flow: guard.flow(), response: now.record() });
+    }
+}
+
+/// Journals a response, and what was left out of its head. Returns the record of the head.
+fn note_response(guard: &FlowGuard, response: &mut Envelope<Response>) -> Arc<Response> {
     let (journal, flow) = (&guard.gate().journal, guard.flow());
-    journal.write(Event::Answered { flow, response: response.head.record() });
+    let record = response.head.record();
+    journal.write(Event::Answered { flow, response: Arc::clone(&record) });
     for line in response.dropped.drain(..) {
         journal.write(Event::Dropped { flow, line: line.to_string() });
     }
+    record
 }
 
 fn stream(guard: &FlowGuard, request: &Envelope<Request>, response: &Envelope<Response>) -> Stream {

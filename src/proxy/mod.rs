@@ -5,6 +5,7 @@
 mod accept;
 mod answers;
 mod body;
+mod capture;
 mod connection;
 mod content;
 mod credential;

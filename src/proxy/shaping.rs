@@ -1,6 +1,7 @@
 //! The pace and the cut that rules apply to a body in transit.
 
 use super::body::{BodyError, Source};
+use super::capture::Capture;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::fmt;
@@ -59,6 +60,8 @@ impl std::error::Error for Broken {
 pub(super) struct Shaped {
     source: Source,
     shaping: Shaping,
+    /// Receives what is sent.
+    capture: Option<Capture>,
     /// The unsent rest of a frame that is split into pieces.
     rest: Bytes,
     /// The time until the next piece may be sent.
@@ -70,7 +73,11 @@ const BEAT: u64 = 20;
 
 impl Shaped {
     pub(super) fn new(source: Source, shaping: Shaping) -> Self {
-        Self { source, shaping, rest: Bytes::new(), pausing: None }
+        Self { source, shaping, capture: None, rest: Bytes::new(), pausing: None }
+    }
+
+    pub(super) fn captured(self, capture: Option<Capture>) -> Self {
+        Self { capture, ..self }
     }
 
     /// The bytes of the current frame that may be sent at once.
@@ -100,11 +107,8 @@ fn pause(time: Duration) -> Sleep {
     tokio::time::sleep(time)
 }
 
-impl Body for Shaped {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+impl Shaped {
+    fn poll_shaped(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         if self.shaping == Shaping::default() {
             return Pin::new(&mut self.source).poll_frame(cx).map_err(Broken::Wire);
         }
@@ -130,6 +134,19 @@ impl Body for Shaped {
             self.pausing = None;
         }
         Poll::Ready(Some(Ok(Frame::data(self.piece()))))
+    }
+}
+
+impl Body for Shaped {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let frame = ready!(self.as_mut().poll_shaped(cx));
+        if let (Some(capture), Some(Ok(frame))) = (&self.capture, &frame) {
+            frame.data_ref().into_iter().for_each(|data| capture.note(data));
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
