@@ -42,6 +42,7 @@ mod browser;
 mod ca;
 mod crypto;
 mod driver;
+mod evidence;
 mod explore;
 mod filter;
 mod fixture;

@@ -5,12 +5,13 @@ use super::scope::Scope;
 use super::script_loads::ScriptLoads;
 use crate::flow::{FlowId, Place, RuleId, StageName};
 use crate::journal::Live;
+use crate::page::{Look, Moment};
 use crate::relay::{Kind, Turn};
 use crate::report::Failure;
 use crate::rules::{Action, RuleSpec};
 use crate::schedule::{Event, Plan, Player, Trace};
 use crate::verbs::{Hold, RuleContext};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,8 +43,12 @@ pub(crate) struct ExecutionRecord {
     pub(crate) doubts: Vec<String>,
     /// Labels of flows that recurred without a user action and were held in the end.
     pub(crate) loops: BTreeSet<String>,
-    /// The appearance of the pages at the end.
-    pub(crate) looks: Option<u64>,
+    /// A hash of the appearance of the pages at the end.
+    pub(crate) fingerprint: Option<u64>,
+    /// The flows by their labels.
+    pub(crate) flows: BTreeMap<String, FlowId>,
+    /// What the pages looked like after the step at which pictures were to be taken.
+    pub(crate) looks: Vec<Look>,
     /// The user went back past the first page, where a test cannot inspect anything.
     pub(crate) left: bool,
 }
@@ -51,7 +56,16 @@ pub(crate) struct ExecutionRecord {
 impl Conductor {
     /// Holds every ordered flow and makes every command of the test wait for its turn. The rules are declared at
     /// `place`.
-    pub(crate) fn start(context: &RuleContext, plan: Plan, scope: Scope, place: Place, runtime: &Handle) -> Self {
+    ///
+    /// `picture_after` is the step after which the pages are looked at.
+    pub(crate) fn start(
+        context: &RuleContext,
+        plan: Plan,
+        picture_after: Option<usize>,
+        scope: Scope,
+        place: Place,
+        runtime: &Handle,
+    ) -> Self {
         let hold = |stage, filter| {
             let since = context.journal.now();
             context.register(RuleSpec { stage, filter, action: Action::Hold, place, since, name: Some("the explorer") })
@@ -80,6 +94,8 @@ impl Conductor {
                 loads,
                 ignored,
                 player: Player::new(plan),
+                picture_after,
+                looks: vec![],
                 actions: vec![],
                 quiet: false,
                 live: Live::default(),
@@ -112,6 +128,8 @@ struct Conducting {
     loads: Arc<ScriptLoads>,
     ignored: Vec<crate::filter::Filter>,
     player: Player,
+    picture_after: Option<usize>,
+    looks: Vec<Look>,
     actions: Vec<String>,
     /// Nothing has happened since the pages were quiet.
     quiet: bool,
@@ -152,17 +170,18 @@ impl Conducting {
                 }
             }
         }
-        let (looks, left) = match self.context.pages.sessions().first() {
+        let (fingerprint, left) = match self.context.pages.sessions().first() {
             Some(pages) => {
                 let looking = async { tokio::join!(pages.fingerprint(), pages.has_left()) };
                 tokio::time::timeout(PATIENCE, looking).await.unwrap_or_default()
             }
             None => (None, false),
         };
-        let loops = self.pool.loops();
+        let (loops, flows) = (self.pool.loops(), self.pool.labels());
         self.rules.into_iter().for_each(|rule| self.context.remove(rule));
         self.pool.close().await;
-        ExecutionRecord { trace: self.player.trace, actions: self.actions, doubts: self.doubts, loops, looks, left }
+        let Self { player, actions, doubts, looks, .. } = self;
+        ExecutionRecord { trace: player.trace, actions, doubts, loops, fingerprint, flows, looks, left }
     }
 
     /// Gives a command its turn, and waits until the command has ended.
@@ -211,6 +230,10 @@ impl Conducting {
     /// Lets the next event happen. `action`, if given, is one of the candidates.
     async fn step(&mut self, action: Option<Event>) -> Stepped {
         self.become_quiet().await;
+        if self.picture_after.is_some_and(|after| self.player.trace.steps.len() > after) {
+            self.picture_after = None;
+            self.looks = self.context.pages.looks(Moment::Parting).await;
+        }
         let mut enabled = self.pool.enabled();
         enabled.extend(action);
         if enabled.is_empty() {

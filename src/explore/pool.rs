@@ -254,6 +254,11 @@ impl Pool {
         self.since_action.clear();
     }
 
+    /// Returns all flows so far, by their labels.
+    pub(super) fn labels(&self) -> BTreeMap<String, FlowId> {
+        self.labels.iter().map(|(flow, label)| (label.clone(), *flow)).collect()
+    }
+
     /// Returns the names of flows that recur without a user action.
     pub(super) fn loops(&self) -> BTreeSet<String> {
         self.loops.iter().map(|(base, _)| base.clone()).collect()

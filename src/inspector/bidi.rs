@@ -2,7 +2,7 @@
 
 use super::console::Console;
 use super::socket::{self, Socket};
-use super::{Fault, Frame, Realm, UnderWay, Until, Window, as_on_the_wire, text};
+use super::{Fault, Frame, Picture, Realm, UnderWay, Until, Window, as_on_the_wire, text};
 use crate::journal::Journal;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -146,9 +146,26 @@ impl Bidi {
 
     /// A window with an open dialog does not reply.
     pub(super) async fn title_of(&self, window: &str) -> Result<String, Fault> {
+        self.evaluate_in(window, "document.title").await
+    }
+
+    pub(super) async fn evaluate_in(&self, window: &str, script: &str) -> Result<String, Fault> {
         let target = json!({ "context": window });
-        let title = json!({ "expression": "document.title", "target": target, "awaitPromise": false });
-        Ok(text(&self.command("script.evaluate", &title).await?["result"]["value"]))
+        let params = json!({ "expression": script, "target": target, "awaitPromise": false });
+        let said = self.command("script.evaluate", &params).await?;
+        said["result"]["value"].as_str().map(str::to_owned).ok_or_else(|| Fault::Refused(said.to_string()))
+    }
+
+    pub(super) async fn picture(&self, window: &str, quality: u32) -> Result<Picture, Fault> {
+        let take = |kind: &str| {
+            let format = json!({ "type": kind, "quality": f64::from(quality) / 100.0 });
+            self.command("browsingContext.captureScreenshot", &json!({ "context": window, "format": format }))
+        };
+        // A browser that does not know WebP refuses it, or sends PNG, which has no quality.
+        match take("image/webp").await.and_then(|said| Picture::decode(&said["data"])) {
+            Ok(picture) if picture.kind != "png" => Ok(picture),
+            _ => Picture::decode(&take("image/jpeg").await?["data"]),
+        }
     }
 
     pub(super) async fn windows_beside(&self, window: &str) -> Result<Vec<Frame>, Fault> {

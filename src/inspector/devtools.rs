@@ -4,7 +4,7 @@
 use super::console::Console;
 use super::socket::{self, Commands, Socket};
 use super::targets::{Target, Targets};
-use super::{Calls, Fault, Frame, Realm, UnderWay, Until, Window, text};
+use super::{Calls, Fault, Frame, Picture, Realm, UnderWay, Until, Window, text};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -168,6 +168,27 @@ impl DevTools {
     pub(super) async fn title_of(&self, window: &str) -> Result<String, Fault> {
         let said = self.command("Target.getTargetInfo", &json!({ "targetId": window })).await?;
         Ok(text(&said["targetInfo"]["title"]))
+    }
+
+    pub(super) async fn evaluate_in(&self, window: &str, script: &str) -> Result<String, Fault> {
+        let params = json!({ "expression": script, "returnByValue": true });
+        let said = self.to_window(window, "Runtime.evaluate", &params).await?;
+        said["result"]["value"].as_str().map(str::to_owned).ok_or_else(|| Fault::Refused(said.to_string()))
+    }
+
+    pub(super) async fn picture(&self, window: &str, width: u32, quality: u32) -> Result<Picture, Fault> {
+        let metrics = self.to_window(window, "Page.getLayoutMetrics", &json!({})).await?;
+        let view = &metrics["cssVisualViewport"];
+        let wide = view["clientWidth"].as_f64().unwrap_or_default();
+        let clip = json!({
+            "x": view["pageX"],
+            "y": view["pageY"],
+            "width": view["clientWidth"],
+            "height": view["clientHeight"],
+            "scale": (f64::from(width) / wide.max(1.0)).min(1.0),
+        });
+        let params = json!({ "format": "webp", "quality": quality, "clip": clip, "optimizeForSpeed": true });
+        Picture::decode(&self.to_window(window, "Page.captureScreenshot", &params).await?["data"])
     }
 
     pub(super) async fn windows_beside(&self, window: &str) -> Result<Vec<Frame>, Fault> {

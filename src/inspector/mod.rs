@@ -13,6 +13,8 @@ pub(crate) use bidi::Login;
 pub(crate) use calls::Calls;
 
 use crate::journal::Journal;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bidi::Bidi;
 use devtools::DevTools;
 use futures_util::future::join;
@@ -67,6 +69,28 @@ pub(crate) struct UnderWay {
     pub(crate) navigating: BTreeMap<String, String>,
     /// Windows with an open dialog (`alert`, `confirm`, `prompt`), which do nothing else meanwhile.
     pub(crate) dialogs: BTreeSet<String>,
+}
+
+/// A picture of a window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Picture {
+    pub(crate) bytes: Vec<u8>,
+    /// `webp`, `jpeg`, `png`.
+    pub(crate) kind: &'static str,
+}
+
+impl Picture {
+    /// Reads a picture in base64. Browsers send PNG where they do not know the requested kind.
+    fn decode(data: &Value) -> Result<Self, Fault> {
+        let bytes = data.as_str().and_then(|data| BASE64_STANDARD.decode(data).ok()).unwrap_or_default();
+        let kind = match &bytes[..] {
+            [b'R', b'I', b'F', b'F', ..] => "webp",
+            [0xff, 0xd8, ..] => "jpeg",
+            [0x89, b'P', b'N', b'G', ..] => "png",
+            _ => return Err(Fault::Refused("the browser sent no picture".to_owned())),
+        };
+        Ok(Self { bytes, kind })
+    }
 }
 
 /// How far to wait for a navigation.
@@ -194,6 +218,23 @@ impl Inspector {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.title_of(window).await,
             Speaks::DevTools(devtools) => devtools.title_of(window).await,
+        }
+    }
+
+    /// Evaluates an expression in the document of a window: a string. A window with an open dialog does not reply.
+    pub(crate) async fn evaluate_in(&self, window: &str, script: &str) -> Result<String, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.evaluate_in(window, script).await,
+            Speaks::DevTools(devtools) => devtools.evaluate_in(window, script).await,
+        }
+    }
+
+    /// Returns what a window shows, as WebP or what the browser has instead: at most `width` pixels wide where the
+    /// protocol can scale, and with a quality of 0 to 100.
+    pub(crate) async fn picture(&self, window: &str, width: u32, quality: u32) -> Result<Picture, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.picture(window, quality).await,
+            Speaks::DevTools(devtools) => devtools.picture(window, width, quality).await,
         }
     }
 

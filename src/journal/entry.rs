@@ -79,7 +79,7 @@ pub(crate) enum Event {
 
 impl Event {
     /// Returns the flow or the part that the event is about.
-    pub(super) fn flow(&self) -> Option<FlowId> {
+    pub(crate) fn flow(&self) -> Option<FlowId> {
         match self {
             Self::Began { flow, .. }
             | Self::Ruled { flow, .. }

@@ -16,7 +16,7 @@ use crate::flow::FlowId;
 use log::Log;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -24,6 +24,7 @@ use tokio::sync::futures::Notified;
 #[derive(Debug)]
 pub(crate) struct Journal {
     start: Instant,
+    started: SystemTime,
     flows: AtomicU64,
     log: Mutex<Log>,
     written: Notify,
@@ -31,12 +32,23 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), flows: AtomicU64::new(1), log: Mutex::default(), written: Notify::new() }
+        Self {
+            start: Instant::now(),
+            started: SystemTime::now(),
+            flows: AtomicU64::new(1),
+            log: Mutex::default(),
+            written: Notify::new(),
+        }
     }
 
     /// Returns the time since the journal was created: the clock of every report.
     pub(crate) fn now(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    /// Returns when the journal was created, by the clock of the machine.
+    pub(crate) fn started(&self) -> SystemTime {
+        self.started
     }
 
     pub(crate) fn next_flow(&self) -> FlowId {

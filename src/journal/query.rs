@@ -98,6 +98,11 @@ impl Journal {
         self.lock().iter().filter_map(trouble).collect()
     }
 
+    /// Returns whether it has the location of a page: the tear-down has begun.
+    pub(crate) fn has_location(&self) -> bool {
+        self.lock().iter().rev().any(|entry| matches!(entry.event, Event::Page { .. }))
+    }
+
     /// Returns what pages have logged so far.
     pub(crate) fn console(&self) -> Vec<ConsoleMessage> {
         let message = |entry: &Entry| match &entry.event {

@@ -6,6 +6,7 @@
 mod document;
 mod explain;
 mod limit;
+mod look;
 mod open;
 mod pages;
 mod pending;
@@ -14,6 +15,7 @@ mod wait;
 mod windows;
 
 pub(crate) use limit::Limit;
+pub(crate) use look::{Look, Moment};
 pub(crate) use pages::Pages;
 pub(crate) use pending::Pending;
 pub use settled::Settled;

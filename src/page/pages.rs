@@ -1,6 +1,6 @@
 //! The sessions that use one proxy: any of them that receives a response must process it.
 
-use super::{Limit, SessionPages};
+use super::{Limit, Look, Moment, SessionPages};
 use crate::flow::{FlowId, Place};
 use crate::relay::Turns;
 use crate::report::Failure;
@@ -34,6 +34,15 @@ impl Pages {
         for pages in self.sessions() {
             pages.note_location().await;
         }
+    }
+
+    /// Returns what the windows of all sessions look like.
+    pub(crate) async fn looks(&self, moment: Moment) -> Vec<Look> {
+        let mut looks = Vec::new();
+        for pages in self.sessions() {
+            looks.extend(pages.looks(moment).await);
+        }
+        looks
     }
 
     /// Resolves when a page waits for a call that its browser keeps back because of a limit.

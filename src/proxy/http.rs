@@ -65,11 +65,7 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
             *response
         }
         Ok(Pass::On) => {
-            note_changed_request(&guard, &began, &request.head);
-            if !request.body.is_empty() {
-                request.capture = Some(guard.capture(StageName::Request));
-            }
-            shared.journal.write(Event::Sent { flow: guard.flow() });
+            note_sent(&mut guard, &began, &mut request);
             let route = connection.route(&request.head.target);
             match shared.upstreams.send(&mut request, route).await {
                 Ok(response) => response,
@@ -109,13 +105,18 @@ fn only_announces(response: &Envelope<Response>) -> Option<Fault> {
     })
 }
 
-/// Journals the head of a request if rules have changed it.
-fn note_changed_request(guard: &FlowGuard, before: &Request, now: &Request) {
+/// Journals that a request is sent: its head if rules have changed it, and its body once it has passed.
+fn note_sent(guard: &mut FlowGuard, before: &Request, request: &mut Envelope<Request>) {
+    let (journal, flow, now) = (Arc::clone(&guard.gate().journal), guard.flow(), &request.head);
     let is_same = (&before.method, &before.target, &before.path_and_query, &before.headers)
         == (&now.method, &now.target, &now.path_and_query, &now.headers);
     if !is_same {
-        guard.gate().journal.write(Event::ChangedRequest { flow: guard.flow(), request: now.record() });
+        journal.write(Event::ChangedRequest { flow, request: now.record() });
     }
+    if !request.body.is_empty() {
+        request.capture = Some(guard.capture(StageName::Request));
+    }
+    journal.write(Event::Sent { flow });
 }
 
 /// Journals the head of a response if rules have changed it.

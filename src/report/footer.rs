@@ -36,7 +36,9 @@ pub(crate) fn footer(context: &ReportContext<'_>, idle: &[Arc<Rule>], seed: Opti
     text.push_str(&page(journal));
     let mut last = journal.tail(LOOKED_AT);
     // The page has its own section.
-    last.retain(|Entry { event, .. }| !event.is_detail() && !matches!(event, Event::Console { .. } | Event::Page { .. }));
+    last.retain(|Entry { event, .. }| {
+        !event.is_detail() && !matches!(event, Event::Console { .. } | Event::Page { .. })
+    });
     let lines = folded(&last);
     let forgotten = journal.forgotten();
     if forgotten > 0 {

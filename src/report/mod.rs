@@ -15,6 +15,7 @@ pub use failure::Failure;
 pub(crate) use findings::{finding, page_errors, rule_faults};
 pub(crate) use footer::footer;
 pub(crate) use misuse::misuse;
+pub(crate) use page::is_look;
 pub(crate) use race::{Race, nondeterminism};
 pub(crate) use wait::{
     ReportContext, caught_although_none_expected, expired, never_applied, still_waited_for, unfinished, was_refused,

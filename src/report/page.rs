@@ -39,7 +39,7 @@ pub(super) fn page(journal: &Journal) -> String {
 }
 
 /// Whether a command of the driver only looks at the page.
-pub(super) fn is_look(says: &str) -> bool {
+pub(crate) fn is_look(says: &str) -> bool {
     ["find ", "text of ", "displayed of ", "execute "].iter().any(|look| says.starts_with(look))
 }
 

@@ -26,15 +26,11 @@ impl Race<'_> {
     /// Returns the headline and the text below it.
     pub(crate) fn text(&self) -> String {
         let name = self.test.rsplit("::").next().unwrap_or(self.test);
-        let (tried, took) = (self.passed + 1, self.took.as_secs_f64());
-        let mut text = format!(
-            "race: {name} failed in 1 of {tried} explored orders ({} executions, {took:.1} s); the natural order passes\n",
-            self.executions
-        );
+        let mut text = format!("race: {name} {}\n", self.headline());
         if !self.plan.can_be_told() {
             text += "  no schedule reproduces it: even the whole order below does not fail when it is replayed\n";
         } else {
-            self.schedule(&mut text, name);
+            self.schedule(&mut text);
         }
         text += "\nfailure in this order:\n";
         self.failure.trim().lines().for_each(|failure| push(&mut text, "  ", failure));
@@ -45,19 +41,52 @@ impl Race<'_> {
 }
 
 impl Race<'_> {
-    fn schedule(&self, text: &mut String, name: &str) {
-        let schedule = self.plan.to_string();
-        line(text, "minimal", &in_words(self.plan, self.actions));
-        // Quoted for a shell.
-        let quoted = schedule.replace('\'', r"'\''");
-        line(text, "replay", &format!("HOLDUP_SCHEDULE='{quoted}' cargo test {name}"));
+    /// Returns how many orders were tried, with which result.
+    pub(crate) fn headline(&self) -> String {
+        let (tried, took) = (self.passed + 1, self.took.as_secs_f64());
+        let executions = self.executions;
+        format!(
+            "failed in 1 of {tried} explored orders ({executions} executions, {took:.1} s); the natural order passes"
+        )
+    }
+
+    /// Returns when the test fails, as a clause.
+    pub(crate) fn sentence(&self) -> String {
+        in_words(self.plan, self.actions)
+    }
+
+    /// Returns the command that replays the schedule, quoted for a shell.
+    pub(crate) fn command(&self) -> String {
+        let name = self.test.rsplit("::").next().unwrap_or(self.test);
+        let quoted = self.plan.to_string().replace('\'', r"'\''");
+        format!("HOLDUP_SCHEDULE='{quoted}' cargo test {name}")
+    }
+
+    /// Returns the option of the attribute that pins the schedule.
+    pub(crate) fn attribute(&self) -> String {
+        format!("schedule = {:?}", self.plan.to_string())
+    }
+
+    /// Returns the schedule as code of a test.
+    pub(crate) fn code(&self) -> String {
+        as_code(self.plan, self.failing)
+    }
+
+    /// Returns an event in words.
+    pub(crate) fn event(&self, event: &Event) -> String {
+        event_in_words(event, self.actions)
+    }
+
+    fn schedule(&self, text: &mut String) {
+        line(text, "minimal", &self.sentence());
+        line(text, "replay", &self.command());
         line(
             text,
             "pinned",
-            &format!("schedule = {schedule:?} in #[mitm_test(..)], next to the options of `explore(..)`"),
+            &format!("{} in #[mitm_test(..)], next to the options of `explore(..)`", self.attribute()),
         );
         *text += "  as code, in a test without `explore`:\n";
-        as_code(self.plan, self.failing).lines().for_each(|code| push(text, "    ", code));
+        self.code().lines().for_each(|code| push(text, "    ", code));
     }
 
     fn lines(&self, trace: &Trace) -> Vec<String> {
@@ -83,12 +112,16 @@ fn push(text: &mut String, indent: &str, line: &str) {
     let _ = writeln!(text, "{indent}{line}");
 }
 
-/// Returns a schedule as a sentence.
-fn in_words(plan: &Plan, actions: &[String]) -> String {
-    let in_words = |event: &Event| match event {
+fn event_in_words(event: &Event, actions: &[String]) -> String {
+    match event {
         Event::Act(n) if !action(actions, *n).is_empty() => format!("the user's action {n} ({})", action(actions, *n)),
         other => other.in_words(),
-    };
+    }
+}
+
+/// Returns a schedule as a sentence.
+fn in_words(plan: &Plan, actions: &[String]) -> String {
+    let in_words = |event: &Event| event_in_words(event, actions);
     let constraint = |one: &crate::schedule::Constraint| {
         let verb = |event: &Event| match event {
             Event::Act(_) => "happens",

@@ -1,11 +1,14 @@
 //! One execution of a test's body: set-up, body, tear-down.
 
+use super::gather::{self, Pictures};
 use super::{TestOutcome, panic_capture};
+use crate::evidence::{RaceFound, Run};
 use crate::explore::{Conductor, ExecutionRecord, Scope, SettledLooks};
 use crate::filter::Filter;
 use crate::fixture::Kept;
 use crate::fixture::{Setup, TestSpec};
 use crate::mitm::{Config, Mitm, runtime};
+use crate::page::{Look, Moment};
 use crate::report::{Failure, TestResult};
 use crate::schedule::Plan;
 use futures_util::FutureExt;
@@ -40,15 +43,30 @@ pub(super) struct Verdict {
     pub(super) footer: String,
     /// What to print if the test passes.
     pub(super) summary: String,
+    /// The text of the panic, if the body has panicked.
+    pub(super) panic: Option<String>,
+    /// The executions that the evidence is about.
+    pub(super) runs: Vec<Run>,
+    pub(super) race: Option<RaceFound>,
 }
 
 impl Verdict {
     pub(super) fn failed(text: String, footer: String) -> Self {
-        Self { ending: Ending::Failed(text), left: Vec::new(), footer, summary: String::new() }
+        Self { footer, ..Self::of(Ending::Failed(text)) }
     }
 
     pub(super) fn passed(summary: String) -> Self {
-        Self { ending: Ending::Passed, left: Vec::new(), footer: String::new(), summary }
+        Self { summary, ..Self::of(Ending::Passed) }
+    }
+
+    pub(super) fn of(ending: Ending) -> Self {
+        let (footer, summary) = (String::new(), String::new());
+        Self { ending, left: Vec::new(), footer, summary, panic: None, runs: Vec::new(), race: None }
+    }
+
+    /// Adds the executions that the evidence is about.
+    pub(super) fn with(self, runs: Vec<Run>) -> Self {
+        Self { runs, ..self }
     }
 }
 
@@ -72,6 +90,8 @@ pub(super) struct Execution {
     pub(super) ended: Ended,
     pub(super) record: ExecutionRecord,
     pub(super) footer: String,
+    /// For the evidence: of an execution that has failed, or that took pictures.
+    pub(super) run: Option<Run>,
 }
 
 impl Execution {
@@ -93,10 +113,11 @@ impl Execution {
     }
 
     pub(super) fn verdict(&self) -> Verdict {
-        match &self.ended {
+        let verdict = match &self.ended {
             Ended::Passed => Verdict::passed(String::new()),
             Ended::Failed(text) => Verdict::failed(text.clone(), self.footer.clone()),
-        }
+        };
+        verdict.with(self.run.clone().into_iter().collect())
     }
 }
 
@@ -112,8 +133,9 @@ pub(super) fn execute<R: TestOutcome>(
     body: Body<R>,
     conditions: &Conditions,
     plan: Option<Plan>,
+    pictures: Pictures,
 ) -> Result<Execution, Failure> {
-    on_runtime(in_order(spec, body, conditions, plan))
+    on_runtime(in_order(spec, body, conditions, plan, pictures))
 }
 
 fn on_runtime<T>(doing: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -135,9 +157,16 @@ async fn plainly<R: TestOutcome>(
     let mut cx = Setup::new(mitm.clone(), spec, None);
     let ignored = spec.explore.map_or_else(Vec::new, |exploring| (exploring.ignore)());
     let _looks = settled_looks(&mitm, spec, ignored)?;
+    let panicked = panic_capture::start(true);
     let ending = mitm.scope(end_of(spec, body(&mut cx))).await;
-    let left = tear_down(&mitm, spec, &mut cx, matches!(ending, Ending::Passed)).await;
-    Ok(Verdict { ending, left, footer: mitm.footer(), summary: String::new() })
+    let panic = panicked.message();
+    let passed = matches!(ending, Ending::Passed);
+    let (left, looks) = tear_down(&mitm, spec, &mut cx, passed, Pictures::OfFailure).await;
+    let has_evidence = !passed || !left.is_empty() || gather::is_kept();
+    let record = ExecutionRecord::default();
+    let runs = has_evidence.then(|| gather::run(&mitm, &record, looks, !passed || !left.is_empty()));
+    let runs = runs.into_iter().collect();
+    Ok(Verdict { left, footer: mitm.footer(), panic, runs, ..Verdict::of(ending) })
 }
 
 async fn in_order<R: TestOutcome>(
@@ -145,23 +174,31 @@ async fn in_order<R: TestOutcome>(
     body: Body<R>,
     conditions: &Conditions,
     plan: Option<Plan>,
+    pictures: Pictures,
 ) -> Result<Execution, Failure> {
     let mitm = Mitm::start_with(Config::bound(&conditions.listener)).await?;
     let _ = conditions.mitms.send(mitm.clone());
     let runtime = runtime::handle().map_err(|error| Failure::bare(format!("no runtime for the proxy: {error}")))?;
-    let looks = if plan.is_none() { settled_looks(&mitm, spec, conditions.scope.ignored.clone())? } else { None };
-    let conductor =
-        plan.map(|plan| Conductor::start(mitm.context(), plan, conditions.scope.clone(), spec.place, &runtime));
+    let settled = if plan.is_none() { settled_looks(&mitm, spec, conditions.scope.ignored.clone())? } else { None };
+    let conductor = plan.map(|plan| {
+        Conductor::start(mitm.context(), plan, pictures.after(), conditions.scope.clone(), spec.place, &runtime)
+    });
     let mut cx = Setup::new(mitm.clone(), spec, Some(conditions.kept.clone()));
-    let panicked = panic_capture::start();
+    let panicked = panic_capture::start(false);
     let ending = mitm.scope(end_of(spec, body(&mut cx))).await;
     let panicked = panicked.message();
+    let passed = matches!(ending, Ending::Passed);
+    // The conductor releases what it holds.
+    let looks = look(&mitm, !passed, pictures).await;
     let record = match conductor {
         Some(conductor) => conductor.finish().await,
         None => ExecutionRecord::default(),
     };
-    drop(looks);
-    let left = tear_down(&mitm, spec, &mut cx, matches!(ending, Ending::Passed)).await;
+    drop(settled);
+    let (left, _) = tear_down(&mitm, spec, &mut cx, passed, Pictures::None).await;
+    let failed = !passed || !left.is_empty();
+    let has_evidence = failed || pictures.at_end(failed);
+    let run = has_evidence.then(|| gather::run(&mitm, &record, looks, failed));
     let also = || left.iter().map(|left| format!("\n\nalso: {left}")).collect::<String>();
     let ended = match ending {
         Ending::Passed if left.is_empty() => Ended::Passed,
@@ -169,7 +206,7 @@ async fn in_order<R: TestOutcome>(
         Ending::Failed(text) => Ended::Failed(text + &also()),
         Ending::Panicked(panic) => Ended::Failed(panicked.unwrap_or_else(|| text_of(&panic).to_owned()) + &also()),
     };
-    Ok(Execution { ended, record, footer: mitm.footer() })
+    Ok(Execution { ended, record, footer: mitm.footer(), run })
 }
 
 /// Makes an explored test look only at settled pages when it runs without an order.
@@ -208,14 +245,24 @@ fn ending<R: TestOutcome>(spec: TestSpec, ended: Result<Result<TestResult<R>, Pa
 
 /// Tears down after success, failure and panic alike: stops matching, releases flows, undoes fixtures, drains the
 /// proxy.
-async fn tear_down(mitm: &Mitm, spec: TestSpec, cx: &mut Setup, passed: bool) -> Vec<String> {
-    if !passed || spec.page_errors_fail {
-        mitm.pages().note_locations().await;
-    }
+///
+/// Returns what is left, and what the pages looked like.
+async fn tear_down(
+    mitm: &Mitm,
+    spec: TestSpec,
+    cx: &mut Setup,
+    passed: bool,
+    pictures: Pictures,
+) -> (Vec<String>, Vec<Look>) {
     // Collected before anything is released. A failed body may not have reached its holds, so those are not reported.
     let mut findings = if passed { mitm.findings() } else { mitm.still_parked() };
+    let failed = !passed || !findings.is_empty();
+    let mut looks = look(mitm, failed || spec.page_errors_fail, pictures).await;
     if spec.page_errors_fail {
         findings.extend(mitm.page_errors(spec.place));
+    }
+    if findings.is_empty() && passed && !gather::is_kept() {
+        looks.clear();
     }
     let mut left: Vec<_> = findings.iter().map(ToString::to_string).collect();
     Mitm::release_all(mitm);
@@ -228,7 +275,17 @@ async fn tear_down(mitm: &Mitm, spec: TestSpec, cx: &mut Setup, passed: bool) ->
         }
     }
     left.extend(mitm.shut_down().await.iter().map(ToString::to_string));
-    left
+    (left, looks)
+}
+
+/// Journals where the pages are, and returns what they look like. Does nothing if the test has passed and no pictures are
+/// wanted, or if there is nothing to look at any more.
+async fn look(mitm: &Mitm, failed: bool, pictures: Pictures) -> Vec<Look> {
+    let takes_pictures = pictures.at_end(failed);
+    if (failed || takes_pictures) && !mitm.journal().has_location() {
+        mitm.pages().note_locations().await;
+    }
+    if takes_pictures { mitm.pages().looks(Moment::End).await } else { Vec::new() }
 }
 
 fn text_of(panic: &Panic) -> &str {

@@ -2,6 +2,8 @@
 
 use super::TestOutcome;
 use super::execution::{Body, Conditions, Ended, Ending, Execution, Verdict, execute};
+use super::gather::Pictures;
+use super::history::History;
 use super::progress::Progress;
 use crate::explore::Scope;
 use crate::fixture::Exploring;
@@ -31,6 +33,7 @@ pub(super) struct Exploration<R: TestOutcome + 'static> {
     conditions: Conditions,
     began: Instant,
     executions: usize,
+    history: History,
     /// The time budget for finding an order that fails.
     time: Duration,
 }
@@ -61,42 +64,48 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         let mitms = mitms.clone();
         let conditions = Conditions { listener: Arc::new(bound), kept: Kept::default(), scope, mitms };
         let time = exploring.and_then(|exploring| exploring.time).map_or(TIME, Duration::from_millis);
-        Ok(Self { spec, body, conditions, began: Instant::now(), executions: 0, time })
+        Ok(Self { spec, body, conditions, began: Instant::now(), executions: 0, history: History::default(), time })
     }
 
-    fn once(&mut self, plan: &Plan) -> Result<Execution, Failure> {
+    fn once(&mut self, plan: &Plan, pictures: Pictures) -> Result<Execution, Failure> {
         self.executions += 1;
-        execute(self.spec, self.body, &self.conditions, Some(plan.clone()))
+        let execution = execute(self.spec, self.body, &self.conditions, Some(plan.clone()), pictures)?;
+        self.history.add(&execution);
+        Ok(execution)
     }
 
     /// Runs repeatedly, under one schedule or without one, and counts the failures. Reports the first.
     pub(super) fn repeat(mut self, plan: Option<&Plan>, times: usize) -> Result<Verdict, Failure> {
         let (mut failed, mut first) = (0, None);
         for time in 0..times {
+            // The first failure is reported, so the others need no pictures.
+            let pictures = if failed == 0 { Pictures::OfFailure } else { Pictures::None };
             let verdict = match plan {
-                Some(plan) => self.replayed(plan)?,
-                None => execute(self.spec, self.body, &self.conditions, None)?.verdict(),
+                Some(plan) => self.replayed(plan, pictures)?,
+                None => execute(self.spec, self.body, &self.conditions, None, pictures)?.verdict(),
             };
             if let Ending::Failed(text) = verdict.ending {
                 failed += 1;
-                first.get_or_insert((time + 1, text, verdict.footer));
+                first.get_or_insert((time + 1, text, verdict.footer, verdict.runs));
             }
         }
         let (name, took) = (self.name(), self.began.elapsed().as_secs_f64());
         let count = format!("{name}: {failed} of {times} executions failed, in {took:.1} s");
         Ok(match first {
-            Some((nth, text, footer)) => Verdict::failed(format!("{count}; execution {nth} failed:\n\n{text}"), footer),
+            Some((nth, text, footer, runs)) => {
+                Verdict::failed(format!("{count}; execution {nth} failed:\n\n{text}"), footer).with(runs)
+            }
             None => Verdict::passed(count),
         })
     }
 
     /// Runs once under a schedule.
     pub(super) fn replay(mut self, plan: &Plan) -> Result<Verdict, Failure> {
-        self.replayed(plan)
+        self.replayed(plan, Pictures::OfFailure)
     }
 
-    fn replayed(&mut self, plan: &Plan) -> Result<Verdict, Failure> {
-        let execution = self.once(plan)?;
+    fn replayed(&mut self, plan: &Plan, pictures: Pictures) -> Result<Verdict, Failure> {
+        let execution = self.once(plan, pictures)?;
         let missing: Vec<_> = plan
             .constraints
             .iter()
@@ -134,7 +143,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
             }
             progress.show(self.executions, found.looks.len(), self.began.elapsed());
             let Some(plan) = portfolio.next() else { break "there is no other order to try" };
-            let execution = self.once(&plan)?;
+            let execution = self.once(&plan, Pictures::None)?;
             if execution.broke() {
                 progress.clear();
                 return self.confirm(&plan, execution, &found);
@@ -154,11 +163,11 @@ impl<R: TestOutcome + 'static> Exploration<R> {
     /// Runs the natural order twice. Returns a verdict if it fails, or if the two runs differ.
     fn natural(&mut self) -> Result<Result<Execution, Verdict>, Failure> {
         let plan = Plan::of(Base::FlowsFirst);
-        let first = self.once(&plan)?;
+        let first = self.once(&plan, Pictures::OfFailure)?;
         if first.failed() || !first.record.doubts.is_empty() {
             return Ok(Err(first.unexplored()));
         }
-        let second = self.once(&plan)?;
+        let second = self.once(&plan, Pictures::OfFailure)?;
         if second.failed() {
             return Ok(Err(second.unexplored()));
         }
@@ -185,7 +194,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
     fn confirm(mut self, plan: &Plan, failing: Execution, found: &Found) -> Result<Verdict, Failure> {
         let tried = self.executions;
         let failed = self.times_failed(plan, 1)?;
-        let natural = usize::from(self.once(&Plan::of(Base::FlowsFirst))?.failed());
+        let natural = usize::from(self.once(&Plan::of(Base::FlowsFirst), Pictures::None)?.failed());
         if failed < SURE || natural > 0 {
             let name = self.name();
             let text = format!(
@@ -193,28 +202,36 @@ impl<R: TestOutcome + 'static> Exploration<R> {
                  order\n  It is not reported as a race, since the order alone does not decide.\n\n{}",
                 failing.text()
             );
-            return Ok(Verdict::failed(text, failing.footer));
+            return Ok(Verdict::failed(text, failing.footer).with(failing.run.into_iter().collect()));
         }
         let (plan, failing) = self.shrink(plan, failing, found)?;
+        let (executions, took) = (self.executions, self.began.elapsed());
+        // The two orders once more, with pictures.
+        let step = found.passing[0].1.parting(&failing.record.trace);
+        let passing = self.once(&Plan::of(Base::FlowsFirst), Pictures::After(step))?;
+        let again = self.once(&plan, Pictures::After(step))?;
+        let failing = if again.broke() { again } else { failing };
         let race = Race {
             test: self.spec.name,
             plan: &plan,
-            executions: self.executions,
+            executions,
             passed: tried.saturating_sub(2),
-            took: self.began.elapsed(),
+            took,
             failure: &failing.text(),
             passing: &found.passing[0].1,
             failing: &failing.record.trace,
             actions: &failing.record.actions,
         };
-        Ok(Verdict::failed(race.text(), failing.footer.clone()))
+        let mut verdict = Verdict::failed(race.text(), failing.footer.clone());
+        verdict.race = Some(self.history.race(&race));
+        Ok(verdict.with([passing.run, failing.run].into_iter().flatten().collect()))
     }
 
     /// Returns how many of [`SURE`] executions fail, `already` included.
     fn times_failed(&mut self, plan: &Plan, already: usize) -> Result<usize, Failure> {
         let mut failed = already;
         for _ in already..SURE {
-            failed += usize::from(self.once(plan)?.broke());
+            failed += usize::from(self.once(plan, Pictures::None)?.broke());
         }
         Ok(failed)
     }
@@ -227,7 +244,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
             if self.began.elapsed() > SHRINK * self.time {
                 break;
             }
-            let execution = self.once(&probe)?;
+            let execution = self.once(&probe, Pictures::None)?;
             // A schedule that fails only by chance would mislead.
             let failed = execution.broke() && self.times_failed(&probe, 1)? == SURE;
             if failed {
@@ -260,7 +277,7 @@ struct Found {
 impl Found {
     fn new(natural: &Execution) -> Self {
         let passing = vec![(Base::FlowsFirst, natural.record.trace.clone())];
-        let (looks, loops) = (BTreeSet::from([natural.record.looks]), natural.record.loops.clone());
+        let (looks, loops) = (BTreeSet::from([natural.record.fingerprint]), natural.record.loops.clone());
         Self { passing, looks, loops, unsettled: None }
     }
 
@@ -281,7 +298,7 @@ impl Found {
     }
 
     fn saw(&mut self, plan: &Plan, execution: &Execution) {
-        self.looks.insert(execution.record.looks);
+        self.looks.insert(execution.record.fingerprint);
         self.loops.extend(execution.record.loops.iter().cloned());
         if let Some(why) = execution.record.doubts.first() {
             self.unsettled.get_or_insert_with(|| (0, why.clone())).0 += 1;
@@ -300,6 +317,6 @@ impl Execution {
             Ended::Passed => format!("it cannot be explored: {doubts}"),
             Ended::Failed(text) => format!("{text}\n\nnothing was explored, since it fails in its natural order"),
         };
-        Verdict::failed(text, self.footer)
+        Verdict::failed(text, self.footer).with(self.run.into_iter().collect())
     }
 }

@@ -2,6 +2,8 @@
 
 mod execution;
 mod exploration;
+mod gather;
+mod history;
 mod outcome;
 mod panic_capture;
 mod progress;

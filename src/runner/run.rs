@@ -3,6 +3,7 @@
 use super::TestOutcome;
 use super::execution::{Body, Ending, GRACE, Verdict, on_own_runtime};
 use super::exploration::Exploration;
+use super::gather;
 use super::run_mode::RunMode;
 use crate::fixture::TestSpec;
 use crate::mitm::Mitm;
@@ -59,7 +60,7 @@ pub fn run<R: TestOutcome + 'static>(spec: TestSpec, body: Body<R>) {
         }
     };
     match verdict {
-        Ok(verdict) => finish(verdict),
+        Ok(verdict) => finish(&spec, verdict),
         Err(RecvTimeoutError::Disconnected) => {
             fail(format!("the test's thread ended without a verdict\n  at {}", spec.place));
         }
@@ -110,17 +111,35 @@ fn ordered<R: TestOutcome + 'static>(
     explored.unwrap_or_else(|failure: Failure| Verdict::failed(failure.to_string(), String::new()))
 }
 
-fn finish(verdict: Verdict) {
-    let Verdict { ending, left, footer, summary } = verdict;
-    let also = || left.iter().map(|left| format!("\n\nalso: {left}")).collect::<String>();
+/// Reports a verdict. A test that has failed leaves its evidence.
+fn finish(spec: &TestSpec, verdict: Verdict) {
+    let Verdict { ending, left, footer, summary, panic, runs, race } = verdict;
+    let also = left.iter().map(|left| format!("\n\nalso: {left}")).collect::<String>();
+    let evidence = |failure: Option<String>| {
+        let written = gather::write(spec, failure.map(|text| sanitize(&text)), runs, race);
+        format!("\n\n{written}")
+    };
     match ending {
-        Ending::Passed if left.is_empty() && summary.is_empty() => {}
-        Ending::Passed if left.is_empty() => say(&summary),
-        Ending::Passed => fail(format!("{}\n\n{footer}", left.join("\n\nalso: "))),
-        Ending::Failed(text) => fail(format!("{text}{}\n\n{footer}", also())),
+        Ending::Passed if left.is_empty() => {
+            let kept = if gather::is_kept() { evidence(None) } else { String::new() };
+            if !summary.is_empty() || !kept.is_empty() {
+                say(&format!("{summary}{kept}"));
+            }
+        }
+        Ending::Passed => {
+            let text = left.join("\n\nalso: ");
+            let evidence = evidence(Some(text.clone()));
+            fail(format!("{text}\n\n{footer}{evidence}"));
+        }
+        Ending::Failed(text) => {
+            let text = text + &also;
+            let evidence = evidence(Some(text.clone()));
+            fail(format!("{text}\n\n{footer}{evidence}"));
+        }
         Ending::Panicked(payload) => {
             // The hook has printed the panic; `#[should_panic]` needs the payload.
-            say(&format!("{}\n\n{footer}", also()));
+            let evidence = evidence(Some(panic.unwrap_or_default() + &also));
+            say(&format!("{also}\n\n{footer}{evidence}"));
             resume_unwind(payload);
         }
     }

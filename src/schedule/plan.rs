@@ -102,6 +102,12 @@ impl Trace {
         self.fired().position(|fired| fired == event)
     }
 
+    /// Returns the step at which another order parts from this one.
+    pub(crate) fn parting(&self, other: &Self) -> usize {
+        let equal = self.fired().zip(other.fired()).take_while(|(mine, its)| mine == its);
+        equal.count()
+    }
+
     /// Returns the first step that differs from another run of the same plan, and an event that differs there.
     pub(crate) fn parts_from(&self, other: &Self) -> Option<(usize, Option<&Event>)> {
         let longest = self.steps.len().max(other.steps.len());

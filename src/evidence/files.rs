@@ -1,0 +1,59 @@
+//! The files of one test. Pure.
+
+use super::page::page;
+use super::record::{Evidence, Run};
+use super::{text, trace_events};
+use crate::page::{Look, Moment};
+use crate::sanitize::sanitize;
+
+/// A file beside the others: its name and its content.
+pub(super) type File = (String, Vec<u8>);
+
+/// Returns all files. What the browser did not tell has no file; the page says why.
+pub(super) fn files(evidence: &Evidence) -> Vec<File> {
+    let names: Vec<Vec<_>> = evidence.runs.iter().map(|run| picture_names(evidence, run)).collect();
+    let mut files = vec![
+        ("timeline.html".to_owned(), page(evidence, &names).into_bytes()),
+        ("timeline.txt".to_owned(), text::timeline(evidence).into_bytes()),
+        ("summary.md".to_owned(), text::summary(evidence).into_bytes()),
+        ("trace.json".to_owned(), trace_events::trace_events(evidence).into_bytes()),
+    ];
+    files.extend(text::schedule(evidence).map(|schedule| ("schedule.txt".to_owned(), schedule.into_bytes())));
+    for (run, names) in evidence.runs.iter().zip(names) {
+        for (look, name) in run.looks.iter().zip(names) {
+            if let (Some(name), Ok(picture)) = (name, &look.picture) {
+                files.push((name, picture.bytes.clone()));
+            }
+        }
+    }
+    if let Some(run) = evidence.main() {
+        files.push(("console.txt".to_owned(), text::console(run).into_bytes()));
+        let documents =
+            run.looks.iter().filter(|look| look.moment == Moment::End).filter_map(|look| look.html.as_ref().ok());
+        for (at, html) in documents.enumerate() {
+            let name = if at == 0 { "page.html".to_owned() } else { format!("page-{}.html", at + 1) };
+            files.push((name, sanitize(html).into_bytes()));
+        }
+    }
+    files
+}
+
+/// Returns the names of an execution's pictures: `screenshot-failing-end.webp`.
+fn picture_names(evidence: &Evidence, run: &Run) -> Vec<Option<String>> {
+    let which = match (evidence.runs.len() > 1, run.failed) {
+        (false, _) => "",
+        (true, true) => "failing-",
+        (true, false) => "passing-",
+    };
+    let name = |(at, look): (usize, &Look)| {
+        let picture = look.picture.as_ref().ok()?;
+        let moment = match look.moment {
+            Moment::Parting => "parting",
+            Moment::End => "end",
+        };
+        let nth = run.looks[..at].iter().filter(|earlier| earlier.moment == look.moment).count();
+        let nth = if nth == 0 { String::new() } else { format!("-{}", nth + 1) };
+        Some(format!("screenshot-{which}{moment}{nth}.{}", picture.kind))
+    };
+    run.looks.iter().enumerate().map(name).collect()
+}

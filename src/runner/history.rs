@@ -1,0 +1,79 @@
+//! The orders that an exploration has tried: how often the test failed in each.
+
+use super::execution::Execution;
+use crate::evidence::{PairCount, RaceFound, Reproduce, TriedOrder};
+use crate::report::Race;
+use crate::schedule::{Event, Trace};
+
+/// All executions so far.
+#[derive(Debug, Default)]
+pub(super) struct History(Vec<(Trace, bool)>);
+
+impl History {
+    pub(super) fn add(&mut self, execution: &Execution) {
+        self.0.push((execution.record.trace.clone(), execution.broke()));
+    }
+
+    /// Returns what the evidence has of a race.
+    pub(super) fn race(&self, race: &Race<'_>) -> RaceFound {
+        let ways = race.plan.can_be_told().then(|| Reproduce {
+            schedule: race.plan.to_string(),
+            command: race.command(),
+            attribute: race.attribute(),
+            code: race.code(),
+        });
+        let racing = race.plan.constraints.iter().flat_map(|one| [&one.early, &one.late]).map(ToString::to_string);
+        let pairs = race.plan.constraints.iter().flat_map(|one| {
+            [(&one.late, &one.early), (&one.early, &one.late)].map(|(first, second)| self.count(race, first, second))
+        });
+        RaceFound {
+            sentence: race.sentence(),
+            ways,
+            racing: racing.collect(),
+            failure: race.failure.to_owned(),
+            tried: race.headline(),
+            orders: self.orders(race),
+            pairs: pairs.collect(),
+        }
+    }
+
+    /// Counts the executions in which one event came before another.
+    fn count(&self, race: &Race<'_>, first: &Event, second: &Event) -> PairCount {
+        let is_so =
+            |trace: &Trace| matches!((trace.position(first), trace.position(second)), (Some(a), Some(b)) if a < b);
+        let all: Vec<_> = self.0.iter().filter(|(trace, _)| is_so(trace)).collect();
+        PairCount {
+            first: race.event(first),
+            second: race.event(second),
+            failed: all.iter().filter(|(_, failed)| *failed).count(),
+            executions: all.len(),
+        }
+    }
+
+    /// Returns each order once, named by its first difference from the natural order.
+    fn orders(&self, race: &Race<'_>) -> Vec<TriedOrder> {
+        let events = |trace: &Trace| trace.fired().cloned().collect::<Vec<_>>();
+        let natural = events(race.passing);
+        let mut orders: Vec<(Vec<Event>, TriedOrder)> = Vec::new();
+        for (trace, failed) in &self.0 {
+            let order = events(trace);
+            let at = orders.iter().position(|(known, _)| *known == order).unwrap_or_else(|| {
+                let says = difference(race, &natural, &order);
+                orders.push((order, TriedOrder { says, failed: 0, executions: 0 }));
+                orders.len() - 1
+            });
+            let tried = &mut orders[at].1;
+            (tried.executions, tried.failed) = (tried.executions + 1, tried.failed + usize::from(*failed));
+        }
+        orders.into_iter().map(|(_, tried)| tried).collect()
+    }
+}
+
+fn difference(race: &Race<'_>, natural: &[Event], order: &[Event]) -> String {
+    let at = natural.iter().zip(order).position(|(usual, now)| usual != now);
+    match at {
+        Some(at) => format!("event {}: {} instead of {}", at + 1, race.event(&order[at]), race.event(&natural[at])),
+        None if natural.len() == order.len() => "the natural order".to_owned(),
+        None => format!("the natural order up to event {}", natural.len().min(order.len())),
+    }
+}
