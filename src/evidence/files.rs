@@ -2,6 +2,7 @@
 
 use super::page::page;
 use super::record::{Evidence, Run};
+use super::told::Both;
 use super::{text, trace_events};
 use crate::page::{Look, Moment};
 use crate::sanitize::sanitize;
@@ -12,11 +13,12 @@ pub(super) type File = (String, Vec<u8>);
 /// Returns all files. What the browser did not tell has no file; the page says why.
 pub(super) fn files(evidence: &Evidence) -> Vec<File> {
     let names: Vec<Vec<_>> = evidence.runs.iter().map(|run| picture_names(evidence, run)).collect();
+    let both = Both::of(evidence);
     let mut files = vec![
-        ("timeline.html".to_owned(), page(evidence, &names).into_bytes()),
-        ("timeline.txt".to_owned(), text::timeline(evidence).into_bytes()),
+        ("timeline.html".to_owned(), page(evidence, &both, &names).into_bytes()),
+        ("timeline.txt".to_owned(), text::timeline(evidence, &both).into_bytes()),
         ("summary.md".to_owned(), text::summary(evidence).into_bytes()),
-        ("trace.json".to_owned(), trace_events::trace_events(evidence).into_bytes()),
+        ("trace.json".to_owned(), trace_events::trace_events(&both).into_bytes()),
     ];
     files.extend(text::schedule(evidence).map(|schedule| ("schedule.txt".to_owned(), schedule.into_bytes())));
     for (run, names) in evidence.runs.iter().zip(names) {

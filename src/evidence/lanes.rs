@@ -2,9 +2,11 @@
 //! is there where styles and scripts are not allowed. Pure.
 
 use super::flows::{FlowStory, Span, What};
-use super::markup::{cut, line};
+use super::markup::{cut, escape, line};
 use super::story::{Kind, Lane, Row, Story};
+use super::told::Told;
 use crate::flow::{FlowId, Place, StageName};
+use crate::sanitize::sanitize_line;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -21,15 +23,13 @@ const LABEL_LINES: usize = 4;
 /// Flows that no rule has touched are drawn thin beyond this many.
 const MANY: usize = 24;
 
-/// What is drawn: an execution, and the prefix of its anchors (`e17`).
+/// What is drawn.
 pub(super) struct Drawn<'a> {
-    pub(super) story: &'a Story,
-    pub(super) flows: &'a [FlowStory],
-    pub(super) prefix: char,
+    pub(super) told: &'a Told<'a>,
     /// The row in which the orders part.
     pub(super) parting: Option<usize>,
-    /// The flows that race.
-    pub(super) racing: &'a [FlowId],
+    /// Whether flows that do not race are drawn thin, with nothing but their bar; those of the order that passes not at all.
+    pub(super) is_brief: bool,
     /// The name of the picture.
     pub(super) title: &'a str,
 }
@@ -53,12 +53,12 @@ impl Canvas {
         self.body.push('\n');
     }
 
-    /// Writes a text at a position. Returns where it ends.
+    /// Writes a text, which is sanitized, at a position. Returns where it ends.
     fn label(&mut self, x: f64, y: f64, text: &str, weight: &str) -> f64 {
         let text = cut(text, LABEL);
         let end = x + text.chars().count() as f64 * GLYPH;
         self.width = self.width.max(end + LEFT);
-        self.push(format_args!("<text x={x:.0} y={y:.0}{weight}>{}</text>", line(&text)));
+        self.push(format_args!("<text x={x:.0} y={y:.0}{weight}>{}</text>", escape(&text)));
         end
     }
 
@@ -74,7 +74,7 @@ impl Canvas {
 
 /// Draws the lanes of an execution.
 pub(super) fn lanes(drawn: &Drawn<'_>) -> String {
-    let rows = drawn.story.rows.len();
+    let rows = drawn.told.story.rows.len();
     let step = match rows {
         0..=60 => 22.0,
         61..=300 => 12.0,
@@ -86,18 +86,23 @@ pub(super) fn lanes(drawn: &Drawn<'_>) -> String {
     let from = canvas.y;
     own_lane(&mut canvas, drawn, Lane::Page, "page");
     own_lane(&mut canvas, drawn, Lane::Proxy, "proxy");
-    let many = drawn.flows.len() > MANY;
-    for host in hosts(drawn.flows) {
-        canvas.heading(&host);
-        for flow in drawn.flows.iter().filter(|flow| flow.request.target().to_string() == host) {
-            flow_lane(&mut canvas, drawn, flow, many && !flow.is_ruled, &mut verdicts);
+    let races = |flow: &FlowStory| drawn.told.racing.contains(&flow.id);
+    let is_left_out = |flow: &&FlowStory| drawn.is_brief && drawn.told.prefix == 'p' && !races(flow);
+    let flows: Vec<_> = drawn.told.flows.iter().filter(|flow| !is_left_out(flow)).collect();
+    let (many, marks) = (flows.len() > MANY, marks(&drawn.told.story));
+    for (host, of_host) in by_host(&flows) {
+        canvas.heading(&sanitize_line(&host));
+        for flow in of_host {
+            let is_thin = !races(flow) && (drawn.is_brief || (many && !flow.is_ruled));
+            let marks = marks.get(&flow.id).filter(|_| !is_thin).map_or(&[][..], Vec::as_slice);
+            flow_lane(&mut canvas, drawn, flow, (is_thin, marks), &mut verdicts);
         }
     }
     canvas.y += 8.0;
-    for (row, to) in verdicts {
-        let x = canvas.x(row);
+    let lines: String = verdicts.iter().map(|(row, to)| format!("M{:.0} {from:.0}V{to:.0}", canvas.x(*row))).collect();
+    if !lines.is_empty() {
         canvas.push(format_args!(
-            "<path d=\"M{x:.0} {from:.0}V{to:.0}\" stroke=currentColor stroke-opacity=.45 stroke-dasharray=\"2 3\"/>"
+            "<path d=\"{lines}\" stroke=currentColor stroke-opacity=.45 stroke-dasharray=\"2 3\"/>"
         ));
     }
     if let Some(row) = drawn.parting {
@@ -118,26 +123,38 @@ fn wrap(canvas: &Canvas, drawn: &Drawn<'_>) -> String {
          <rect width=5 height=5 fill=\"#f59f00\" fill-opacity=.25 /><path d=\"M0 0V5\" stroke=\"#c2570c\" stroke-width=3 />\
          </pattern>\n{body}</svg></div>\n",
         title = line(drawn.title),
-        prefix = drawn.prefix,
+        prefix = drawn.told.prefix,
         body = canvas.body,
     )
 }
 
-/// Returns the hosts, in the order of their first flows.
-fn hosts(flows: &[FlowStory]) -> Vec<String> {
-    let mut hosts = Vec::new();
+/// Returns the flows by their hosts, in the order of each host's first flow.
+fn by_host<'a>(flows: &[&'a FlowStory]) -> Vec<(String, Vec<&'a FlowStory>)> {
+    let mut hosts: Vec<(String, Vec<_>)> = Vec::new();
     for flow in flows {
         let host = flow.request.target().to_string();
-        if !hosts.contains(&host) {
-            hosts.push(host);
+        match hosts.iter_mut().find(|(known, _)| *known == host) {
+            Some((_, known)) => known.push(*flow),
+            None => hosts.push((host, vec![*flow])),
         }
     }
     hosts
 }
 
+/// Returns the rows of each flow that have a mark in its lane.
+fn marks(story: &Story) -> BTreeMap<FlowId, Vec<usize>> {
+    let mut marks: BTreeMap<FlowId, Vec<usize>> = BTreeMap::new();
+    for (at, row) in story.rows.iter().enumerate() {
+        if let (Lane::Flow(flow), true) = (row.lane, row.kind != Kind::Other) {
+            marks.entry(flow).or_default().push(at);
+        }
+    }
+    marks
+}
+
 /// Draws the lane of the test or of the page: a mark for each row, and its text where there is room.
 fn own_lane(canvas: &mut Canvas, drawn: &Drawn<'_>, lane: Lane, name: &str) {
-    let rows = || drawn.story.rows.iter().enumerate().filter(|(_, row)| row.lane == lane);
+    let rows = || drawn.told.story.rows.iter().enumerate().filter(|(_, row)| row.lane == lane);
     if rows().next().is_none() {
         return;
     }
@@ -163,7 +180,7 @@ fn own_lane(canvas: &mut Canvas, drawn: &Drawn<'_>, lane: Lane, name: &str) {
 
 /// Draws a mark that leads to the row of the table.
 fn marker(canvas: &mut Canvas, drawn: &Drawn<'_>, at: usize, row: &Row, y: f64) {
-    let (x, prefix) = (canvas.x(at), drawn.prefix);
+    let (x, prefix) = (canvas.x(at), drawn.told.prefix);
     let color = match row.kind {
         Kind::Trouble => "#d6336c",
         Kind::Verdict => "#2b8a3e",
@@ -171,7 +188,7 @@ fn marker(canvas: &mut Canvas, drawn: &Drawn<'_>, at: usize, row: &Row, y: f64) 
         Kind::Action => "#1971c2",
         Kind::Look | Kind::Other => "#868e96",
     };
-    let says = line(&cut(&row.says, LABEL));
+    let says = escape(&cut(&row.says, 60));
     let shape = match row.kind {
         Kind::Action => format!("<path d=\"M{:.0} {:.0}l8 4l-8 4z\" fill=\"{color}\"/>", x - 3.0, y - 4.0),
         Kind::Trouble => {
@@ -181,7 +198,7 @@ fn marker(canvas: &mut Canvas, drawn: &Drawn<'_>, at: usize, row: &Row, y: f64) 
         _ => format!("<circle cx={x:.0} cy={y:.0} r=3 fill=\"{color}\"/>"),
     };
     canvas.push(format_args!(
-        "<a href=\"#{prefix}{n}\" tabindex=-1 aria-label=\"{n}: {says}\"><title>{n}: {says}, at {ms:.1} ms</title>{shape}</a>",
+        "<a href=\"#{prefix}{n}\" tabindex=-1><title>{n}: {says}, at {ms:.1} ms</title>{shape}</a>",
         n = at + 1,
         ms = row.at.as_secs_f64() * 1e3
     ));
@@ -192,14 +209,14 @@ fn flow_lane(
     canvas: &mut Canvas,
     drawn: &Drawn<'_>,
     flow: &FlowStory,
-    is_thin: bool,
+    (is_thin, marks): (bool, &[usize]),
     verdicts: &mut BTreeMap<usize, f64>,
 ) {
-    let last = drawn.story.rows.len().saturating_sub(1);
+    let last = drawn.told.story.rows.len().saturating_sub(1);
     let (from, to) = (canvas.x(flow.began), canvas.x(flow.ended.unwrap_or(last)));
     let height = if is_thin { BAR / 2.0 } else { BAR };
     canvas.y += LINE;
-    let races = drawn.racing.contains(&flow.id);
+    let races = drawn.told.racing.contains(&flow.id);
     let (mark, weight) = if races { ("◆ races: ", " font-weight=bold") } else { ("", "") };
     let title = format!("{mark}{} {} → {}", flow.id, flow.title(), flow.result());
     canvas.label(from, canvas.y - 3.0, &title, weight);
@@ -209,17 +226,14 @@ fn flow_lane(
         (to - from).max(3.0)
     ));
     canvas.y += height + 3.0;
-    for span in &flow.spans {
+    for span in flow.spans.iter().filter(|span| !is_thin || span.what != What::Server) {
         interval(canvas, drawn, span, (top, height), last, verdicts);
     }
     if is_thin {
         return;
     }
-    let middle = top + height / 2.0;
-    for (at, row) in drawn.story.rows.iter().enumerate() {
-        if row.lane == Lane::Flow(flow.id) && row.kind != Kind::Other {
-            marker(canvas, drawn, at, row, middle);
-        }
+    for at in marks {
+        marker(canvas, drawn, *at, &drawn.told.story.rows[*at], top + height / 2.0);
     }
     for row in &flow.parts {
         let x = canvas.x(*row);
@@ -245,9 +259,9 @@ fn interval(
         What::Parked { flow, stage, rule, place, until } => {
             canvas.push(format_args!(
                 "<rect x={from:.0} y={top:.0} width={width:.0} height={height:.1} fill=\"url(#hatch-{})\" stroke=\"#c2570c\"/>",
-                drawn.prefix
+                drawn.told.prefix
             ));
-            if rule != EXPLORER {
+            if rule != EXPLORER && height >= BAR {
                 label_parked(canvas, from, *flow, *stage, (rule, *place), until.as_deref());
             }
             if let Some(row) = span.to {

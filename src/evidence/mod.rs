@@ -13,7 +13,10 @@ mod markup;
 mod page;
 mod record;
 mod story;
+#[cfg(test)]
+mod tests;
 mod text;
+mod told;
 mod trace_events;
 
 pub(crate) use bundle::write;

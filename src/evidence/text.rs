@@ -1,10 +1,11 @@
 //! The evidence for a terminal, a log or a language model: the same content without a picture. Pure.
 
 use super::aligned::{aligned, moved, parting};
-use super::flows::{FlowStory, flows};
+use super::flows::FlowStory;
 use super::markup::{cut, ms};
 use super::record::{Evidence, Ordered, RaceFound, Run};
-use super::story::{Lane, Story};
+use super::story::Lane;
+use super::told::{Both, Told};
 use crate::sanitize::sanitize;
 use std::fmt::Write;
 
@@ -12,7 +13,7 @@ use std::fmt::Write;
 const WIDTH: usize = 60;
 
 /// Returns `timeline.txt`.
-pub(super) fn timeline(evidence: &Evidence) -> String {
+pub(super) fn timeline(evidence: &Evidence, both: &Both<'_>) -> String {
     let mut text = format!("{}\n\n{}\n", evidence.test, evidence.verdict());
     if let Some(race) = &evidence.race {
         text += &reproduce(race);
@@ -20,12 +21,10 @@ pub(super) fn timeline(evidence: &Evidence) -> String {
     if let Some(failure) = evidence.what_failed() {
         let _ = write!(text, "\nfailure:\n{}\n", indented(failure));
     }
-    if let (Some(passing), Some(failing)) = (evidence.other(), evidence.main()) {
-        text += &orders(&passing.order, &failing.order);
+    if let (Some(passing), Some(failing)) = (&both.other, &both.main) {
+        text += &orders(&passing.run.order, &failing.run.order);
     }
-    for run in evidence.runs.iter().rev() {
-        text += &events(run, evidence.runs.len() > 1);
-    }
+    both.all().for_each(|told| text += &events(told));
     text += "\nenvironment:\n";
     for (name, value) in &evidence.environment {
         let _ = writeln!(text, "  {name}: {value}");
@@ -76,15 +75,9 @@ fn orders(passing: &[Ordered], failing: &[Ordered]) -> String {
     text
 }
 
-fn events(run: &Run, is_one_of_two: bool) -> String {
-    let story = Story::of(run);
-    let flows = flows(run, &story);
-    let which = match (is_one_of_two, run.failed) {
-        (false, _) => "",
-        (true, true) => " in the order that fails",
-        (true, false) => " in the order that passes",
-    };
-    let mut text = format!("\nevents{which}:\n");
+fn events(told: &Told<'_>) -> String {
+    let Told { story, flows, title, .. } = told;
+    let mut text = format!("\nevents of {title}:\n");
     for (at, row) in story.rows.iter().enumerate() {
         let of = match row.lane {
             Lane::Test => "test".to_owned(),
@@ -126,7 +119,7 @@ pub(super) fn summary(evidence: &Evidence) -> String {
         format!("{fence}text\n{}\n{fence}\n", text.trim_end())
     };
     let sanitized = sanitize(&evidence.verdict());
-    let mut text = format!("### {}\n\n{}\n", in_markdown(&evidence.test), in_markdown(&sanitized));
+    let mut text = format!("### {}\n\n{}\n", in_markdown(&sanitize(&evidence.test)), in_markdown(&sanitized));
     if let Some(ways) = evidence.race.as_ref().and_then(|race| race.ways.as_ref()) {
         let _ = write!(text, "\nReplay:\n\n{}", fence(&sanitize(&ways.command)));
     }

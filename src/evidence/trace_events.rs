@@ -1,18 +1,16 @@
 //! The executions as Chrome Trace Events, which Perfetto and `chrome://tracing` open. Pure.
 
-use super::flows::{What, flows};
-use super::record::{Evidence, Run};
+use super::flows::What;
 use super::story::{Lane, Story};
+use super::told::{Both, Told};
 use crate::sanitize::sanitize_line;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Returns the file: a process for each execution, a thread for each lane, slices for flows and what parks them.
-pub(super) fn trace_events(evidence: &Evidence) -> String {
+pub(super) fn trace_events(both: &Both<'_>) -> String {
     let mut events = Vec::new();
-    for (at, run) in evidence.runs.iter().enumerate() {
-        execution(&mut events, at + 1, run);
-    }
+    both.all().enumerate().for_each(|(at, told)| execution(&mut events, at + 1, told));
     json!({ "displayTimeUnit": "ms", "traceEvents": events }).to_string()
 }
 
@@ -30,15 +28,14 @@ fn tid(lane: Lane) -> u64 {
     }
 }
 
-fn execution(events: &mut Vec<Value>, pid: usize, run: &Run) {
-    let story = Story::of(run);
-    let flows = flows(run, &story);
+fn execution(events: &mut Vec<Value>, pid: usize, told: &Told<'_>) {
+    let Told { run, story, flows, .. } = told;
     let mut name = |kind: &str, tid: u64, name: &str| {
         events.push(json!({ "ph": "M", "name": kind, "pid": pid, "tid": tid, "args": { "name": name } }));
     };
     name("process_name", 0, if run.failed { "the execution that failed" } else { "an execution that passed" });
     [(1, "test"), (2, "page"), (3, "proxy")].into_iter().for_each(|(tid, lane)| name("thread_name", tid, lane));
-    for flow in &flows {
+    for flow in flows {
         name("thread_name", tid(Lane::Flow(flow.id)), &format!("{} {}", flow.id, flow.title()));
     }
     let end = run.entries.last().map_or(Duration::ZERO, |entry| entry.at);
@@ -48,7 +45,7 @@ fn execution(events: &mut Vec<Value>, pid: usize, run: &Run) {
         let event = json!({ "ph": "X", "pid": pid, "tid": tid(lane), "ts": us(from), "dur": duration, "name": name, "args": args });
         events.push(event);
     };
-    for flow in &flows {
+    for flow in flows {
         let lane = Lane::Flow(flow.id);
         let args =
             json!({ "url": sanitize_line(&flow.request.url()), "result": flow.result(), "requested by": flow.by });
@@ -67,7 +64,7 @@ fn execution(events: &mut Vec<Value>, pid: usize, run: &Run) {
     for row in story.rows.iter().filter(|row| !matches!(row.lane, Lane::Flow(_))) {
         slice(row.lane, row.says.clone(), row.at, row.until.max(row.at), Value::Null);
     }
-    arrows(events, pid, &story, &flows);
+    arrows(events, pid, story, flows);
 }
 
 /// An arrow from the test to each flow that it releases.

@@ -32,7 +32,8 @@ impl Pictures {
     pub(super) fn at_end(self, failed: bool) -> bool {
         match self {
             Self::None => false,
-            Self::OfFailure => failed || is_kept(),
+            Self::After(_) if is_off() => false,
+            Self::OfFailure => (failed && !is_off()) || is_kept(),
             Self::After(_) => true,
         }
     }
@@ -45,9 +46,14 @@ impl Pictures {
     }
 }
 
-/// Whether tests that pass leave evidence, too (`HOLDUP_KEEP`).
+/// Whether tests that pass leave evidence, too (`HOLDUP_KEEP=1`).
 pub(super) fn is_kept() -> bool {
-    env::var("HOLDUP_KEEP").is_ok_and(|said| !matches!(&*said, "" | "0"))
+    env::var("HOLDUP_KEEP").is_ok_and(|said| !matches!(&*said, "" | "0" | "off"))
+}
+
+/// Whether no test leaves any (`HOLDUP_KEEP=off`).
+fn is_off() -> bool {
+    env::var("HOLDUP_KEEP").is_ok_and(|said| matches!(&*said, "0" | "off"))
 }
 
 /// Returns an execution for the evidence.
@@ -73,6 +79,9 @@ pub(super) fn run(mitm: &Mitm, record: &ExecutionRecord, mut looks: Vec<Look>, f
 
 /// Writes the evidence of a test. Returns the lines to print: where it is, or why it could not be written.
 pub(super) fn write(spec: &TestSpec, failure: Option<String>, runs: Vec<Run>, race: Option<RaceFound>) -> String {
+    if is_off() {
+        return String::new();
+    }
     let environment = environment(spec, &runs);
     let source = failure.as_deref().and_then(source);
     let evidence = Evidence { test: spec.name.to_owned(), failure, source, race, runs, environment };

@@ -117,7 +117,7 @@ fn finish(spec: &TestSpec, verdict: Verdict) {
     let also = left.iter().map(|left| format!("\n\nalso: {left}")).collect::<String>();
     let evidence = |failure: Option<String>| {
         let written = gather::write(spec, failure.map(|text| sanitize(&text)), runs, race);
-        format!("\n\n{written}")
+        if written.is_empty() { written } else { format!("\n\n{written}") }
     };
     match ending {
         Ending::Passed if left.is_empty() => {

@@ -9,6 +9,7 @@ mod apart;
 mod console;
 mod deadlocks;
 mod dialogs;
+mod evidence;
 mod examples;
 mod facts;
 mod hotfix;

@@ -12,7 +12,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const ESBUILD: &str = "0.28.2";
+/// Programs that tests use: a bundler, and a checker of accessibility.
+const TOOLS: [&str; 2] = ["esbuild@0.28.2", "axe-core@4.14.1"];
 
 /// Fetches the libraries of all pages of the zoo, unless they are up to date.
 pub(crate) fn fetch(root: &Path) -> Result<(), String> {
@@ -20,6 +21,7 @@ pub(crate) fn fetch(root: &Path) -> Result<(), String> {
     let done = zoo.join("done");
     // A changed table may need other packages.
     let table = fs::read_to_string(root.join("tests/zoo/cases.rs")).map_err(|error| error.to_string())?;
+    let table = format!("{table}{TOOLS:?}");
     if fs::read_to_string(&done).is_ok_and(|before| before == table) {
         return Ok(());
     }
@@ -29,7 +31,7 @@ pub(crate) fn fetch(root: &Path) -> Result<(), String> {
     for spec in ALL.iter().flat_map(|case| (0..2).flat_map(|side| case.packages(side))).collect::<BTreeSet<_>>() {
         unpack(&packages, spec)?;
     }
-    npm(&zoo, &["install", "--no-audit", "--no-fund", "--prefix", ".", &format!("esbuild@{ESBUILD}")])?;
+    npm(&zoo, &[&["install", "--no-audit", "--no-fund", "--prefix", "."][..], &TOOLS].concat())?;
     for case in ALL {
         for side in 0..2 {
             assemble(&zoo, case, side)?;

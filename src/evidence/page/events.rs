@@ -1,8 +1,8 @@
 //! The rows of an execution as a table, and what its page has logged. Pure.
 
-use super::Told;
-use crate::evidence::markup::{line, ms};
+use crate::evidence::markup::{escape, line, ms};
 use crate::evidence::story::{Kind, Lane, Row};
+use crate::evidence::told::Told;
 use crate::journal::{ConsoleLevel, Event};
 use std::fmt::Write;
 
@@ -31,7 +31,7 @@ fn one(told: &Told<'_>, at: usize, row: &Row, parts: bool) -> String {
         Lane::Test => "test".to_owned(),
         Lane::Page => "page".to_owned(),
         Lane::Proxy => "proxy".to_owned(),
-        Lane::Flow(flow) => format!("<a href=\"#{prefix}f{0}\">#{0}</a>", flow.number()),
+        Lane::Flow(flow) => format!("<a href=#{prefix}f{0}>#{0}</a>", flow.number()),
     };
     let times = if row.times > 1 {
         format!(" <small>({} times, until {} ms)</small>", row.times, ms(row.until))
@@ -49,9 +49,9 @@ fn one(told: &Told<'_>, at: usize, row: &Row, parts: bool) -> String {
         kind => format!("<span title={}>{}</span> ", kind.word(), kind.sign()),
     };
     format!(
-        "<tr id={prefix}{n}{class}><td align=right><a href=\"#{prefix}{n}\">{n}</a><td align=right>{}<td>{of}<td>{mark}{kind}{}{times}\n",
+        "<tr id={prefix}{n}{class}><td><a href=#{prefix}{n}>{n}</a><td>{}<td>{of}<td>{mark}{kind}{}{times}\n",
         ms(row.at),
-        line(&row.says)
+        escape(&row.says)
     )
 }
 

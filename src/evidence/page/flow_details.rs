@@ -1,10 +1,11 @@
 //! The details of each flow: heads, bodies, what rules have changed, times; and the difference of answers that race. Pure.
 
-use super::{Detail, Told};
+use super::Detail;
 use crate::evidence::diff::{block, diff, diff_of};
 use crate::evidence::flows::{BodyShown, FlowStory, What};
 use crate::evidence::markup::{escape, line, ms};
 use crate::evidence::record::Evidence;
+use crate::evidence::told::Told;
 use crate::flow::{Request, Response};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -23,7 +24,7 @@ pub(super) fn all(main: &Told<'_>, other: Option<&Told<'_>>, evidence: &Evidence
     if detail == Detail::All {
         html += &common.block();
     }
-    if let Some(other) = other {
+    if let Some(other) = other.filter(|_| detail < Detail::Brief) {
         let _ = writeln!(html, "<h3>In the order that passes</h3>");
         other.flows.iter().for_each(|flow| html += &one(other, flow, &common, Detail::NoBodies));
     }
@@ -95,12 +96,14 @@ fn one(told: &Told<'_>, flow: &FlowStory, common: &Common, detail: Detail) -> St
     if let Some(by) = &flow.by {
         let _ = writeln!(html, "<p>Requested by {}</p>", line(by));
     }
-    html += &parked(flow);
+    if detail < Detail::Brief {
+        html += &parked(flow);
+    }
     html += &times(flow);
     let has_content = match detail {
         Detail::All => true,
         Detail::Ruled => flow.is_ruled,
-        Detail::NoBodies | Detail::NoPictures => false,
+        Detail::NoBodies | Detail::Brief | Detail::NoPictures => false,
     };
     if has_content {
         html += &request(flow, common);

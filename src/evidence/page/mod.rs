@@ -7,14 +7,11 @@ mod looks;
 mod orders;
 mod verdict;
 
-use super::aligned::{aligned, parting, rows_of};
-use super::flows::{FlowStory, flows};
 use super::lanes::{Drawn, lanes};
 use super::markup::{line, section};
-use super::record::{Evidence, Run};
-use super::story::Story;
+use super::record::Evidence;
+use super::told::Both;
 use crate::crypto::sha256;
-use crate::flow::FlowId;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
@@ -31,48 +28,23 @@ enum Detail {
     Ruled,
     /// No bodies and heads at all.
     NoBodies,
+    /// Only bars of flows that do not race, and of the order that passes only those that race.
+    Brief,
     /// And no pictures, which are beside the page.
     NoPictures,
 }
 
-/// One execution, ready to be drawn.
-struct Told<'a> {
-    run: &'a Run,
-    story: Story,
-    flows: Vec<FlowStory>,
-    /// The rows of the ordered events.
-    ordered: Vec<Option<usize>>,
-    prefix: char,
-    title: &'static str,
-    /// The flows that race.
-    racing: Vec<FlowId>,
-}
-
-impl<'a> Told<'a> {
-    fn of(run: &'a Run, prefix: char, title: &'static str, racing: &[String]) -> Self {
-        let story = Story::of(run);
-        let flows = flows(run, &story);
-        let ordered = rows_of(run, &story);
-        let races = run.order.iter().filter(|one| racing.contains(&one.event));
-        let racing = races.filter_map(|one| one.flow.map(FlowId::whole)).collect();
-        Self { run, story, flows, ordered, prefix, title, racing }
-    }
-
-    /// Returns the row of the first event in which this order differs from another.
-    fn parting(&self, other: Option<&Self>) -> Option<usize> {
-        let other = other?;
-        let rows = aligned(&self.run.order, &other.run.order);
-        let first = rows[parting(&rows)?..].iter().find_map(|row| row.left)?;
-        *self.ordered.get(first)?
-    }
-}
+/// More flows than this never have their heads in a page below the limit.
+const MANY: usize = 150;
 
 /// Returns the page. `pictures` are the names of the files beside it, in the order of the looks.
-pub(super) fn page(evidence: &Evidence, pictures: &[Vec<Option<String>>]) -> String {
-    let details = [Detail::All, Detail::Ruled, Detail::NoBodies, Detail::NoPictures];
+pub(super) fn page(evidence: &Evidence, both: &Both<'_>, pictures: &[Vec<Option<String>>]) -> String {
+    let flows: usize = both.all().map(|told| told.flows.len()).sum();
+    let first = if flows > MANY { Detail::NoBodies } else { Detail::All };
+    let details = [Detail::All, Detail::Ruled, Detail::NoBodies, Detail::Brief, Detail::NoPictures];
     let mut page = String::new();
-    for detail in details {
-        page = drawn(evidence, pictures, detail);
+    for detail in details.into_iter().filter(|detail| *detail >= first) {
+        page = drawn(evidence, both, pictures, detail);
         if page.len() <= LIMIT {
             break;
         }
@@ -80,52 +52,51 @@ pub(super) fn page(evidence: &Evidence, pictures: &[Vec<Option<String>>]) -> Str
     page
 }
 
-fn drawn(evidence: &Evidence, pictures: &[Vec<Option<String>>], detail: Detail) -> String {
-    let racing = evidence.race.as_ref().map_or(&[][..], |race| &race.racing);
-    let main = evidence.main().map(|run| {
-        let title = if evidence.other().is_some() { "the order that fails" } else { "the test" };
-        Told::of(run, 'e', title, racing)
-    });
-    let other = evidence.other().map(|run| Told::of(run, 'p', "the order that passes", racing));
-    let mut body = verdict::header(evidence, main.as_ref(), other.as_ref());
+fn drawn(evidence: &Evidence, both: &Both<'_>, pictures: &[Vec<Option<String>>], detail: Detail) -> String {
+    let mut body = verdict::header(evidence, both);
+    body += &section("reproduce", "Reproduce it", &verdict::reproduce(evidence));
     body += &section("assertion", "What failed", &verdict::assertion(evidence));
-    if let (Some(main), Some(other)) = (&main, &other) {
+    if let (Some(main), Some(other)) = (&both.main, &both.other) {
         body += &section("orders", "The two orders", &orders::side_by_side(other, main));
     }
-    if let Some(main) = &main {
-        body += &section("lanes", "Timeline", &timeline(main, other.as_ref()));
+    if let Some(main) = &both.main {
+        body += &section("lanes", "Timeline", &timeline(both, detail >= Detail::Brief));
         body += &section("looks", "What the page looked like", &looks::looks(evidence, pictures, detail));
-        body += &section("flows", "Flows", &flow_details::all(main, other.as_ref(), evidence, detail));
+        body += &section("flows", "Flows", &flow_details::all(main, both.other.as_ref(), evidence, detail));
         body += &section("console", "Console, errors and dialogs", &events::console(main));
     }
     if let Some(race) = &evidence.race {
         body += &section("tried", "Orders tried", &orders::tried(race));
     }
     body += &section("environment", "Environment", &verdict::environment(evidence));
-    if detail > Detail::All {
-        let what = match detail {
-            Detail::NoPictures => "heads and bodies are left out, and pictures are only linked",
-            Detail::NoBodies => "heads and bodies are left out",
-            _ => "heads and bodies of flows that no rule has touched are left out",
-        };
-        body += &format!("<p class=note>To keep this page below {} kB, {what}.</p>\n", LIMIT / 1000);
-    }
+    body += &left_out(detail);
     whole(evidence, &body)
 }
 
-fn timeline(main: &Told<'_>, other: Option<&Told<'_>>) -> String {
+/// Says what is missing to keep the page small.
+fn left_out(detail: Detail) -> String {
+    let what = match detail {
+        Detail::All => return String::new(),
+        Detail::Ruled => "heads and bodies of flows that no rule has touched are left out",
+        Detail::NoBodies => "heads and bodies are left out",
+        Detail::Brief => "heads, bodies and most of the order that passes are left out",
+        Detail::NoPictures => "heads and bodies are left out, and pictures are only linked",
+    };
+    format!("<p class=note>To keep this page below {} kB, {what}.</p>\n", LIMIT / 1000)
+}
+
+fn timeline(both: &Both<'_>, is_brief: bool) -> String {
     let mut text = legend().to_owned();
-    for told in [Some(main), other].into_iter().flatten() {
-        let against = if told.prefix == 'e' { other } else { Some(main) };
-        let parting = told.parting(against);
-        let title = format!("Lanes of {}, in the order of events", told.title);
-        let (story, flows, racing) = (&told.story, &told.flows, &told.racing);
-        let drawn = Drawn { story, flows, prefix: told.prefix, parting, racing, title: &title };
-        if other.is_some() {
+    for told in both.all() {
+        let parting = told.parting(both.against(told));
+        if both.is_pair() {
             text += &format!("<h3>{}{}</h3>\n", told.title[..1].to_uppercase(), &told.title[1..]);
         }
-        text += &lanes(&drawn);
-        text += &events::table(told, parting);
+        let title = format!("Lanes of {}, in the order of events", told.title);
+        text += &lanes(&Drawn { told, parting, is_brief, title: &title });
+        if !is_brief || told.prefix == 'e' {
+            text += &events::table(told, parting);
+        }
     }
     text
 }

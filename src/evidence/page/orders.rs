@@ -1,9 +1,9 @@
 //! The two orders side by side, and the orders that were tried. Pure.
 
-use super::Told;
 use crate::evidence::aligned::{Aligned, aligned, moved, parting};
 use crate::evidence::markup::line;
 use crate::evidence::record::RaceFound;
+use crate::evidence::told::Told;
 use std::fmt::Write;
 
 /// More equal rows than this are folded.

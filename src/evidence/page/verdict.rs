@@ -1,12 +1,12 @@
 //! The head of the page: what happened, how to reproduce it, the assertion; and its foot, the environment. Pure.
 
-use super::Told;
 use crate::evidence::markup::{code, line, text};
 use crate::evidence::record::Evidence;
+use crate::evidence::told::{Both, Told};
 use std::fmt::Write;
 
-/// Returns the verdict with the ways to reproduce it, the event in which the orders part, and who requests what races.
-pub(super) fn header(evidence: &Evidence, main: Option<&Told<'_>>, other: Option<&Told<'_>>) -> String {
+/// Returns the verdict, the event in which the orders part, and who requests what races.
+pub(super) fn header(evidence: &Evidence, both: &Both<'_>) -> String {
     let (module, name) = evidence.test.rsplit_once("::").unwrap_or(("", &evidence.test));
     let mut html = format!("<header>\n<p class=module>{}</p>\n<h1>{}</h1>\n", line(module), line(name));
     let sign = if evidence.failure.is_some() { "✗ Failed" } else { "✓ Passed" };
@@ -14,17 +14,20 @@ pub(super) fn header(evidence: &Evidence, main: Option<&Told<'_>>, other: Option
     if let Some(race) = &evidence.race {
         let _ = writeln!(html, "<p>It {}.</p>", line(&race.tried));
     }
-    if let (Some(main), Some(other)) = (main, other) {
+    if let (Some(main), Some(other)) = (&both.main, &both.other) {
         html += &deciding(main, other);
         html += &racing(main);
     }
-    if let Some(ways) = evidence.race.as_ref().and_then(|race| race.ways.as_ref()) {
-        html += &code("Replay it", &ways.command);
-        html += &code("Pin it", &ways.attribute);
-        html += &code("As code, in a test without <code>explore</code>", &ways.code);
-    }
     html += "</header>\n";
     html
+}
+
+/// Returns the ways to reproduce a race.
+pub(super) fn reproduce(evidence: &Evidence) -> String {
+    let Some(ways) = evidence.race.as_ref().and_then(|race| race.ways.as_ref()) else { return String::new() };
+    code("Replay it", &ways.command)
+        + &code("Pin it", &ways.attribute)
+        + &code("As code, in a test without <code>explore</code>", &ways.code)
 }
 
 /// Names the event in which the orders part.
