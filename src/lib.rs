@@ -56,6 +56,7 @@ mod journal;
 mod macros;
 mod mitm;
 mod page;
+mod pause;
 pub mod prelude;
 mod proxy;
 mod relay;
@@ -76,7 +77,7 @@ pub use flow::{
     ServerEvent, Stage, Target, Whole,
 };
 pub use journal::{ConsoleLevel, ConsoleMessage};
-pub use mitm::{Client, Config, Mitm};
+pub use mitm::{Client, Config, JournalEntry, Mitm};
 pub use page::Settled;
 pub use proxy::Upstream;
 pub use report::{Failure, TestError, TestResult};

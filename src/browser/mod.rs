@@ -2,6 +2,7 @@
 
 mod by;
 mod commands;
+mod pause;
 mod session;
 
 pub use by::By;

@@ -64,9 +64,10 @@ impl Canvas {
 
     fn heading(&mut self, text: &str) {
         self.y += LINE + 4.0;
-        let (y, width) = (self.y, self.width);
-        let above = y - LINE;
-        self.push(format_args!("<path d=\"M0 {above:.0}H{width:.0}\" stroke=currentColor stroke-opacity=.25 />"));
+        let (y, above) = (self.y, self.y - LINE);
+        self.push(format_args!(
+            "<line x1=0 y1={above:.0} x2=\"100%\" y2={above:.0} stroke=currentColor stroke-opacity=.25 />"
+        ));
         self.label(0.0, y, text, " font-weight=bold");
         self.y += 4.0;
     }

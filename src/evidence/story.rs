@@ -164,6 +164,7 @@ fn place(event: &Event) -> (Lane, Kind) {
         Event::Console { message } if message.level() >= ConsoleLevel::Error => (Lane::Page, Kind::Trouble),
         Event::Refused { .. } => (Lane::Page, Kind::Trouble),
         Event::Console { .. } | Event::Page { .. } | Event::Requested { .. } => (Lane::Page, Kind::Other),
+        Event::Paused { .. } | Event::Resumed => (Lane::Test, Kind::Other),
         Event::Trouble { .. } => (Lane::Proxy, Kind::Trouble),
         Event::Parked { flow, .. } => of_flow(flow, Kind::Parked),
         Event::Decided { flow, .. } => of_flow(flow, Kind::Verdict),

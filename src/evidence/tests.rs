@@ -3,9 +3,8 @@
 use super::files::files;
 use super::record::{Evidence, Ordered, PairCount, RaceFound, Reproduce, Run, TriedOrder};
 use crate::flow::{FlowId, Outcome, Place, Request, Response, StageName};
-use crate::inspector::Picture;
 use crate::journal::{ConsoleLevel, ConsoleMessage, Entry, Event};
-use crate::page::{Look, Moment};
+use crate::page::{Look, Moment, Picture};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

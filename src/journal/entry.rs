@@ -73,6 +73,10 @@ pub(crate) enum Event {
     Requested { method: String, url: String, by: String },
     /// Where a window is when the test's body has ended. What follows is the tear-down.
     Page { url: Option<String>, title: Option<String>, has_dialog: bool },
+    /// The test waits for a person: its time stands still.
+    Paused { place: Place },
+    /// It goes on.
+    Resumed,
     /// A page rejected the content of this URL because of its `integrity` attribute.
     Refused { url: String },
 }
@@ -106,6 +110,8 @@ impl Event {
             | Self::Console { .. }
             | Self::Page { .. }
             | Self::Requested { .. }
+            | Self::Paused { .. }
+            | Self::Resumed
             | Self::Refused { .. } => None,
         }
     }
@@ -185,6 +191,8 @@ impl fmt::Display for Event {
                 }
                 f.write_str(if *has_dialog { ", with an open dialog" } else { "" })
             }
+            Self::Paused { place } => write!(f, "the test is paused at {place}"),
+            Self::Resumed => f.write_str("the test goes on"),
             Self::Refused { url } => write!(f, "browser: a page refused {url}, which has an `integrity`"),
             Self::Commanded { id, status } => write!(f, "browser: command {id} answered {status}"),
         }

@@ -179,7 +179,7 @@ impl Live {
             | Event::Body { .. }
             | Event::Dropped { .. }
             | Event::Trouble { .. } => return false,
-            Event::Requested { .. } => return false,
+            Event::Requested { .. } | Event::Paused { .. } | Event::Resumed => return false,
             Event::Console { .. } | Event::Page { .. } => return false,
             Event::Command { .. } | Event::Commanded { .. } | Event::Refused { .. } => return false,
         }

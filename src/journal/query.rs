@@ -4,6 +4,7 @@ use super::{ConsoleMessage, Entry, Event, Journal};
 use crate::flow::{Exchange, Fault, FlowId, Place, StageName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Journal {
     /// Returns every flow so far, in order of arrival.
@@ -96,6 +97,26 @@ impl Journal {
             _ => None,
         };
         self.lock().iter().filter_map(trouble).collect()
+    }
+
+    /// Returns whether the test is paused now.
+    pub(crate) fn is_paused(&self) -> bool {
+        let log = self.lock();
+        let last = log.iter().rev().find(|entry| matches!(entry.event, Event::Paused { .. } | Event::Resumed));
+        last.is_some_and(|entry| matches!(entry.event, Event::Paused { .. }))
+    }
+
+    /// Returns for how long the test was paused, up to now.
+    pub(crate) fn paused(&self) -> Duration {
+        let (mut paused, mut since) = (Duration::ZERO, None);
+        for Entry { at, event } in self.lock().iter() {
+            match (event, since) {
+                (Event::Paused { .. }, None) => since = Some(*at),
+                (Event::Resumed, Some(from)) => (paused, since) = (paused + at.saturating_sub(from), None),
+                _ => {}
+            }
+        }
+        paused + since.map_or(Duration::ZERO, |from| self.now().saturating_sub(from))
     }
 
     /// Returns whether it has the location of a page: the tear-down has begun.

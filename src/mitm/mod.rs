@@ -3,10 +3,12 @@
 mod client;
 mod config;
 mod export;
+mod journal;
 pub(crate) mod runtime;
 
 pub use client::Client;
 pub use config::Config;
+pub use journal::JournalEntry;
 
 use crate::ca::CertificateAuthority;
 use crate::crypto;
@@ -288,7 +290,7 @@ impl Mitm {
         self.0.verbs.clone().ambient_in(future)
     }
 
-    pub(crate) fn journal(&self) -> &Arc<Journal> {
+    pub(crate) fn log(&self) -> &Arc<Journal> {
         &self.0.gate.journal
     }
 

@@ -1,7 +1,9 @@
 //! What a page looks like at one moment: for the evidence of a failure.
 
+pub(crate) use crate::inspector::Picture;
+
 use super::SessionPages;
-use crate::inspector::{Fault, Picture};
+use crate::inspector::Fault;
 use std::fmt;
 use std::time::Duration;
 

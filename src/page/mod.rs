@@ -15,6 +15,8 @@ mod wait;
 mod windows;
 
 pub(crate) use limit::Limit;
+#[cfg(test)]
+pub(crate) use look::Picture;
 pub(crate) use look::{Look, Moment};
 pub(crate) use pages::Pages;
 pub(crate) use pending::Pending;
@@ -119,6 +121,10 @@ impl SessionPages {
     /// Returns the window that the session or the test began with.
     pub(crate) fn window(&self) -> &str {
         &self.window
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// Returns the URL of the connection on which the browser is queried.

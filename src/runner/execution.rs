@@ -1,21 +1,25 @@
 //! One execution of a test's body: set-up, body, tear-down.
 
 use super::gather::{self, Pictures};
+use super::settings::{self, Keep};
 use super::{TestOutcome, panic_capture};
 use crate::evidence::{RaceFound, Run};
 use crate::explore::{Conductor, ExecutionRecord, Scope, SettledLooks};
 use crate::filter::Filter;
 use crate::fixture::Kept;
 use crate::fixture::{Setup, TestSpec};
+use crate::flow::Place;
+use crate::journal::Journal;
 use crate::mitm::{Config, Mitm, runtime};
 use crate::page::{Look, Moment};
+use crate::pause;
 use crate::report::{Failure, TestResult};
 use crate::schedule::Plan;
 use futures_util::FutureExt;
 use std::any::Any;
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::time::error::Elapsed;
@@ -43,6 +47,8 @@ pub(super) struct Verdict {
     pub(super) footer: String,
     /// What to print if the test passes.
     pub(super) summary: String,
+    /// What `HOLDUP_LOG` asks for.
+    pub(super) log: String,
     /// The text of the panic, if the body has panicked.
     pub(super) panic: Option<String>,
     /// The executions that the evidence is about.
@@ -60,8 +66,8 @@ impl Verdict {
     }
 
     pub(super) fn of(ending: Ending) -> Self {
-        let (footer, summary) = (String::new(), String::new());
-        Self { ending, left: Vec::new(), footer, summary, panic: None, runs: Vec::new(), race: None }
+        let (footer, summary, log) = (String::new(), String::new(), String::new());
+        Self { ending, left: Vec::new(), footer, summary, log, panic: None, runs: Vec::new(), race: None }
     }
 
     /// Adds the executions that the evidence is about.
@@ -90,6 +96,7 @@ pub(super) struct Execution {
     pub(super) ended: Ended,
     pub(super) record: ExecutionRecord,
     pub(super) footer: String,
+    pub(super) log: String,
     /// For the evidence: of an execution that has failed, or that took pictures.
     pub(super) run: Option<Run>,
 }
@@ -117,7 +124,7 @@ impl Execution {
             Ended::Passed => Verdict::passed(String::new()),
             Ended::Failed(text) => Verdict::failed(text.clone(), self.footer.clone()),
         };
-        verdict.with(self.run.clone().into_iter().collect())
+        Verdict { log: self.log.clone(), ..verdict.with(self.run.clone().into_iter().collect()) }
     }
 }
 
@@ -158,15 +165,15 @@ async fn plainly<R: TestOutcome>(
     let ignored = spec.explore.map_or_else(Vec::new, |exploring| (exploring.ignore)());
     let _looks = settled_looks(&mitm, spec, ignored)?;
     let panicked = panic_capture::start(true);
-    let ending = mitm.scope(end_of(spec, body(&mut cx))).await;
+    let ending = mitm.scope(end_of(spec, mitm.log(), body(&mut cx))).await;
     let panic = panicked.message();
     let passed = matches!(ending, Ending::Passed);
     let (left, looks) = tear_down(&mitm, spec, &mut cx, passed, Pictures::OfFailure).await;
-    let has_evidence = !passed || !left.is_empty() || gather::is_kept();
+    let has_evidence = !passed || !left.is_empty() || (settings::keep() == Keep::All);
     let record = ExecutionRecord::default();
     let runs = has_evidence.then(|| gather::run(&mitm, &record, looks, !passed || !left.is_empty()));
     let runs = runs.into_iter().collect();
-    Ok(Verdict { left, footer: mitm.footer(), panic, runs, ..Verdict::of(ending) })
+    Ok(Verdict { left, footer: mitm.footer(), log: gather::log(&mitm), panic, runs, ..Verdict::of(ending) })
 }
 
 async fn in_order<R: TestOutcome>(
@@ -185,11 +192,11 @@ async fn in_order<R: TestOutcome>(
     });
     let mut cx = Setup::new(mitm.clone(), spec, Some(conditions.kept.clone()));
     let panicked = panic_capture::start(false);
-    let ending = mitm.scope(end_of(spec, body(&mut cx))).await;
+    let ending = mitm.scope(end_of(spec, mitm.log(), body(&mut cx))).await;
     let panicked = panicked.message();
     let passed = matches!(ending, Ending::Passed);
     // The conductor releases what it holds.
-    let looks = look(&mitm, !passed, pictures).await;
+    let looks = look(&mitm, spec.place, !passed, pictures).await;
     let record = match conductor {
         Some(conductor) => conductor.finish().await,
         None => ExecutionRecord::default(),
@@ -206,7 +213,7 @@ async fn in_order<R: TestOutcome>(
         Ending::Failed(text) => Ended::Failed(text + &also()),
         Ending::Panicked(panic) => Ended::Failed(panicked.unwrap_or_else(|| text_of(&panic).to_owned()) + &also()),
     };
-    Ok(Execution { ended, record, footer: mitm.footer(), run })
+    Ok(Execution { ended, record, footer: mitm.footer(), log: gather::log(&mitm), run })
 }
 
 /// Makes an explored test look only at settled pages when it runs without an order.
@@ -218,14 +225,35 @@ fn settled_looks(mitm: &Mitm, spec: TestSpec, ignored: Vec<Filter>) -> Result<Op
     Ok(Some(SettledLooks::start(mitm.context(), ignored, spec.place, &runtime)))
 }
 
-async fn end_of<R: TestOutcome>(spec: TestSpec, mut body: Pin<Box<dyn Future<Output = TestResult<R>> + '_>>) -> Ending {
-    let ended = tokio::time::timeout(spec.timeout(), AssertUnwindSafe(body.as_mut()).catch_unwind()).await;
+async fn end_of<R: TestOutcome>(
+    spec: TestSpec,
+    log: &Journal,
+    mut body: Pin<Box<dyn Future<Output = TestResult<R>> + '_>>,
+) -> Ending {
+    let ended = within_deadline(spec.timeout(), log, AssertUnwindSafe(body.as_mut()).catch_unwind()).await;
     // The drop of what the body owns may panic, and so may formatting what it returned.
     let dropped = catch_unwind(AssertUnwindSafe(move || drop(body)));
     let shown = catch_unwind(AssertUnwindSafe(move || ending(spec, ended)));
     match (shown, dropped) {
         (Ok(Ending::Passed), Err(panic)) | (Err(panic), _) => Ending::Panicked(panic),
         (Ok(ending), _) => ending,
+    }
+}
+
+/// Waits until a timeout that stands still while the test is paused.
+async fn within_deadline<T>(timeout: Duration, log: &Journal, doing: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let (mut doing, began) = (pin!(doing), log.now());
+    let mut left = timeout;
+    loop {
+        match tokio::time::timeout(left, doing.as_mut()).await {
+            Err(elapsed) => {
+                left = (timeout + log.paused()).saturating_sub(log.now().saturating_sub(began));
+                if left.is_zero() {
+                    return Err(elapsed);
+                }
+            }
+            done => return done,
+        }
     }
 }
 
@@ -257,11 +285,11 @@ async fn tear_down(
     // Collected before anything is released. A failed body may not have reached its holds, so those are not reported.
     let mut findings = if passed { mitm.findings() } else { mitm.still_parked() };
     let failed = !passed || !findings.is_empty();
-    let mut looks = look(mitm, failed || spec.page_errors_fail, pictures).await;
+    let mut looks = look(mitm, spec.place, failed || spec.page_errors_fail, pictures).await;
     if spec.page_errors_fail {
         findings.extend(mitm.page_errors(spec.place));
     }
-    if findings.is_empty() && passed && !gather::is_kept() {
+    if findings.is_empty() && passed && settings::keep() != Keep::All {
         looks.clear();
     }
     let mut left: Vec<_> = findings.iter().map(ToString::to_string).collect();
@@ -280,12 +308,18 @@ async fn tear_down(
 
 /// Journals where the pages are, and returns what they look like. Does nothing if the test has passed and no pictures are
 /// wanted, or if there is nothing to look at any more.
-async fn look(mitm: &Mitm, failed: bool, pictures: Pictures) -> Vec<Look> {
+async fn look(mitm: &Mitm, place: Place, failed: bool, pictures: Pictures) -> Vec<Look> {
     let takes_pictures = pictures.at_end(failed);
-    if (failed || takes_pictures) && !mitm.journal().has_location() {
+    if (failed || takes_pictures) && !mitm.log().has_location() {
         mitm.pages().note_locations().await;
     }
-    if takes_pictures { mitm.pages().looks(Moment::End).await } else { Vec::new() }
+    let looks = if takes_pictures { mitm.pages().looks(Moment::End).await } else { Vec::new() };
+    if failed && takes_pictures && settings::pauses_on_failure() {
+        let why = "holdup: the test has failed, and nothing was released yet: its browser stays open";
+        // In a CI job nobody looks.
+        let _ = pause::pause(mitm.log(), place, why).await;
+    }
+    looks
 }
 
 fn text_of(panic: &Panic) -> &str {

@@ -1,5 +1,6 @@
 //! What a test leaves for its evidence: gathered from its executions, and written when it has failed.
 
+use super::settings::{self, Keep, Log};
 use crate::evidence::{self, Evidence, Ordered, RaceFound, Run};
 use crate::explore::ExecutionRecord;
 use crate::fixture::TestSpec;
@@ -32,9 +33,8 @@ impl Pictures {
     pub(super) fn at_end(self, failed: bool) -> bool {
         match self {
             Self::None => false,
-            Self::After(_) if is_off() => false,
-            Self::OfFailure => (failed && !is_off()) || is_kept(),
-            Self::After(_) => true,
+            Self::OfFailure => (failed && settings::keep() != Keep::Nothing) || settings::keep() == Keep::All,
+            Self::After(_) => settings::keep() != Keep::Nothing,
         }
     }
 
@@ -46,14 +46,14 @@ impl Pictures {
     }
 }
 
-/// Whether tests that pass leave evidence, too (`HOLDUP_KEEP=1`).
-pub(super) fn is_kept() -> bool {
-    env::var("HOLDUP_KEEP").is_ok_and(|said| !matches!(&*said, "" | "0" | "off"))
-}
-
-/// Whether no test leaves any (`HOLDUP_KEEP=off`).
-fn is_off() -> bool {
-    env::var("HOLDUP_KEEP").is_ok_and(|said| matches!(&*said, "0" | "off"))
+/// Returns what `HOLDUP_LOG` asks for: the flows of an execution, or its whole journal.
+pub(super) fn log(mitm: &Mitm) -> String {
+    let lines: Vec<_> = match settings::log() {
+        Log::Flows => mitm.exchanges().iter().map(ToString::to_string).collect(),
+        Log::All => mitm.journal().iter().map(ToString::to_string).collect(),
+        Log::Nothing => return String::new(),
+    };
+    lines.join("\n")
 }
 
 /// Returns an execution for the evidence.
@@ -70,8 +70,8 @@ pub(super) fn run(mitm: &Mitm, record: &ExecutionRecord, mut looks: Vec<Look>, f
     all.append(&mut looks);
     Run {
         failed,
-        started: mitm.journal().started(),
-        entries: mitm.journal().tail(usize::MAX),
+        started: mitm.log().started(),
+        entries: mitm.log().tail(usize::MAX),
         order: record.trace.fired().map(ordered).collect(),
         looks: all,
     }
@@ -79,7 +79,7 @@ pub(super) fn run(mitm: &Mitm, record: &ExecutionRecord, mut looks: Vec<Look>, f
 
 /// Writes the evidence of a test. Returns the lines to print: where it is, or why it could not be written.
 pub(super) fn write(spec: &TestSpec, failure: Option<String>, runs: Vec<Run>, race: Option<RaceFound>) -> String {
-    if is_off() {
+    if settings::keep() == Keep::Nothing {
         return String::new();
     }
     let environment = environment(spec, &runs);

@@ -9,6 +9,7 @@ mod panic_capture;
 mod progress;
 mod run;
 mod run_mode;
+mod settings;
 
 pub use outcome::TestOutcome;
 pub use run::run;

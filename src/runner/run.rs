@@ -5,6 +5,7 @@ use super::execution::{Body, Ending, GRACE, Verdict, on_own_runtime};
 use super::exploration::Exploration;
 use super::gather;
 use super::run_mode::RunMode;
+use super::settings::{self, Keep};
 use crate::fixture::TestSpec;
 use crate::mitm::Mitm;
 use crate::report::Failure;
@@ -22,7 +23,7 @@ const BEAT: Duration = Duration::from_secs(1);
 /// The body runs in its own thread, so that the timeout also ends a body that blocks.
 #[doc(hidden)]
 pub fn run<R: TestOutcome + 'static>(spec: TestSpec, body: Body<R>) {
-    let run_mode = match RunMode::of(&spec) {
+    let run_mode = match settings::check().and_then(|()| RunMode::of(&spec)) {
         Ok(run_mode) => run_mode,
         Err(why) => return fail(format!("{why}\n  at {}", spec.place)),
     };
@@ -48,6 +49,10 @@ pub fn run<R: TestOutcome + 'static>(spec: TestSpec, body: Body<R>) {
         let another_began = begun.is_some() && runs_often;
         running = begun.or(running);
         if another_began {
+            continue;
+        }
+        // While a person looks at a paused test, its time stands still.
+        if running.as_ref().is_some_and(|mitm| mitm.log().now() < spec.timeout() + BEAT + mitm.log().paused()) {
             continue;
         }
         // A body that blocks its thread until a parked flow ends continues once that is released.
@@ -113,7 +118,10 @@ fn ordered<R: TestOutcome + 'static>(
 
 /// Reports a verdict. A test that has failed leaves its evidence.
 fn finish(spec: &TestSpec, verdict: Verdict) {
-    let Verdict { ending, left, footer, summary, panic, runs, race } = verdict;
+    let Verdict { ending, left, footer, summary, log, panic, runs, race } = verdict;
+    if !log.is_empty() {
+        say(&log);
+    }
     let also = left.iter().map(|left| format!("\n\nalso: {left}")).collect::<String>();
     let evidence = |failure: Option<String>| {
         let written = gather::write(spec, failure.map(|text| sanitize(&text)), runs, race);
@@ -121,7 +129,7 @@ fn finish(spec: &TestSpec, verdict: Verdict) {
     };
     match ending {
         Ending::Passed if left.is_empty() => {
-            let kept = if gather::is_kept() { evidence(None) } else { String::new() };
+            let kept = if settings::keep() == Keep::All { evidence(None) } else { String::new() };
             if !summary.is_empty() || !kept.is_empty() {
                 say(&format!("{summary}{kept}"));
             }

@@ -18,6 +18,7 @@ mod kinds;
 mod limits;
 mod others;
 mod pages;
+mod pause;
 mod private;
 mod remote;
 mod settled;
