@@ -1,4 +1,4 @@
-//! `explore(max = 64, time = "20s", depth = 2, full, ignore(..), effects(..), serial(..))`.
+//! `explore(max = 64, time = "20s", depth = 2, full, ignore(..), effects(..), serial(..), unordered(..), never(".."))`.
 
 use crate::ast::{Filter, Stage};
 use crate::{check, option};
@@ -17,10 +17,12 @@ pub(crate) struct Exploring {
     ignore: Vec<Filter>,
     effects: Vec<Filter>,
     serial: Vec<Filter>,
+    unordered: Vec<Filter>,
+    never: Vec<LitStr>,
 }
 
-const KNOWN: &str = "unknown; `explore(..)` takes `max = 64`, `time = \"20s\"`, `depth = 2`, `full`, `ignore(..)`, `effects(..)` \
-                     and `serial(..)`";
+const KNOWN: &str = "unknown; `explore(..)` takes `max = 64`, `time = \"20s\"`, `depth = 2`, `full`, `ignore(..)`, `effects(..)`, \
+                     `serial(..)`, `unordered(..)` and `never(\"r:GET /a#1 > a2\")`";
 
 impl Exploring {
     /// Parses `explore` or `explore(..)`.
@@ -39,6 +41,8 @@ impl Exploring {
             "ignore" => self.ignore.push(filter(input)?),
             "effects" => self.effects.push(filter(input)?),
             "serial" => self.serial.push(filter(input)?),
+            "unordered" => self.unordered.push(filter(input)?),
+            "never" => self.never.push(constraint(input)?),
             "max" => self.max = Some(number(input, 2)?),
             "depth" => self.depth = Some(number(input, 1)?),
             "time" => {
@@ -54,7 +58,7 @@ impl Exploring {
         let max = option::option(self.max.map(|max| quote!(#max)));
         let time = option::option(self.time_ms.map(|time| quote!(#time)));
         let depth = option::option(self.depth.map(|depth| quote!(#depth)));
-        let Self { full, ignore, effects, serial, .. } = self;
+        let Self { full, ignore, effects, serial, unordered, never, .. } = self;
         quote! {
             ::holdup::__private::Exploring {
                 max: #max,
@@ -64,6 +68,8 @@ impl Exploring {
                 ignore: || ::std::vec![#(#ignore),*],
                 effects: || ::std::vec![#(#effects),*],
                 serial: || ::std::vec![#(#serial),*],
+                unordered: || ::std::vec![#(#unordered),*],
+                never: &[#(#never),*],
             }
         }
     }
@@ -88,6 +94,17 @@ fn filter(input: ParseStream<'_>) -> Result<Filter> {
     let filter = inner.parse()?;
     check::filter(&filter, Some(Stage::Request))?;
     if inner.is_empty() { Ok(filter) } else { Err(inner.error("expected `&&`, `||` or `)`")) }
+}
+
+/// Parses the text of a constraint in the notation of schedules. Its events are checked when the test begins.
+fn constraint(input: ParseStream<'_>) -> Result<LitStr> {
+    let inner;
+    parenthesized!(inner in input);
+    let text: LitStr = inner.parse()?;
+    if !text.value().contains(" > ") {
+        return Err(Error::new(text.span(), "expected two events of a schedule, as in \"r:GET /a#1 > r:GET /b#1\""));
+    }
+    Ok(text)
 }
 
 fn number(input: ParseStream<'_>, least: usize) -> Result<usize> {

@@ -189,7 +189,7 @@ fn test(function: &TestFn, options: &Options, fixtures: &[Type]) -> TokenStream 
     let name = &signature.ident;
     let test = (name != "main").then(|| quote!(#[::core::prelude::v1::test]));
     let one = |name: &Ident, browser: Option<&str>| {
-        let run = run(name, &signature.ident, options, browser, fixtures);
+        let run = run(name, function, options, browser, fixtures);
         quote! {
             #test
             #(#attributes)*
@@ -221,7 +221,7 @@ fn test(function: &TestFn, options: &Options, fixtures: &[Type]) -> TokenStream 
 }
 
 /// Returns the call that runs a test to its verdict.
-fn run(name: &Ident, function: &Ident, options: &Options, browser: Option<&str>, fixtures: &[Type]) -> TokenStream {
+fn run(name: &Ident, function: &TestFn, options: &Options, browser: Option<&str>, fixtures: &[Type]) -> TokenStream {
     let timeout = option(options.timeout_ms.map(|milliseconds| quote!(#milliseconds)));
     let browser = option(browser.map(|variant| {
         let variant = Ident::new(variant, Span::call_site());
@@ -229,10 +229,11 @@ fn run(name: &Ident, function: &Ident, options: &Options, browser: Option<&str>,
     }));
     let explore = option(options.explore.as_ref().map(Exploring::tokens));
     let page_errors_fail = options.page_errors_fail;
+    let should_panic = function.attributes.iter().any(|attribute| attribute.path().is_ident("should_panic"));
     let schedule = option(options.schedule.as_ref().map(|schedule| quote!(#schedule)));
     let arguments: Vec<_> =
         (0..fixtures.len()).map(|i| format_ident!("argument_{i}", span = Span::mixed_site())).collect();
-    let cx = Ident::new("cx", Span::mixed_site());
+    let (cx, body) = (Ident::new("cx", Span::mixed_site()), &function.signature.ident);
     let set_up = fixtures.iter().zip(&arguments).map(|(fixture, argument)| {
         quote_spanned!(fixture.span()=> let #argument = ::holdup::__private::set_up::<#fixture>(#cx).await?;)
     });
@@ -245,13 +246,14 @@ fn run(name: &Ident, function: &Ident, options: &Options, browser: Option<&str>,
                 timeout: #timeout,
                 browser: #browser,
                 page_errors_fail: #page_errors_fail,
+                should_panic: #should_panic,
                 explore: #explore,
                 schedule: #schedule,
             },
             |#cx| ::std::boxed::Box::pin(async move {
                 let _ = &#cx;
                 #(#set_up)*
-                ::core::result::Result::Ok(#function(#(#arguments),*).await)
+                ::core::result::Result::Ok(#body(#(#arguments),*).await)
             }),
         )
     }

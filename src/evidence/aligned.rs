@@ -3,6 +3,7 @@
 use super::record::{Ordered, Run};
 use super::story::{Kind, Lane, Story};
 use crate::flow::FlowId;
+use crate::sanitize::sanitize_line;
 use similar::{DiffOp, capture_diff_slices};
 
 /// One row: the position of an event in the one order and in the other, counted from 0.
@@ -60,7 +61,7 @@ pub(super) fn rows_of(run: &Run, story: &Story) -> Vec<Option<usize>> {
                             at >= acted
                                 && row.lane == Lane::Test
                                 && row.kind == Kind::Action
-                                && event.says.contains(&row.says)
+                                && row.says.starts_with(&sanitize_line(&event.action))
                         }
                     }
             });
@@ -85,7 +86,12 @@ mod tests {
     use super::*;
 
     fn order(events: &str) -> Vec<Ordered> {
-        let one = |event: &str| Ordered { event: event.to_owned(), says: event.to_owned(), flow: None };
+        let one = |event: &str| Ordered {
+            event: event.to_owned(),
+            says: event.to_owned(),
+            action: String::new(),
+            flow: None,
+        };
         events.split(' ').map(one).collect()
     }
 

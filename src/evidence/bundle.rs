@@ -15,7 +15,7 @@ const LISTED: &str = "evidence.json";
 /// A folder that is younger may be in the hands of another process.
 const YOUNG: Duration = Duration::from_secs(60);
 /// How often a step is tried again that another process has interfered with.
-const TRIES: usize = 5;
+const TRIES: usize = 50;
 
 /// Where the evidence of a test is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,4 +135,48 @@ fn read_listed(root: &Path) -> Vec<Listed> {
     }
     tests.sort();
     tests
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_writes_at_the_same_time_the_files_are_those_of_one() {
+        let root = tempfile::tempdir().expect("a folder");
+        std::thread::scope(|scope| {
+            for writer in 0..4_u8 {
+                let root = root.path();
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        let files = ["a", "b"].map(|name| (name.to_owned(), vec![writer; 1000]));
+                        put(root, "test", &files).expect("written");
+                    }
+                });
+            }
+        });
+        let read = |name: &str| fs::read(root.path().join("test").join(name)).expect(name);
+        assert!(read("a") == read("b") && read("a").len() == 1000);
+        assert_eq!(fs::read_dir(root.path()).expect("a folder").count(), 1, "no temporary folder is left");
+    }
+
+    #[test]
+    fn the_index_has_all_tests_whoever_writes_last() {
+        let root = tempfile::tempdir().expect("a folder");
+        std::thread::scope(|scope| {
+            for writer in 0..6 {
+                let root = root.path();
+                scope.spawn(move || {
+                    let (test, folder) = (format!("test {writer}"), String::new());
+                    let listed =
+                        Listed { at: 1, run: "1".to_owned(), test, verdict: String::new(), failed: true, folder };
+                    let files = [(LISTED.to_owned(), listed.to_json().into_bytes())];
+                    put(&root.join("package"), &format!("test{writer}"), &files).expect("written");
+                    write_index(root).expect("written");
+                });
+            }
+        });
+        let index = fs::read_to_string(root.path().join("index.html")).expect("an index");
+        assert!((0..6).all(|writer| index.contains(&format!("test {writer}"))), "{index}");
+    }
 }

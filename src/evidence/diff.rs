@@ -1,16 +1,21 @@
 //! Differences between texts as HTML. Pure.
 
 use super::markup::{escape, text};
+use crate::sanitize::sanitize;
 use similar::{ChangeTag, TextDiff};
 use std::fmt::Write;
 
 /// How many equal lines are shown around a difference, and how many lines in all.
 const AROUND: usize = 3;
 const LINES: usize = 200;
+/// How many lines of each text are compared: the time grows with the product of those that differ.
+const COMPARED: usize = 1000;
 
 /// Returns the difference between two texts, as lines with `-` and `+`; empty if they are equal.
 pub(super) fn diff(old: &str, new: &str) -> String {
-    let diff = TextDiff::from_lines(old, new);
+    let start = |text: &str| text.split_inclusive('\n').take(COMPARED).collect::<String>();
+    let (old, new) = (start(old), start(new));
+    let diff = TextDiff::from_lines(&old, &new);
     let mut lines = String::new();
     let mut count = 0;
     for group in diff.grouped_ops(AROUND) {
@@ -36,7 +41,7 @@ pub(super) fn diff(old: &str, new: &str) -> String {
 
 /// Like [`diff`], for texts that were not sanitized.
 pub(super) fn diff_of(old: &str, new: &str) -> String {
-    diff(&crate::sanitize::sanitize(old), &crate::sanitize::sanitize(new))
+    diff(&sanitize(old), &sanitize(new))
 }
 
 /// Returns a text as a block.

@@ -5,7 +5,7 @@ use super::record::{Evidence, Run};
 use super::told::Both;
 use super::{text, trace_events};
 use crate::page::{Look, Moment};
-use crate::sanitize::sanitize;
+use crate::sanitize::sanitize_cut;
 
 /// A file beside the others: its name and its content.
 pub(super) type File = (String, Vec<u8>);
@@ -34,7 +34,7 @@ pub(super) fn files(evidence: &Evidence) -> Vec<File> {
             run.looks.iter().filter(|look| look.moment == Moment::End).filter_map(|look| look.html.as_ref().ok());
         for (at, html) in documents.enumerate() {
             let name = if at == 0 { "page.html".to_owned() } else { format!("page-{}.html", at + 1) };
-            files.push((name, sanitize(html).into_bytes()));
+            files.push((name, inert(html).into_bytes()));
         }
     }
     files
@@ -58,4 +58,15 @@ fn picture_names(evidence: &Evidence, run: &Run) -> Vec<Option<String>> {
         Some(format!("screenshot-{which}{moment}{nth}.{}", picture.kind))
     };
     run.looks.iter().enumerate().map(name).collect()
+}
+
+/// Returns a document that runs nothing and loads nothing when somebody opens it, with its secrets masked.
+fn inert(html: &str) -> String {
+    const POLICY: &str = "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'; \
+        img-src data:\">";
+    // As text, a placeholder is no element.
+    let html = sanitize_cut(html).replace("<masked ", "&lt;masked ");
+    let head = html.find("<head").and_then(|at| html[at..].find('>').map(|end| at + end + 1));
+    let (before, after) = html.split_at(head.unwrap_or(0));
+    format!("{before}{POLICY}{after}")
 }

@@ -4,9 +4,9 @@ use super::record::Run;
 use super::story::Story;
 use crate::flow::{FlowId, Part, Place, Request, Response, StageName, coding, text};
 use crate::journal::{Entry, Event};
-use crate::sanitize::{sanitize, sanitize_line};
-use http::HeaderMap;
-use std::collections::BTreeMap;
+use crate::sanitize::{sanitize, sanitize_cut, sanitize_line};
+use http::{HeaderMap, StatusCode};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,8 +39,8 @@ pub(super) struct FlowStory {
     pub(super) began: usize,
     pub(super) ended: Option<usize>,
     pub(super) spans: Vec<Span>,
-    /// The rows of its parts.
-    pub(super) parts: Vec<usize>,
+    /// Its parts: their rows, ids and texts.
+    pub(super) parts: Vec<(usize, FlowId, String)>,
     /// The times of its steps.
     pub(super) times: Vec<(&'static str, Duration)>,
 }
@@ -93,6 +93,11 @@ impl FlowStory {
         }
     }
 
+    /// Returns the text of one of its parts.
+    pub(super) fn part(&self, id: FlowId) -> Option<&str> {
+        self.parts.iter().find(|(_, known, _)| *known == id).map(|(.., text)| &**text)
+    }
+
     /// `GET /search?q=a`
     pub(super) fn title(&self) -> String {
         sanitize_line(&format!("{} {}", self.request.method(), self.request.path_and_query))
@@ -108,6 +113,10 @@ impl FlowStory {
             (Some(status), None) => format!("{status}, under way"),
             (None, other) => other.unwrap_or("under way").to_owned(),
         }
+    }
+
+    fn is_socket(&self) -> bool {
+        self.response.as_ref().is_some_and(|response| response.status() == StatusCode::SWITCHING_PROTOCOLS)
     }
 
     /// Whether the page got something else than the server sent.
@@ -164,12 +173,16 @@ fn note(flow: &mut FlowStory, id: FlowId, Entry { at, event }: &Entry, row: usiz
         Event::Parked { stage, rule, place, .. } => {
             flow.is_ruled = true;
             flow.parked(row, id, *stage, rule, *place);
-            flow.times.push(("parked", *at));
+            if id == id.whole() {
+                flow.times.push(("parked", *at));
+            }
         }
         Event::Decided { verdict, place, .. } => {
             let how = place.map_or_else(|| (*verdict).to_owned(), |place| format!("{verdict} at {place}"));
             flow.let_go(row, id, &how);
-            flow.times.push(("decided", *at));
+            if id == id.whole() {
+                flow.times.push(("decided", *at));
+            }
         }
         Event::Sent { .. } => {
             flow.spans.push(Span { from: row, to: None, what: What::Server });
@@ -180,6 +193,29 @@ fn note(flow: &mut FlowStory, id: FlowId, Entry { at, event }: &Entry, row: usiz
             flow.response = Some(Arc::clone(response));
             flow.times.push(("response", *at));
         }
+        Event::Part { part, .. } => {
+            flow.parts.push((row, id, sanitize_line(&part.to_string())));
+            flow.is_ruled |= matches!(&**part, Part::Message(_) | Part::Event(_));
+        }
+        Event::Ended { outcome, .. } if id != id.whole() => flow.let_go(row, id, &outcome.to_string()),
+        // The end of the flow of a socket means that it is open.
+        Event::Ended { outcome, .. } if flow.is_socket() && outcome.is_delivered() => {
+            flow.outcome = Some("delivered".to_owned());
+        }
+        Event::Ended { outcome, .. } => {
+            flow.let_go(row, id, &outcome.to_string());
+            flow.ended = Some(row);
+            flow.outcome = Some(outcome.to_string());
+            flow.times.push(("end", *at));
+        }
+        Event::Closed { .. } => flow.ended = Some(row),
+        event => note_content(flow, event),
+    }
+}
+
+/// Applies an entry about heads and bodies.
+fn note_content(flow: &mut FlowStory, event: &Event) {
+    match event {
         Event::ChangedRequest { request, .. } => flow.sent = Some(Arc::clone(request)),
         Event::ChangedResponse { response, .. } => flow.delivered = Some(Arc::clone(response)),
         Event::Read { stage: StageName::Request, body, .. } => {
@@ -190,17 +226,6 @@ fn note(flow: &mut FlowStory, id: FlowId, Entry { at, event }: &Entry, row: usiz
             flow.server_body.get_or_insert_with(|| shown(&headers, body, body.len() as u64));
         }
         Event::Body { stage, start, size, .. } => sent_body(flow, *stage, start, *size),
-        Event::Part { part, .. } => {
-            flow.parts.push(row);
-            flow.is_ruled |= matches!(&**part, Part::Message(_) | Part::Event(_));
-        }
-        Event::Ended { outcome, .. } if id == id.whole() => {
-            flow.let_go(row, id, &outcome.to_string());
-            flow.ended = Some(row);
-            flow.outcome = Some(outcome.to_string());
-            flow.times.push(("end", *at));
-        }
-        Event::Closed { .. } => flow.ended = Some(row),
         _ => {}
     }
 }
@@ -219,37 +244,56 @@ fn shown_coded(headers: &HeaderMap, start: &[u8], size: u64) -> BodyShown {
     let is_coded = headers.contains_key(http::header::CONTENT_ENCODING);
     let decoded = coding::decode_start(headers, start, DECODED);
     let is_whole = start.len() as u64 == size;
-    let size = if is_coded && is_whole { decoded.len() as u64 } else { size };
-    let mut body = shown(headers, &decoded, size);
-    body.is_cut |= !is_whole;
-    body
+    // Of a coded body that is cut, the decoded size is not known.
+    let size =
+        if is_coded && is_whole { decoded.len() as u64 } else { size.max(decoded.len() as u64 + u64::from(!is_whole)) };
+    shown(headers, &decoded, size)
 }
 
 /// Returns the start of a decoded body as text: JSON with line breaks, bytes as their number.
 fn shown(headers: &HeaderMap, body: &[u8], size: u64) -> BodyShown {
-    if !text::is_text(headers, body) {
-        return BodyShown { text: "(not text)".to_owned(), size, is_cut: false };
+    let start = &body[..body.len().min(SHOWN)];
+    let is_cut = (start.len() as u64) < size;
+    if !text::is_text(headers, start) {
+        return BodyShown { text: "(not text)".to_owned(), size, is_cut };
     }
-    let pretty = serde_json::from_slice::<serde_json::Value>(body).ok();
-    let pretty = pretty.filter(|json| json.is_object() || json.is_array());
-    let pretty = pretty.and_then(|json| serde_json::to_string_pretty(&json).ok());
-    let text = pretty.unwrap_or_else(|| text::readable(headers, body).into_owned());
-    // Masked before it is cut, since a secret that is cut in two is not recognized.
-    let text = sanitize(&text);
-    let is_cut = text.len() > SHOWN || (body.len() as u64) < size;
-    let end = (0..=SHOWN.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    BodyShown { text: text[..end].to_owned(), size, is_cut }
+    let text = if is_cut { cut_text(headers, start) } else { sanitize(&pretty(headers, start)) };
+    BodyShown { text, size, is_cut }
 }
 
-/// Gives each flow the script that has requested it: the n-th request for a URL is the n-th flow with it.
+/// Returns JSON with line breaks, and other text as it is.
+fn pretty(headers: &HeaderMap, body: &[u8]) -> String {
+    let json = serde_json::from_slice::<serde_json::Value>(body).ok();
+    let json = json.filter(|json| json.is_object() || json.is_array());
+    let pretty = json.and_then(|json| serde_json::to_string_pretty(&json).ok());
+    pretty.unwrap_or_else(|| text::readable(headers, body).into_owned())
+}
+
+/// Returns the start of a text that goes on.
+fn cut_text(headers: &HeaderMap, start: &[u8]) -> String {
+    // A character may be cut in two, and the rest must not be taken for another charset.
+    let whole = match std::str::from_utf8(start) {
+        Err(error) if error.error_len().is_none() => &start[..error.valid_up_to()],
+        _ => start,
+    };
+    sanitize_cut(&text::readable(headers, whole))
+}
+
+/// Gives each flow the script that has requested it: of the requests of one kind for a URL, the n-th is the n-th flow.
 fn name_initiators(entries: &[Entry], flows: &mut [FlowStory]) {
+    let mut of: HashMap<(String, String), VecDeque<usize>> = HashMap::new();
+    for (at, flow) in flows.iter().enumerate() {
+        let key = (flow.request.method().to_string(), flow.request.url());
+        of.entry(key).or_default().push_back(at);
+    }
     for entry in entries {
-        let Event::Requested { method, url, by } = &entry.event else { continue };
-        let is_it = |flow: &&mut FlowStory| {
-            flow.by.is_none() && flow.request.method() == method.as_str() && flow.request.url() == *url
-        };
-        if let Some(flow) = flows.iter_mut().find(is_it) {
-            flow.by = Some(sanitize_line(by));
+        let Event::Requested { method, url, kind, by } = &entry.event else { continue };
+        let Some(queue) = of.get_mut(&(method.clone(), url.clone())) else { continue };
+        let is_of_kind = |at: &usize| flows[*at].request.header("sec-fetch-dest").is_none_or(|dest| dest == *kind);
+        if let Some(place) = queue.iter().position(is_of_kind)
+            && let Some(at) = queue.remove(place)
+        {
+            flows[at].by = Some(sanitize_line(by));
         }
     }
 }

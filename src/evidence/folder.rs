@@ -21,11 +21,10 @@ pub(super) fn root() -> PathBuf {
 
 /// Returns the folders of a test below the root: that of its package, and its own.
 pub(super) fn of_test(evidence: &Evidence) -> (String, String) {
-    let (first, rest) = evidence.test.split_once("::").unwrap_or(("", &evidence.test));
+    let (first, _) = evidence.test.split_once("::").unwrap_or(("", &evidence.test));
     let package = env::var("CARGO_PKG_NAME").ok().filter(|name| !name.is_empty());
     let package = package.unwrap_or_else(|| if first.is_empty() { "tests".to_owned() } else { first.to_owned() });
-    let is_of_lib = package.replace('-', "_") == first;
-    (as_name(&package), as_name(if is_of_lib { rest } else { &evidence.test }))
+    (as_name(&package), as_name(&evidence.test))
 }
 
 /// Returns a text as the name of a file: `a::b` is `a.b`, and what is too long ends with a digest. No character is one that

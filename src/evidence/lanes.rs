@@ -20,14 +20,18 @@ const LABEL: usize = 130;
 /// The rule whose parking is not labelled: an exploration parks everything.
 const EXPLORER: &str = "the explorer";
 const LABEL_LINES: usize = 4;
+/// How many parts of a stream have a tick.
+const TICKS: usize = 2000;
+/// How many parked parts of a stream have a bar of their own.
+const PARKED_PARTS: usize = 100;
 /// Flows that no rule has touched are drawn thin beyond this many.
 const MANY: usize = 24;
 
 /// What is drawn.
 pub(super) struct Drawn<'a> {
     pub(super) told: &'a Told<'a>,
-    /// The row in which the orders part.
-    pub(super) parting: Option<usize>,
+    /// Rows with a line through all lanes, and the words at its end.
+    pub(super) marks: &'a [(usize, &'a str)],
     /// Whether flows that do not race are drawn thin, with nothing but their bar; those of the order that passes not at all.
     pub(super) is_brief: bool,
     /// The name of the picture.
@@ -106,10 +110,13 @@ pub(super) fn lanes(drawn: &Drawn<'_>) -> String {
             "<path d=\"{lines}\" stroke=currentColor stroke-opacity=.45 stroke-dasharray=\"2 3\"/>"
         ));
     }
-    if let Some(row) = drawn.parting {
-        let (x, y) = (canvas.x(row), canvas.y);
-        canvas.push(format_args!("<path d=\"M{x:.0} 0V{y:.0}\" stroke=\"#d6336c\" stroke-width=2 />"));
-        canvas.label(x + 4.0, y + 10.0, "◆ the orders part here", " font-weight=bold");
+    for (row, says) in drawn.marks {
+        let (x, y) = (canvas.x(*row), canvas.y);
+        canvas.push(format_args!(
+            "<path d=\"M{x:.0} 0V{y:.0}\" stroke=\"#d6336c\" stroke-width=1.5 stroke-opacity=.8 />"
+        ));
+        canvas.label(x + 4.0, y + 10.0, &format!("◆ {says}"), " font-weight=bold");
+        canvas.y += LINE;
     }
     wrap(&canvas, drawn)
 }
@@ -120,8 +127,8 @@ fn wrap(canvas: &Canvas, drawn: &Drawn<'_>) -> String {
         "<div class=lanes tabindex=0 role=region aria-label=\"{title}\">\n\
          <svg xmlns=\"http://www.w3.org/2000/svg\" role=group aria-label=\"{title}\" width={width:.0} height={height:.0} \
          viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"ui-monospace,monospace\" font-size=11 fill=currentColor>\n\
-         <pattern id=hatch-{prefix} width=5 height=5 patternUnits=userSpaceOnUse patternTransform=\"rotate(45)\">\
-         <rect width=5 height=5 fill=\"#f59f00\" fill-opacity=.25 /><path d=\"M0 0V5\" stroke=\"#c2570c\" stroke-width=3 />\
+         <pattern id=hatch-{prefix} width=6 height=6 patternUnits=userSpaceOnUse patternTransform=\"rotate(45)\">\
+         <path d=\"M0 0V6\" stroke=\"#d9480f\" stroke-width=4 />\
          </pattern>\n{body}</svg></div>\n",
         title = line(drawn.title),
         prefix = drawn.told.prefix,
@@ -227,7 +234,9 @@ fn flow_lane(
         (to - from).max(3.0)
     ));
     canvas.y += height + 3.0;
-    for span in flow.spans.iter().filter(|span| !is_thin || span.what != What::Server) {
+    // The parked intervals of parts are below the flow, each with its text.
+    let of_parts = |span: &&Span| matches!(&span.what, What::Parked { flow: id, .. } if *id != flow.id);
+    for span in flow.spans.iter().filter(|span| !of_parts(span) && (!is_thin || span.what != What::Server)) {
         interval(canvas, drawn, span, (top, height), last, verdicts);
     }
     if is_thin {
@@ -236,9 +245,19 @@ fn flow_lane(
     for at in marks {
         marker(canvas, drawn, *at, &drawn.told.story.rows[*at], top + height / 2.0);
     }
-    for row in &flow.parts {
-        let x = canvas.x(*row);
-        canvas.push(format_args!("<path d=\"M{x:.0} {:.0}v{:.0}\" stroke=currentColor />", top - 2.0, height + 4.0));
+    let tick = |row: &usize| format!("M{:.0} {:.0}v{:.0}", canvas.x(*row), top - 2.0, height + 4.0);
+    let ticks: String = flow.parts.iter().take(TICKS).map(|(row, ..)| tick(row)).collect();
+    if !ticks.is_empty() {
+        canvas.push(format_args!("<path d=\"{ticks}\" stroke=currentColor />"));
+    }
+    for span in flow.spans.iter().filter(of_parts).take(PARKED_PARTS) {
+        let What::Parked { flow: id, .. } = &span.what else { continue };
+        canvas.y += LINE;
+        let text = format!("{id} {}", flow.part(*id).unwrap_or_default());
+        canvas.label(canvas.x(span.from), canvas.y - 3.0, &text, "");
+        let top = canvas.y;
+        canvas.y += BAR + 3.0;
+        interval(canvas, drawn, span, (top, BAR), last, verdicts);
     }
 }
 
@@ -259,7 +278,7 @@ fn interval(
         )),
         What::Parked { flow, stage, rule, place, until } => {
             canvas.push(format_args!(
-                "<rect x={from:.0} y={top:.0} width={width:.0} height={height:.1} fill=\"url(#hatch-{})\" stroke=\"#c2570c\"/>",
+                "<rect x={from:.0} y={top:.0} width={width:.0} height={height:.1} fill=\"url(#hatch-{})\" stroke=\"#d9480f\"/>",
                 drawn.told.prefix
             ));
             if rule != EXPLORER && height >= BAR {

@@ -75,6 +75,8 @@ pub(crate) struct Ordered {
     pub(crate) event: String,
     /// In words.
     pub(crate) says: String,
+    /// The command, if it is an action.
+    pub(crate) action: String,
     pub(crate) flow: Option<FlowId>,
 }
 

@@ -111,7 +111,9 @@ impl Story {
 
     /// Adds a row, or counts a repetition: a test that polls alternates between two looks.
     fn add(&mut self, row: Row) -> usize {
-        let is_same = |known: &Row| known.lane == row.lane && known.says == row.says;
+        // What acts stays as often as it has acted.
+        let repeats = row.kind == Kind::Look || row.lane == Lane::Page;
+        let is_same = |known: &Row| repeats && known.lane == row.lane && known.says == row.says;
         let near = self.rows.iter().enumerate().rev().take(2);
         let found = near
             .take_while(|(_, known)| is_same(known) || (known.kind == Kind::Look && row.kind == Kind::Look))

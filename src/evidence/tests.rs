@@ -2,7 +2,7 @@
 
 use super::files::files;
 use super::record::{Evidence, Ordered, PairCount, RaceFound, Reproduce, Run, TriedOrder};
-use crate::flow::{FlowId, Outcome, Place, Request, Response, StageName};
+use crate::flow::{FlowId, Message, Outcome, Part, Place, Request, Response, StageName};
 use crate::journal::{ConsoleLevel, ConsoleMessage, Entry, Event};
 use crate::page::{Look, Moment, Picture};
 use bytes::Bytes;
@@ -45,6 +45,7 @@ fn run(failed: bool, entries: Vec<Entry>, order: &[&str], says: &str, bytes: usi
     let ordered = |(at, event): (usize, &&str)| Ordered {
         event: (*event).to_owned(),
         says: format!("the response to {event}"),
+        action: String::new(),
         flow: Some(FlowId::new(at as u64 + 1)),
     };
     let looks = vec![look(Moment::Parting, says, bytes), look(Moment::End, says, bytes)];
@@ -160,6 +161,32 @@ fn a_page_of_300_flows_and_four_pictures_is_small() {
     let page = file(&evidence, "timeline.html");
     assert!(page.len() < limit && page.contains("pictures are only linked"), "{} bytes", page.len());
     assert!(page.contains("href=\"screenshot-failing-end.webp\""));
+}
+
+#[test]
+fn a_page_of_50_000_messages_is_small() {
+    let (mut evidence, flow) = (race("a text", 2, 10), FlowId::new(1));
+    let message = |n: u64| Arc::new(Part::Message(Message::to_client(format!("message {n}"))));
+    let parts = (1..=50_000).map(|n| entry(40 + n, Event::Part { flow: flow.part(n), part: message(n) }));
+    evidence.runs[1].entries.extend(parts);
+    let page = file(&evidence, "timeline.html");
+    assert!(page.len() < 500_000 && page.contains("more events are in timeline.txt"), "{} bytes", page.len());
+}
+
+#[test]
+fn a_body_that_no_rule_has_changed_is_not_shown_as_changed() {
+    let long = format!("{{\"käse\": [{}1]}}", "\"ä\", ".repeat(2000));
+    for body in [long.as_str(), "{\"a\": 1}"] {
+        let mut entries = flow(1, "/x", &body.chars().take(4096).collect::<String>());
+        let (flow, stage) = (FlowId::new(1), StageName::Response);
+        entries.insert(3, entry(13, Event::Read { flow, stage, body: Bytes::copy_from_slice(body.as_bytes()) }));
+        let start = Bytes::copy_from_slice(&body.as_bytes()[..body.len().min(4096)]);
+        entries[6] = entry(15, Event::Body { flow, stage, start, size: body.len() as u64 });
+        let mut evidence = race("a text", 2, 10);
+        (evidence.race, evidence.runs) = (None, vec![run(true, entries, &[], "", 0)]);
+        let page = file(&evidence, "timeline.html");
+        assert!(!page.contains("changed on its way") && !page.contains('Ã'), "{page}");
+    }
 }
 
 #[test]

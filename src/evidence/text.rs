@@ -104,7 +104,9 @@ pub(super) fn console(run: &Run) -> String {
     let mut text = String::new();
     for entry in &run.entries {
         if let crate::journal::Event::Console { message } = &entry.event {
-            let _ = writeln!(text, "{:>9} ms  {message}", ms(entry.at));
+            let source = message.source().map(|source| format!(" (at {source})")).unwrap_or_default();
+            let level = format!("{:?}", message.level()).to_lowercase();
+            let _ = writeln!(text, "{:>9} ms  {level}: {}{source}", ms(entry.at), message.text());
         }
     }
     sanitize(&text)

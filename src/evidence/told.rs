@@ -15,7 +15,8 @@ pub(super) struct Told<'a> {
     /// The first letter of its anchors: `e17`.
     pub(super) prefix: char,
     pub(super) title: &'static str,
-    /// The flows that race.
+    /// The events that race, and their flows.
+    pub(super) racing_events: Vec<String>,
     pub(super) racing: Vec<FlowId>,
 }
 
@@ -23,6 +24,8 @@ pub(super) struct Told<'a> {
 pub(super) struct Both<'a> {
     pub(super) main: Option<Told<'a>>,
     pub(super) other: Option<Told<'a>>,
+    /// The events that race.
+    pub(super) racing: &'a [String],
 }
 
 impl<'a> Both<'a> {
@@ -30,6 +33,7 @@ impl<'a> Both<'a> {
         let racing = evidence.race.as_ref().map_or(&[][..], |race| &race.racing);
         let title = if evidence.other().is_some() { "the order that fails" } else { "the test" };
         Self {
+            racing,
             main: evidence.main().map(|run| Told::of(run, 'e', title, racing)),
             other: evidence.other().map(|run| Told::of(run, 'p', "the order that passes", racing)),
         }
@@ -44,6 +48,13 @@ impl<'a> Both<'a> {
         self.other.is_some()
     }
 
+    /// Returns the rows that an execution's picture marks, with the words for them.
+    pub(super) fn marks(&self, told: &Told<'_>) -> Vec<(usize, &'static str)> {
+        let parting = told.parting(self.against(told)).map(|row| (row, "the orders part here"));
+        let deciding = told.deciding(self.racing).filter(|_| told.prefix == 'e').map(|row| (row, "this decides"));
+        parting.into_iter().chain(deciding).collect()
+    }
+
     /// Returns the execution to compare one with.
     pub(super) fn against(&self, told: &Told<'_>) -> Option<&Told<'a>> {
         if told.prefix == 'e' { self.other.as_ref() } else { self.main.as_ref() }
@@ -56,8 +67,15 @@ impl<'a> Told<'a> {
         let flows = flows(run, &story);
         let ordered = rows_of(run, &story);
         let races = run.order.iter().filter(|one| racing.contains(&one.event));
+        let racing_events = races.clone().map(|one| one.event.clone()).collect();
         let racing = races.filter_map(|one| one.flow.map(FlowId::whole)).collect();
-        Self { run, story, flows, ordered, prefix, title, racing }
+        Self { run, story, flows, ordered, prefix, title, racing_events, racing }
+    }
+
+    /// Returns the row of the event that decides: the last of those that race.
+    pub(super) fn deciding(&self, racing: &[String]) -> Option<usize> {
+        let races = self.run.order.iter().zip(&self.ordered).filter(|(event, _)| racing.contains(&event.event));
+        races.filter_map(|(_, row)| *row).max()
     }
 
     /// Returns the row of the first event in which this order differs from another.

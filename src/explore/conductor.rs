@@ -163,8 +163,8 @@ impl Conducting {
             match turn {
                 Ok(Some(turn)) => self.take(turn, &mut stopped).await,
                 Ok(None) => break,
-                // It waits for a person.
-                Err(_) if self.context.journal.is_paused() => {}
+                // It waits for a person, or its body has ended and its pages are looked at.
+                Err(_) if self.context.journal.is_paused() || self.context.journal.is_over() => {}
                 // The test waits for something that only a held flow can bring.
                 Err(_) => {
                     self.quiet = false;

@@ -31,11 +31,38 @@ fn digest(what: impl Hash) -> String {
     format!("{:04x}", hasher.finish() & 0xffff)
 }
 
-/// Returns the label of a part of a stream: `MESSAGE /socket`, `EVENT /stream tick` (with its type).
-pub(super) fn label_of_part(what: &str, request: &Request, app: Option<&str>, kind: Option<&str>) -> String {
+/// Returns the label of a part of a stream: `MESSAGE /socket joined`, `EVENT /stream tick` (with its name or type). The
+/// query of a socket has tokens and states of the page, and no meaning.
+pub(super) fn label_of_part(what: &str, request: &Request, app: Option<&str>, kind: Option<String>) -> String {
     // The type is a single word.
     let kind = kind.map(|kind| format!(" {}", kind.replace(char::is_whitespace, "_"))).unwrap_or_default();
-    format!("{what} {}{kind}", place(request, app))
+    let host =
+        if app == Some(request.target.host.as_str()) { String::new() } else { format!("//{}", request.target.host) };
+    format!("{what} {host}{}{kind}", request.path())
+}
+
+/// Returns the name that a WebSocket message has in its JSON: that of an event (`type`, `event`, ..), or the first word of
+/// an array (Phoenix: `["1", "2", "room:1", "presence_state", {}]`; socket.io: `42["joined", {}]`).
+pub(super) fn name_of_message(text: &str) -> Option<String> {
+    const KEYS: [&str; 6] = ["type", "event", "op", "action", "kind", "method"];
+    let json = text.trim_start_matches(|char: char| char.is_ascii_digit());
+    let name = match serde_json::from_str(json).ok()? {
+        serde_json::Value::Object(fields) => KEYS.iter().find_map(|key| fields.get(*key)?.as_str().map(str::to_owned)),
+        serde_json::Value::Array(items) => {
+            items.iter().filter_map(serde_json::Value::as_str).find(|it| is_word(it)).map(str::to_owned)
+        }
+        _ => None,
+    };
+    name.filter(|name| is_word(name))
+}
+
+/// Whether a text can be the name of an event: `presence_state`, `cart.changed`, not `room:1`, `17` or a secret.
+fn is_word(text: &str) -> bool {
+    let is_part = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.' | '/');
+    (2..=40).contains(&text.len())
+        && text.starts_with(|char: char| char.is_ascii_alphabetic())
+        && text.chars().all(is_part)
+        && !text.chars().any(|char| char.is_ascii_digit())
 }
 
 /// Returns host, path and the parameters that have a meaning.
@@ -67,6 +94,22 @@ mod tests {
     }
 
     #[test]
+    fn messages_have_the_names_that_are_in_them() {
+        for (text, name) in [
+            (r#"["1", "2", "room:1", "presence_state", {}]"#, Some("presence_state")),
+            (r#"42["joined", {"user": 1}]"#, Some("joined")),
+            (r#"{"id": 1, "type": "cart.changed"}"#, Some("cart.changed")),
+            (r#"{"method": "ping"}"#, Some("ping")),
+            (r#"{"value": "x"}"#, None),
+            (r#"["a1b2c3d4"]"#, None),
+            ("hello", None),
+            ("17", None),
+        ] {
+            assert_eq!(name_of_message(text).as_deref(), name, "{text}");
+        }
+    }
+
+    #[test]
     fn what_means_nothing_is_left_out() {
         assert_eq!(named("https://app.test/s?q=b%20c&_=17&a=1"), "GET /s?a=1&q=b+c");
         assert_eq!(named("https://cdn.test/s?t=1"), "GET //cdn.test/s");
@@ -82,7 +125,7 @@ mod tests {
         post.method = http::Method::POST;
         post.content = crate::flow::Content::Read("a=1".into());
         let stream = Request::get("https://app.test/events?t=1").expect("a URL");
-        assert_eq!(label_of_part("EVENT", &stream, Some("app.test"), Some("tick")), "EVENT /events tick");
+        assert_eq!(label_of_part("EVENT", &stream, Some("app.test"), Some("tick".to_owned())), "EVENT /events tick");
         let one = label(&post, Some("app.test"));
         assert!(one.starts_with("POST /save ~") && !one.contains(char::is_control), "{one}");
         post.content = crate::flow::Content::Read("a=2".into());

@@ -1,6 +1,6 @@
 //! The flows that an execution holds and has not released.
 
-use super::label::{label, label_of_part};
+use super::label::{label, label_of_part, name_of_message};
 use super::scope::Scope;
 use super::script_loads::ScriptLoads;
 use crate::flow::{FlowId, Message, Place, Request, Response, ServerEvent, Stage};
@@ -157,7 +157,8 @@ impl Pool {
             let place = asked.iter().find(|asked| asked.url == url && Some(&asked.by) == by);
             let place = place.map_or(usize::MAX, |asked| asked.place);
             let referer = parked.request().header("referer").map(str::to_owned);
-            (place, self.base(parked), referer, parked.flow())
+            // The parts of a stream keep their order, whatever their names are.
+            (place, self.stream_or_base(parked), referer, parked.flow())
         });
         for parked in new {
             let base = self.base(&parked);
@@ -206,13 +207,21 @@ impl Pool {
         }
     }
 
+    /// Returns the name of a flow; of a part, that of its stream.
+    fn stream_or_base(&self, parked: &Parked) -> String {
+        match parked {
+            Parked::Request(_) | Parked::Response(_) => self.base(parked),
+            Parked::Message(_) | Parked::Event(_) => label_of_part("", parked.request(), self.app.as_deref(), None),
+        }
+    }
+
     /// Returns the name without its number.
     fn base(&self, parked: &Parked) -> String {
         let (request, app) = (parked.request(), self.app.as_deref());
         let label = match parked {
             Parked::Request(_) | Parked::Response(_) => label(request, app),
-            Parked::Message(_) => label_of_part("MESSAGE", request, app, None),
-            Parked::Event(held) => label_of_part("EVENT", request, app, Some(held.event().event())),
+            Parked::Message(held) => label_of_part("MESSAGE", request, app, name_of_message(&held.message().text())),
+            Parked::Event(held) => label_of_part("EVENT", request, app, Some(held.event().event().to_owned())),
         };
         match self.by.get(&parked.flow().whole()).filter(|by| !by.is_empty()) {
             Some(by) => format!("{label} {by}"),
@@ -232,11 +241,20 @@ impl Pool {
         label
     }
 
-    /// Returns the events that are possible now. Of flows that their server answers one at a time, only the first is.
+    /// Returns the events that are possible now. Of flows that their server answers one at a time, only the first is; so of
+    /// the parts of a stream, which no network reorders.
     pub(super) fn enabled(&self) -> Vec<Event> {
         let is_serial = |parked: &Parked| self.scope.is_serial(parked.request());
         let first = self.named.iter().filter(|(_, parked)| is_serial(parked)).map(|(_, parked)| parked.flow()).min();
-        let can = |(_, parked): &&(Event, Parked)| !is_serial(parked) || Some(parked.flow()) == first;
+        let is_behind = |parked: &Parked| {
+            let flow = parked.flow();
+            let precedes = |other: FlowId| other.whole() == flow.whole() && other < flow;
+            flow != flow.whole()
+                && !self.scope.is_unordered(parked.request())
+                && self.known().any(|other| other != other.whole() && precedes(other))
+        };
+        let can =
+            |(_, parked): &&(Event, Parked)| (!is_serial(parked) || Some(parked.flow()) == first) && !is_behind(parked);
         self.named.iter().filter(can).map(|(event, _)| event.clone()).collect()
     }
 

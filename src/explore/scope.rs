@@ -12,6 +12,8 @@ pub(crate) struct Scope {
     pub(crate) effects: Vec<Filter>,
     /// Their server answers these one at a time.
     pub(crate) serial: Vec<Filter>,
+    /// Their server may send the parts of these streams in any order.
+    pub(crate) unordered: Vec<Filter>,
 }
 
 /// Destinations of the requests with which a browser loads a page. They are part of the navigation. (For scripts see
@@ -68,9 +70,17 @@ impl Scope {
     }
 
     pub(super) fn is_serial(&self, request: &Request) -> bool {
-        let view = View::of(request, None, StageName::Request);
-        self.serial.iter().any(|filter| filter.evaluate(&view) == Truth::Yes)
+        matches(&self.serial, request)
     }
+
+    pub(super) fn is_unordered(&self, request: &Request) -> bool {
+        matches(&self.unordered, request)
+    }
+}
+
+fn matches(filters: &[Filter], request: &Request) -> bool {
+    let view = View::of(request, None, StageName::Request);
+    filters.iter().any(|filter| filter.evaluate(&view) == Truth::Yes)
 }
 
 #[cfg(test)]

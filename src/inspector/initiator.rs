@@ -9,15 +9,31 @@ const LINES: usize = 3;
 
 /// Returns the event for the journal, if a script makes a request.
 pub(super) fn requested(event: &Value) -> Option<Event> {
-    if event["method"] != "Network.requestWillBeSent" {
-        return None;
-    }
     let params = &event["params"];
+    let url = match event["method"].as_str()? {
+        "Network.requestWillBeSent" => &params["request"]["url"],
+        "Network.webSocketCreated" => &params["url"],
+        _ => return None,
+    };
     let frames = params["initiator"]["stack"]["callFrames"].as_array()?;
     let lines: Vec<_> = frames.iter().filter_map(line).take(LINES).collect();
-    let request = &params["request"];
-    let url = as_on_the_wire(&text(&request["url"]));
-    (!lines.is_empty()).then(|| Event::Requested { method: text(&request["method"]), url, by: lines.join(" < ") })
+    let (request, url) = (&params["request"], as_on_the_wire(&text(url)));
+    let kind = destination(&text(&params["type"]));
+    let method = request["method"].as_str().unwrap_or("GET").to_owned();
+    (!lines.is_empty()).then(|| Event::Requested { method, url, kind, by: lines.join(" < ") })
+}
+
+/// Returns the `sec-fetch-dest` of a resource type of DevTools.
+fn destination(kind: &str) -> &'static str {
+    match kind {
+        "Image" => "image",
+        "Script" => "script",
+        "Stylesheet" => "style",
+        "Font" => "font",
+        "Document" => "document",
+        "" => "websocket",
+        _ => "empty",
+    }
 }
 
 /// `load (https://a/app.js:12)`, unless the script has no URL.

@@ -69,8 +69,9 @@ pub(crate) enum Event {
     Commanded { id: u64, status: u16 },
     /// A page has logged something, or an error in it was not caught.
     Console { message: ConsoleMessage },
-    /// A script of a page has requested this URL; `by` is the line, as far as the browser reports it.
-    Requested { method: String, url: String, by: String },
+    /// A script of a page has requested this URL, as a `sec-fetch-dest` of this kind; `by` is the line, as far as the
+    /// browser reports it.
+    Requested { method: String, url: String, kind: &'static str, by: String },
     /// Where a window is when the test's body has ended. What follows is the tear-down.
     Page { url: Option<String>, title: Option<String>, has_dialog: bool },
     /// The test waits for a person: its time stands still.
@@ -173,7 +174,7 @@ impl fmt::Display for Event {
                 write!(f, "{flow} response changed, its status is {}", response.status().as_u16())
             }
             Self::Body { flow, stage, size, .. } => write!(f, "{flow} its {stage}'s body had {size} bytes"),
-            Self::Requested { method, url, by } => write!(f, "page: {by} requests {method} {url}"),
+            Self::Requested { method, url, by, .. } => write!(f, "page: {by} requests {method} {url}"),
             Self::Part { flow, part } => write!(f, "{flow} {part}"),
             Self::Changed { flow, part } => write!(f, "{flow} became {part}"),
             Self::Closed { flow } => write!(f, "{flow} closed"),

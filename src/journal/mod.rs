@@ -14,7 +14,7 @@ pub(crate) use streams::{TO_SERVER, Tally};
 
 use crate::flow::FlowId;
 use log::Log;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
@@ -26,6 +26,7 @@ pub(crate) struct Journal {
     start: Instant,
     started: SystemTime,
     flows: AtomicU64,
+    is_over: AtomicBool,
     log: Mutex<Log>,
     written: Notify,
 }
@@ -36,6 +37,7 @@ impl Journal {
             start: Instant::now(),
             started: SystemTime::now(),
             flows: AtomicU64::new(1),
+            is_over: AtomicBool::new(false),
             log: Mutex::default(),
             written: Notify::new(),
         }
@@ -49,6 +51,15 @@ impl Journal {
     /// Returns when the journal was created, by the clock of the machine.
     pub(crate) fn started(&self) -> SystemTime {
         self.started
+    }
+
+    /// The body of the test has ended: what follows is the tear-down.
+    pub(crate) fn end_body(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
     }
 
     pub(crate) fn next_flow(&self) -> FlowId {

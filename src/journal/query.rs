@@ -101,22 +101,34 @@ impl Journal {
 
     /// Returns whether the test is paused now.
     pub(crate) fn is_paused(&self) -> bool {
-        let log = self.lock();
-        let last = log.iter().rev().find(|entry| matches!(entry.event, Event::Paused { .. } | Event::Resumed));
-        last.is_some_and(|entry| matches!(entry.event, Event::Paused { .. }))
+        self.pauses().1.is_some()
     }
 
     /// Returns for how long the test was paused, up to now.
     pub(crate) fn paused(&self) -> Duration {
-        let (mut paused, mut since) = (Duration::ZERO, None);
+        let (paused, since) = self.pauses();
+        paused + since.map_or(Duration::ZERO, |from| self.now().saturating_sub(from))
+    }
+
+    /// Returns for how long it was paused, and since when it is now. Two futures of a test may pause it at the same time.
+    fn pauses(&self) -> (Duration, Option<Duration>) {
+        let (mut paused, mut since, mut depth) = (Duration::ZERO, None, 0_usize);
         for Entry { at, event } in self.lock().iter() {
-            match (event, since) {
-                (Event::Paused { .. }, None) => since = Some(*at),
-                (Event::Resumed, Some(from)) => (paused, since) = (paused + at.saturating_sub(from), None),
+            match event {
+                Event::Paused { .. } => {
+                    depth += 1;
+                    since.get_or_insert(*at);
+                }
+                Event::Resumed => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        paused += since.take().map_or(Duration::ZERO, |from| at.saturating_sub(from));
+                    }
+                }
                 _ => {}
             }
         }
-        paused + since.map_or(Duration::ZERO, |from| self.now().saturating_sub(from))
+        (paused, since)
     }
 
     /// Returns whether it has the location of a page: the tear-down has begun.

@@ -3,9 +3,8 @@
 pub(crate) use crate::inspector::Picture;
 
 use super::SessionPages;
-use crate::inspector::Fault;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The limits of a picture: pixels, and bytes that its quality is lowered for.
 const WIDTH: u32 = 960;
@@ -20,7 +19,7 @@ const LEAVING: Duration = Duration::from_secs(1);
 const WINDOWS: usize = 3;
 /// The document as HTML, its visible text, and the browser.
 const CONTENT: &str = "JSON.stringify([(document.doctype ? '<!DOCTYPE html>\\n' : '') + \
-    document.documentElement.outerHTML.slice(0, 4e6), (document.body ? document.body.innerText : '').slice(0, 1e5), navigator.userAgent])";
+    document.documentElement.outerHTML.slice(0, 4e6), (document.body ? document.body.innerText : '').slice(0, 1e5), navigator.userAgent].map(it => it.toWellFormed?.() ?? it))";
 
 /// The moment of a [`Look`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +79,7 @@ impl SessionPages {
         // Chromium says nothing of a page whose next document is held.
         let (document, patience) = if leaves.is_some() { (LEAVING, LEAVING) } else { (DOCUMENT, PICTURE) };
         let said = in_time(document, self.inspector.evaluate_in(window, CONTENT));
-        let (content, picture) = tokio::join!(said, in_time(patience, self.picture(window)));
+        let (content, picture) = tokio::join!(said, self.picture(window, patience));
         let why = |why: String| {
             leaves
                 .as_ref()
@@ -98,15 +97,20 @@ impl SessionPages {
         Look { moment, url, picture, html, text, agent }
     }
 
-    async fn picture(&self, window: &str) -> Result<Picture, Fault> {
-        let mut last = Err(Fault::Closed);
+    /// Takes pictures until one is small, or the time is up; returns the last.
+    async fn picture(&self, window: &str, patience: Duration) -> Result<Picture, String> {
+        let until = Instant::now() + patience;
+        let mut last = None;
         for quality in QUALITIES {
-            last = Ok(self.inspector.picture(window, WIDTH, quality).await?);
-            if last.as_ref().is_ok_and(|picture: &Picture| picture.bytes.len() <= BYTES) {
-                break;
+            let left = until.saturating_duration_since(Instant::now());
+            match (in_time(left, self.inspector.picture(window, WIDTH, quality)).await, &last) {
+                (Ok(picture), _) if picture.bytes.len() <= BYTES => return Ok(picture),
+                (Ok(picture), _) => last = Some(picture),
+                (Err(_), Some(_)) => break,
+                (Err(why), None) => return Err(why),
             }
         }
-        last
+        last.ok_or_else(|| "the browser took no picture".to_owned())
     }
 }
 

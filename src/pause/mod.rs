@@ -2,10 +2,11 @@
 
 use crate::flow::Place;
 use crate::journal::{Event, Journal};
+use once_cell::sync::Lazy;
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 /// Waits until a person presses Enter, or until the process gets SIGUSR1. Says how, past the capture of test harnesses.
 ///
@@ -18,10 +19,19 @@ pub(crate) async fn pause(journal: &Journal, place: Place, why: &str) -> Result<
         signal(SignalKind::user_defined1()).map_err(|error| format!("SIGUSR1 cannot be received: {error}"))?;
     let enter = io::stdin().is_terminal();
     journal.write(Event::Paused { place });
+    // Written too if the future is dropped.
+    let _resumes = Resumes(journal);
     say(&format!("{why}\n  at {place}\n  {}\n", how_to_go_on(enter)));
     wait(resumed, enter).await;
-    journal.write(Event::Resumed);
     Ok(())
+}
+
+struct Resumes<'a>(&'a Journal);
+
+impl Drop for Resumes<'_> {
+    fn drop(&mut self) {
+        self.0.write(Event::Resumed);
+    }
 }
 
 fn how_to_go_on(enter: bool) -> String {
@@ -30,22 +40,31 @@ fn how_to_go_on(enter: bool) -> String {
 }
 
 async fn wait(mut resumed: Signal, enter: bool) {
-    let (sender, pressed) = oneshot::channel();
-    if enter {
-        // If the signal comes first, the thread waits until the process ends.
+    if !enter {
+        resumed.recv().await;
+        return;
+    }
+    let mut pressed = enters();
+    tokio::select! {
+        _ = resumed.recv() => {}
+        // Fails if the input has ended; then only the signal is left.
+        Ok(()) = pressed.changed() => {}
+    }
+}
+
+/// Changes with each line that a person enters. One thread of the process reads them, for all tests that are paused.
+fn enters() -> watch::Receiver<()> {
+    static LINES: Lazy<watch::Sender<()>> = Lazy::new(|| {
+        let lines = watch::Sender::new(());
+        let entered = lines.clone();
         std::thread::spawn(move || {
-            if io::stdin().read_line(&mut String::new()).is_ok() {
-                // Without a receiver, the test goes on already.
-                let _ = sender.send(());
+            while io::stdin().read_line(&mut String::new()).is_ok_and(|read| read > 0) {
+                entered.send_replace(());
             }
         });
-        tokio::select! {
-            _ = resumed.recv() => {}
-            Ok(()) = pressed => {}
-        }
-    } else {
-        resumed.recv().await;
-    }
+        lines
+    });
+    LINES.subscribe()
 }
 
 /// Writes to the terminal if there is one, else to stderr: a harness keeps what a test prints until it ends.

@@ -35,12 +35,55 @@ pub(super) fn describe(method: &str, path: &str, body: &Value, elements: &Elemen
         ("POST", ["session", _, "element", id, "value"]) if is_secret => {
             format!("type {} into {}", placeholder(text("text")), element(id))
         }
-        ("POST", ["session", _, "element", id, "value"]) => format!("type {:?} into {}", text("text"), element(id)),
+        ("POST", ["session", _, "element", id, "value"]) => typed(text("text"), element(id)),
         ("GET", ["session", _, "element", id, what @ ..]) => format!("{} of {}", what.join(" "), element(id)),
         ("POST", ["session", _, "execute", _]) => format!("execute {}", one_line(text("script"))),
         (_, ["session", _, rest @ ..]) => rest.join(" "),
         _ => format!("{method} {path}"),
     }
+}
+
+/// Describes typed text; keys without a character have their names (WebDriver, section 17.4.2).
+fn typed(text: &str, into: &str) -> String {
+    let mut chars = text.chars();
+    match (chars.next().and_then(key), chars.next()) {
+        (Some(key), None) => format!("press {key} in {into}"),
+        _ => {
+            let named = text.chars().map(|char| key(char).map_or_else(|| char.to_string(), |key| format!("<{key}>")));
+            format!("type {:?} into {into}", named.collect::<String>())
+        }
+    }
+}
+
+/// Returns the name of a key that types no character.
+fn key(char: char) -> Option<&'static str> {
+    Some(match char {
+        '\u{e001}' => "Cancel",
+        '\u{e002}' => "Help",
+        '\u{e003}' => "Backspace",
+        '\u{e004}' => "Tab",
+        '\u{e005}' => "Clear",
+        '\u{e006}' => "Return",
+        '\u{e007}' => "Enter",
+        '\u{e008}' | '\u{e050}' => "Shift",
+        '\u{e009}' | '\u{e051}' => "Control",
+        '\u{e00a}' | '\u{e052}' => "Alt",
+        '\u{e00b}' => "Pause",
+        '\u{e00c}' => "Escape",
+        '\u{e00d}' => "Space",
+        '\u{e00e}' => "PageUp",
+        '\u{e00f}' => "PageDown",
+        '\u{e010}' => "End",
+        '\u{e011}' => "Home",
+        '\u{e012}' => "ArrowLeft",
+        '\u{e013}' => "ArrowUp",
+        '\u{e014}' => "ArrowRight",
+        '\u{e015}' => "ArrowDown",
+        '\u{e016}' => "Insert",
+        '\u{e017}' => "Delete",
+        '\u{e03d}' | '\u{e053}' => "Meta",
+        _ => return None,
+    })
 }
 
 /// A script that returns whether text typed into the element is a secret.

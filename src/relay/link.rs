@@ -115,15 +115,15 @@ impl Link {
         id
     }
 
-    /// Journals a command, forwards it when it is its turn, and journals its response.
+    /// Forwards a command when it is its turn, journals it then, and its response.
     pub(super) async fn command(&self, request: Request<Bytes>) -> Response<Bytes> {
         let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let is_secret = self.types_secret(&method, &path).await;
         let says = self.in_words(command::describe(&method, &path, &said, &lock(&self.elements), is_secret));
-        let (journal, id) = (self.journal(), self.begin(says.clone()));
+        let journal = self.journal();
         let is_post_to = |end: &str| method == "POST" && path.ends_with(end);
-        let response = self.in_turn(request, &says).await;
+        let (id, response) = self.in_turn(request, &says).await;
         if is_post_to("/element")
             && let Ok(found) = serde_json::from_slice(response.body())
         {
@@ -158,25 +158,26 @@ impl Link {
         asked.await.unwrap_or_else(by_name)
     }
 
-    /// Forwards a command when it is its turn. In a record test, a command that came too early is repeated as long as
-    /// something can still happen.
-    async fn in_turn(&self, request: Request<Bytes>, says: &str) -> Response<Bytes> {
+    /// Journals and forwards a command when it is its turn. In an explored test, a command that came too early is repeated
+    /// as long as something can still happen. Returns the command's id and the response.
+    async fn in_turn(&self, request: Request<Bytes>, says: &str) -> (u64, Response<Bytes>) {
         let turns = self.turns();
         let kind = command::kind(request.method().as_str(), request.uri().path());
         let mut turn = turns.ask(kind, says, false).await;
+        let id = self.begin(says.to_owned());
         if !turns.are_conducted() {
             let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-            return self.watched(request, says, (&method, &path)).await;
+            return (id, self.watched(request, says, (&method, &path)).await);
         }
         loop {
             if let Some(response) = self.tried(&request).await {
-                return response;
+                return (id, response);
             }
             drop(turn);
             turn = turns.ask(kind, says, true).await;
             if turn.is_none() {
                 // The driver reports what is wrong.
-                return self.by_driver(&request).await;
+                return (id, self.by_driver(&request).await);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! One execution of a test's body: set-up, body, tear-down.
 
-use super::gather::{self, Pictures};
+use super::gather;
+use super::looking::{Pictures, look, note_locations};
 use super::settings::{self, Keep};
 use super::{TestOutcome, panic_capture};
 use crate::evidence::{RaceFound, Run};
@@ -8,11 +9,9 @@ use crate::explore::{Conductor, ExecutionRecord, Scope, SettledLooks};
 use crate::filter::Filter;
 use crate::fixture::Kept;
 use crate::fixture::{Setup, TestSpec};
-use crate::flow::Place;
 use crate::journal::Journal;
 use crate::mitm::{Config, Mitm, runtime};
-use crate::page::{Look, Moment};
-use crate::pause;
+use crate::page::Look;
 use crate::report::{Failure, TestResult};
 use crate::schedule::Plan;
 use futures_util::FutureExt;
@@ -26,6 +25,9 @@ use tokio::time::error::Elapsed;
 
 /// A test body with its arguments, as `#[mitm_test]` generates it.
 pub(super) type Body<R> = for<'a> fn(&'a mut Setup) -> Pin<Box<dyn Future<Output = TestResult<R>> + 'a>>;
+
+/// How often a test that is paused just before its timeout is looked at.
+const BEAT: Duration = Duration::from_millis(200);
 
 /// The timeout of each tear-down.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
@@ -97,6 +99,8 @@ pub(super) struct Execution {
     pub(super) record: ExecutionRecord,
     pub(super) footer: String,
     pub(super) log: String,
+    /// For how long a person has paused it.
+    pub(super) paused: Duration,
     /// For the evidence: of an execution that has failed, or that took pictures.
     pub(super) run: Option<Run>,
 }
@@ -166,6 +170,7 @@ async fn plainly<R: TestOutcome>(
     let _looks = settled_looks(&mitm, spec, ignored)?;
     let panicked = panic_capture::start(true);
     let ending = mitm.scope(end_of(spec, mitm.log(), body(&mut cx))).await;
+    mitm.log().end_body();
     let panic = panicked.message();
     let passed = matches!(ending, Ending::Passed);
     let (left, looks) = tear_down(&mitm, spec, &mut cx, passed, Pictures::OfFailure).await;
@@ -193,18 +198,22 @@ async fn in_order<R: TestOutcome>(
     let mut cx = Setup::new(mitm.clone(), spec, Some(conditions.kept.clone()));
     let panicked = panic_capture::start(false);
     let ending = mitm.scope(end_of(spec, mitm.log(), body(&mut cx))).await;
+    mitm.log().end_body();
     let panicked = panicked.message();
     let passed = matches!(ending, Ending::Passed);
-    // The conductor releases what it holds.
-    let looks = look(&mitm, spec.place, !passed, pictures).await;
+    // Before the conductor releases what it holds. Whether a body that has passed leaves findings is known afterwards.
+    let is_pictured = !passed || pictures.after().is_some();
+    let mut looks = if is_pictured { look(&mitm, &spec, !passed, pictures).await } else { Vec::new() };
     let record = match conductor {
         Some(conductor) => conductor.finish().await,
         None => ExecutionRecord::default(),
     };
     drop(settled);
-    let (left, _) = tear_down(&mitm, spec, &mut cx, passed, Pictures::None).await;
+    let pictures_left = if is_pictured { Pictures::None } else { pictures };
+    let (left, others) = tear_down(&mitm, spec, &mut cx, passed, pictures_left).await;
+    looks.extend(others);
     let failed = !passed || !left.is_empty();
-    let has_evidence = failed || pictures.at_end(failed);
+    let has_evidence = failed || pictures != Pictures::None;
     let run = has_evidence.then(|| gather::run(&mitm, &record, looks, failed));
     let also = || left.iter().map(|left| format!("\n\nalso: {left}")).collect::<String>();
     let ended = match ending {
@@ -213,7 +222,7 @@ async fn in_order<R: TestOutcome>(
         Ending::Failed(text) => Ended::Failed(text + &also()),
         Ending::Panicked(panic) => Ended::Failed(panicked.unwrap_or_else(|| text_of(&panic).to_owned()) + &also()),
     };
-    Ok(Execution { ended, record, footer: mitm.footer(), log: gather::log(&mitm), run })
+    Ok(Execution { ended, record, footer: mitm.footer(), log: gather::log(&mitm), paused: mitm.log().paused(), run })
 }
 
 /// Makes an explored test look only at settled pages when it runs without an order.
@@ -251,6 +260,8 @@ async fn within_deadline<T>(timeout: Duration, log: &Journal, doing: impl Future
                 if left.is_zero() {
                     return Err(elapsed);
                 }
+                // While it is paused, what is left stays the same.
+                left = left.max(BEAT);
             }
             done => return done,
         }
@@ -284,14 +295,11 @@ async fn tear_down(
 ) -> (Vec<String>, Vec<Look>) {
     // Collected before anything is released. A failed body may not have reached its holds, so those are not reported.
     let mut findings = if passed { mitm.findings() } else { mitm.still_parked() };
-    let failed = !passed || !findings.is_empty();
-    let mut looks = look(mitm, spec.place, failed || spec.page_errors_fail, pictures).await;
     if spec.page_errors_fail {
+        note_locations(mitm).await;
         findings.extend(mitm.page_errors(spec.place));
     }
-    if findings.is_empty() && passed && settings::keep() != Keep::All {
-        looks.clear();
-    }
+    let looks = look(mitm, &spec, !passed || !findings.is_empty(), pictures).await;
     let mut left: Vec<_> = findings.iter().map(ToString::to_string).collect();
     Mitm::release_all(mitm);
     while let Some(tear_down) = cx.next_tear_down() {
@@ -306,23 +314,7 @@ async fn tear_down(
     (left, looks)
 }
 
-/// Journals where the pages are, and returns what they look like. Does nothing if the test has passed and no pictures are
-/// wanted, or if there is nothing to look at any more.
-async fn look(mitm: &Mitm, place: Place, failed: bool, pictures: Pictures) -> Vec<Look> {
-    let takes_pictures = pictures.at_end(failed);
-    if (failed || takes_pictures) && !mitm.log().has_location() {
-        mitm.pages().note_locations().await;
-    }
-    let looks = if takes_pictures { mitm.pages().looks(Moment::End).await } else { Vec::new() };
-    if failed && takes_pictures && settings::pauses_on_failure() {
-        let why = "holdup: the test has failed, and nothing was released yet: its browser stays open";
-        // In a CI job nobody looks.
-        let _ = pause::pause(mitm.log(), place, why).await;
-    }
-    looks
-}
-
-fn text_of(panic: &Panic) -> &str {
+pub(super) fn text_of(panic: &Panic) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
 }

@@ -2,8 +2,9 @@
 
 use super::TestOutcome;
 use super::execution::{Body, Conditions, Ended, Ending, Execution, Verdict, execute};
-use super::gather::Pictures;
+use super::found::Found;
 use super::history::History;
+use super::looking::Pictures;
 use super::progress::Progress;
 use crate::explore::Scope;
 use crate::fixture::Exploring;
@@ -11,8 +12,7 @@ use crate::fixture::Kept;
 use crate::fixture::TestSpec;
 use crate::mitm::{Config, Mitm, runtime};
 use crate::report::{Failure, Race, nondeterminism};
-use crate::schedule::{Base, Mode, Plan, Portfolio, Shrink, Trace};
-use std::collections::BTreeSet;
+use crate::schedule::{Base, Constraint, Mode, Plan, Portfolio, Shrink};
 use std::net::TcpListener;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -34,6 +34,8 @@ pub(super) struct Exploration<R: TestOutcome + 'static> {
     began: Instant,
     executions: usize,
     history: History,
+    /// Constraints that hold in every order.
+    fixed: Vec<Constraint>,
     /// The time budget for finding an order that fails.
     time: Duration,
 }
@@ -60,18 +62,40 @@ impl<R: TestOutcome + 'static> Exploration<R> {
             ignored: (exploring.ignore)(),
             effects: (exploring.effects)(),
             serial: (exploring.serial)(),
+            unordered: (exploring.unordered)(),
         });
+        let never = exploring.map_or(&[][..], |exploring| exploring.never);
+        let fixed = never.iter().map(|text| impossible(text)).collect::<Result<_, _>>();
+        let fixed = fixed.map_err(|why| Failure::bare(format!("never(..): {why}")).at(spec.place))?;
         let mitms = mitms.clone();
         let conditions = Conditions { listener: Arc::new(bound), kept: Kept::default(), scope, mitms };
         let time = exploring.and_then(|exploring| exploring.time).map_or(TIME, Duration::from_millis);
-        Ok(Self { spec, body, conditions, began: Instant::now(), executions: 0, history: History::default(), time })
+        Ok(Self {
+            spec,
+            body,
+            conditions,
+            began: Instant::now(),
+            executions: 0,
+            history: History::default(),
+            fixed,
+            time,
+        })
     }
 
     fn once(&mut self, plan: &Plan, pictures: Pictures) -> Result<Execution, Failure> {
         self.executions += 1;
-        let execution = execute(self.spec, self.body, &self.conditions, Some(plan.clone()), pictures)?;
+        let execution =
+            execute(self.spec, self.body, &self.conditions, Some(plan.clone().under(&self.fixed)), pictures)?;
         self.history.add(&execution);
+        // A pause is none of the time that the search takes.
+        self.began += execution.paused;
         Ok(execution)
+    }
+
+    /// Executes a plan for its pictures: it counts neither as a search nor as a confirmation.
+    fn pictured(&self, plan: &Plan, step: usize) -> Result<Execution, Failure> {
+        let plan = plan.clone().under(&self.fixed);
+        execute(self.spec, self.body, &self.conditions, Some(plan), Pictures::After(step))
     }
 
     /// Runs repeatedly, under one schedule or without one, and counts the failures. Reports the first.
@@ -133,7 +157,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
             Ok(execution) => execution,
             Err(verdict) => return Ok(verdict),
         };
-        let mut portfolio = Portfolio::new(mode, 1);
+        let mut portfolio = Portfolio::new(mode, 1, self.fixed.clone());
         portfolio.learn(&natural.record.trace);
         let mut found = Found::new(&natural);
         let mut progress = Progress::new(self.spec.name);
@@ -142,7 +166,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
                 break why;
             }
             progress.show(self.executions, found.looks.len(), self.began.elapsed());
-            let Some(plan) = portfolio.next() else { break "there is no other order to try" };
+            let Some(plan) = portfolio.next() else { break "" };
             let execution = self.once(&plan, Pictures::None)?;
             if execution.broke() {
                 progress.clear();
@@ -156,7 +180,8 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         let (executions, covered, outcomes) = (self.executions, portfolio.covered(), found.looks.len());
         let notes = found.notes();
         Ok(Verdict::passed(format!(
-            "{name}: {executions} executions in {took:.1} s, {covered}; {outcomes} distinct outcomes; {ended}{notes}"
+            "{name}: {covered}, {executions} executions, {took:.1} s, {}{ended}{notes}",
+            counted(outcomes, "distinct outcome")
         )))
     }
 
@@ -181,9 +206,9 @@ impl<R: TestOutcome + 'static> Exploration<R> {
     /// Returns why no other order is tried, if the budget is used up.
     fn used_up(&self, exploring: &Exploring) -> Option<&'static str> {
         if self.executions >= exploring.max.unwrap_or(MOST) {
-            return Some("the executions are used up");
+            return Some("; the executions are used up (`max`)");
         }
-        (self.began.elapsed() >= self.time).then_some("the time is up")
+        (self.began.elapsed() >= self.time).then_some("; the time is up (`time`)")
     }
 
     fn name(&self) -> &'static str {
@@ -208,9 +233,9 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         let (executions, took) = (self.executions, self.began.elapsed());
         // The two orders once more, with pictures.
         let step = found.passing[0].1.parting(&failing.record.trace);
-        let passing = self.once(&Plan::of(Base::FlowsFirst), Pictures::After(step))?;
-        let again = self.once(&plan, Pictures::After(step))?;
+        let (passing, again) = (self.pictured(&Plan::of(Base::FlowsFirst), step)?, self.pictured(&plan, step)?);
         let failing = if again.broke() { again } else { failing };
+        let passing = if passing.failed() { None } else { passing.run };
         let race = Race {
             test: self.spec.name,
             plan: &plan,
@@ -224,7 +249,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         };
         let mut verdict = Verdict::failed(race.text(), failing.footer.clone());
         verdict.race = Some(self.history.race(&race));
-        Ok(verdict.with([passing.run, failing.run].into_iter().flatten().collect()))
+        Ok(verdict.with([passing, failing.run].into_iter().flatten().collect()))
     }
 
     /// Returns how many of [`SURE`] executions fail, `already` included.
@@ -265,50 +290,6 @@ impl<R: TestOutcome + 'static> Drop for Exploration<R> {
     }
 }
 
-/// What the executions so far have shown.
-struct Found {
-    passing: Vec<(Base, Trace)>,
-    looks: BTreeSet<Option<u64>>,
-    loops: BTreeSet<String>,
-    /// How many orders did not let a page settle, and why the first did not.
-    unsettled: Option<(usize, String)>,
-}
-
-impl Found {
-    fn new(natural: &Execution) -> Self {
-        let passing = vec![(Base::FlowsFirst, natural.record.trace.clone())];
-        let (looks, loops) = (BTreeSet::from([natural.record.fingerprint]), natural.record.loops.clone());
-        Self { passing, looks, loops, unsettled: None }
-    }
-
-    /// Returns what to print after the count of orders.
-    fn notes(&self) -> String {
-        let mut notes = String::new();
-        if !self.loops.is_empty() {
-            let loops: Vec<_> = self.loops.iter().map(String::as_str).collect();
-            notes += &format!("\n  held from the fourth time on, since the page repeats them: {}", loops.join(", "));
-        }
-        if let Some((orders, why)) = &self.unsettled {
-            let why = why.lines().collect::<Vec<_>>().join("\n    ");
-            notes += &format!(
-                "\n  in {orders} orders a page did not settle, so these orders were tried only in part:\n    {why}"
-            );
-        }
-        notes
-    }
-
-    fn saw(&mut self, plan: &Plan, execution: &Execution) {
-        self.looks.insert(execution.record.fingerprint);
-        self.loops.extend(execution.record.loops.iter().cloned());
-        if let Some(why) = execution.record.doubts.first() {
-            self.unsettled.get_or_insert_with(|| (0, why.clone())).0 += 1;
-        }
-        if *plan == Plan::of(Base::ActionsFirst) && !execution.failed() {
-            self.passing.push((Base::ActionsFirst, execution.record.trace.clone()));
-        }
-    }
-}
-
 impl Execution {
     /// The verdict on a test that fails, or cannot be ordered, before any other order is tried.
     fn unexplored(self) -> Verdict {
@@ -319,4 +300,16 @@ impl Execution {
         };
         Verdict::failed(text, self.footer).with(self.run.into_iter().collect())
     }
+}
+
+/// Turns `X > Y`, which never happens, into what always holds: `Y > X`.
+fn impossible(text: &str) -> Result<Constraint, String> {
+    let Constraint { late, early } = text.parse()?;
+    Ok(Constraint { late: early, early: late })
+}
+
+/// `1 distinct outcome`, `2 distinct outcomes`
+fn counted(number: usize, what: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{s}")
 }

@@ -6,45 +6,20 @@ use crate::explore::ExecutionRecord;
 use crate::fixture::TestSpec;
 use crate::mitm::Mitm;
 use crate::page::Look;
+use crate::sanitize::{is_unambiguous, placeholder};
 use crate::schedule::Event;
 use once_cell::sync::Lazy;
 use regex::Regex;
 use std::env;
+use std::ffi::OsString;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::SystemTime;
 use time::OffsetDateTime;
 
 /// How many lines of the test are shown before and after the one that a failure names.
 const AROUND: usize = 3;
-
-/// Which pictures of its pages an execution takes. Each costs a few commands to the browser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pictures {
-    None,
-    /// At the end, if it fails, or if evidence is always kept.
-    OfFailure,
-    /// After a step of the order, and at the end.
-    After(usize),
-}
-
-impl Pictures {
-    /// Whether pictures are taken at the end.
-    pub(super) fn at_end(self, failed: bool) -> bool {
-        match self {
-            Self::None => false,
-            Self::OfFailure => (failed && settings::keep() != Keep::Nothing) || settings::keep() == Keep::All,
-            Self::After(_) => settings::keep() != Keep::Nothing,
-        }
-    }
-
-    pub(super) fn after(self) -> Option<usize> {
-        match self {
-            Self::After(step) => Some(step),
-            Self::None | Self::OfFailure => None,
-        }
-    }
-}
 
 /// Returns what `HOLDUP_LOG` asks for: the flows of an execution, or its whole journal.
 pub(super) fn log(mitm: &Mitm) -> String {
@@ -58,12 +33,17 @@ pub(super) fn log(mitm: &Mitm) -> String {
 
 /// Returns an execution for the evidence.
 pub(super) fn run(mitm: &Mitm, record: &ExecutionRecord, mut looks: Vec<Look>, failed: bool) -> Run {
+    let action = |event: &Event| match event {
+        Event::Act(n) => record.actions.get(n - 1).cloned().unwrap_or_default(),
+        _ => String::new(),
+    };
     let ordered = |event: &Event| Ordered {
         event: event.to_string(),
         says: match event {
-            Event::Act(n) => format!("action {n}: {}", record.actions.get(n - 1).map_or("", String::as_str)),
+            Event::Act(n) => format!("action {n}: {}", action(event)),
             other => other.in_words(),
         },
+        action: action(event),
         flow: event.label().and_then(|label| record.flows.get(label)).copied(),
     };
     let mut all = record.looks.clone();
@@ -79,9 +59,16 @@ pub(super) fn run(mitm: &Mitm, record: &ExecutionRecord, mut looks: Vec<Look>, f
 
 /// Writes the evidence of a test. Returns the lines to print: where it is, or why it could not be written.
 pub(super) fn write(spec: &TestSpec, failure: Option<String>, runs: Vec<Run>, race: Option<RaceFound>) -> String {
-    if settings::keep() == Keep::Nothing {
+    let has_nothing_to_show = failure.is_none() && runs.is_empty();
+    if settings::keep() == Keep::Nothing || spec.should_panic || has_nothing_to_show {
         return String::new();
     }
+    // Whatever is wrong here must not hide why the test has failed.
+    let written = catch_unwind(AssertUnwindSafe(|| written(spec, failure, runs, race)));
+    written.unwrap_or_else(|_| "warning: the evidence could not be made; this is a bug of Holdup".to_owned())
+}
+
+fn written(spec: &TestSpec, failure: Option<String>, runs: Vec<Run>, race: Option<RaceFound>) -> String {
     let environment = environment(spec, &runs);
     let source = failure.as_deref().and_then(source);
     let evidence = Evidence { test: spec.name.to_owned(), failure, source, race, runs, environment };
@@ -106,10 +93,18 @@ fn environment(spec: &TestSpec, runs: &[Run]) -> Vec<(String, String)> {
     all.push(("system".to_owned(), format!("{} {}", env::consts::OS, env::consts::ARCH)));
     all.push(("started".to_owned(), date(started)));
     all.extend(commit().map(|commit| ("commit".to_owned(), commit)));
-    let mut said: Vec<_> = env::vars().filter(|(name, _)| name.starts_with("HOLDUP_")).collect();
+    let text = |it: OsString| it.to_string_lossy().into_owned();
+    let said = env::vars_os().map(|(name, value)| (text(name), text(value)));
+    let mut said: Vec<_> = said.filter(|(name, _)| name.starts_with("HOLDUP_")).map(masked).collect();
     said.sort();
     all.extend(said);
     all
+}
+
+/// A variable whose name says that it is a secret is shown without its value.
+fn masked((name, value): (String, String)) -> (String, String) {
+    let value = if is_unambiguous(&name) { placeholder(&value) } else { value };
+    (name, value)
 }
 
 /// `2026-11-28 07:34:57 UTC`
@@ -125,7 +120,11 @@ fn commit() -> Option<String> {
     let told = ["GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT"].into_iter().find_map(|name| env::var(name).ok());
     told.filter(|commit| !commit.is_empty()).or_else(|| {
         let here = env::current_dir().ok()?;
-        let git = here.ancestors().map(|folder| folder.join(".git")).find(|git| git.is_dir())?;
+        let git = here.ancestors().map(|folder| folder.join(".git")).find(|git| git.exists())?;
+        // In a worktree it is a file that names the folder.
+        let linked =
+            fs::read_to_string(&git).ok().and_then(|text| text.trim().strip_prefix("gitdir: ").map(PathBuf::from));
+        let git = linked.map_or(git, |folder| here.join(folder));
         let head = fs::read_to_string(git.join("HEAD")).ok()?;
         match head.trim().strip_prefix("ref: ") {
             None => Some(head.trim().to_owned()),

@@ -50,7 +50,7 @@ impl History {
         }
     }
 
-    /// Returns each order once, named by its first difference from the natural order.
+    /// Returns each order once: those of the search, and those with which the schedule was made short.
     fn orders(&self, race: &Race<'_>) -> Vec<TriedOrder> {
         let events = |trace: &Trace| trace.fired().cloned().collect::<Vec<_>>();
         let natural = events(race.passing);
@@ -58,7 +58,7 @@ impl History {
         for (trace, failed) in &self.0 {
             let order = events(trace);
             let at = orders.iter().position(|(known, _)| *known == order).unwrap_or_else(|| {
-                let says = difference(race, &natural, &order);
+                let says = difference(&natural, &order);
                 orders.push((order, TriedOrder { says, failed: 0, executions: 0 }));
                 orders.len() - 1
             });
@@ -69,11 +69,13 @@ impl History {
     }
 }
 
-fn difference(race: &Race<'_>, natural: &[Event], order: &[Event]) -> String {
-    let at = natural.iter().zip(order).position(|(usual, now)| usual != now);
-    match at {
-        Some(at) => format!("event {}: {} instead of {}", at + 1, race.event(&order[at]), race.event(&natural[at])),
-        None if natural.len() == order.len() => "the natural order".to_owned(),
-        None => format!("the natural order up to event {}", natural.len().min(order.len())),
+/// Names an order by its events from the first difference on.
+fn difference(natural: &[Event], order: &[Event]) -> String {
+    let equal = natural.iter().zip(order).take_while(|(usual, now)| usual == now).count();
+    let rest: Vec<_> = order[equal..].iter().map(Event::short).collect();
+    match (rest.is_empty(), order.len() == natural.len()) {
+        (true, true) => "the natural order".to_owned(),
+        (true, false) => format!("the natural order, up to event {equal}"),
+        _ => format!("from event {} on: {}", equal + 1, rest.join(", ")),
     }
 }

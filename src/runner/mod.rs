@@ -2,8 +2,10 @@
 
 mod execution;
 mod exploration;
+mod found;
 mod gather;
 mod history;
+mod looking;
 mod outcome;
 mod panic_capture;
 mod progress;

@@ -1,11 +1,12 @@
 //! Runs one test: set-up, body, tear-down, verdict. Only this file prints and panics.
 
 use super::TestOutcome;
-use super::execution::{Body, Ending, GRACE, Verdict, on_own_runtime};
+use super::execution::{Body, Ending, GRACE, Verdict, on_own_runtime, text_of};
 use super::exploration::Exploration;
 use super::gather;
 use super::run_mode::RunMode;
 use super::settings::{self, Keep};
+use crate::explore::ExecutionRecord;
 use crate::fixture::TestSpec;
 use crate::mitm::Mitm;
 use crate::report::Failure;
@@ -38,12 +39,40 @@ pub fn run<R: TestOutcome + 'static>(spec: TestSpec, body: Body<R>) {
     if let Err(error) = thread {
         return fail(format!("no thread for the test: {error}"));
     }
-    let mut running: Option<Mitm> = None;
-    let verdict = loop {
-        let waited = verdicts.recv_timeout(spec.timeout() + BEAT);
-        if !matches!(waited, Err(RecvTimeoutError::Timeout)) {
-            break waited;
+    let verdict = await_verdict(&spec, &verdicts, &mitms, runs_often);
+    match verdict {
+        Ok(verdict) => finish(&spec, verdict),
+        Err(Stuck::Ended) => fail(format!("the test's thread ended without a verdict\n  at {}", spec.place)),
+        Err(Stuck::Blocked(running)) => {
+            let text = format!(
+                "the test did not end within {:?}, and its body blocks its thread\n  at {}\n  help: await instead of blocking, \
+                 or move blocking calls into `tokio::task::spawn_blocking`",
+                spec.timeout(),
+                spec.place
+            );
+            let footer = running.as_ref().map(Mitm::footer).unwrap_or_default();
+            let runs = running.iter().map(|mitm| gather::run(mitm, &ExecutionRecord::default(), vec![], true));
+            finish(&spec, Verdict::failed(text, footer).with(runs.collect()));
         }
+    }
+}
+
+/// Waits for the verdict. Ends a body that blocks its thread beyond its timeout, by releasing what it may wait for.
+fn await_verdict(
+    spec: &TestSpec,
+    verdicts: &mpsc::Receiver<Verdict>,
+    mitms: &mpsc::Receiver<Mitm>,
+    runs_often: bool,
+) -> Result<Verdict, Stuck> {
+    let mut running: Option<Mitm> = None;
+    let mut wait = spec.timeout() + BEAT;
+    loop {
+        match verdicts.recv_timeout(wait) {
+            Ok(verdict) => return Ok(verdict),
+            Err(RecvTimeoutError::Disconnected) => return Err(Stuck::Ended),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        wait = spec.timeout() + BEAT;
         // The timeout applies to each execution.
         let begun = mitms.try_iter().last();
         let another_began = begun.is_some() && runs_often;
@@ -51,42 +80,49 @@ pub fn run<R: TestOutcome + 'static>(spec: TestSpec, body: Body<R>) {
         if another_began {
             continue;
         }
-        // While a person looks at a paused test, its time stands still.
-        if running.as_ref().is_some_and(|mitm| mitm.log().now() < spec.timeout() + BEAT + mitm.log().paused()) {
-            continue;
-        }
-        // A body that blocks its thread until a parked flow ends continues once that is released.
         if let Some(mitm) = &running {
-            Mitm::release_all(mitm);
+            // While a person looks at a paused test, its time stands still.
+            let paused = mitm.log().paused();
+            let left = (spec.timeout() + BEAT + paused).saturating_sub(mitm.log().now());
+            if !paused.is_zero() && !left.is_zero() {
+                wait = left.max(BEAT);
+                continue;
+            }
+            // A body that blocks its thread until a parked flow ends continues once that is released.
+            if !mitm.log().is_over() {
+                Mitm::release_all(mitm);
+            }
         }
-        match await_late_verdict(&verdicts, &mitms, runs_often) {
-            ControlFlow::Break(verdict) => break verdict,
+        match await_late_verdict(verdicts, mitms, running.as_ref(), runs_often) {
+            ControlFlow::Break(Ok(verdict)) => return Ok(verdict),
+            ControlFlow::Break(Err(RecvTimeoutError::Disconnected)) => return Err(Stuck::Ended),
+            ControlFlow::Break(Err(RecvTimeoutError::Timeout)) => return Err(Stuck::Blocked(running)),
             ControlFlow::Continue(mitm) => running = Some(mitm),
         }
-    };
-    match verdict {
-        Ok(verdict) => finish(&spec, verdict),
-        Err(RecvTimeoutError::Disconnected) => {
-            fail(format!("the test's thread ended without a verdict\n  at {}", spec.place));
-        }
-        Err(RecvTimeoutError::Timeout) => fail(format!(
-            "the test did not end within {:?}, and its body blocks its thread\n  at {}\n  help: await instead of blocking, \
-             or move blocking calls into `tokio::task::spawn_blocking`",
-            spec.timeout(),
-            spec.place
-        )),
     }
+}
+
+/// Why there is no verdict.
+enum Stuck {
+    /// The thread of the test has ended.
+    Ended,
+    /// Its body blocks the thread.
+    Blocked(Option<Mitm>),
 }
 
 /// Waits for an execution that is beyond its timeout: for its verdict, or for the next execution if it ends after all.
 fn await_late_verdict(
     verdicts: &mpsc::Receiver<Verdict>,
     mitms: &mpsc::Receiver<Mitm>,
+    running: Option<&Mitm>,
     runs_often: bool,
 ) -> ControlFlow<Result<Verdict, RecvTimeoutError>, Mitm> {
-    let end = Instant::now() + 3 * GRACE;
+    let mut end = Instant::now() + 3 * GRACE;
     loop {
         let verdict = verdicts.recv_timeout(BEAT);
+        if running.is_some_and(|mitm| mitm.log().is_paused()) {
+            end = Instant::now() + 3 * GRACE;
+        }
         let is_over = !matches!(verdict, Err(RecvTimeoutError::Timeout)) || Instant::now() >= end;
         match mitms.try_iter().last().filter(|_| runs_often && !is_over) {
             Some(mitm) => return ControlFlow::Continue(mitm),
@@ -146,7 +182,7 @@ fn finish(spec: &TestSpec, verdict: Verdict) {
         }
         Ending::Panicked(payload) => {
             // The hook has printed the panic; `#[should_panic]` needs the payload.
-            let evidence = evidence(Some(panic.unwrap_or_default() + &also));
+            let evidence = evidence(Some(panic.unwrap_or_else(|| text_of(&payload).to_owned()) + &also));
             say(&format!("{also}\n\n{footer}{evidence}"));
             resume_unwind(payload);
         }

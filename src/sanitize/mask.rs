@@ -35,7 +35,7 @@ type Mask = fn(&Captures<'_>) -> String;
 
 /// The forms of secrets in texts. Each has its secret in the group `it`, between `before` and `after`.
 static FORMS: Lazy<Vec<(Regex, Mask)>> = Lazy::new(|| {
-    let forms: [(&str, Mask); 9] = [
+    let forms: [(&str, Mask); 12] = [
         // https://user:password@host
         (r#"(?<before>\b[A-Za-z][A-Za-z0-9+.-]*://)(?<it>[^/?#@\s"'<>]+)(?<after>@)"#, always),
         // A JSON Web Token: without its signature it is not one.
@@ -55,6 +55,20 @@ static FORMS: Lazy<Vec<(Regex, Mask)>> = Lazy::new(|| {
         // query("token") == "a": a filter, or code that contains one
         (
             r#"(?<before>\("(?<name>[\w./\[\]-]+)"\)\s*(?:==|!=|~|contains|=>)\s*")(?<it>(?:[^"\\]|\\.)+)(?<after>")"#,
+            if_unambiguous,
+        ),
+        // A part of a multipart form.
+        (
+            r#"(?<before>\bname="(?<name>[\w.$\[\]-]+)"\r?\n(?:[^\r\n]+\r?\n)*\r?\n)(?<it>[^\r\n]+)(?<after>)"#,
+            if_unambiguous,
+        ),
+        // <input name=csrf_token value=..>, <meta name=csrf-token content=..>, and the attributes the other way round
+        (
+            r#"(?i)(?<before><(?:input|meta)\b[^>]*?\bname=["']?(?<name>[\w.$\[\]-]+)["']?[^>]*?\b(?:value|content)=["']?)(?<it>[^"'>\s]+)(?<after>)"#,
+            if_unambiguous,
+        ),
+        (
+            r#"(?i)(?<before><(?:input|meta)\b[^>]*?\b(?:value|content)=["']?)(?<it>[^"'>\s]+)(?<after>["']?[^>]*?\bname=["']?(?<name>[\w.$\[\]-]+))"#,
             if_unambiguous,
         ),
         // ?token=a&code=b, and sid=a; in a cookie or a form
@@ -125,6 +139,11 @@ mod tests {
             ("https://cdn.test/f?X-Amz-Signature=S3cret", "S3cret"),
             ("hold!(request.header(\"x-api-key\") == \"S3cret\")", "S3cret"),
             ("https://shop.test/#access_token=S3cret", "S3cret"),
+            ("form-data; name=\"password\"\r\n\r\nS3cret\r\n--x", "S3cret"),
+            ("form-data; name=\"api_key\"\r\ncontent-type: text/plain\r\n\r\nS3cret\r\n--x", "S3cret"),
+            ("<input type=hidden name=csrf_token value=S3cret>", "S3cret"),
+            ("<META content='S3cret' name='csrf-token'>", "S3cret"),
+            ("<input value=\"S3cret\" type=hidden name=\"access_token\">", "S3cret"),
         ] {
             let masked = mask(text);
             assert!(masked.contains("<masked ") && !masked.contains(secret), "{masked}");

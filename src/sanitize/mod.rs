@@ -22,6 +22,14 @@ pub(crate) fn sanitize_line(text: &str) -> String {
     sanitize(text).replace('\n', "\\n").replace('\t', "\\t")
 }
 
+/// Returns a text that was cut, without what goes on: a secret whose end is missing is masked as if it ended there.
+pub(crate) fn sanitize_cut(text: &str) -> String {
+    /// What ends a quoted value.
+    const END: &str = "\"";
+    let masked = sanitize(&format!("{text}{END}"));
+    masked.strip_suffix(END).map(str::to_owned).unwrap_or(masked)
+}
+
 /// Returns the first `width` characters of a text, its secrets masked, and whether there are more. The text is masked
 /// before it is cut, since a secret that is cut in two is no longer recognized.
 pub(crate) fn shorten(text: &str, width: usize) -> (String, bool) {
@@ -41,6 +49,14 @@ pub(crate) fn shorten(text: &str, width: usize) -> (String, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_that_is_cut_is_masked() {
+        for cut in ["{\"a\": 1, \"access_token\": \"S3cr", "a=1&token=S3cr", "x"] {
+            let text = sanitize_cut(cut);
+            assert!(!text.contains("S3cr") && !text.ends_with('"'), "{text}");
+        }
+    }
 
     #[test]
     fn a_line_stays_a_line() {

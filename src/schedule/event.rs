@@ -35,14 +35,44 @@ impl Event {
         }
     }
 
+    /// Names the event in a list of events.
+    pub(crate) fn short(&self) -> String {
+        match self {
+            Self::Act(n) => format!("action {n}"),
+            Self::Send(label) => format!("{} is sent", named(label)),
+            Self::Deliver(label) => named(label),
+        }
+    }
+
     /// Describes the event in words.
     pub(crate) fn in_words(&self) -> String {
         match self {
             Self::Act(n) => format!("the user's action {n}"),
-            Self::Send(label) => format!("the request {label}"),
-            Self::Deliver(label) if label.starts_with("MESSAGE ") => format!("the WebSocket's {label}"),
-            Self::Deliver(label) if label.starts_with("EVENT ") => format!("the server-sent {label}"),
-            Self::Deliver(label) => format!("the response to {label}"),
+            Self::Send(label) => format!("the request {}", named(label)),
+            Self::Deliver(label) => match label.split_once(' ') {
+                Some(("MESSAGE", rest)) => format!("the WebSocket message {}", named(rest)),
+                Some(("EVENT", rest)) => format!("the server-sent event {}", named(rest)),
+                _ => format!("the response to {}", named(label)),
+            },
+        }
+    }
+}
+
+/// Returns a label with its number in words: `GET /a`, `GET /a (2nd)`.
+fn named(label: &str) -> String {
+    let parts = label.rsplit_once('#').and_then(|(name, number)| Some((name, number.parse::<usize>().ok()?)));
+    match parts {
+        None => label.to_owned(),
+        Some((name, 1)) => name.to_owned(),
+        Some((name, number)) => {
+            let end = match (number % 10, number % 100) {
+                (_, 11..=13) => "th",
+                (1, _) => "st",
+                (2, _) => "nd",
+                (3, _) => "rd",
+                _ => "th",
+            };
+            format!("{name} ({number}{end})")
         }
     }
 }

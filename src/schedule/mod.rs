@@ -6,14 +6,18 @@
 
 mod cover;
 mod event;
+mod known;
 mod plan;
 mod portfolio;
 mod shrink;
+mod stages;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub(crate) use event::Event;
+use plan::Step;
 pub(crate) use plan::{Base, Constraint, Plan, Player, Trace};
-pub(crate) use portfolio::{Mode, Portfolio};
+pub(crate) use portfolio::Portfolio;
 pub(crate) use shrink::Shrink;
+pub(crate) use stages::Mode;

@@ -37,8 +37,8 @@ pub(crate) struct Constraint {
     pub(crate) early: Event,
 }
 
-/// Selects which of the enabled events happens. In order of precedence: `constraints`, `slow`, `changes`, `priorities`,
-/// `base`.
+/// Selects which of the enabled events happens. In order of precedence: `script`, `constraints`, `slow`, `changes`,
+/// `priorities`, `base`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) base: Base,
@@ -51,20 +51,39 @@ pub(crate) struct Plan {
     pub(super) changes: Vec<usize>,
     /// At these steps the next best event happens instead; the third best if a step is listed twice. Ascending.
     pub(super) delays: Vec<usize>,
+    /// The first events, in this order.
+    pub(super) script: Vec<Event>,
+    /// Constraints that hold in every order of the test.
+    pub(super) fixed: Vec<Constraint>,
 }
 
 impl Plan {
     pub(crate) fn of(base: Base) -> Self {
-        Self { base, constraints: vec![], slow: vec![], priorities: None, changes: vec![], delays: vec![] }
+        Self {
+            base,
+            constraints: vec![],
+            slow: vec![],
+            priorities: None,
+            changes: vec![],
+            delays: vec![],
+            script: vec![],
+            fixed: vec![],
+        }
     }
 
     pub(crate) fn constrained(base: Base, constraints: Vec<Constraint>) -> Self {
         Self { constraints, ..Self::of(base) }
     }
 
+    /// Returns the plan with constraints that hold in every order of the test; its text form does not have them.
+    pub(crate) fn under(self, fixed: &[Constraint]) -> Self {
+        Self { fixed: fixed.to_vec(), ..self }
+    }
+
     /// Returns whether the text form of the plan is complete.
     pub(crate) fn can_be_told(&self) -> bool {
-        self.slow.is_empty() && self.priorities.is_none() && self.changes.is_empty() && self.delays.is_empty()
+        let has_priorities = self.priorities.is_some() || !self.changes.is_empty();
+        self.slow.is_empty() && !has_priorities && self.delays.is_empty() && self.script.is_empty()
     }
 
     pub(super) fn slow(events: Vec<Event>) -> Self {
@@ -77,6 +96,15 @@ impl Plan {
 
     pub(super) fn delayed(base: Base, delays: Vec<usize>) -> Self {
         Self { delays, ..Self::of(base) }
+    }
+
+    pub(super) fn scripted(script: Vec<Event>) -> Self {
+        Self { script, ..Self::of(Base::FlowsFirst) }
+    }
+
+    /// Whether the plan is a base, with delays or without.
+    pub(super) fn is_base_with_delays(&self) -> bool {
+        Self { delays: vec![], fixed: vec![], ..self.clone() } == Self::of(self.base)
     }
 }
 
@@ -153,14 +181,16 @@ impl Player {
     pub(crate) fn pick(&mut self, enabled: &[Event]) -> usize {
         let step = self.trace.steps.len();
         let mut left: Vec<_> = (0..enabled.len()).collect();
-        let mut picked = self.choose(enabled, &left);
+        let scripted = self.plan.script.get(step).and_then(|event| enabled.iter().position(|one| one == event));
+        let mut picked = scripted.unwrap_or_else(|| self.choose(enabled, &left));
         if self.plan.changes.contains(&step) {
             self.lowered.push(enabled[picked].clone());
             picked = self.choose(enabled, &left);
         }
         for _ in self.plan.delays.iter().filter(|delayed| **delayed == step) {
             left.retain(|at| *at != picked);
-            picked = if left.is_empty() { picked } else { self.choose(enabled, &left) };
+            let can_wait = left.iter().any(|at| !self.is_held_back(&enabled[*at]));
+            picked = if can_wait { self.choose(enabled, &left) } else { picked };
         }
         let fired = enabled[picked].clone();
         self.fired.insert(fired.clone());
@@ -189,7 +219,7 @@ impl Player {
     /// Returns whether a constraint forbids the event for now.
     fn is_held_back(&self, event: &Event) -> bool {
         let waits = |constraint: &&Constraint| constraint.late == *event && !self.fired.contains(&constraint.early);
-        self.plan.constraints.iter().any(|constraint| waits(&constraint))
+        self.plan.constraints.iter().chain(&self.plan.fixed).any(|constraint| waits(&constraint))
     }
 
     /// Returns the position in `slow`; of several slow events, the last in the list happens first.

@@ -1,88 +1,71 @@
 //! The plans that are worth an execution, ordered by what they cost and find.
 
 use super::cover::{self, Random};
-use super::{Base, Event, Plan, Trace};
+use super::known::Known;
+use super::stages::{self, Mode, Stage};
+use super::{Base, Constraint, Event, Plan, Trace};
 use std::collections::{BTreeSet, VecDeque};
-
-/// How much is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// The corners, and each flow late.
-    Quick,
-    /// The same, and every two flows late.
-    Pairs,
-    /// `Quick`, every order of three, every two flows late, and then random plans until the budget is used up.
-    Usual,
-    /// Every order with one delay, with two, and so on.
-    Full,
-}
 
 /// With more events than this, orders of three cover only the first ones.
 const MOST_TO_COVER: usize = 16;
+/// If no more orders are left than this, each is tried.
+const FEW: u128 = 30;
+/// How many random plans may lead to orders that are known, before one is built that does not.
+const TRIES: usize = 20;
 
-/// Returns plans one by one, and learns from each trace which events exist.
+/// Returns plans one by one, and learns from each trace which events exist. No plan leads to an order that was seen.
 #[derive(Debug)]
 pub(crate) struct Portfolio {
     mode: Mode,
     seed: u64,
+    known: Known,
+    /// Constraints that hold in every order.
+    fixed: Vec<Constraint>,
     /// The events of flows, in the order in which they were first seen.
     seen: Vec<Event>,
     acts: bool,
     steps: usize,
+    natural: Trace,
+    /// What is left of the mode, and the plans that are left of its first stage, once that has begun.
+    stages: VecDeque<Stage>,
+    queue: Option<VecDeque<Plan>>,
     slow: BTreeSet<Event>,
-    corners: VecDeque<Base>,
-    /// Plans that cover all orders of three events; built when they are first needed.
-    covering: Option<VecDeque<Plan>>,
-    /// Whether `covering` includes all events.
-    covers_all: bool,
-    pairs: Option<VecDeque<Plan>>,
     random: Random,
-    /// In the full search: plans whose executions show where else to delay, by number of delays.
+    /// Plans with one delay more than those that were executed, by number of delays.
     frontier: VecDeque<Plan>,
     current: Option<Plan>,
-    completed: Completed,
-}
-
-/// What has been tried completely.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Completed {
-    each_late: bool,
-    orders_of_three: bool,
-    pairs_late: bool,
-    /// All orders with at most this many delays.
-    delays: Option<usize>,
+    completed: Vec<Stage>,
+    /// In the full search: all orders with fewer delays than this were tried.
+    delays: usize,
 }
 
 impl Portfolio {
-    pub(crate) fn new(mode: Mode, seed: u64) -> Self {
-        let corners = match mode {
-            Mode::Full => VecDeque::new(),
-            _ => VecDeque::from([Base::ActionsFirst]),
-        };
-        let frontier = match mode {
-            Mode::Full => [Base::FlowsFirst, Base::ActionsFirst].map(|base| Plan::delayed(base, vec![])).into(),
-            _ => VecDeque::new(),
-        };
+    pub(crate) fn new(mode: Mode, seed: u64, fixed: Vec<Constraint>) -> Self {
         Self {
             mode,
             seed,
+            known: Known::under(fixed.clone()),
+            fixed,
             seen: Vec::new(),
             acts: false,
             steps: 0,
+            natural: Trace::default(),
+            stages: stages::of(mode).iter().copied().collect(),
+            queue: None,
             slow: BTreeSet::new(),
-            corners,
-            covering: None,
-            covers_all: false,
-            pairs: None,
             random: Random::new(seed ^ 0x5bd1_e995),
-            frontier,
-            current: None,
-            completed: Completed::default(),
+            frontier: VecDeque::new(),
+            current: Some(Plan::of(Base::FlowsFirst)),
+            completed: Vec::new(),
+            delays: 0,
         }
     }
 
-    /// Records the events of an execution.
+    /// Records the order of an execution: first of the natural one, then of each plan that was returned.
     pub(crate) fn learn(&mut self, trace: &Trace) {
+        if self.known.orders() == 0 {
+            self.natural = trace.clone();
+        }
         for event in trace.steps.iter().flat_map(|step| &step.enabled) {
             self.acts |= event.is_action();
             if !event.is_action() && !self.seen.contains(event) {
@@ -90,70 +73,122 @@ impl Portfolio {
             }
         }
         self.steps = self.steps.max(trace.steps.len());
+        self.known.learn(trace);
         if let Some(plan) = self.current.take() {
-            // Another delay is added at this step, and at each later one, where another event was possible.
-            let from = plan.delays.last().copied().unwrap_or_default();
-            for (at, step) in trace.steps.iter().enumerate().skip(from) {
-                let delayed = plan.delays.iter().filter(|delayed| **delayed == at).count();
-                if delayed + 1 < step.enabled.len() {
-                    let delays = [&plan.delays[..], &[at]].concat();
-                    self.frontier.push_back(Plan::delayed(plan.base, delays));
+            self.delay_further(&plan, trace);
+        }
+    }
+
+    /// Returns the next plan, if any is left that leads to an order which was not seen.
+    pub(crate) fn next(&mut self) -> Option<Plan> {
+        while self.known.left() > 0 {
+            let plan = self.candidate()?.under(&self.fixed);
+            match self.known.predict(&plan) {
+                Some(trace) => self.delay_further(&plan, &trace),
+                None => {
+                    self.current = Some(plan.clone());
+                    return Some(plan);
                 }
             }
         }
-    }
-
-    /// Returns the next plan, if any is left.
-    pub(crate) fn next(&mut self) -> Option<Plan> {
-        match self.mode {
-            Mode::Full => self.next_delayed(),
-            Mode::Quick => self.next_single(),
-            Mode::Pairs => self.next_single().or_else(|| self.next_of_two()),
-            Mode::Usual => self
-                .next_single()
-                .or_else(|| self.next_of_three())
-                .or_else(|| self.next_of_two())
-                .or_else(|| self.next_random()),
-        }
-    }
-
-    /// Returns the number of flow events.
-    fn events(&self) -> usize {
-        self.seen.len()
-    }
-
-    /// Describes what has been tried completely.
-    pub(crate) fn covered(&self) -> String {
-        let Completed { each_late, orders_of_three, pairs_late, delays } = self.completed;
-        let mut all = vec![format!("{} responses and requests", self.events())];
-        let mut add = |done: bool, what: &str| all.extend(done.then(|| what.to_owned()));
-        add(each_late, "each of them late");
-        add(orders_of_three, "every order of three");
-        add(pairs_late, "every two late");
-        match delays {
-            Some(usize::MAX) => all.push("every order".to_owned()),
-            Some(most) => all.push(format!("every order with at most {most} delays")),
-            None => {}
-        }
-        all.join(", ")
-    }
-
-    /// Each flow late, then the other corners.
-    fn next_single(&mut self) -> Option<Plan> {
-        if let Some(base) = self.corners.pop_front() {
-            return Some(Plan::of(base));
-        }
-        let slow = self.seen.iter().find(|event| !self.slow.contains(event)).cloned();
-        if let Some(event) = slow {
-            self.slow.insert(event.clone());
-            return Some(Plan::slow(vec![event]));
-        }
-        if !self.completed.each_late {
-            self.completed.each_late = true;
-            self.corners = [Base::LateFlows, Base::LateActions].into();
-            return self.next_single();
-        }
         None
+    }
+
+    #[cfg(test)]
+    pub(super) fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// Describes what has been tried: all orders, or how many of how many, and which sets of them completely.
+    pub(crate) fn covered(&self) -> String {
+        let (tried, left) = (self.known.orders(), self.known.left());
+        match (tried, left) {
+            (1, 0) => return "there is only one order".to_owned(),
+            (_, 0) => return format!("all {tried} orders tried"),
+            _ => {}
+        }
+        let mut sets: Vec<_> = self.completed.iter().filter_map(|stage| stage.in_words()).map(str::to_owned).collect();
+        if self.mode == Mode::Full && self.delays > 1 {
+            sets.push(format!("every order with at most {} delays", self.delays - 1));
+        }
+        let sets = if sets.is_empty() { String::new() } else { format!(" ({})", sets.join("; ")) };
+        format!("{tried} of at least {} orders tried{sets}", grouped(left.saturating_add(tried as u128)))
+    }
+
+    /// Returns a plan of the current stage, or of the next one that has any.
+    fn candidate(&mut self) -> Option<Plan> {
+        loop {
+            let stage = *self.stages.front()?;
+            let plan = match stage {
+                Stage::Delays => self.next_delayed(),
+                Stage::EachLate => self.next_late(),
+                Stage::Rest => return self.rest(),
+                _ => self.plans_left_of(stage).pop_front(),
+            };
+            if plan.is_some() {
+                return plan;
+            }
+            self.completed.push(stage);
+            self.stages.pop_front();
+            // What came to light meanwhile can be late, too.
+            if self.seen.iter().any(|event| !self.slow.contains(event)) && self.completed.contains(&Stage::EachLate) {
+                self.stages.push_front(Stage::EachLate);
+            }
+            self.queue = None;
+        }
+    }
+
+    fn plans_left_of(&mut self, stage: Stage) -> &mut VecDeque<Plan> {
+        if self.queue.is_none() {
+            self.queue = Some(self.plans_of(stage));
+        }
+        self.queue.get_or_insert_default()
+    }
+
+    fn plans_of(&self, stage: Stage) -> VecDeque<Plan> {
+        match stage {
+            Stage::Corners => [Base::LateFlows, Base::LateActions].map(Plan::of).into(),
+            Stage::Likely => stages::likely(&self.natural).into(),
+            Stage::Past => stages::past_each_later(&self.natural).into(),
+            Stage::Pairs => stages::two_late(&self.seen).into(),
+            Stage::Triples if self.known.left() > FEW => self.of_three(),
+            _ => VecDeque::new(),
+        }
+    }
+
+    /// Returns the plan in which the next flow that was not late yet is.
+    fn next_late(&mut self) -> Option<Plan> {
+        let event = self.seen.iter().find(|event| !self.slow.contains(event)).cloned()?;
+        self.slow.insert(event.clone());
+        Some(Plan::slow(vec![event]))
+    }
+
+    /// Returns the next plan with one delay; in the full search, with more.
+    fn next_delayed(&mut self) -> Option<Plan> {
+        if self.delays == 0 && self.mode == Mode::Full {
+            self.delays = 1;
+            return Some(Plan::of(Base::ActionsFirst));
+        }
+        let plan = self.frontier.pop_front()?;
+        // The frontier is ordered by number of delays, so all plans with fewer have been returned.
+        self.delays = plan.delays.len();
+        Some(plan)
+    }
+
+    /// Adds another delay at the last delayed step, and at each later one, where another event was possible.
+    fn delay_further(&mut self, plan: &Plan, trace: &Trace) {
+        let is_of_full = self.mode == Mode::Full;
+        if !plan.is_base_with_delays() || (!is_of_full && !plan.delays.is_empty()) {
+            return;
+        }
+        let from = plan.delays.last().copied().unwrap_or_default();
+        for (at, step) in trace.steps.iter().enumerate().skip(from) {
+            let delayed = plan.delays.iter().filter(|delayed| **delayed == at).count();
+            if delayed + 1 < step.enabled.len() {
+                let delays = [&plan.delays[..], &[at]].concat();
+                self.frontier.push_back(Plan::delayed(plan.base, delays));
+            }
+        }
     }
 
     fn symbols(&self) -> Vec<Event> {
@@ -161,55 +196,58 @@ impl Portfolio {
         action.into_iter().chain(self.seen.iter().cloned()).collect()
     }
 
-    fn next_of_three(&mut self) -> Option<Plan> {
-        if self.covering.is_none() {
-            let mut symbols = self.symbols();
-            self.covers_all = symbols.len() <= MOST_TO_COVER;
-            symbols.truncate(MOST_TO_COVER);
-            let orders = cover::orders(symbols.len(), self.seed);
-            let plan = |order: &Vec<usize>| {
-                let events = order.iter().map(|at| symbols[*at].clone()).collect();
-                Plan::by_priority(events, self.seed, vec![])
-            };
-            self.covering = Some(if symbols.len() < 2 { VecDeque::new() } else { orders.iter().map(plan).collect() });
+    /// Returns plans that cover all orders of three events, all actions counting as one.
+    fn of_three(&self) -> VecDeque<Plan> {
+        let mut symbols = self.symbols();
+        symbols.truncate(MOST_TO_COVER);
+        if symbols.len() < 2 {
+            return VecDeque::new();
         }
-        let plan = self.covering.as_mut()?.pop_front();
-        self.completed.orders_of_three |= plan.is_none() && self.covers_all;
-        plan
+        let orders = cover::orders(symbols.len(), self.seed);
+        let plan = |order: &Vec<usize>| {
+            let events = order.iter().map(|at| symbols[*at].clone()).collect();
+            Plan::by_priority(events, self.seed, vec![])
+        };
+        orders.iter().map(plan).collect()
     }
 
-    fn next_of_two(&mut self) -> Option<Plan> {
-        let seen = &self.seen;
-        let pairs = self.pairs.get_or_insert_with(|| {
-            let others =
-                |a: &Event| seen.iter().filter(|b| *b != a).map(|b| vec![a.clone(), b.clone()]).collect::<Vec<_>>();
-            seen.iter().flat_map(others).map(Plan::slow).collect()
-        });
-        let plan = pairs.pop_front();
-        self.completed.pairs_late |= plan.is_none();
-        plan
+    /// Returns a plan that leads to an order that was not seen: a random one where there are many.
+    fn rest(&mut self) -> Option<Plan> {
+        if self.known.left() > FEW {
+            for _ in 0..TRIES {
+                let plan = self.random()?.under(&self.fixed);
+                if self.known.predict(&plan).is_none() {
+                    return Some(plan);
+                }
+            }
+        }
+        self.known.nearest_unknown().map(Plan::scripted)
     }
 
     /// Random priorities with two changes (PCT, depth three).
-    fn next_random(&mut self) -> Option<Plan> {
+    fn random(&mut self) -> Option<Plan> {
         let symbols = self.symbols();
-        if symbols.len() < 2 {
-            return None;
-        }
         let events = self.random.shuffled(symbols.len()).into_iter().map(|at| symbols[at].clone()).collect();
         let changes = (0..2).map(|_| self.random.below(self.steps.max(1))).collect();
         let seed = self.random.below(usize::MAX) as u64;
         Some(Plan::by_priority(events, seed, changes))
     }
+}
 
-    fn next_delayed(&mut self) -> Option<Plan> {
-        let plan = self.frontier.pop_front();
-        // The frontier is ordered by number of delays, so all plans with fewer have been returned.
-        self.completed.delays = match &plan {
-            Some(plan) => plan.delays.len().checked_sub(1),
-            None => Some(usize::MAX),
-        };
-        self.current.clone_from(&plan);
-        plan
+/// Returns a number with separators: `3,600`.
+fn grouped(number: u128) -> String {
+    /// Beyond this, digits say nothing.
+    const HUGE: u128 = 1_000_000_000_000_000;
+    if number > HUGE {
+        return "10^15".to_owned();
     }
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }

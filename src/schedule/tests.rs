@@ -38,9 +38,40 @@ impl App {
         }
     }
 
+    /// Returns the orders that a search executes, and checks that none is executed twice.
+    fn orders(&self, mode: Mode, most: usize) -> BTreeSet<Vec<Event>> {
+        let natural = self.run(&Plan::of(Base::FlowsFirst));
+        let (mut portfolio, mut orders) = (Portfolio::new(mode, 1, vec![]), BTreeSet::new());
+        portfolio.learn(&natural);
+        orders.insert(natural.fired().cloned().collect());
+        while orders.len() < most
+            && let Some(plan) = portfolio.next()
+        {
+            let trace = self.run(&plan);
+            portfolio.learn(&trace);
+            assert!(orders.insert(trace.fired().cloned().collect::<Vec<_>>()), "{plan:?} leads to an order again");
+        }
+        orders
+    }
+
+    /// Returns all orders, by trying every choice.
+    fn all_orders(&self) -> BTreeSet<Vec<Event>> {
+        let (mut all, mut left) = (BTreeSet::new(), vec![vec![]]);
+        while let Some(script) = left.pop() {
+            let trace = self.run(&Plan::scripted(script.clone()));
+            for (at, step) in trace.steps.iter().enumerate().skip(script.len()) {
+                let before: Vec<_> = trace.fired().take(at).cloned().collect();
+                let others = step.enabled.iter().filter(|event| **event != step.fired);
+                left.extend(others.map(|event| [&before[..], std::slice::from_ref(event)].concat()));
+            }
+            all.insert(trace.fired().cloned().collect());
+        }
+        all
+    }
+
     /// Runs the plans of a portfolio until one fails.
     fn search(&self, mode: Mode, most: usize, fails: impl Fn(&Trace) -> bool) -> Option<(usize, Plan, Trace)> {
-        let mut portfolio = Portfolio::new(mode, 1);
+        let mut portfolio = Portfolio::new(mode, 1, vec![]);
         portfolio.learn(&self.run(&Plan::of(Base::FlowsFirst)));
         for n in 1..=most {
             let plan = portfolio.next()?;
@@ -98,6 +129,42 @@ proptest! {
     }
 
     #[test]
+    fn a_search_without_limit_finds_every_order_once(asked in prop::collection::vec(0..=2_usize, 1..5)) {
+        let app = App { asked_by: asked, actions: 2 };
+        let all = app.all_orders();
+        for mode in [Mode::Usual, Mode::Full] {
+            prop_assert_eq!(&app.orders(mode, 5000), &all);
+        }
+        for mode in [Mode::Quick, Mode::Pairs] {
+            prop_assert!(app.orders(mode, 5000).is_subset(&all));
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_never_exaggerated(app in apps(), tried in 1..6_usize) {
+        let all = app.all_orders().len();
+        let mut portfolio = Portfolio::new(Mode::Usual, 1, vec![]);
+        portfolio.learn(&app.run(&Plan::of(Base::FlowsFirst)));
+        for _ in 0..tried {
+            let Some(plan) = portfolio.next() else { break };
+            portfolio.learn(&app.run(&plan));
+        }
+        let (known, left) = (portfolio.known().orders(), portfolio.known().left());
+        prop_assert!(known as u128 + left <= all as u128, "{known} + {left} > {all}");
+        prop_assert_eq!(left == 0, known == all, "{} of {}", known, all);
+    }
+
+    /// A flow that must come between the user's actions: late, but not last.
+    #[test]
+    fn a_flow_between_two_actions_is_found_early(others in 0..5_usize) {
+        let app = App { asked_by: [vec![1], vec![1; others]].concat(), actions: 3 };
+        let fails = |trace: &Trace| after(trace, &flow(0), &Event::Act(2)) && !after(trace, &flow(0), &Event::Act(3));
+        let full = app.search(Mode::Full, 64, fails).map(|(n, ..)| n);
+        let usual = app.search(Mode::Usual, 64, fails).map(|(n, ..)| n);
+        prop_assert!(usual.is_some() && usual <= full.map(|n| n + 8), "{usual:?}, {full:?}");
+    }
+
+    #[test]
     fn a_covering_array_covers(n in 0..9_usize, seed in any::<u64>()) {
         let orders = cover::orders(n, seed);
         let at = |order: &[usize], event| order.iter().position(|each| *each == event);
@@ -114,7 +181,7 @@ proptest! {
         let (a, b) = (flow(a % app.asked_by.len()), flow(b % app.asked_by.len()));
         let natural = app.run(&Plan::of(Base::FlowsFirst));
         let (a, b) = if after(&natural, &a, &b) { (b, a) } else { (a, b) };
-        let most = app.asked_by.len() + 5;
+        let most = 64;
         prop_assert!(a == b || app.search(Mode::Usual, most, |trace| after(trace, &a, &b)).is_some());
     }
 
@@ -143,13 +210,7 @@ proptest! {
     #[test]
     fn the_full_search_finds_every_order(asked in prop::collection::vec(0..=1_usize, 1..4)) {
         let app = App { asked_by: asked, actions: 1 };
-        let mut orders = BTreeSet::new();
-        let mut portfolio = Portfolio::new(Mode::Full, 1);
-        while let Some(plan) = portfolio.next() {
-            let trace = app.run(&plan);
-            portfolio.learn(&trace);
-            orders.insert(trace.fired().cloned().collect::<Vec<_>>());
-        }
+        let orders = app.orders(Mode::Full, 1000);
         // Derived by hand: flows of the load go anywhere, those of the action after it.
         let behind = app.asked_by.iter().filter(|by| **by == 1).count();
         let factorial = |n: usize| (1..=n).product::<usize>();
@@ -170,6 +231,24 @@ fn a_schedule_that_cannot_be_read_says_why() {
         let why = text.parse::<Plan>().expect_err(text);
         assert!(why.contains(says), "{why}");
     }
+}
+
+#[test]
+fn an_order_that_cannot_be_is_not_tried_and_not_missed() {
+    let app = App { asked_by: vec![0, 0, 0], actions: 0 };
+    // The second never comes after the third, so the third comes after the second.
+    let fixed = vec![Constraint { late: flow(2), early: flow(1) }];
+    let mut portfolio = Portfolio::new(Mode::Usual, 1, fixed.clone());
+    portfolio.learn(&app.run(&Plan::of(Base::FlowsFirst).under(&fixed)));
+    let mut orders = 1;
+    while let Some(plan) = portfolio.next() {
+        let trace = app.run(&plan);
+        assert!(after(&trace, &flow(2), &flow(1)));
+        portfolio.learn(&trace);
+        orders += 1;
+    }
+    assert_eq!(orders, 3);
+    assert_eq!(portfolio.covered(), "all 3 orders tried");
 }
 
 #[test]

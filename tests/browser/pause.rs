@@ -64,6 +64,22 @@ fn a_test_that_fails_is_paused_before_anything_is_released() {
     assert!(paused.is_some() && paused < failed && said.contains("1 failed"), "{said}");
 }
 
+/// A pause that is dropped is over: the timeout of the test goes on.
+#[test]
+fn a_pause_that_is_given_up_is_over() {
+    let said = Apart::new("pause::gives_up", "gives up").env("CI", "").output();
+    assert!(said.contains("the test did not end within 3s") && said.contains("1 failed"), "{said}");
+}
+
+#[mitm_test(timeout = "3s")]
+async fn gives_up(browser: Browser) -> TestResult {
+    if apart::is("gives up") {
+        drop(tokio::time::timeout(Duration::from_millis(10), browser.pause()).await);
+        std::future::pending::<()>().await;
+    }
+    Ok(())
+}
+
 #[test]
 fn nobody_is_in_a_ci_job() {
     let said = Apart::new("pause::in_its_process", "pauses").env("CI", "true").output();

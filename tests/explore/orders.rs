@@ -47,7 +47,7 @@ fn what_is_printed_can_be_pasted() {
         Ok(())
     }
     let text = failure_of(explored);
-    assert!(text.contains(&format!("HOLDUP_SCHEDULE='{STALE}' cargo test explored")), "{text}");
+    assert!(text.contains(&format!("HOLDUP_SCHEDULE='{STALE}' cargo test orders::explored -- --exact")), "{text}");
     let code = text.split("without `explore`:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
     for line in code.lines() {
         assert!(include_str!("orders.rs").contains(line.trim()), "{line} is not in the test below\n{code}");

@@ -6,11 +6,14 @@ use crate::evidence::told::Told;
 use crate::journal::{ConsoleLevel, Event};
 use std::fmt::Write;
 
-/// More rows than this are folded.
+/// With more rows than this, the table is folded.
 const OPEN: usize = 400;
+/// In a page that is too large, the table has so many rows of the beginning and of the end.
+const FIRST: usize = 200;
+const LAST: usize = 1600;
 
 /// Returns all rows of an execution. Each has an anchor.
-pub(super) fn table(told: &Told<'_>, parting: Option<usize>) -> String {
+pub(super) fn table(told: &Told<'_>, marks: &[(usize, &str)], is_brief: bool) -> String {
     let rows = &told.story.rows;
     let open = if rows.len() <= OPEN && told.prefix == 'e' { " open" } else { "" };
     let mut html = format!(
@@ -19,13 +22,19 @@ pub(super) fn table(told: &Told<'_>, parting: Option<usize>) -> String {
         rows.len(),
         told.title
     );
+    let is_left_out =
+        |at: usize| is_brief && at >= FIRST && at + LAST < rows.len() && !marks.iter().any(|(row, _)| *row == at);
     for (at, row) in rows.iter().enumerate() {
-        html += &one(told, at, row, parting == Some(at));
+        if !is_left_out(at) {
+            html += &one(told, at, row, marks);
+        } else if !is_left_out(at - 1) {
+            html += "<tr><td><td><td><td>… more events are in timeline.txt\n";
+        }
     }
     html + "</tbody></table></details>\n"
 }
 
-fn one(told: &Told<'_>, at: usize, row: &Row, parts: bool) -> String {
+fn one(told: &Told<'_>, at: usize, row: &Row, marks: &[(usize, &str)]) -> String {
     let (prefix, n) = (told.prefix, at + 1);
     let of = match row.lane {
         Lane::Test => "test".to_owned(),
@@ -38,8 +47,9 @@ fn one(told: &Told<'_>, at: usize, row: &Row, parts: bool) -> String {
     } else {
         String::new()
     };
-    let mark = if parts { "◆ <strong>the orders part here:</strong> " } else { "" };
-    let class = match (parts, row.kind) {
+    let marks = marks.iter().filter(|(marked, _)| *marked == at);
+    let mark: String = marks.map(|(_, says)| format!("◆ <strong>{says}:</strong> ")).collect();
+    let class = match (!mark.is_empty(), row.kind) {
         (true, _) => " class=parts",
         (_, Kind::Trouble) => " class=trouble",
         _ => "",

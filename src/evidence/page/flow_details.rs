@@ -1,6 +1,7 @@
 //! The details of each flow: heads, bodies, what rules have changed, times; and the difference of answers that race. Pure.
 
 use super::Detail;
+use super::verdict::initiator;
 use crate::evidence::diff::{block, diff, diff_of};
 use crate::evidence::flows::{BodyShown, FlowStory, What};
 use crate::evidence::markup::{escape, line, ms};
@@ -11,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
+/// How many parts of a stream are listed.
+const PARTS: usize = 200;
 /// In a test with fewer flows, each is shown whole.
 const FEW: usize = 5;
 
@@ -21,7 +24,7 @@ pub(super) fn all(main: &Told<'_>, other: Option<&Told<'_>>, evidence: &Evidence
     for flow in &main.flows {
         html += &one(main, flow, &common, detail);
     }
-    if detail == Detail::All {
+    if detail <= Detail::Ruled {
         html += &common.block();
     }
     if let Some(other) = other.filter(|_| detail < Detail::Brief) {
@@ -94,12 +97,13 @@ fn one(told: &Told<'_>, flow: &FlowStory, common: &Common, detail: Detail) -> St
         flow.began + 1,
     );
     if let Some(by) = &flow.by {
-        let _ = writeln!(html, "<p>Requested by {}</p>", line(by));
+        let _ = writeln!(html, "<p>{}.</p>", initiator(flow, by));
     }
     if detail < Detail::Brief {
         html += &parked(flow);
     }
     html += &times(flow);
+    html += &parts(flow);
     let has_content = match detail {
         Detail::All => true,
         Detail::Ruled => flow.is_ruled,
@@ -122,6 +126,14 @@ fn parked(flow: &FlowStory) -> String {
         }
     }
     html
+}
+
+/// Returns the messages or events of a stream.
+fn parts(flow: &FlowStory) -> String {
+    let list: String =
+        flow.parts.iter().take(PARTS).map(|(_, id, text)| format!("<li>{id} {}\n", escape(text))).collect();
+    let more = if flow.parts.len() > PARTS { "<li>… more are in timeline.txt\n" } else { "" };
+    if list.is_empty() { list } else { format!("<ul>\n{list}{more}</ul>\n") }
 }
 
 fn times(flow: &FlowStory) -> String {

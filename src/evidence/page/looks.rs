@@ -2,7 +2,7 @@
 
 use super::Detail;
 use crate::evidence::diff::diff_of;
-use crate::evidence::markup::{line, text};
+use crate::evidence::markup::line;
 use crate::evidence::record::{Evidence, Run};
 use crate::page::{Look, Moment};
 use base64::Engine;
@@ -27,13 +27,21 @@ pub(super) fn looks(evidence: &Evidence, files: &[Vec<Option<String>>], detail: 
             let _ = write!(html, "<h3>{title}</h3>\n<div class=pair>\n{figures}</div>\n");
         }
     }
-    if let (Some(passing), Some(failing)) = (evidence.other().and_then(end), evidence.main().and_then(end)) {
-        let changes = diff_of(passing, failing);
-        if !changes.is_empty() {
-            let _ = write!(html, "<h3>Its text</h3>\n<p>- where the test passes<br>+ where it fails</p>\n{changes}");
-        }
-    }
     html
+}
+
+/// Returns how the visible text differs at the end, where there are two orders.
+pub(super) fn text(evidence: &Evidence) -> String {
+    let (Some(passing), Some(failing)) = (evidence.other().and_then(end), evidence.main().and_then(end)) else {
+        return String::new();
+    };
+    let changes = diff_of(failing, passing);
+    if changes.is_empty() {
+        return changes;
+    }
+    format!(
+        "<h3>What the page shows</h3>\n<p><del>- where the test fails</del><br><ins>+ where it passes</ins></p>\n{changes}"
+    )
 }
 
 /// The visible text at the end.
@@ -47,11 +55,12 @@ fn figure(run: &Run, look: &Look, file: Option<&str>, has_two: bool, detail: Det
         (true, true) => "the order that fails: ",
         (true, false) => "the order that passes: ",
     };
-    let caption = format!("{which}{}", look.url);
+    let document = look.html.as_ref().err().map(|why| format!(" (no document: {why})")).unwrap_or_default();
+    let caption = format!("{which}{}{document}", look.url);
     let link = file.map_or_else(String::new, |file| format!(" <a href=\"{0}\">{0}</a>", line(file)));
     match &look.picture {
         Err(why) => {
-            format!("<figure><figcaption>{} (no picture: {})</figcaption></figure>\n", line(&caption), text(why))
+            format!("<figure><figcaption>{} (no picture: {})</figcaption></figure>\n", line(&caption), line(why))
         }
         Ok(_) if detail == Detail::NoPictures => {
             format!("<figure><figcaption>{}{link}</figcaption></figure>\n", line(&caption))

@@ -55,7 +55,7 @@ pub(super) fn page(evidence: &Evidence, both: &Both<'_>, pictures: &[Vec<Option<
 fn drawn(evidence: &Evidence, both: &Both<'_>, pictures: &[Vec<Option<String>>], detail: Detail) -> String {
     let mut body = verdict::header(evidence, both);
     body += &section("reproduce", "Reproduce it", &verdict::reproduce(evidence));
-    body += &section("assertion", "What failed", &verdict::assertion(evidence));
+    body += &section("assertion", "What failed", &(verdict::assertion(evidence) + &looks::text(evidence)));
     if let (Some(main), Some(other)) = (&both.main, &both.other) {
         body += &section("orders", "The two orders", &orders::side_by_side(other, main));
     }
@@ -88,15 +88,14 @@ fn left_out(detail: Detail) -> String {
 fn timeline(both: &Both<'_>, is_brief: bool) -> String {
     let mut text = legend().to_owned();
     for told in both.all() {
-        let parting = told.parting(both.against(told));
         if both.is_pair() {
             text += &format!("<h3>{}{}</h3>\n", told.title[..1].to_uppercase(), &told.title[1..]);
         }
         let title = format!("Lanes of {}, in the order of events", told.title);
-        text += &lanes(&Drawn { told, parting, is_brief, title: &title });
-        if !is_brief || told.prefix == 'e' {
-            text += &events::table(told, parting);
-        }
+        text += &lanes(&Drawn { told, marks: &both.marks(told), is_brief, title: &title });
+    }
+    for told in both.all().filter(|told| !is_brief || told.prefix == 'e') {
+        text += &events::table(told, &both.marks(told), is_brief);
     }
     text
 }
@@ -105,9 +104,14 @@ fn legend() -> &'static str {
     "<p class=legend>Each column is an event. \
      <svg width=24 height=10 role=img aria-label=\"blue bar\"><rect width=24 height=9 fill=\"#4c8dd6\" fill-opacity=.55 /></svg> a flow, from its request to its end; \
      <svg width=24 height=10 role=img aria-label=\"green bar\"><rect width=24 height=9 fill=\"#2f9e44\" fill-opacity=.7 /></svg> the server has it; \
-     <svg width=24 height=10 role=img aria-label=\"hatched bar\"><rect width=24 height=9 fill=\"#f59f00\" fill-opacity=.25 stroke=\"#c2570c\"/>\
-     <path d=\"M3 9l6 -9M10 9l6 -9M17 9l6 -9\" stroke=\"#c2570c\" stroke-width=2 /></svg> a rule has parked it. \
-     ▶ action, ‖ parked, ✓ verdict, ✗ error.</p>\n"
+     <svg width=24 height=10 role=img aria-label=\"hatched bar\"><rect width=23 height=9 fill=none stroke=\"#d9480f\"/>\
+     <path d=\"M3 9l6 -9M10 9l6 -9M17 9l6 -9\" stroke=\"#d9480f\" stroke-width=2 /></svg> a rule (or the explorer) has parked it. \
+     <svg width=10 height=10 role=img aria-label=\"blue triangle\"><path d=\"M0 1l8 4l-8 4z\" fill=\"#1971c2\"/></svg> action of the test, \
+     <svg width=8 height=10 role=img aria-label=\"gray dot\"><circle cx=4 cy=5 r=3 fill=\"#868e96\"/></svg> other command or message, \
+     <svg width=8 height=10 role=img aria-label=\"orange dot\"><circle cx=4 cy=5 r=3 fill=\"#c2570c\"/></svg> parked, \
+     <svg width=9 height=10 role=img aria-label=\"green square\"><rect y=1 width=7 height=7 fill=\"#2b8a3e\"/></svg> verdict: released or decided, \
+     <svg width=9 height=10 role=img aria-label=\"red cross\"><path d=\"M1 1l7 7m0 -7l-7 7\" stroke=\"#d6336c\" stroke-width=2.5 /></svg> error; \
+     | message or event of a stream.</p>\n"
 }
 
 fn hash(text: &str) -> String {

@@ -9,9 +9,9 @@ use std::fmt::Write;
 /// More equal rows than this are folded.
 const FOLDED: usize = 3;
 
-const HEAD: &str = "<table class=orders width=\"100%\">\n<thead><tr><th width=\"4%\" scope=col>#</th>\
-    <th width=\"44%\" scope=col align=left>the order that passes</th><th width=\"8%\" scope=col>difference</th>\
-    <th width=\"44%\" scope=col align=left>the order that fails</th></tr></thead>\n<tbody>\n";
+const HEAD: &str = "<table class=orders width=\"100%\">\n<thead><tr>\
+    <th width=\"45%\" scope=col align=left>the order that passes</th><th width=\"10%\" scope=col>difference</th>\
+    <th width=\"45%\" scope=col align=left>the order that fails</th></tr></thead>\n<tbody>\n";
 const FOOT: &str = "</tbody></table>\n";
 
 /// Returns the orders as a table: equal stretches are folded, and the row in which they part is marked.
@@ -20,7 +20,8 @@ pub(super) fn side_by_side(passing: &Told<'_>, failing: &Told<'_>) -> String {
     let parts = parting(&rows);
     let (mut html, mut at) = (HEAD.to_owned(), 0);
     while at < rows.len() {
-        let equal = rows[at..].iter().take_while(|row| row.is_equal()).count();
+        let is_dull = |row: &&Aligned| row.is_equal() && !races(failing, row.right);
+        let equal = rows[at..].iter().take_while(is_dull).count();
         if equal > FOLDED {
             let all: String = (at..at + equal).map(|at| row(passing, failing, &rows, at, parts)).collect();
             let _ = write!(
@@ -38,29 +39,35 @@ pub(super) fn side_by_side(passing: &Told<'_>, failing: &Told<'_>) -> String {
     html.replace(&format!("{HEAD}{FOOT}"), "")
 }
 
+/// Whether an event is one of those that race.
+fn races(told: &Told<'_>, at: Option<usize>) -> bool {
+    at.is_some_and(|at| told.racing_events.contains(&told.run.order[at].event))
+}
+
 fn row(passing: &Told<'_>, failing: &Told<'_>, rows: &[Aligned], at: usize, parts: Option<usize>) -> String {
     let Aligned { left, right } = rows[at];
     let (mark, class) = match (parts == Some(at), rows[at].is_equal()) {
-        (true, _) => ("◆ they part here", " class=\"differs parts\""),
+        (true, _) => ("≠ they part here", " class=\"differs parts\""),
         (_, false) => ("≠", " class=differs"),
         _ => ("=", ""),
     };
     let (one, other) =
         (event(passing, left, failing, !rows[at].is_equal()), event(failing, right, passing, !rows[at].is_equal()));
-    format!("<tr{class}><td align=right>{}<td>{one}<td align=center>{mark}<td>{other}\n", at + 1)
+    format!("<tr{class}><td>{one}<td align=center>{mark}<td>{other}\n")
 }
 
 /// Returns an event with a link to its row, and where it is in the other order if that is elsewhere.
 fn event(told: &Told<'_>, at: Option<usize>, other: &Told<'_>, differs: bool) -> String {
     let Some(at) = at else { return String::new() };
     let event = &told.run.order[at];
-    let says = line(&event.says);
+    let mark = if races(told, Some(at)) { "◆ " } else { "" };
+    let says = format!("{}. {mark}{}", at + 1, line(&event.says));
     let linked = match told.ordered[at] {
         Some(row) => format!("<a href=\"#{}{}\">{says}</a>", told.prefix, row + 1),
         None => says,
     };
     let to = moved(event, &other.run.order).filter(|_| differs);
-    let to = to.map(|to| format!(" <small>({} here, {} there)</small>", at + 1, to + 1));
+    let to = to.map(|to| format!(" <small>(there {})</small>", to + 1));
     let only = || " <small>(not in the other order)</small>".to_owned();
     linked + &to.unwrap_or_else(|| if differs { only() } else { String::new() })
 }
@@ -78,7 +85,12 @@ pub(super) fn tried(race: &RaceFound) -> String {
         }
         html += "</tbody></table>\n";
     }
-    let _ = write!(html, "<details><summary>{} orders, {}</summary>\n<table>\n", race.orders.len(), count(race));
+    let _ = write!(
+        html,
+        "<details><summary>{} orders, {}, those with which the schedule was made short included</summary>\n<table>\n",
+        race.orders.len(),
+        count(race)
+    );
     html += "<thead><tr><th scope=col align=left>order</th><th scope=col>failed</th></tr></thead>\n<tbody>\n";
     for order in &race.orders {
         let sign = if order.failed > 0 { "✗" } else { "✓" };

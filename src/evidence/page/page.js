@@ -116,7 +116,7 @@
     + '<span role="status"></span><button type="button">Keys (?)</button>';
   const [input, status, help] = [bar.querySelector('input'), bar.querySelector('span'), bar.querySelector('button')];
   input.oninput = () => {
-    const terms = input.value.split('&').map(term => term.trim()).filter(Boolean);
+    const terms = (input.value.match(/(?:"[^"]*"|[^&])+/g) || []).map(term => term.trim()).filter(Boolean);
     for (const row of rows) row.hidden = !terms.every(term => test(term, row));
     status.textContent = terms.length ? visible(main).length + ' of ' + main.length + ' events' : '';
   };
