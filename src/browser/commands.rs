@@ -7,7 +7,7 @@ use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The timeout for elements and for what a test waits to see.
 const APPEAR: Duration = Duration::from_secs(5);
@@ -56,12 +56,17 @@ impl Browser {
     pub async fn wait_gone(&self, at: impl Into<By>) -> Result<(), BrowserError> {
         let at = at.into();
         let going = async {
-            while self.is_visible(&at).await? {}
-            Ok(())
+            while self.is_visible(&at).await? {
+                if !self.relay.is_anything_left().await {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         };
         match tokio::time::timeout(APPEAR, going).await {
-            Ok(done) => done,
-            Err(_) => Err(BrowserError::NotShown(format!("{at} was still there after {APPEAR:?}"))),
+            Ok(Ok(true)) => Ok(()),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(false)) | Err(_) => Err(BrowserError::NotShown(format!("{at} was still there after {APPEAR:?}"))),
         }
     }
 
@@ -79,12 +84,16 @@ impl Browser {
                     Err(BrowserError::Command { source, .. }) if source.is_stale_element_reference() => {}
                     Err(error) => return Err(error),
                 }
+                if last.as_deref() != Some(text) && !self.relay.is_anything_left().await {
+                    return Ok(false);
+                }
             }
-            Ok(())
+            Ok(true)
         };
         match tokio::time::timeout(APPEAR, reading).await {
-            Ok(done) => done,
-            Err(_) => {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(false)) | Err(_) => {
                 let last = last.unwrap_or_default();
                 Err(BrowserError::NotShown(format!("{at} did not show {text:?} within {APPEAR:?}, but {last:?}")))
             }
@@ -107,13 +116,19 @@ impl Browser {
                     self.client.execute(&script, vec![]).await.map_err(BrowserError::command(expression))?;
                 last = said[1].clone();
                 if said[0] == true {
-                    return Ok(());
+                    return Ok(true);
+                }
+                if !self.relay.is_anything_left().await {
+                    return Ok(false);
                 }
             }
         };
         match tokio::time::timeout(APPEAR, looking).await {
-            Ok(done) => done,
-            Err(_) => Err(BrowserError::NotShown(format!("`{expression}` was not true within {APPEAR:?}, but {last}"))),
+            Ok(Ok(true)) => Ok(()),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(false)) | Err(_) => {
+                Err(BrowserError::NotShown(format!("`{expression}` was not true within {APPEAR:?}, but {last}")))
+            }
         }
     }
 
@@ -199,9 +214,19 @@ impl Browser {
         }
     }
 
+    /// Finds an element, once it appears. In an explored test, a wait ends when nothing can bring it any more.
     async fn element(&self, at: &By) -> Result<Element, BrowserError> {
         self.name(at);
-        let wait = self.client.wait().at_most(APPEAR).every(LOOK_EVERY);
-        wait.for_element(at.locator()).await.map_err(BrowserError::command(format!("find {at} within {APPEAR:?}")))
+        let failed = BrowserError::command(format!("find {at} within {APPEAR:?}"));
+        let until = Instant::now() + APPEAR;
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        loop {
+            looks.tick().await;
+            let found = self.client.find(at.locator()).await;
+            let is_missing = matches!(&found, Err(error) if error.is_no_such_element());
+            if !is_missing || Instant::now() >= until || !self.relay.is_anything_left().await {
+                return found.map_err(failed);
+            }
+        }
     }
 }

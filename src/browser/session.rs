@@ -132,6 +132,7 @@ impl Browser {
         activated.map_err(failed)?;
         switched.map_err(BrowserError::command("switch to the new window"))?;
         self.relay.serve(journal, turns);
+        self.relay.open_windows_in(Arc::clone(pages.inspector()), user.clone());
         Ok(Self { pages: Arc::new(pages), user: Some(user), ..self.clone() })
     }
 

@@ -3,16 +3,15 @@
 use super::pool::{Holds, Pool};
 use super::scope::Scope;
 use super::script_loads::ScriptLoads;
+use super::talk::Talk;
 use crate::flow::{FlowId, Place, RuleId, StageName};
-use crate::journal::Live;
-use crate::page::{Look, Moment};
+use crate::page::{Appearance, Look, Moment};
 use crate::relay::{Kind, Turn};
 use crate::report::Failure;
 use crate::rules::{Action, RuleSpec};
 use crate::schedule::{Event, Plan, Player, Trace};
 use crate::verbs::{Hold, RuleContext};
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -21,8 +20,8 @@ use tokio::task::JoinHandle;
 
 /// Timeout for the pages to settle; an execution that exceeds it is doubtful.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Timeout for a server's reply to a WebSocket message. Whether a reply follows is unknown.
-const REPLY: Duration = Duration::from_millis(250);
+/// For how long in all servers that go on sending are waited for before the test looks at the page.
+const LONGEST_TALK: Duration = Duration::from_secs(2);
 /// A test that issues no command for this long waits for something else: for a held flow.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -43,8 +42,10 @@ pub(crate) struct ExecutionRecord {
     pub(crate) doubts: Vec<String>,
     /// Labels of flows that recurred without a user action and were held in the end.
     pub(crate) loops: BTreeSet<String>,
-    /// A hash of the appearance of the pages at the end.
-    pub(crate) fingerprint: Option<u64>,
+    /// What a reader sees of the pages at the end.
+    pub(crate) appearance: Option<Appearance>,
+    /// Timers that the pages set again and again, which were not waited for.
+    pub(crate) folded: BTreeSet<String>,
     /// The flows by their labels.
     pub(crate) flows: BTreeMap<String, FlowId>,
     /// What the pages looked like after the step at which pictures were to be taken.
@@ -86,6 +87,7 @@ impl Conductor {
         let conducting = runtime.spawn(async move {
             let loads = Arc::new(ScriptLoads::new(Arc::clone(&context.journal)));
             let pool = Pool::new(scope, holds, Arc::clone(&loads), place);
+            let journal = Arc::clone(&context.journal);
             let conduct = Conducting {
                 context,
                 rules,
@@ -98,8 +100,7 @@ impl Conductor {
                 looks: vec![],
                 actions: vec![],
                 quiet: false,
-                live: Live::default(),
-                unanswered: BTreeSet::new(),
+                talk: Talk::new(journal),
                 doubts: vec![],
             };
             conduct.run(turns, stopped).await
@@ -133,9 +134,7 @@ struct Conducting {
     actions: Vec<String>,
     /// Nothing has happened since the pages were quiet.
     quiet: bool,
-    live: Live,
-    /// Messages to which no reply is expected any more.
-    unanswered: BTreeSet<FlowId>,
+    talk: Talk,
     doubts: Vec<String>,
 }
 
@@ -172,18 +171,19 @@ impl Conducting {
                 }
             }
         }
-        let (fingerprint, left) = match self.context.pages.sessions().first() {
+        let (appearance, left, folded) = match self.context.pages.sessions().first() {
             Some(pages) => {
-                let looking = async { tokio::join!(pages.fingerprint(), pages.has_left()) };
+                let looking = async { tokio::join!(pages.appearance(), pages.has_left(), pages.folded()) };
                 tokio::time::timeout(PATIENCE, looking).await.unwrap_or_default()
             }
-            None => (None, false),
+            None => (None, false, vec![]),
         };
         let (loops, flows) = (self.pool.loops(), self.pool.labels());
+        let folded = folded.into_iter().collect();
         self.rules.into_iter().for_each(|rule| self.context.remove(rule));
         self.pool.close().await;
         let Self { player, actions, doubts, looks, .. } = self;
-        ExecutionRecord { trace: player.trace, actions, doubts, loops, fingerprint, flows, looks, left }
+        ExecutionRecord { trace: player.trace, actions, doubts, loops, appearance, folded, flows, looks, left }
     }
 
     /// Gives a command its turn, and waits until the command has ended.
@@ -191,6 +191,10 @@ impl Conducting {
         let Turn { kind, says, again, go, done } = turn;
         let goes = match (kind, again) {
             (Kind::Session, _) => true,
+            (Kind::Question, _) => {
+                self.become_quiet().await;
+                !self.pool.enabled().is_empty() || self.talk.goes_on().await || self.may_change().await
+            }
             // The next response may bring what the command looks for.
             (_, true) => {
                 self.quiet = false;
@@ -201,7 +205,7 @@ impl Conducting {
                 true
             }
             (Kind::Observation, false) => {
-                while self.step(None).await == Stepped::Delivered {}
+                self.deliver_all().await;
                 true
             }
             (Kind::Action, false) => {
@@ -211,7 +215,7 @@ impl Conducting {
             }
         };
         // Finding an element changes nothing.
-        self.quiet &= kind == Kind::Precondition;
+        self.quiet &= matches!(kind, Kind::Precondition | Kind::Question);
         // Fails only if the client has given up.
         let _ = go.send(goes);
         let mut done = done;
@@ -229,9 +233,25 @@ impl Conducting {
         }
     }
 
+    /// Lets everything happen that the page waits for, and what servers still send to it.
+    async fn deliver_all(&mut self) {
+        let until = self.context.journal.now() + LONGEST_TALK;
+        loop {
+            while self.step(None).await == Stepped::Delivered {}
+            if self.context.journal.now() >= until || !self.talk.goes_on().await {
+                return;
+            }
+            self.quiet = false;
+        }
+    }
+
     /// Lets the next event happen. `action`, if given, is one of the candidates.
     async fn step(&mut self, action: Option<Event>) -> Stepped {
         self.become_quiet().await;
+        // What may overtake the parts that are here must be here, too.
+        while self.pool.has_unordered_part() && self.talk.goes_on().await {
+            self.become_quiet().await;
+        }
         if self.picture_after.is_some_and(|after| self.player.trace.steps.len() > after) {
             self.picture_after = None;
             self.looks = self.context.pages.looks(Moment::Parting).await;
@@ -266,7 +286,7 @@ impl Conducting {
             if let Some(host) = self.first_host() {
                 self.pool.set_app(host);
             }
-            if self.has_waited_for_reply().await {
+            if self.talk.has_waited_for_reply().await {
                 continue;
             }
             let here = self.pool.flows();
@@ -287,26 +307,14 @@ impl Conducting {
         }
     }
 
-    /// Waits up to [`REPLY`] for the replies that pages expect. Returns whether any was outstanding.
-    async fn has_waited_for_reply(&mut self) -> bool {
-        let (journal, mut had_to_wait) = (Arc::clone(&self.context.journal), false);
-        let replies = async {
-            loop {
-                let mut written = pin!(journal.written());
-                // From here on no entry is missed.
-                written.as_mut().enable();
-                self.live.follow(&journal);
-                if self.live.streams().unanswered().all(|message| self.unanswered.contains(&message)) {
-                    return;
-                }
-                had_to_wait = true;
-                written.await;
+    /// Returns whether a page may still change although nothing is held: a stream is open, or a long timer is pending.
+    async fn may_change(&self) -> bool {
+        for pages in self.context.pages.sessions() {
+            if pages.may_change().await {
+                return true;
             }
-        };
-        if tokio::time::timeout(REPLY, replies).await.is_err() {
-            self.unanswered.extend(self.live.streams().unanswered());
         }
-        had_to_wait
+        false
     }
 
     /// Returns whether a parked flow has no name yet.

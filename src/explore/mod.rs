@@ -9,6 +9,7 @@ mod looks;
 mod pool;
 mod scope;
 mod script_loads;
+mod talk;
 
 pub(crate) use conductor::{Conductor, ExecutionRecord};
 pub(crate) use looks::SettledLooks;

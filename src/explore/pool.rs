@@ -258,6 +258,13 @@ impl Pool {
         self.named.iter().filter(can).map(|(event, _)| event.clone()).collect()
     }
 
+    /// Returns whether a part is held whose stream may send in any order.
+    pub(super) fn has_unordered_part(&self) -> bool {
+        let is_unordered =
+            |parked: &Parked| parked.flow() != parked.flow().whole() && self.scope.is_unordered(parked.request());
+        self.named.iter().any(|(_, parked)| is_unordered(parked))
+    }
+
     pub(super) fn take(&mut self, event: &Event) -> Option<Parked> {
         let at = self.named.iter().position(|(named, _)| named == event)?;
         let parked = self.named.remove(at).1;

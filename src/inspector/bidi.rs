@@ -117,9 +117,13 @@ impl Bidi {
 
     pub(super) async fn open(&self) -> Result<Window, Fault> {
         let user = text(&self.command("browser.createUserContext", &json!({})).await?["userContext"]);
-        let window = json!({ "type": "tab", "userContext": user, "background": true });
-        let handle = text(&self.command("browsingContext.create", &window).await?["context"]);
+        let handle = self.open_in(&user, true).await?;
         Ok(Window { user, handle })
+    }
+
+    pub(super) async fn open_in(&self, user: &str, background: bool) -> Result<String, Fault> {
+        let window = json!({ "type": "tab", "userContext": user, "background": background });
+        Ok(text(&self.command("browsingContext.create", &window).await?["context"]))
     }
 
     pub(super) async fn forget(&self, user: &str) -> Result<(), Fault> {

@@ -121,10 +121,15 @@ impl DevTools {
     pub(super) async fn open(&self) -> Result<Window, Fault> {
         let user = self.command("Target.createBrowserContext", &json!({ "disposeOnDetach": true })).await?;
         let user = text(&user["browserContextId"]);
-        let window = json!({ "url": "about:blank", "browserContextId": user, "background": true });
+        let handle = self.open_in(&user, true).await?;
+        Ok(Window { user, handle })
+    }
+
+    pub(super) async fn open_in(&self, user: &str, background: bool) -> Result<String, Fault> {
+        let window = json!({ "url": "about:blank", "browserContextId": user, "background": background });
         let handle = text(&self.command("Target.createTarget", &window).await?["targetId"]);
         self.until(|targets| targets.window(&handle).map(drop)).await?;
-        Ok(Window { user, handle })
+        Ok(handle)
     }
 
     pub(super) async fn forget(&self, user: &str) -> Result<(), Fault> {

@@ -182,6 +182,14 @@ impl Inspector {
         }
     }
 
+    /// Opens another window of a user context.
+    pub(crate) async fn open_in(&self, user: &str) -> Result<String, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.open_in(user, false).await,
+            Speaks::DevTools(devtools) => devtools.open_in(user, false).await,
+        }
+    }
+
     /// Closes the windows of a user context and deletes what they have stored.
     pub(crate) async fn forget(&self, user: &str) -> Result<(), Fault> {
         match &self.0 {

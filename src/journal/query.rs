@@ -99,6 +99,16 @@ impl Journal {
         self.lock().iter().filter_map(trouble).collect()
     }
 
+    /// Returns when a server has last sent a part of a stream, or opened a socket.
+    pub(crate) fn last_talk(&self) -> Option<Duration> {
+        let is_talk = |event: &Event| match event {
+            Event::Part { part, .. } => !part.is_to_server(),
+            Event::Answered { response, .. } => response.status() == http::StatusCode::SWITCHING_PROTOCOLS,
+            _ => false,
+        };
+        self.lock().iter().rev().find(|entry| is_talk(&entry.event)).map(|entry| entry.at)
+    }
+
     /// Returns whether the test is paused now.
     pub(crate) fn is_paused(&self) -> bool {
         self.pauses().1.is_some()

@@ -5,7 +5,6 @@ use crate::journal::Tally;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Runs in each document before any other script, and counts what it waits for.
 pub(super) const SETTLE: &str = include_str!("settle.js");
@@ -27,6 +26,10 @@ pub(super) struct Document {
     pub(super) waits: Vec<Wait>,
     /// WebSockets and event streams.
     pub(super) streams: Vec<Stream>,
+    /// How many timers of more than a second are pending.
+    pub(super) slow: u64,
+    /// Timers that the same place sets again and again: they are not waited for.
+    pub(super) folded: Vec<String>,
     /// URLs that elements with `integrity` have refused.
     pub(super) refused: Vec<String>,
 }
@@ -67,18 +70,21 @@ pub(super) enum Asking {
 /// The documents of a session, by the id of their frame.
 pub(super) type Documents = BTreeMap<String, Document>;
 
-/// Returns a hash of what all documents look like.
-pub(super) async fn fingerprint(inspector: &Inspector, but: &BTreeSet<String>) -> Result<u64, Fault> {
-    const LOOKS: &str = "JSON.stringify([document.documentElement.outerHTML, location.href, \
-        ...[...document.querySelectorAll('input, textarea, select')].map(field => [field.value, field.checked])])";
+/// What a reader sees of a page: places in its documents, with their texts and values.
+pub(crate) type Appearance = Vec<(String, String)>;
+
+/// Returns what a reader sees of all documents: visible texts and values of fields, without clocks and random ids.
+pub(super) async fn appearance(inspector: &Inspector, but: &BTreeSet<String>) -> Result<Appearance, Fault> {
+    const SEEN: &str = include_str!("seen.js");
     let realms = inspector.realms(std::future::ready(())).await.0?;
     let realms = realms.iter().filter(|realm| !but.contains(&realm.frame));
-    let asked = realms.map(|realm| inspector.evaluate(&realm.id, LOOKS));
-    let mut hasher = DefaultHasher::new();
-    for looks in join_all(asked).await {
-        looks?.hash(&mut hasher);
+    let asked = realms.map(|realm| inspector.evaluate(&realm.id, SEEN));
+    let mut all = Vec::new();
+    for seen in join_all(asked).await {
+        let seen: Appearance = serde_json::from_str(&seen?.unwrap_or_default()).unwrap_or_default();
+        all.extend(seen);
     }
-    Ok(hasher.finish())
+    Ok(all)
 }
 
 /// Queries every document except those of some frames. Returns `None` if one has gone meanwhile; the next query reaches
@@ -180,6 +186,8 @@ fn read(realm: &str, said: &str) -> Option<Document> {
         turn: said["turn"].as_u64()?,
         ready: text(&said["ready"]),
         waits: waits.collect(),
+        slow: said["slow"].as_u64().unwrap_or_default(),
+        folded: said["folded"].as_array().into_iter().flatten().map(text).collect(),
         streams: said["streams"].as_array().into_iter().flatten().filter_map(stream).collect(),
         refused: said["refused"].as_array().into_iter().flatten().map(|url| as_on_the_wire(&text(url))).collect(),
     })

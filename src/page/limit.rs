@@ -102,6 +102,8 @@ mod tests {
             turn: 0,
             ready,
             waits: waits.collect(),
+            slow: 0,
+            folded: vec![],
             streams,
             refused: vec![],
         };

@@ -10,10 +10,12 @@ mod look;
 mod open;
 mod pages;
 mod pending;
+mod quiet_pages;
 mod settled;
 mod wait;
 mod windows;
 
+pub(crate) use document::Appearance;
 pub(crate) use limit::Limit;
 #[cfg(test)]
 pub(crate) use look::Picture;
@@ -175,14 +177,6 @@ impl SessionPages {
         drop(tokio::time::timeout(ANSWER, self.inspector.url_of(&self.window)).await);
     }
 
-    /// Returns a hash of the pages' elements and field values. `None` while a dialog is open.
-    pub(crate) async fn fingerprint(&self) -> Option<u64> {
-        if self.has_dialog() {
-            return None;
-        }
-        document::fingerprint(&self.inspector, &self.windows.all_without_test().await).await.ok()
-    }
-
     /// Resolves once nothing is open but what is held. Returns what the pages wait for.
     pub(crate) async fn quiet(
         &self,
@@ -213,6 +207,11 @@ impl SessionPages {
             }
         };
         Ok(pending::asked(documents, &windows, &self.window, others))
+    }
+
+    /// Returns the browser's connection, to open windows beside the first.
+    pub(crate) fn inspector(&self) -> &Arc<Inspector> {
+        &self.inspector
     }
 
     /// Opens a URL in the given window (to which the test has switched), or else in the first.

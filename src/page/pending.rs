@@ -94,6 +94,8 @@ mod tests {
             turn: 0,
             ready: "complete".to_owned(),
             waits: urls.iter().map(wait).collect(),
+            slow: 0,
+            folded: vec![],
             streams: vec![],
             refused: vec![],
         }

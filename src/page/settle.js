@@ -15,7 +15,7 @@
   // Begins a wait, and gives what ends it.
   const wait = (kind, url = '', since, at = new Error(), node) => {
     const id = ++serial;
-    if (url) restless = new WeakMap();
+    if (url) restless = new WeakMap(), loops.clear();
     pending.set(id, { kind, url, since, at, node });
     moved();
     return () => { if (pending.delete(id)) moved(); };
@@ -150,6 +150,30 @@
     }, () => done());
     return transition;
   } });
+  // What may still change the page by itself: timers of more than a second.
+  const slow = new Set();
+  // A timer that the same place sets again and again, with nothing else having happened, is a progress bar or the like: from
+  // the fourth time on it is noise; so is a frame after half a second. A call, an event of the user, or a text that changes in
+  // more than its numbers is something. Slices of a long calculation have next to no delay, and are waited for.
+  const loops = new Map(), folded = new Set(), shown = new WeakMap();
+  const repeats = (set, time = 0) => {
+    const frame = set == 'requestAnimationFrame';
+    if (!frame && !(time >= 10)) return false;
+    const key = `${set} at ${place(new Error())}`, times = (loops.get(key) ?? 0) + 1;
+    loops.set(key, times);
+    // One that was noise before is so again.
+    if (times <= (folded.has(key) ? 1 : frame ? 30 : 3)) return false;
+    folded.add(key);
+    return true;
+  };
+  const changes = ({ target }) => {
+    const text = target.textContent ?? '', plain = text.length < 500 ? text.replace(/\d+/g, '0') : text;
+    if (shown.get(target) == plain) return false;
+    shown.set(target, plain);
+    return true;
+  };
+  new MutationObserver(all => all.filter(changes).length && loops.clear()).observe(document, { characterData: true, childList: true, subtree: true });
+  hear(window, ['keydown', 'input', 'change', 'pointerdown', 'click', 'submit', 'popstate', 'message'], () => loops.clear());
   // A clock of the same time runs after the page's own; an interval counts until it has struck once.
   const later = setTimeout, draw = requestAnimationFrame, idle = window.requestIdleCallback;
   // Calls back at the next frame; where nobody looks none is drawn.
@@ -163,7 +187,13 @@
     const once = window[again], frame = set == 'requestAnimationFrame';
     wrap(window, set, { apply(f, self, args) {
       const id = apply(f, self, args);
-      if (args[1] > 999) return id;
+      if (args[1] > 999) {
+        const over = () => slow.delete(id);
+        slow.add(id);
+        if (set == 'setTimeout') apply(once, self, [over, args[1]]);
+        return id;
+      }
+      if (set != 'requestIdleCallback' && repeats(set, args[1])) return id;
       const done = wait(set), end = () => { if (running.delete(id)) { count(-1); done(); } };
       count(1);
       running.set(id, end);
@@ -172,7 +202,7 @@
       if (frame && window != top) apply(later, window, [end, 100]);
       return id;
     } });
-    wrap(window, clear, { apply(f, self, args) { running.get(args[0])?.(); return apply(f, self, args); } });
+    wrap(window, clear, { apply(f, self, args) { slow.delete(args[0]); running.get(args[0])?.(); return apply(f, self, args); } });
   };
   const all = new Map(), timed = by => timers += by;
   clock('setInterval', 'clearInterval', 'setTimeout', all, timed);
@@ -356,7 +386,7 @@
     return loads.get(url)?.some(start => start >= since && start < next);
   };
   // The first line of the page's own: Firefox shows ours as the page's, too.
-  const ours = (line, at) => at < 4 && /(^|at |\.)(wait|apply|construct)\b/.test(line);
+  const ours = (line, at) => at < 4 && /(^|at |\.)(wait|apply|construct|repeats)\b/.test(line);
   const place = error => {
     try {
       return error.stack.split('\n').filter((line, at) => !ours(line, at))
@@ -380,7 +410,7 @@
     const open = [...streams].map(([it, { url, heard }]) => `[${quote(url)}, ${it.readyState}, {${Object.keys(heard).map(type => `${quote(type)}: ${heard[type]}`)}}]`);
     // By hand: pages have been seen that change how arrays become JSON.
     const waits = all.map(it => `[${it.map(part => part ? quote(part) : 'null')}]`);
-    return `{"turn": ${turn}, "refused": [${[...refused].map(it => quote(it))}], "workers": ${workers}, "dedicated": ${dedicated}, "ready": ${quote(reopened ? 'complete' : readyState)}, "streams": [${open}], "pending": [${waits}]}`;
+    return `{"turn": ${turn}, "slow": ${slow.size}, "folded": [${[...folded].map(it => quote(it))}], "refused": [${[...refused].map(it => quote(it))}], "workers": ${workers}, "dedicated": ${dedicated}, "ready": ${quote(reopened ? 'complete' : readyState)}, "streams": [${open}], "pending": [${waits}]}`;
   };
   // Resolves once nothing has moved for three tasks, and not before something has since `seen`. Until then it waits for
   // clocks: for all of them ('quiet'), not for frames ('undrawn'), for none ('still'); 'now' waits for nothing.

@@ -106,6 +106,8 @@ pub(crate) enum Kind {
     Observation,
     /// Concerns the session and not a page.
     Session,
+    /// No command: whether anything can still happen.
+    Question,
 }
 
 /// Classifies a command by the endpoints of the WebDriver recommendation.

@@ -6,11 +6,11 @@ use super::input::Input;
 use super::turns::Turns;
 use crate::driver::Driver;
 use crate::driver::log_tail;
-use crate::inspector::Protocol;
+use crate::inspector::{Inspector, Protocol};
 use crate::journal::{Event, Journal};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -33,6 +33,8 @@ pub(super) struct Link {
     /// How each session that was created here can be queried beside its commands.
     protocols: Mutex<BTreeMap<String, Protocol>>,
     window: Mutex<Option<String>>,
+    /// Where new windows are opened, if not by the driver: the browser's connection and the user context.
+    windows: Mutex<Option<(Arc<Inspector>, String)>>,
     /// What reports show in the place of an XPath.
     names: Mutex<BTreeMap<String, String>>,
 }
@@ -70,6 +72,7 @@ impl Link {
             elements: Mutex::default(),
             protocols: Mutex::default(),
             window: Mutex::default(),
+            windows: Mutex::default(),
             names: Mutex::default(),
         }
     }
@@ -88,6 +91,23 @@ impl Link {
         *lock(&self.journal) = journal;
         *lock(&self.turns) = turns;
         lock(&self.elements).clear();
+    }
+
+    pub(super) fn open_windows_in(&self, inspector: Arc<Inspector>, user: String) {
+        *lock(&self.windows) = Some((inspector, user));
+    }
+
+    /// Opens a window in the user context of the test, if it has one: the driver would open it in another.
+    async fn opened(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
+        let path = request.uri().path();
+        if request.method() != Method::POST || !path.ends_with("/window/new") {
+            return None;
+        }
+        let (inspector, user) = lock(&self.windows).clone()?;
+        Some(match inspector.open_in(&user).await {
+            Ok(handle) => json_response(&json!({ "value": { "handle": handle, "type": "tab" } })),
+            Err(fault) => unknown_error(&format!("no new window: {fault}")),
+        })
     }
 
     /// Returns the window that the test has switched to, if any.
@@ -264,6 +284,9 @@ impl Link {
 
     /// Forwards a command regardless of turns; a failure becomes a WebDriver error response.
     async fn sent(&self, request: Request<Bytes>) -> Response<Bytes> {
+        if let Some(response) = self.opened(&request).await {
+            return response;
+        }
         self.send(request).await.unwrap_or_else(|why| unknown_error(&why))
     }
 
@@ -314,9 +337,14 @@ fn is_early(response: &Response<Bytes>) -> bool {
 
 /// Returns an error response for a WebDriver client.
 fn unknown_error(message: &str) -> Response<Bytes> {
-    let body = json!({"value": {"error": "unknown error", "message": message, "stacktrace": ""}}).to_string();
-    let mut response = Response::new(Bytes::from(body));
+    let body = json!({"value": {"error": "unknown error", "message": message, "stacktrace": ""}});
+    let mut response = json_response(&body);
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+fn json_response(body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     response
 }

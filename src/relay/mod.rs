@@ -12,7 +12,7 @@ pub(crate) use command::Kind;
 pub(crate) use turns::{Turn, Turns};
 
 use crate::driver::Driver;
-use crate::inspector::{Fault, Protocol};
+use crate::inspector::{Fault, Inspector, Protocol};
 use crate::journal::{Event, Journal};
 use access::Access;
 use bytes::Bytes;
@@ -119,6 +119,17 @@ impl Relay {
     /// Switches to another test.
     pub(crate) fn serve(&self, journal: Arc<Journal>, turns: Turns) {
         self.link.serve(journal, turns);
+    }
+
+    /// Opens new windows of the test in this user context, where they share what its first window has, and end with it.
+    pub(crate) fn open_windows_in(&self, inspector: Arc<Inspector>, user: String) {
+        self.link.open_windows_in(inspector, user);
+    }
+
+    /// Returns whether anything can still change the pages of a conducted test. Of another test, that is not known.
+    pub(crate) async fn is_anything_left(&self) -> bool {
+        let turns = self.link.turns();
+        !turns.are_conducted() || turns.ask(Kind::Question, "", true).await.is_some()
     }
 
     /// Returns the window that the test has switched to, if any.

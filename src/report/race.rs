@@ -14,6 +14,10 @@ pub(crate) struct Race<'a> {
     /// How many orders were tried before this one, the natural one included.
     pub(crate) passed: usize,
     pub(crate) took: Duration,
+    /// The line of the file of failing orders that had this one.
+    pub(crate) remembered: Option<String>,
+    /// Where it is kept from now on.
+    pub(crate) kept: Option<String>,
     /// How the test fails in this order.
     pub(crate) failure: &'a str,
     pub(crate) passing: &'a Trace,
@@ -45,6 +49,9 @@ impl Race<'_> {
     pub(crate) fn headline(&self) -> String {
         let (tried, took) = (self.passed + 1, self.took.as_secs_f64());
         let executions = self.executions;
+        if let Some(place) = &self.remembered {
+            return format!("failed again in the order of {place} ({took:.1} s); the natural order passes");
+        }
         format!(
             "failed in 1 of {tried} explored orders ({executions} executions, {took:.1} s); the natural order passes"
         )
@@ -86,6 +93,14 @@ impl Race<'_> {
             "pinned",
             &format!("{} in #[mitm_test(..)], next to the options of `explore(..)`", self.attribute()),
         );
+        line(
+            text,
+            "letters",
+            "r: response or message, q: request, a: action; X > Y: X not before Y; ff, af, lf, la: what comes first",
+        );
+        if let Some(kept) = &self.kept {
+            line(text, "kept", kept);
+        }
         *text += "  as code, in a test without `explore`:\n";
         self.code().lines().for_each(|code| push(text, "    ", code));
     }
@@ -177,6 +192,10 @@ mod tests {
         assert_eq!(
             says("h1;ff;r:GET /a#1 > a1"),
             "the response to GET /a reaches the page after the user's action 1 (goto /)"
+        );
+        assert_eq!(
+            says("h1;ff;r:MESSAGE /socket joined#2 > r:EVENT /events tick#1"),
+            "the WebSocket message joined of /socket (2nd) reaches the page after the server-sent event tick of /events"
         );
         assert_eq!(says("h1;af"), "the user acts before any response arrives, without other constraints");
     }

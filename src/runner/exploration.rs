@@ -1,6 +1,7 @@
 //! Runs the body of a test in many orders, until one fails or the budget ends.
 
 use super::TestOutcome;
+use super::corpus::Corpus;
 use super::execution::{Body, Conditions, Ended, Ending, Execution, Verdict, execute};
 use super::found::Found;
 use super::history::History;
@@ -11,8 +12,8 @@ use crate::fixture::Exploring;
 use crate::fixture::Kept;
 use crate::fixture::TestSpec;
 use crate::mitm::{Config, Mitm, runtime};
-use crate::report::{Failure, Race, nondeterminism};
-use crate::schedule::{Base, Constraint, Mode, Plan, Portfolio, Shrink};
+use crate::report::{Failure, nondeterminism};
+use crate::schedule::{Base, Constraint, Mode, Plan, Portfolio, Trace};
 use std::net::TcpListener;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -20,24 +21,19 @@ use std::time::{Duration, Instant};
 /// The defaults of `max` and `time`.
 const MOST: usize = 64;
 const TIME: Duration = Duration::from_secs(20);
-/// How often an order must fail, and the natural one must pass.
-const SURE: usize = 3;
-/// The limits for making a schedule short: executions, and time as a multiple of the time to find one.
-const PROBES: usize = 40;
-const SHRINK: u32 = 3;
-
 /// All executions of one test.
 pub(super) struct Exploration<R: TestOutcome + 'static> {
-    spec: TestSpec,
+    pub(super) spec: TestSpec,
     body: Body<R>,
-    conditions: Conditions,
-    began: Instant,
-    executions: usize,
-    history: History,
+    pub(super) conditions: Conditions,
+    pub(super) began: Instant,
+    pub(super) executions: usize,
+    pub(super) history: History,
     /// Constraints that hold in every order.
     fixed: Vec<Constraint>,
+    pub(super) corpus: Option<Corpus>,
     /// The time budget for finding an order that fails.
-    time: Duration,
+    pub(super) time: Duration,
 }
 
 impl<R: TestOutcome + 'static> Exploration<R> {
@@ -78,11 +74,12 @@ impl<R: TestOutcome + 'static> Exploration<R> {
             executions: 0,
             history: History::default(),
             fixed,
+            corpus: Corpus::of(&spec),
             time,
         })
     }
 
-    fn once(&mut self, plan: &Plan, pictures: Pictures) -> Result<Execution, Failure> {
+    pub(super) fn once(&mut self, plan: &Plan, pictures: Pictures) -> Result<Execution, Failure> {
         self.executions += 1;
         let execution =
             execute(self.spec, self.body, &self.conditions, Some(plan.clone().under(&self.fixed)), pictures)?;
@@ -93,7 +90,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
     }
 
     /// Executes a plan for its pictures: it counts neither as a search nor as a confirmation.
-    fn pictured(&self, plan: &Plan, step: usize) -> Result<Execution, Failure> {
+    pub(super) fn pictured(&self, plan: &Plan, step: usize) -> Result<Execution, Failure> {
         let plan = plan.clone().under(&self.fixed);
         execute(self.spec, self.body, &self.conditions, Some(plan), Pictures::After(step))
     }
@@ -130,13 +127,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
 
     fn replayed(&mut self, plan: &Plan, pictures: Pictures) -> Result<Verdict, Failure> {
         let execution = self.once(plan, pictures)?;
-        let missing: Vec<_> = plan
-            .constraints
-            .iter()
-            .flat_map(|constraint| [&constraint.late, &constraint.early])
-            .filter(|event| execution.record.trace.position(event).is_none())
-            .map(ToString::to_string)
-            .collect();
+        let missing = missing(plan, &execution.record.trace);
         let mut verdict = execution.verdict();
         if !missing.is_empty() && matches!(verdict.ending, Ending::Passed) {
             let happened: Vec<_> = execution.record.trace.fired().map(ToString::to_string).collect();
@@ -153,19 +144,27 @@ impl<R: TestOutcome + 'static> Exploration<R> {
 
     /// Searches for an order that fails.
     pub(super) fn explore(mut self, exploring: &Exploring, mode: Mode) -> Result<Verdict, Failure> {
-        let natural = match self.natural()? {
-            Ok(execution) => execution,
+        let mut stale = String::new();
+        for order in self.corpus.as_ref().map_or(Ok(vec![]), Corpus::orders)? {
+            let execution = self.once(&order.plan, Pictures::None)?;
+            if execution.broke() {
+                return self.failed_again(&order, execution);
+            }
+            stale += &self.stale(&order, &execution);
+        }
+        let (natural, again) = match self.natural()? {
+            Ok(both) => both,
             Err(verdict) => return Ok(verdict),
         };
         let mut portfolio = Portfolio::new(mode, 1, self.fixed.clone());
         portfolio.learn(&natural.record.trace);
-        let mut found = Found::new(&natural);
+        let mut found = Found::new(&natural, &again);
         let mut progress = Progress::new(self.spec.name);
         let ended = loop {
             if let Some(why) = self.used_up(exploring) {
                 break why;
             }
-            progress.show(self.executions, found.looks.len(), self.began.elapsed());
+            progress.show(self.executions, found.outcomes(), self.began.elapsed());
             let Some(plan) = portfolio.next() else { break "" };
             let execution = self.once(&plan, Pictures::None)?;
             if execution.broke() {
@@ -177,8 +176,8 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         };
         progress.clear();
         let (name, took) = (self.name(), self.began.elapsed().as_secs_f64());
-        let (executions, covered, outcomes) = (self.executions, portfolio.covered(), found.looks.len());
-        let notes = found.notes();
+        let (executions, covered, outcomes) = (self.executions, portfolio.covered(), found.outcomes());
+        let notes = found.notes() + &stale;
         Ok(Verdict::passed(format!(
             "{name}: {covered}, {executions} executions, {took:.1} s, {}{ended}{notes}",
             counted(outcomes, "distinct outcome")
@@ -186,7 +185,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
     }
 
     /// Runs the natural order twice. Returns a verdict if it fails, or if the two runs differ.
-    fn natural(&mut self) -> Result<Result<Execution, Verdict>, Failure> {
+    fn natural(&mut self) -> Result<Result<(Execution, Execution), Verdict>, Failure> {
         let plan = Plan::of(Base::FlowsFirst);
         let first = self.once(&plan, Pictures::OfFailure)?;
         if first.failed() || !first.record.doubts.is_empty() {
@@ -199,7 +198,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         let parted = nondeterminism(self.spec.name, &first.record.trace, &second.record.trace);
         Ok(match parted {
             Some(text) => Err(Verdict::failed(text, second.footer)),
-            None => Ok(first),
+            None => Ok((first, second)),
         })
     }
 
@@ -211,73 +210,8 @@ impl<R: TestOutcome + 'static> Exploration<R> {
         (self.began.elapsed() >= self.time).then_some("; the time is up (`time`)")
     }
 
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         self.spec.name.rsplit("::").next().unwrap_or(self.spec.name)
-    }
-
-    /// A failure counts if it recurs each time, and the natural order never fails.
-    fn confirm(mut self, plan: &Plan, failing: Execution, found: &Found) -> Result<Verdict, Failure> {
-        let tried = self.executions;
-        let failed = self.times_failed(plan, 1)?;
-        let natural = usize::from(self.once(&Plan::of(Base::FlowsFirst), Pictures::None)?.failed());
-        if failed < SURE || natural > 0 {
-            let name = self.name();
-            let text = format!(
-                "{name} is flaky under this order: {failed} of {SURE} executions failed, and {natural} of {SURE} in the natural \
-                 order\n  It is not reported as a race, since the order alone does not decide.\n\n{}",
-                failing.text()
-            );
-            return Ok(Verdict::failed(text, failing.footer).with(failing.run.into_iter().collect()));
-        }
-        let (plan, failing) = self.shrink(plan, failing, found)?;
-        let (executions, took) = (self.executions, self.began.elapsed());
-        // The two orders once more, with pictures.
-        let step = found.passing[0].1.parting(&failing.record.trace);
-        let (passing, again) = (self.pictured(&Plan::of(Base::FlowsFirst), step)?, self.pictured(&plan, step)?);
-        let failing = if again.broke() { again } else { failing };
-        let passing = if passing.failed() { None } else { passing.run };
-        let race = Race {
-            test: self.spec.name,
-            plan: &plan,
-            executions,
-            passed: tried.saturating_sub(2),
-            took,
-            failure: &failing.text(),
-            passing: &found.passing[0].1,
-            failing: &failing.record.trace,
-            actions: &failing.record.actions,
-        };
-        let mut verdict = Verdict::failed(race.text(), failing.footer.clone());
-        verdict.race = Some(self.history.race(&race));
-        Ok(verdict.with([passing, failing.run].into_iter().flatten().collect()))
-    }
-
-    /// Returns how many of [`SURE`] executions fail, `already` included.
-    fn times_failed(&mut self, plan: &Plan, already: usize) -> Result<usize, Failure> {
-        let mut failed = already;
-        for _ in already..SURE {
-            failed += usize::from(self.once(plan, Pictures::None)?.broke());
-        }
-        Ok(failed)
-    }
-
-    /// Returns the shortest schedule that fails each time, and an execution of it.
-    fn shrink(&mut self, plan: &Plan, failing: Execution, found: &Found) -> Result<(Plan, Execution), Failure> {
-        let mut shrink = Shrink::new(plan.clone(), &failing.record.trace, &found.passing, PROBES);
-        let mut least = failing;
-        while let Some(probe) = shrink.next() {
-            if self.began.elapsed() > SHRINK * self.time {
-                break;
-            }
-            let execution = self.once(&probe, Pictures::None)?;
-            // A schedule that fails only by chance would mislead.
-            let failed = execution.broke() && self.times_failed(&probe, 1)? == SURE;
-            if failed {
-                least = execution;
-            }
-            shrink.told(failed);
-        }
-        Ok((shrink.best().clone(), least))
     }
 }
 
@@ -292,14 +226,23 @@ impl<R: TestOutcome + 'static> Drop for Exploration<R> {
 
 impl Execution {
     /// The verdict on a test that fails, or cannot be ordered, before any other order is tried.
-    fn unexplored(self) -> Verdict {
+    pub(super) fn unexplored(self) -> Verdict {
         let doubts = self.record.doubts.join("\n\n");
         let text = match &self.ended {
             Ended::Passed => format!("it cannot be explored: {doubts}"),
-            Ended::Failed(text) => format!("{text}\n\nnothing was explored, since it fails in its natural order"),
+            Ended::Failed(text) => format!(
+                "{text}\n\nnothing was explored, since it fails in its natural order\n  help: if the test looks too early (at what a \
+                 timer, a socket or another window brings), wait for it: `browser.wait_text(..)`, `browser.wait_until(..)`"
+            ),
         };
         Verdict::failed(text, self.footer).with(self.run.into_iter().collect())
     }
+}
+
+/// Returns the events of a schedule that did not happen.
+pub(super) fn missing(plan: &Plan, trace: &Trace) -> Vec<String> {
+    let events = plan.constraints.iter().flat_map(|constraint| [&constraint.late, &constraint.early]);
+    events.filter(|event| trace.position(event).is_none()).map(ToString::to_string).collect()
 }
 
 /// Turns `X > Y`, which never happens, into what always holds: `Y > X`.

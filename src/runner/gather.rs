@@ -107,6 +107,11 @@ fn masked((name, value): (String, String)) -> (String, String) {
     (name, value)
 }
 
+/// `2026-11-28`
+pub(super) fn today() -> String {
+    date(SystemTime::now()).chars().take(10).collect()
+}
+
 /// `2026-11-28 07:34:57 UTC`
 fn date(at: SystemTime) -> String {
     let at = OffsetDateTime::from(at);

@@ -37,11 +37,14 @@ impl History {
         }
     }
 
+    /// Returns in how many executions one event came before another.
+    pub(super) fn count_of(&self, first: &Event, second: &Event) -> usize {
+        self.0.iter().filter(|(trace, _)| is_before(trace, first, second)).count()
+    }
+
     /// Counts the executions in which one event came before another.
     fn count(&self, race: &Race<'_>, first: &Event, second: &Event) -> PairCount {
-        let is_so =
-            |trace: &Trace| matches!((trace.position(first), trace.position(second)), (Some(a), Some(b)) if a < b);
-        let all: Vec<_> = self.0.iter().filter(|(trace, _)| is_so(trace)).collect();
+        let all: Vec<_> = self.0.iter().filter(|(trace, _)| is_before(trace, first, second)).collect();
         PairCount {
             first: race.event(first),
             second: race.event(second),
@@ -67,6 +70,10 @@ impl History {
         }
         orders.into_iter().map(|(_, tried)| tried).collect()
     }
+}
+
+fn is_before(trace: &Trace, first: &Event, second: &Event) -> bool {
+    matches!((trace.position(first), trace.position(second)), (Some(a), Some(b)) if a < b)
 }
 
 /// Names an order by its events from the first difference on.

@@ -1,5 +1,7 @@
 //! Runs a test: once, repeatedly, or in every order that may break its page.
 
+mod confirming;
+mod corpus;
 mod execution;
 mod exploration;
 mod found;

@@ -25,6 +25,7 @@ pub(super) enum Log {
 pub(super) fn check() -> Result<(), String> {
     read_keep()?;
     read_log()?;
+    read_corpus()?;
     read_pause().map(drop)
 }
 
@@ -41,6 +42,16 @@ pub(super) fn log() -> Log {
 /// Whether tests that fail are paused (`HOLDUP_PAUSE=on-failure`).
 pub(super) fn pauses_on_failure() -> bool {
     read_pause().unwrap_or(false)
+}
+
+/// Whether failing orders are kept, and executed first (`HOLDUP_CORPUS`).
+pub(super) fn remembers() -> bool {
+    read_corpus().unwrap_or(true)
+}
+
+/// Whether this is a job of a CI server.
+pub(super) fn is_ci() -> bool {
+    !matches!(&*said("CI"), "" | "0" | "false")
 }
 
 fn said(name: &str) -> String {
@@ -70,5 +81,15 @@ fn read_pause() -> Result<bool, String> {
         "" | "off" => Ok(false),
         "on-failure" => Ok(true),
         other => Err(format!("HOLDUP_PAUSE is {other:?}; it takes on-failure")),
+    }
+}
+
+fn read_corpus() -> Result<bool, String> {
+    match &*said("HOLDUP_CORPUS") {
+        "" | "1" => Ok(true),
+        "0" | "off" => Ok(false),
+        other => {
+            Err(format!("HOLDUP_CORPUS is {other:?}; it takes 0 (failing orders are neither kept nor executed first)"))
+        }
     }
 }

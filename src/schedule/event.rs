@@ -50,11 +50,20 @@ impl Event {
             Self::Act(n) => format!("the user's action {n}"),
             Self::Send(label) => format!("the request {}", named(label)),
             Self::Deliver(label) => match label.split_once(' ') {
-                Some(("MESSAGE", rest)) => format!("the WebSocket message {}", named(rest)),
-                Some(("EVENT", rest)) => format!("the server-sent event {}", named(rest)),
+                Some(("MESSAGE", rest)) => format!("the WebSocket message {}", part(rest)),
+                Some(("EVENT", rest)) => format!("the server-sent event {}", part(rest)),
                 _ => format!("the response to {}", named(label)),
             },
         }
+    }
+}
+
+/// Returns the label of a part in words: `joined of /socket`, for `/socket joined`.
+fn part(label: &str) -> String {
+    let (label, number) = label.rsplit_once('#').map_or((label, "1"), |(label, number)| (label, number));
+    match label.split_once(' ') {
+        Some((place, name)) if !name.starts_with('@') => named(&format!("{name} of {place}#{number}")),
+        _ => named(&format!("of {label}#{number}")),
     }
 }
 

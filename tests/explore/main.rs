@@ -6,6 +6,7 @@
 mod support;
 
 mod again;
+mod exact;
 mod orders;
 mod pages;
 mod races;

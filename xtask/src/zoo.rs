@@ -12,8 +12,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Programs that tests use: a bundler, and a checker of accessibility.
-const TOOLS: [&str; 2] = ["esbuild@0.28.2", "axe-core@4.14.1"];
+/// What tests use besides: a bundler, a checker of accessibility, and libraries with progress bars.
+const TOOLS: [&str; 4] = ["esbuild@0.28.2", "axe-core@4.14.1", "nprogress@0.2.0", "unpoly@3.14.3"];
 
 /// Fetches the libraries of all pages of the zoo, unless they are up to date.
 pub(crate) fn fetch(root: &Path) -> Result<(), String> {
