@@ -21,6 +21,10 @@ struct Hotfix;
 struct Streams;
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/src/recordings.md")]
+struct Recordings;
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/src/clients.md")]
 struct Clients;
 

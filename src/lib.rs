@@ -59,6 +59,7 @@ mod page;
 mod pause;
 pub mod prelude;
 mod proxy;
+mod record;
 mod relay;
 mod report;
 mod rules;

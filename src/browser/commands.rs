@@ -224,8 +224,11 @@ impl Browser {
             looks.tick().await;
             let found = self.client.find(at.locator()).await;
             let is_missing = matches!(&found, Err(error) if error.is_no_such_element());
-            if !is_missing || Instant::now() >= until || !self.relay.is_anything_left().await {
+            if !is_missing {
                 return found.map_err(failed);
+            }
+            if Instant::now() >= until || !self.relay.is_anything_left().await {
+                return Err(failed(CmdError::WaitTimeout));
             }
         }
     }

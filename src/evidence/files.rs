@@ -5,6 +5,7 @@ use super::record::{Evidence, Run};
 use super::told::Both;
 use super::{text, trace_events};
 use crate::page::{Look, Moment};
+use crate::record::{har, item, recorded};
 use crate::sanitize::sanitize_cut;
 
 /// A file beside the others: its name and its content.
@@ -29,6 +30,9 @@ pub(super) fn files(evidence: &Evidence) -> Vec<File> {
         }
     }
     if let Some(run) = evidence.main() {
+        let flows = recorded(&run.entries);
+        files.push(("flows.har".to_owned(), har(&flows, run.started).into_bytes()));
+        files.push(("flows.mitm".to_owned(), flows.iter().flat_map(|flow| item(flow, run.started)).collect()));
         files.push(("console.txt".to_owned(), text::console(run).into_bytes()));
         let documents =
             run.looks.iter().filter(|look| look.moment == Moment::End).filter_map(|look| look.html.as_ref().ok());

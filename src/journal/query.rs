@@ -64,6 +64,13 @@ impl Journal {
         all
     }
 
+    /// Returns the entries from a number on, and the number of the next one.
+    pub(crate) fn since(&self, number: u64) -> (Vec<Entry>, u64) {
+        let log = self.lock();
+        let entries = log.since(number).0.cloned().collect();
+        (entries, log.next())
+    }
+
     /// Returns the last entries, for the footer of a failure.
     pub(crate) fn tail(&self, lines: usize) -> Vec<Entry> {
         let log = self.lock();

@@ -4,7 +4,9 @@ mod client;
 mod config;
 mod export;
 mod journal;
+mod left;
 pub(crate) mod runtime;
+mod save;
 
 pub use client::Client;
 pub use config::Config;
@@ -12,17 +14,18 @@ pub use journal::JournalEntry;
 
 use crate::ca::CertificateAuthority;
 use crate::crypto;
-use crate::flow::{Exchange, Place};
+use crate::flow::Exchange;
 use crate::journal::Journal;
 use crate::page::Pages;
 use crate::proxy::{Credential, Gate, Listen, Proxy, Upstream};
-use crate::report::{Failure, finding, footer, misuse, page_errors, rule_faults};
-use crate::rules::Finding;
-use crate::verbs::{RuleContext, Verbs, report_context};
+use crate::record::Recording;
+use crate::report::{Failure, misuse};
+use crate::verbs::{RuleContext, Verbs};
 use once_cell::sync::OnceCell;
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
@@ -42,6 +45,7 @@ struct Inner {
     pages: Arc<Pages>,
     ca: Arc<CertificateAuthority>,
     export: OnceCell<NamedTempFile>,
+    recordings: Mutex<Vec<(PathBuf, Recording)>>,
 }
 
 impl Mitm {
@@ -84,7 +88,16 @@ impl Mitm {
         let pages = Arc::<Pages>::default();
         let context = RuleContext { gate: Arc::clone(&gate), pages: Arc::clone(&pages) };
         let verbs = Verbs::new(context.clone());
-        Ok(Self(Arc::new(Inner { proxy, verbs, context, pages, gate, ca, export: OnceCell::new() })))
+        Ok(Self(Arc::new(Inner {
+            proxy,
+            verbs,
+            context,
+            pages,
+            gate,
+            ca,
+            export: OnceCell::new(),
+            recordings: Mutex::default(),
+        })))
     }
 
     /// Stops the proxy, and reports what the test has left behind.
@@ -102,30 +115,6 @@ impl Mitm {
         Err(if others.is_empty() { first } else { first.section("and:", others) })
     }
 
-    /// Returns what the test has left behind so far.
-    pub(crate) fn findings(&self) -> Vec<Failure> {
-        let context = report_context(&self.0.gate);
-        let left = self.0.gate.audit();
-        left.iter().map(|left| finding(left, &context)).chain(rule_faults(&context)).collect()
-    }
-
-    /// Returns a failure if pages had errors that nothing in them caught.
-    pub(crate) fn page_errors(&self, place: Place) -> Option<Failure> {
-        page_errors(&report_context(&self.0.gate), place)
-    }
-
-    /// Returns the flows that have no verdict.
-    pub(crate) fn still_parked(&self) -> Vec<Failure> {
-        let context = report_context(&self.0.gate);
-        let parked = self.0.gate.audit().into_iter().filter(|left| matches!(left, Finding::StillParked(..)));
-        parked.map(|left| finding(&left, &context)).collect()
-    }
-
-    /// Returns the footer of every failure.
-    pub(crate) fn footer(&self) -> String {
-        footer(&report_context(&self.0.gate), &self.0.gate.idle(), self.0.gate.seed())
-    }
-
     /// Removes all rules and releases what is parked.
     pub(crate) fn release_all(&self) {
         self.0.gate.stop();
@@ -135,7 +124,8 @@ impl Mitm {
     pub(crate) async fn shut_down(&self) -> Vec<Failure> {
         self.release_all();
         let panics = self.0.proxy.stop().await;
-        panics.into_iter().map(|panic| Failure::bare(format!("the proxy panicked: {panic}"))).collect()
+        let panics = panics.into_iter().map(|panic| Failure::bare(format!("the proxy panicked: {panic}")));
+        panics.chain(self.finish_recordings().await).collect()
     }
 
     /// Serves the host `name` from this local server from now on.
@@ -318,6 +308,11 @@ impl Mitm {
 
     pub(crate) fn ca(&self) -> &Arc<CertificateAuthority> {
         &self.0.ca
+    }
+
+    fn recordings(&self) -> MutexGuard<'_, Vec<(PathBuf, Recording)>> {
+        // Each change is one push, so a panic leaves the list valid.
+        self.0.recordings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn export(&self) -> &OnceCell<NamedTempFile> {

@@ -41,7 +41,7 @@ impl FlowGuard {
 
     /// Journals the start of the flow's body at `stage` when the flow ends. Returns what the body writes to.
     pub(super) fn capture(&mut self, stage: StageName) -> Capture {
-        let capture = Capture::default();
+        let capture = Capture::new(self.gate.budget());
         self.captures.push((stage, capture.clone()));
         capture
     }

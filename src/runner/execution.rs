@@ -165,6 +165,7 @@ async fn plainly<R: TestOutcome>(
 ) -> Result<Verdict, Failure> {
     let mitm = Mitm::start().await?;
     let _ = mitms.send(mitm.clone());
+    gather::record(&spec, &mitm)?;
     let mut cx = Setup::new(mitm.clone(), spec, None);
     let ignored = spec.explore.map_or_else(Vec::new, |exploring| (exploring.ignore)());
     let _looks = settled_looks(&mitm, spec, ignored)?;
@@ -190,6 +191,9 @@ async fn in_order<R: TestOutcome>(
 ) -> Result<Execution, Failure> {
     let mitm = Mitm::start_with(Config::bound(&conditions.listener)).await?;
     let _ = conditions.mitms.send(mitm.clone());
+    if pictures == Pictures::OfFailure {
+        gather::record(&spec, &mitm)?;
+    }
     let runtime = runtime::handle().map_err(|error| Failure::bare(format!("no runtime for the proxy: {error}")))?;
     let settled = if plan.is_none() { settled_looks(&mitm, spec, conditions.scope.ignored.clone())? } else { None };
     let conductor = plan.map(|plan| {

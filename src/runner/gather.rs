@@ -6,6 +6,7 @@ use crate::explore::ExecutionRecord;
 use crate::fixture::TestSpec;
 use crate::mitm::Mitm;
 use crate::page::Look;
+use crate::report::Failure;
 use crate::sanitize::{is_unambiguous, placeholder};
 use crate::schedule::Event;
 use once_cell::sync::Lazy;
@@ -14,12 +15,19 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use time::OffsetDateTime;
 
 /// How many lines of the test are shown before and after the one that a failure names.
 const AROUND: usize = 3;
+
+/// Records a test as `HOLDUP_RECORD` asks for: into a HAR and a flow file in this folder, named after the test.
+pub(super) fn record(spec: &TestSpec, mitm: &Mitm) -> Result<(), Failure> {
+    let Some(folder) = env::var_os("HOLDUP_RECORD").filter(|folder| !folder.is_empty()) else { return Ok(()) };
+    let name = spec.name.replace("::", ".");
+    ["har", "mitm"].into_iter().try_for_each(|kind| mitm.save(Path::new(&folder).join(format!("{name}.{kind}"))))
+}
 
 /// Returns what `HOLDUP_LOG` asks for: the flows of an execution, or its whole journal.
 pub(super) fn log(mitm: &Mitm) -> String {

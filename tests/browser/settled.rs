@@ -169,8 +169,10 @@ async fn a_strict_page_settles_and_notices_nothing(browser: Browser, site: Site)
 
 #[mitm_test]
 async fn what_never_ends_can_be_left_out(browser: Browser, site: Site) -> TestResult {
-    site.page("/", "<script src=/app.js></script>");
-    site.page("/app.js", "\nfunction draw() { requestAnimationFrame(draw) }\ndraw(); fetch('/slow')");
+    site.page("/", "<p id=out></p><script src=/app.js></script>");
+    let draws = "out.textContent = out.textContent == 'a' ? 'b' : 'a'";
+    let script = format!("\nfunction draw() {{ {draws}; requestAnimationFrame(draw) }}\ndraw(); fetch('/slow')");
+    site.page("/app.js", &script);
     let slow = delay!(path == "/slow", 300s);
     browser.goto("https://site.test/").await?;
     let brief = std::time::Duration::from_millis(300);

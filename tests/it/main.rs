@@ -29,6 +29,7 @@ mod order;
 mod pace;
 mod private;
 mod programs;
+mod recordings;
 mod replaced;
 mod smuggling;
 mod soak;

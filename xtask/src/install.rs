@@ -58,11 +58,12 @@ pub(crate) fn clients(root: &Path) -> bool {
         || (std::fs::create_dir_all(&folder).is_ok()
             && runs("npm", &[&["i", "--no-audit", "--no-fund", "--prefix", &at(&folder)][..], &packages].concat()));
     let is_made = || venv.join("bin/pip").exists() || runs("python3", &["-m", "venv", &at(&venv)]);
-    let libraries = ["install", "-q", "requests==2.32.5", "httpx[http2]==0.28.1"];
-    let has_python = venv.join("done").exists()
+    let libraries = ["install", "-q", "requests==2.32.5", "httpx[http2]==0.28.1", "mitmproxy==11.0.2"];
+    let done = venv.join("done with mitmproxy");
+    let has_python = done.exists()
         || ((is_made() || (apt(&["python3-venv"]) && is_made()))
             && runs(&at(&venv.join("bin/pip")), &libraries)
-            && std::fs::write(venv.join("done"), "").is_ok());
+            && std::fs::write(&done, "").is_ok());
     has_node && has_python
 }
 

@@ -19,6 +19,7 @@ pub(super) use parts::{Injected, PartOutcome, Stream};
 use crate::flow::{Direction, Fault, FlowId, Outcome, Part, Place, RuleId, StageName};
 use crate::journal::{Event, Journal};
 use crate::proxy::body::LIMIT;
+use crate::proxy::capture::Budget;
 use crate::rules::{Finding, Parked, Rule, RuleSpec, RuleTable};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
@@ -37,6 +38,8 @@ pub(crate) struct Gate {
     seed: u64,
     /// How many bytes of a body may be read into memory.
     body_limit: AtomicUsize,
+    /// How much of the bodies is kept for recordings.
+    budget: Arc<Budget>,
     /// Whether service workers are allowed even while rules change what a page loads.
     workers: AtomicBool,
     /// Set when the test has ended, which ends all waits.
@@ -101,6 +104,7 @@ impl Gate {
             journal,
             seed,
             body_limit: AtomicUsize::new(LIMIT),
+            budget: Arc::default(),
             state: Mutex::default(),
             changed: Notify::new(),
             workers: AtomicBool::new(false),
@@ -134,6 +138,15 @@ impl Gate {
     /// Limits how many bytes of a body are read into memory from now on.
     pub(crate) fn limit_bodies(&self, bytes: usize) {
         self.body_limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Sets how much of each body, and of all, is kept for recordings from now on.
+    pub(crate) fn keep_bodies(&self, each: usize, all: usize) {
+        self.budget.set(each, all);
+    }
+
+    pub(super) fn budget(&self) -> Arc<Budget> {
+        Arc::clone(&self.budget)
     }
 
     pub(super) fn body_limit(&self) -> usize {

@@ -1,0 +1,204 @@
+//! A flow as recordings have it: what the client sent and got, with its times. Pure.
+
+use crate::flow::{FlowId, Outcome, Part, Place, Request, Response, StageName, coding, text};
+use crate::journal::{Entry, Event};
+use crate::sanitize::{is_unambiguous, mask, placeholder};
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The most bytes that a coded body is decoded to, to mask it.
+const DECODED: usize = 16 * 1024 * 1024;
+
+/// One flow that has ended, or that is under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorded {
+    pub(crate) id: FlowId,
+    pub(crate) began: Duration,
+    /// As the client sent it.
+    pub(crate) request: Arc<Request>,
+    pub(crate) request_body: Option<Kept>,
+    pub(crate) sent: Option<Duration>,
+    pub(crate) answered: Option<Duration>,
+    /// As the client got it.
+    pub(crate) response: Option<Arc<Response>>,
+    pub(crate) response_body: Option<Kept>,
+    pub(crate) ended: Option<Duration>,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) parked: Vec<ParkedTime>,
+    /// The position of its end among all ends: the order in which responses were delivered.
+    pub(crate) delivered: Option<usize>,
+    pub(crate) parts: Vec<RecordedPart>,
+    pub(crate) closed: Option<Duration>,
+}
+
+/// The start of a body, as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) start: Bytes,
+    pub(crate) size: u64,
+}
+
+impl Kept {
+    pub(crate) fn is_whole(&self) -> bool {
+        self.start.len() as u64 == self.size
+    }
+}
+
+/// A time in which a rule parked the flow.
+#[derive(Clone, Debug)]
+pub(crate) struct ParkedTime {
+    pub(crate) stage: StageName,
+    pub(crate) from: Duration,
+    pub(crate) to: Option<Duration>,
+    pub(crate) rule: Arc<str>,
+    pub(crate) place: Place,
+}
+
+/// A part of a stream. Discarded parts have no end.
+#[derive(Clone, Debug)]
+pub(crate) struct RecordedPart {
+    pub(crate) id: FlowId,
+    pub(crate) at: Duration,
+    pub(crate) part: Arc<Part>,
+    pub(crate) is_delivered: bool,
+}
+
+impl Recorded {
+    fn new(id: FlowId, began: Duration, request: &Arc<Request>) -> Self {
+        Self {
+            id,
+            began,
+            request: Arc::clone(request),
+            request_body: None,
+            sent: None,
+            answered: None,
+            response: None,
+            response_body: None,
+            ended: None,
+            outcome: None,
+            parked: Vec::new(),
+            delivered: None,
+            parts: Vec::new(),
+            closed: None,
+        }
+    }
+
+    /// Returns how long rules have parked it.
+    pub(crate) fn parked_for(&self, stage: StageName) -> Duration {
+        let of_stage = self.parked.iter().filter(|parked| parked.stage == stage);
+        of_stage.filter_map(|parked| Some(parked.to?.saturating_sub(parked.from))).sum()
+    }
+
+    fn part(&mut self, id: FlowId) -> Option<&mut RecordedPart> {
+        self.parts.iter_mut().find(|part| part.id == id)
+    }
+
+    /// Applies an entry about the flow itself.
+    fn note(&mut self, Entry { at, event }: &Entry, delivered: usize) {
+        match event {
+            Event::Parked { stage, rule, place, .. } => {
+                let (rule, place) = (Arc::clone(rule), *place);
+                self.parked.push(ParkedTime { stage: *stage, from: *at, to: None, rule, place });
+            }
+            Event::Decided { .. } => {
+                self.parked.iter_mut().filter(|it| it.to.is_none()).for_each(|it| it.to = Some(*at));
+            }
+            Event::Sent { .. } => self.sent = Some(*at),
+            Event::Answered { response, .. } => {
+                (self.answered, self.response) = (Some(*at), Some(Arc::clone(response)));
+            }
+            Event::ChangedResponse { response, .. } => self.response = Some(Arc::clone(response)),
+            Event::Body { stage, start, size, .. } => {
+                let kept = Some(Kept { start: start.clone(), size: *size });
+                if *stage == StageName::Request { self.request_body = kept } else { self.response_body = kept }
+            }
+            Event::Ended { outcome, .. } => {
+                (self.ended, self.outcome, self.delivered) = (Some(*at), Some(outcome.clone()), Some(delivered));
+            }
+            Event::Closed { .. } => self.closed = Some(*at),
+            _ => {}
+        }
+    }
+
+    fn note_part(&mut self, id: FlowId, Entry { at, event }: &Entry) {
+        match event {
+            Event::Part { part, .. } => {
+                self.parts.push(RecordedPart { id, at: *at, part: Arc::clone(part), is_delivered: false });
+            }
+            Event::Changed { part: changed, .. } => {
+                if let Some(part) = self.part(id) {
+                    part.part = Arc::clone(changed);
+                }
+            }
+            Event::Ended { outcome, .. } => {
+                if let Some(part) = self.part(id) {
+                    (part.at, part.is_delivered) = (*at, outcome.is_delivered());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Builds the flows of a journal, in the order of their requests.
+pub(crate) fn recorded(entries: &[Entry]) -> Vec<Recorded> {
+    let (mut flows, mut ends): (BTreeMap<FlowId, Recorded>, usize) = (BTreeMap::new(), 0);
+    for entry in entries {
+        let Some(id) = entry.event.flow() else { continue };
+        match &entry.event {
+            Event::Began { request, .. } => drop(flows.insert(id, Recorded::new(id, entry.at, request))),
+            _ if id == id.whole() => {
+                ends += usize::from(matches!(entry.event, Event::Ended { .. }));
+                if let Some(flow) = flows.get_mut(&id) {
+                    flow.note(entry, ends);
+                }
+            }
+            _ => {
+                if let Some(flow) = flows.get_mut(&id.whole()) {
+                    flow.note_part(id, entry);
+                }
+            }
+        }
+    }
+    flows.into_values().collect()
+}
+
+/// Returns a URL, a path or a header's value with its secrets masked.
+pub(super) fn masked(text: &str) -> String {
+    mask(text).into_owned()
+}
+
+/// Returns headers with secrets masked, in their order.
+pub(super) fn masked_headers(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let one = |(name, value): (&HeaderName, &HeaderValue)| {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let shown = if is_unambiguous(name.as_str()) { placeholder(&text) } else { masked(&text) };
+        let value =
+            if shown == text { value.clone() } else { HeaderValue::from_str(&shown).unwrap_or_else(|_| value.clone()) };
+        (name.clone(), value)
+    };
+    headers.iter().map(one).collect()
+}
+
+/// Returns a body with its secrets masked, and the headers that describe it. A coded body is decoded if it has any: then it
+/// is recorded without its coding.
+pub(super) fn masked_body(headers: &HeaderMap, body: &Bytes) -> (HeaderMap, Bytes) {
+    let decoded = match coding::decode(headers, body.clone(), DECODED) {
+        Ok(decoded) if text::is_text(headers, &decoded) => decoded,
+        _ => return (headers.clone(), body.clone()),
+    };
+    let Ok(text) = std::str::from_utf8(&decoded) else { return (headers.clone(), body.clone()) };
+    let masked = masked(text);
+    if masked == text {
+        return (headers.clone(), body.clone());
+    }
+    let mut headers = headers.clone();
+    headers.remove(header::CONTENT_ENCODING);
+    if headers.contains_key(header::CONTENT_LENGTH) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(masked.len()));
+    }
+    (headers, masked.into())
+}
