@@ -78,9 +78,10 @@ pub use flow::{
     ServerEvent, Stage, Target, Whole,
 };
 pub use journal::{ConsoleLevel, ConsoleMessage};
-pub use mitm::{Client, Config, JournalEntry, Mitm};
+pub use mitm::{Client, Config, JournalEntry, Mitm, Replay};
 pub use page::Settled;
 pub use proxy::Upstream;
+pub use record::{Again, Strangers};
 pub use report::{Failure, TestError, TestResult};
 pub use rules::{AbortKind, Delay, Editable, Local, Profile};
 pub use verbs::{

@@ -237,7 +237,7 @@ impl Browser {
         }
         let shown = self.relay.shown(&self.session, &says).await;
         // The page has loaded and opened a dialog meanwhile.
-        if shown.is_err() && self.pages.sees_dialog().await {
+        if shown.is_err() && self.pages.has_dialog_by_now().await {
             return Ok(());
         }
         let (at, text) = shown.map_err(failed)?;

@@ -11,7 +11,8 @@ impl Mitm {
     pub(crate) fn findings(&self) -> Vec<Failure> {
         let context = report_context(&self.0.gate);
         let left = self.0.gate.audit();
-        left.iter().map(|left| finding(left, &context)).chain(rule_faults(&context)).collect()
+        let findings = left.iter().map(|left| finding(left, &context)).chain(rule_faults(&context));
+        findings.chain(self.missed()).collect()
     }
 
     /// Returns a failure if pages had errors that nothing in them caught.

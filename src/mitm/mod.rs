@@ -5,12 +5,14 @@ mod config;
 mod export;
 mod journal;
 mod left;
+mod replay;
 pub(crate) mod runtime;
 mod save;
 
 pub use client::Client;
 pub use config::Config;
 pub use journal::JournalEntry;
+pub use replay::Replay;
 
 use crate::ca::CertificateAuthority;
 use crate::crypto;
@@ -18,14 +20,14 @@ use crate::flow::Exchange;
 use crate::journal::Journal;
 use crate::page::Pages;
 use crate::proxy::{Credential, Gate, Listen, Proxy, Upstream};
-use crate::record::Recording;
+use crate::record::{Recording, Tape};
 use crate::report::{Failure, misuse};
 use crate::verbs::{RuleContext, Verbs};
 use once_cell::sync::OnceCell;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use tempfile::NamedTempFile;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
@@ -46,6 +48,7 @@ struct Inner {
     ca: Arc<CertificateAuthority>,
     export: OnceCell<NamedTempFile>,
     recordings: Mutex<Vec<(PathBuf, Recording)>>,
+    tapes: Mutex<Vec<Arc<Tape>>>,
 }
 
 impl Mitm {
@@ -97,6 +100,7 @@ impl Mitm {
             ca,
             export: OnceCell::new(),
             recordings: Mutex::default(),
+            tapes: Mutex::default(),
         })))
     }
 
@@ -308,11 +312,6 @@ impl Mitm {
 
     pub(crate) fn ca(&self) -> &Arc<CertificateAuthority> {
         &self.0.ca
-    }
-
-    fn recordings(&self) -> MutexGuard<'_, Vec<(PathBuf, Recording)>> {
-        // Each change is one push, so a panic leaves the list valid.
-        self.0.recordings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn export(&self) -> &OnceCell<NamedTempFile> {

@@ -4,7 +4,8 @@ use super::{Mitm, runtime};
 use crate::flow::Place;
 use crate::record::Recording;
 use crate::report::Failure;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{MutexGuard, PoisonError};
 
 impl Mitm {
     /// Records all flows of this proxy into a file, those so far included.
@@ -42,6 +43,11 @@ impl Mitm {
     /// It applies to bodies that begin from now on.
     pub fn keep_bodies(&self, each: usize, all: usize) {
         self.0.gate.keep_bodies(each, all);
+    }
+
+    fn recordings(&self) -> MutexGuard<'_, Vec<(PathBuf, Recording)>> {
+        // Each change is one push, so a panic leaves the list valid.
+        self.0.recordings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends all recordings. Returns a failure for each that could not be written.

@@ -243,6 +243,13 @@ impl SessionPages {
         self.has_dialog()
     }
 
+    /// Like `has_dialog`, but first receives the beginning of dialogs that the driver has just reported, and the end of
+    /// those that it has just answered.
+    pub(crate) async fn has_dialog_by_now(&self) -> bool {
+        self.receive_events().await;
+        self.has_dialog()
+    }
+
     /// Returns what the browser reports besides these documents.
     fn beside(&self, documents: &Documents) -> Beside {
         let navigating =

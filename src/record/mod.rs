@@ -1,9 +1,16 @@
-//! Recordings of flows: mitmproxy's flow files, and HAR. Written from the journal; secrets are masked.
+//! Recordings of flows: mitmproxy's flow files, and HAR. Written from the journal, with secrets masked; read back, they answer
+//! requests.
 
 mod flow_file;
 mod follow;
 mod har;
+mod matching;
+mod read;
+mod read_flow_file;
+mod read_har;
 mod recorded;
+mod replay;
+mod tape;
 mod tnetstring;
 mod writer;
 
@@ -11,3 +18,5 @@ pub(crate) use flow_file::item;
 pub(crate) use follow::Recording;
 pub(crate) use har::har;
 pub(crate) use recorded::recorded;
+pub(crate) use replay::Tape;
+pub use replay::{Again, Strangers};

@@ -4,6 +4,7 @@
 mod edit;
 mod local;
 mod pace;
+mod replayer;
 mod rule;
 mod rule_set;
 
@@ -12,6 +13,7 @@ pub use edit::{AnyEdit, Editable};
 pub use local::Local;
 pub(crate) use local::{TEXT, media_type};
 pub use pace::{Delay, Profile};
+pub(crate) use replayer::{Replayed, Replayer};
 pub use rule::AbortKind;
 pub(crate) use rule::{Action, Rule, RuleSpec};
 pub(crate) use rule_set::RuleSet;

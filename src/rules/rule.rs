@@ -1,6 +1,6 @@
 //! A rule: its stage, its filter and its action.
 
-use super::{Delay, Edit, Local, Profile};
+use super::{Delay, Edit, Local, Profile, Replayer};
 use crate::filter::{Filter, Truth, View};
 use crate::flow::{Part, Place, Request, Response, RuleId, StageName};
 use regex::Regex;
@@ -23,6 +23,8 @@ pub(crate) enum Action {
     Abort(AbortKind),
     /// Responds without the upstream.
     Respond(Arc<Response>),
+    /// Responds from a recording.
+    Replay(Replayer),
     /// Serves a local file with the head of the real response.
     Replace(Local),
     /// Rewrites the decoded text of the body.
@@ -45,6 +47,7 @@ impl Action {
             Self::Throttle(_) => "throttle!",
             Self::Abort(_) => "abort!",
             Self::Respond(_) => "respond!",
+            Self::Replay(_) => "mitm.replay",
             Self::Replace(_) => "replace!",
             Self::Rewrite { .. } => "rewrite!",
             Self::Edit { verb, .. } => verb,
@@ -183,13 +186,16 @@ impl Rule {
 impl fmt::Display for RuleSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.action.verb())?;
+        if let Action::Replay(replayer) = &self.action {
+            return write!(f, "({:?})", replayer.says);
+        }
         f.write_str("(")?;
         if self.stage != self.action.usual_stage() {
             write!(f, "{}: ", self.stage)?;
         }
         write!(f, "{}", self.filter)?;
         match &self.action {
-            Action::Hold | Action::Watch => {}
+            Action::Hold | Action::Watch | Action::Replay(_) => {}
             Action::Delay(by) => write!(f, ", {by}")?,
             Action::Throttle(profile) => write!(f, ", {profile}")?,
             Action::Abort(kind) => write!(f, ", {kind}")?,

@@ -10,5 +10,6 @@ mod exact;
 mod orders;
 mod pages;
 mod races;
+mod replayed;
 #[path = "../zoo/mod.rs"]
 mod zoo;

@@ -31,6 +31,7 @@ mod private;
 mod programs;
 mod recordings;
 mod replaced;
+mod replaying;
 mod smuggling;
 mod soak;
 mod sockets;

@@ -6,11 +6,11 @@ use super::next::{Next, Pass};
 use super::park::Claimed;
 use super::subject::Subject;
 use super::{Applied, Gate, integrity};
-use crate::flow::{Fault, Request, Response, StageName, Target};
+use crate::flow::{Fault, FaultStage, Request, Response, StageName, Target};
 use crate::proxy::content;
 use crate::proxy::envelope::Envelope;
 use crate::proxy::flow_guard::FlowGuard;
-use crate::rules::{AbortKind, Action, Edit, Rule};
+use crate::rules::{AbortKind, Action, Edit, Replayed, Rule};
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::Body;
@@ -107,6 +107,15 @@ impl Gate {
             }
             Action::Abort(kind) => return Ok(Next::Abort(*kind)),
             Action::Respond(response) => return Ok(Next::Answer(made(response))),
+            Action::Replay(replayer) => {
+                message.read().await.map_err(told)?;
+                return match (replayer.answers)(&message.head) {
+                    Replayed::Answer(response) => Ok(Next::Answer(made(&response))),
+                    Replayed::NoAnswer => Ok(Next::Abort(AbortKind::Close)),
+                    Replayed::Pass => Ok(Next::Rule),
+                    Replayed::Stranger(why) => Err(told(Fault::new(FaultStage::Rule, why))),
+                };
+            }
             Action::Rewrite { pattern, with } => {
                 message.read().await.map_err(told)?;
                 rewrite(message, pattern, with).await.map_err(told)?;
@@ -195,6 +204,8 @@ impl Gate {
                 message.shaping.slow_to(profile.down());
             }
             Action::Abort(kind) => return Ok(Next::Abort(*kind)),
+            // It answers at the request.
+            Action::Replay(_) => {}
             Action::Respond(response) => return Ok(Next::Answer(made(response))),
             Action::Replace(local) => replace(message, local, &file.unwrap_or_default()).await?,
             Action::Rewrite { pattern, with } => rewrite_response(message, pattern, with).await?,
