@@ -109,12 +109,7 @@ impl Gate {
             Action::Respond(response) => return Ok(Next::Answer(made(response))),
             Action::Replay(replayer) => {
                 message.read().await.map_err(told)?;
-                return match (replayer.answers)(&message.head) {
-                    Replayed::Answer(response) => Ok(Next::Answer(made(&response))),
-                    Replayed::NoAnswer => Ok(Next::Abort(AbortKind::Close)),
-                    Replayed::Pass => Ok(Next::Rule),
-                    Replayed::Stranger(why) => Err(told(Fault::new(FaultStage::Rule, why))),
-                };
+                return replayed((replayer.answers)(&message.head)).map_err(told);
             }
             Action::Rewrite { pattern, with } => {
                 message.read().await.map_err(told)?;
@@ -194,7 +189,7 @@ impl Gate {
         // For the test to compare. A replacement does not fail if the original cannot be read.
         let before = if rule.action.changes_body() { read_in_time(message).await } else { None };
         match &rule.action {
-            Action::Hold | Action::Watch => {}
+            Action::Hold | Action::Watch | Action::Replay(_) => {}
             Action::Delay(by) => {
                 let by = by.draw(self.seed, rule.id, hit);
                 message.while_reading_ahead(delay(arrival, by)).await;
@@ -204,8 +199,6 @@ impl Gate {
                 message.shaping.slow_to(profile.down());
             }
             Action::Abort(kind) => return Ok(Next::Abort(*kind)),
-            // It answers at the request.
-            Action::Replay(_) => {}
             Action::Respond(response) => return Ok(Next::Answer(made(response))),
             Action::Replace(local) => replace(message, local, &file.unwrap_or_default()).await?,
             Action::Rewrite { pattern, with } => rewrite_response(message, pattern, with).await?,
@@ -234,6 +227,16 @@ fn changes_nothing(action: &Action, request: &Request, message: &Envelope<Respon
             !has_body || message.body.size_hint().exact().is_some_and(|size| size <= *after)
         }
         action => !has_body && action.changes_body(),
+    }
+}
+
+/// Returns what is done with a request after a recording has been asked.
+fn replayed(answer: Replayed) -> Result<Next, Fault> {
+    match answer {
+        Replayed::Answer(response) => Ok(Next::Answer(made(&response))),
+        Replayed::NoAnswer => Ok(Next::Abort(AbortKind::Close)),
+        Replayed::Pass => Ok(Next::Rule),
+        Replayed::Stranger(why) => Err(Fault::new(FaultStage::Rule, why)),
     }
 }
 
