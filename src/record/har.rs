@@ -125,7 +125,10 @@ fn content(headers: &HeaderMap, body: &Kept) -> (String, Option<&'static str>) {
         if body.is_whole() { masked_body(headers, &body.start) } else { (headers.clone(), body.start.clone()) };
     let coded = headers.contains_key(header::CONTENT_ENCODING);
     match std::str::from_utf8(&bytes) {
-        Ok(text) if !coded && text::is_text(&headers, &bytes) => (masked(text), None),
+        Ok(text) if !coded && text::is_text(&headers, &bytes) => {
+            let text = if body.is_whole() { text.to_owned() } else { masked(text) };
+            (text, None)
+        }
         _ => (BASE64_STANDARD.encode(&bytes), Some("base64")),
     }
 }
@@ -208,8 +211,10 @@ fn own(flow: &Recorded) -> Value {
             json!({ "request": at(StageName::Request), "response": at(StageName::Response) }),
         );
     }
-    if is_cut(&flow.request_body) || is_cut(&flow.response_body) {
-        own.insert("truncated".to_owned(), json!(true));
+    let bodies = [("request", &flow.request_body), ("response", &flow.response_body)];
+    let cut: Vec<_> = bodies.into_iter().filter(|(_, body)| is_cut(body)).map(|(name, _)| name).collect();
+    if !cut.is_empty() {
+        own.insert("truncated".to_owned(), json!(cut));
     }
     Value::Object(own)
 }

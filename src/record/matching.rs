@@ -4,6 +4,8 @@ use super::tape::Played;
 use crate::flow::Request;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap};
+use once_cell::sync::Lazy;
+use regex::Regex;
 use serde_json::Value;
 
 /// What is left out of the comparison.
@@ -60,33 +62,63 @@ impl Key {
         }
     }
 
-    /// Returns whether this is the same request.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        self.differs_from(other).is_empty()
+    /// Returns whether this is the recorded request.
+    pub(crate) fn is(&self, recorded: &Self) -> bool {
+        // The body last: it can be long.
+        self.method == recorded.method && self.path_is(recorded) && self.same(recorded) == [true; 5]
     }
 
-    /// Returns in what two requests differ, in words.
+    /// Returns how many things differ.
+    pub(crate) fn distance_to(&self, recorded: &Self) -> usize {
+        self.same(recorded).iter().filter(|is_same| !**is_same).count()
+    }
+
+    fn path_is(&self, recorded: &Self) -> bool {
+        is_same_text(&self.path, &recorded.path)
+    }
+
+    /// Compares method, host, path, query and body.
+    fn same(&self, recorded: &Self) -> [bool; 5] {
+        [
+            self.method == recorded.method,
+            self.host == recorded.host,
+            self.path_is(recorded),
+            are_same_pairs(&self.query, &recorded.query),
+            self.body.is(&recorded.body),
+        ]
+    }
+
+    /// Returns in what it differs from the recorded request, in words.
     pub(crate) fn differs_from(&self, recorded: &Self) -> Vec<String> {
-        let mut differences = Vec::new();
-        let mut note = |is_same: bool, what: &str, mine: &str, its: &str| {
-            if !is_same {
-                differences.push(format!("{what} is {mine}, recorded {its}"));
-            }
+        let words = |key: &Self| {
+            let query = pairs_in_words(&key.query);
+            [key.method.clone(), key.host.clone(), key.path.clone(), query, key.body.in_words()]
         };
-        note(self.method == recorded.method, "method", &self.method, &recorded.method);
-        note(self.host == recorded.host, "host", &self.host, &recorded.host);
-        note(self.path == recorded.path, "path", &self.path, &recorded.path);
-        let is_same_query = are_same_pairs(&self.query, &recorded.query);
-        note(is_same_query, "query", &pairs_in_words(&self.query), &pairs_in_words(&recorded.query));
-        note(self.body.is(&recorded.body), "body", &self.body.in_words(), &recorded.body.in_words());
-        differences
+        let (names, mine, its) = (["method", "host", "path", "query", "body"], words(self), words(recorded));
+        let differing = self.same(recorded).into_iter().enumerate().filter(|(_, is_same)| !is_same);
+        differing.map(|(at, _)| format!("{} is {}, recorded {}", names[at], mine[at], its[at])).collect()
     }
 }
 
-/// Returns whether a value is the recorded one. One that was masked in the recording can be any.
-fn is_same_text(value: &str, recorded: &str) -> bool {
-    value == recorded || recorded.strip_prefix("<masked ").is_some_and(|rest| rest.ends_with('>'))
+/// Returns whether a text is the recorded one. What was masked in the recording can be any.
+fn is_same_text(text: &str, recorded: &str) -> bool {
+    if text == recorded || !recorded.contains("<masked ") {
+        return text == recorded;
+    }
+    let mut pieces = PLACEHOLDER.split(recorded);
+    let Some(mut rest) = pieces.next().and_then(|start| text.strip_prefix(start)) else { return false };
+    let mut pieces: Vec<_> = pieces.collect();
+    let end = pieces.pop().unwrap_or_default();
+    for piece in pieces {
+        let Some(at) = rest.find(piece) else { return false };
+        rest = &rest[at + piece.len()..];
+    }
+    rest.ends_with(end)
 }
+
+/// What stands for a masked secret.
+static PLACEHOLDER: Lazy<Regex> =
+    Lazy::new(|| Regex::new("<masked [0-9]+>").unwrap_or_else(|error| unreachable!("{error}")));
 
 fn are_same_pairs(pairs: &[(String, String)], recorded: &[(String, String)]) -> bool {
     let is_same = |((name, value), (its_name, its)): (&(String, String), &(String, String))| {
@@ -97,7 +129,8 @@ fn are_same_pairs(pairs: &[(String, String)], recorded: &[(String, String)]) -> 
 
 fn is_same_json(value: &Value, recorded: &Value) -> bool {
     match (value, recorded) {
-        (_, Value::String(recorded)) => is_same_text(value.as_str().unwrap_or_default(), recorded),
+        (Value::String(text), Value::String(recorded)) => is_same_text(text, recorded),
+        (Value::Number(_), Value::String(recorded)) => is_same_text("", recorded) && !recorded.is_empty(),
         (Value::Array(items), Value::Array(its)) => {
             items.len() == its.len() && items.iter().zip(its).all(|(item, its)| is_same_json(item, its))
         }
@@ -119,6 +152,9 @@ impl Body {
         match (self, recorded) {
             (_, Self::Unknown) => true,
             (Self::Json(json), Self::Json(recorded)) => is_same_json(json, recorded),
+            (Self::Bytes(bytes), Self::Bytes(recorded)) if recorded.windows(8).any(|it| it == b"<masked ") => {
+                is_same_text(&String::from_utf8_lossy(bytes), &String::from_utf8_lossy(recorded))
+            }
             (Self::Form(pairs), Self::Form(recorded)) => are_same_pairs(pairs, recorded),
             _ => self == recorded,
         }
@@ -150,7 +186,7 @@ fn meaning(headers: &HeaderMap, body: &Bytes, ignored: &Ignored) -> Body {
         return Body::Form(pairs(body, ignored));
     }
     if let Some(boundary) = kind.starts_with("multipart/").then(|| kind.split("boundary=").nth(1)).flatten() {
-        let boundary = boundary.trim_matches('"').split(';').next().unwrap_or_default().to_owned();
+        let boundary = boundary.split(';').next().unwrap_or_default().trim().trim_matches('"').to_owned();
         let text = String::from_utf8_lossy(body).into_owned();
         // The header was read in lower case, and the boundary stands in the body as it was written.
         let parts = split_ignoring_case(&text, &boundary);
@@ -178,7 +214,7 @@ fn without(mut json: Value, ignored: &Ignored) -> Value {
     for pointer in &ignored.pointers {
         let (parent, last) = pointer.rsplit_once('/').unwrap_or(("", pointer));
         match json.pointer_mut(parent) {
-            Some(Value::Object(fields)) => drop(fields.remove(last)),
+            Some(Value::Object(fields)) => drop(fields.remove(&last.replace("~1", "/").replace("~0", "~"))),
             Some(Value::Array(items)) => {
                 if let Some(item) = last.parse().ok().and_then(|at: usize| items.get_mut(at)) {
                     *item = Value::Null;
@@ -222,6 +258,17 @@ mod tests {
         };
         let any = Key::of_request(&request("https://a/?token=1", json, "{\"b\": \"s\"}"), &ignored);
         assert!(any.is(&Key::of_played(&masked, &ignored)));
+        for (text, recorded, is_same) in [
+            ("Bearer x", "Bearer <masked 1>", true),
+            ("a.b.c/d", "a.<masked 1>/d", true),
+            ("a.b.c/e", "a.<masked 1>/d", false),
+            ("<masked 2>", "<masked 1>", true),
+            ("xay", "<masked 1>a<masked 2>", true),
+            ("", "x", false),
+        ] {
+            assert_eq!(is_same_text(text, recorded), is_same, "{text} {recorded}");
+        }
+        assert!(!is_same_json(&5.into(), &"".into()) && is_same_json(&5.into(), &"<masked 1>".into()));
         let form = "application/x-www-form-urlencoded";
         assert!(same(request("https://a/", form, "a=1&b=2"), request("https://a/", form, "b=2&a=1")));
         let multipart = |boundary: &str| {

@@ -1,8 +1,8 @@
 //! Reads flow files of mitmproxy, versions 18 to 21. Pure.
 
-use super::tape::{Played, PlayedAnswer, add};
+use super::tape::{Played, PlayedAnswer, add, in_order};
 use super::tnetstring::Value;
-use crate::flow::coding;
+use crate::flow::{Target, coding};
 use bytes::Bytes;
 use http::HeaderMap;
 
@@ -27,7 +27,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Played>, String> {
             Err(Broken::Wrong) => return Err(format!("flow {at} is no tnetstring")),
         }
     }
-    flows.sort_by(|one, other| one.began.total_cmp(&other.began));
+    in_order(&mut flows);
     Ok(flows)
 }
 
@@ -130,14 +130,18 @@ fn played(flow: &Value) -> Result<Option<Played>, String> {
     }
     let (request, response) = (flow.get("request"), flow.get("response"));
     let began = match request.get("timestamp_start") {
-        Value::Float(at) => *at,
-        other => other.integer().unwrap_or(0) as f64,
+        Value::Float(at) => Some(*at),
+        other => other.integer().map(|at| at as f64),
     };
     let headers = headers(request.get("headers"));
-    let answer = response.get("status_code").integer().map(|status| answer(status, response));
+    let mut answer = response.get("status_code").integer().map(|status| answer(status, response));
+    if let Some(answer) = answer.as_mut().filter(|_| !matches!(flow.get("error"), Value::Null)) {
+        // It broke off.
+        answer.body = None;
+    }
     Ok(Some(Played {
         method: request.get("method").text(),
-        url: url(request),
+        url: url(request, &headers),
         request_body: content(request, &headers),
         request_headers: headers,
         answer,
@@ -145,12 +149,17 @@ fn played(flow: &Value) -> Result<Option<Played>, String> {
     }))
 }
 
-fn url(request: &Value) -> String {
+fn url(request: &Value, headers: &HeaderMap) -> String {
     let (scheme, host, port) =
         (request.get("scheme").text(), request.get("host").text(), request.get("port").integer());
-    let usual = if scheme == "https" { 443 } else { 80 };
-    let port = port.filter(|port| *port != usual).map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{scheme}://{host}{port}{}", request.get("path").text())
+    let is_tls = scheme == "https";
+    let usual = if is_tls { 443 } else { 80 };
+    let port = port.and_then(|port| u16::try_from(port).ok()).unwrap_or(usual);
+    // A transparent proxy knows only the address; the client has said the name.
+    let said = headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+    let said = said.filter(|_| host.parse::<std::net::IpAddr>().is_ok()).filter(|said| !said.is_empty());
+    let authority = said.unwrap_or_else(|| Target::new(is_tls, &host, port).authority());
+    format!("{scheme}://{authority}{}", request.get("path").text())
 }
 
 fn answer(status: i64, response: &Value) -> PlayedAnswer {
@@ -211,7 +220,7 @@ mod tests {
         #[test]
         fn no_bytes_break_it(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             drop(read(&bytes));
-            drop(super::super::read_har::read(&bytes));
+            drop(super::super::read_har::read(&bytes, &|_| None));
         }
     }
 }

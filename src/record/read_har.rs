@@ -1,15 +1,20 @@
 //! Reads HAR as browsers, Playwright, mitmproxy and this crate write it: what is missing is left out. Pure.
 
-use super::tape::{Played, PlayedAnswer, add, without_fragment};
+use super::tape::{Files, Played, PlayedAnswer, add, in_order, without_fragment};
+use crate::flow::{Target, coding};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use serde_json::Value;
 use time::format_description::well_known::Rfc3339;
 
+/// The most bytes that a body is decoded to.
+const DECODED: usize = 64 * 1024 * 1024;
+
 /// Reads a file. The error is why it is no HAR, for people.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Played>, String> {
+pub(super) fn read(bytes: &[u8], file: Files<'_>) -> Result<Vec<Played>, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| format!("it is not UTF-8: {error}"))?;
     // Chrome writes NaN where it knows no number, which is no JSON.
@@ -18,8 +23,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Played>, String> {
         .map_err(|error| format!("it is not JSON: {error}"))?;
     let entries = json["log"]["entries"].as_array().ok_or("it is no HAR: `log.entries` is missing")?;
     let mut flows: Vec<_> =
-        entries.iter().enumerate().map(|(at, entry)| played(at, entry)).collect::<Result<_, _>>()?;
-    flows.sort_by(|one, other| one.began.total_cmp(&other.began));
+        entries.iter().enumerate().map(|(at, entry)| played(at, entry, file)).collect::<Result<_, _>>()?;
+    in_order(&mut flows);
     Ok(flows)
 }
 
@@ -42,34 +47,76 @@ fn without_nan(text: &str) -> String {
     out
 }
 
-fn played(at: usize, entry: &Value) -> Result<Played, String> {
+fn played(at: usize, entry: &Value, file: Files<'_>) -> Result<Played, String> {
     let (request, response) = (&entry["request"], &entry["response"]);
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let what = |what: &str| format!("entry {}: `{what}` is missing", at + 1);
     let url = text(&request["url"]).ok_or_else(|| what("request.url"))?;
     let method = text(&request["method"]).ok_or_else(|| what("request.method"))?;
-    let data = &request["postData"];
-    let status = response["status"].as_i64().unwrap_or(0);
-    let mut answer = (status > 0).then(|| answer(status, response));
-    if let Some(answer) = answer.as_mut().filter(|_| entry["_holdup"]["truncated"] == true) {
-        answer.body = None;
+    let mut request_headers = headers(&request["headers"]);
+    if let Some(kind) = request["postData"]["mimeType"].as_str().filter(|_| !request_headers.contains_key(CONTENT_TYPE))
+    {
+        add(&mut request_headers, b"content-type", kind.as_bytes());
     }
-    Ok(Played {
-        method,
-        url: without_fragment(&of_handshake(&url)),
-        request_headers: headers(&request["headers"]),
-        request_body: if data.is_object() { body(data) } else { Some(Bytes::new()) },
-        answer,
-        began: began(entry).unwrap_or(at as f64),
-    })
+    let is_cut = |side: &str| match &entry["_holdup"]["truncated"] {
+        Value::Array(sides) => sides.iter().any(|it| it == side),
+        truncated => truncated == true,
+    };
+    let request_body = request_body(request, &request_headers, file).filter(|_| !is_cut("request"));
+    let status = response["status"].as_i64().unwrap_or(0);
+    let mut answer = (status > 0).then(|| answer(status, response, file));
+    if let Some(answer) = &mut answer {
+        let own = &entry["_holdup"];
+        let is_whole = own.is_null() || own["outcome"] == "delivered";
+        answer.body = answer.body.take().filter(|_| is_whole && !is_cut("response"));
+        if let Some(stream) = stream(&entry["_eventSourceMessages"]).filter(|_| response["content"]["text"].is_null()) {
+            answer.body = Some(stream);
+        }
+    }
+    Ok(Played { method, url: on_the_wire(&url), request_headers, request_body, answer, began: began(entry) })
 }
 
-/// Returns the URL of the request that opens a WebSocket: Chrome writes `ws:` there.
-fn of_handshake(url: &str) -> String {
-    match url.strip_prefix("ws") {
-        Some(rest) if rest.starts_with("://") || rest.starts_with("s://") => format!("http{rest}"),
-        _ => url.to_owned(),
+/// Returns a URL as requests have it: without a fragment and a usual port. Chrome writes `ws:` for WebSockets.
+fn on_the_wire(url: &str) -> String {
+    let url = without_fragment(url);
+    let parsed = url.parse::<http::Uri>().ok();
+    let parsed = parsed.and_then(|uri| Some((Target::of(&uri)?, uri.path_and_query()?.as_str().to_owned())));
+    parsed.map_or(url, |(target, path)| format!("{target}{path}"))
+}
+
+/// Returns the body of a request; `None` if the recorder has not kept it.
+fn request_body(request: &Value, headers: &HeaderMap, file: Files<'_>) -> Option<Bytes> {
+    let data = &request["postData"];
+    let kind = data["mimeType"].as_str().unwrap_or_default();
+    if !data.is_object() {
+        return (request["bodySize"].as_i64().unwrap_or(0) <= 0).then(Bytes::new);
     }
+    let is_form = kind.is_empty() || kind.contains("x-www-form-urlencoded");
+    if data["text"].as_str().is_none_or(|text| text.is_empty() && kind.contains("octet-stream"))
+        && !is_form
+        && data["_file"].is_null()
+    {
+        return None;
+    }
+    let body = body(data, file)?;
+    Some(coding::decode(headers, body.clone(), DECODED).unwrap_or(body))
+}
+
+/// Returns server-sent events as they were sent.
+fn stream(events: &Value) -> Option<Bytes> {
+    let mut text = String::new();
+    for event in events.as_array().filter(|events| !events.is_empty())? {
+        for (field, key) in [("event", "eventName"), ("id", "eventId")] {
+            if let Some(value) = event[key].as_str().filter(|value| !value.is_empty()) {
+                text.push_str(&format!("{field}: {value}\n"));
+            }
+        }
+        for line in event["data"].as_str().unwrap_or_default().split('\n') {
+            text.push_str(&format!("data: {line}\n"));
+        }
+        text.push('\n');
+    }
+    Some(text.into())
 }
 
 fn began(entry: &Value) -> Option<f64> {
@@ -77,14 +124,26 @@ fn began(entry: &Value) -> Option<f64> {
     Some(date.unix_timestamp_nanos() as f64 / 1e9)
 }
 
-fn answer(status: i64, response: &Value) -> PlayedAnswer {
+fn answer(status: i64, response: &Value, file: Files<'_>) -> PlayedAnswer {
     let mut headers = headers(&response["headers"]);
     // The content is recorded without it.
     headers.remove(http::header::CONTENT_ENCODING);
     let content = &response["content"];
-    let is_empty = content["size"].as_i64() == Some(0) && content["text"].is_null();
-    let body = if is_empty { Some(Bytes::new()) } else { body(content) };
+    let is_empty = content["size"].as_i64() == Some(0) && content["text"].is_null() && content["_file"].is_null();
+    let body = if is_empty { Some(Bytes::new()) } else { body(content, file) };
+    if content["encoding"].is_null() && body.as_ref().is_some_and(|body| !body.is_ascii()) {
+        to_utf8(&mut headers);
+    }
     PlayedAnswer { status: u16::try_from(status).unwrap_or(0), headers, body }
+}
+
+/// The text in a HAR is UTF-8, whatever the server had sent.
+fn to_utf8(headers: &mut HeaderMap) {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).filter(|kind| kind.starts_with("text/"));
+    let kind = kind.map(|kind| format!("{}; charset=utf-8", kind.split(';').next().unwrap_or(kind).trim()));
+    if let Some(kind) = kind.and_then(|kind| kind.parse().ok()) {
+        headers.insert(CONTENT_TYPE, kind);
+    }
 }
 
 /// Headers are pairs, or an object in some old files.
@@ -102,8 +161,11 @@ fn headers(value: &Value) -> HeaderMap {
     headers
 }
 
-/// Returns the text of a `content` or `postData`.
-fn body(content: &Value) -> Option<Bytes> {
+/// Returns the text of a `content` or `postData`. Playwright keeps it in a file beside the HAR.
+fn body(content: &Value, file: Files<'_>) -> Option<Bytes> {
+    if let Some(name) = content["_file"].as_str() {
+        return file(name);
+    }
     if let Some(text) = content["text"].as_str() {
         return match content["encoding"].as_str() {
             Some("base64") => BASE64_STANDARD.decode(text).ok().map(Bytes::from),
@@ -121,6 +183,7 @@ fn body(content: &Value) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn what_writers_leave_out_or_write_otherwise_is_read() {
@@ -130,13 +193,67 @@ mod tests {
              \"content\": {\"size\": NaN, \"text\": \"a NaN \\\" text\"}}, \"time\": Infinity},
             {\"request\": {\"method\": \"POST\", \"url\": \"https://a/y\", \"postData\": {\"params\": [{\"name\": \"a\", \"value\": \"1 2\"}]}},
              \"response\": {\"status\": 0}}]}}";
-        let flows = read(har.as_bytes()).expect("a HAR");
+        let flows = read(har.as_bytes(), &|_| None).expect("a HAR");
         assert_eq!((&*flows[0].url, flows[0].request_headers["accept"].as_bytes()), ("https://a/x", &b"*/*"[..]));
         let answer = flows[0].answer.as_ref().expect("an answer");
         assert_eq!(answer.body.as_deref(), Some(&b"a NaN \" text"[..]));
         assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 2);
         assert_eq!(flows[1].request_body.as_deref(), Some(&b"a=1+2"[..]));
         assert!(flows[1].answer.is_none());
+    }
+
+    /// Reads one entry.
+    fn one(request: &Value, response: &Value, own: &Value) -> Played {
+        let mut entry = json!({ "request": { "method": "POST", "url": "https://a:443/x" }, "response": { "status": 200 }, "_holdup": own });
+        for (side, fields) in [("request", request), ("response", response)] {
+            fields.as_object().into_iter().flatten().for_each(|(key, value)| entry[side][key] = value.clone());
+        }
+        let har = json!({ "log": { "entries": [entry] } }).to_string();
+        read(har.as_bytes(), &|name| (name == "a.js").then(|| Bytes::from("beside"))).expect("a HAR").remove(0)
+    }
+
+    #[test]
+    fn bodies_are_whole_or_unknown() {
+        let (none, own) = (json!({}), json!(null));
+        let request = |data: &Value| one(data, &none, &own).request_body;
+        assert_eq!(request(&json!({ "bodySize": 0 })).as_deref(), Some(&b""[..]));
+        assert_eq!(request(&json!({ "bodySize": 24 })), None, "mitmproxy, DELETE");
+        assert_eq!(
+            request(&json!({ "postData": { "mimeType": "application/octet-stream", "text": "" } })),
+            None,
+            "Playwright"
+        );
+        assert_eq!(
+            request(&json!({ "postData": { "mimeType": "application/json", "text": "", "_file": "a.js" } })).as_deref(),
+            Some(&b"beside"[..])
+        );
+        let answer =
+            |content: &Value, own: &Value| one(&none, &json!({ "content": content }), own).answer.expect("an answer");
+        assert_eq!(answer(&json!({ "size": -1 }), &own).body, None);
+        assert_eq!(answer(&json!({ "size": 6, "_file": "a.js" }), &own).body.as_deref(), Some(&b"beside"[..]));
+        let text = json!({ "size": 1, "text": "x" });
+        for (own, is_whole) in [
+            (json!({ "outcome": "delivered" }), true),
+            (json!({ "outcome": "client gone" }), false),
+            (json!({ "outcome": null }), false),
+            (json!({ "outcome": "delivered", "truncated": ["response"] }), false),
+            (json!({ "outcome": "delivered", "truncated": ["request"] }), true),
+        ] {
+            assert_eq!(answer(&text, &own).body.is_some(), is_whole, "{own}");
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_as_it_is_shown_is_sent_as_it_was() {
+        let flow = one(
+            &json!({}),
+            &json!({ "headers": [{ "name": "content-type", "value": "text/html; charset=iso-8859-1" }], "content": { "text": "ä" } }),
+            &json!(null),
+        );
+        assert_eq!((&*flow.url, flow.began), ("https://a/x", None));
+        assert_eq!(flow.answer.expect("an answer").headers[CONTENT_TYPE], "text/html; charset=utf-8");
+        let events = json!([{ "eventName": "tick", "eventId": "1", "data": "a\nb" }, { "eventName": "", "data": "c" }]);
+        assert_eq!(stream(&events).as_deref(), Some(&b"event: tick\nid: 1\ndata: a\ndata: b\n\ndata: c\n\n"[..]));
     }
 
     #[test]
@@ -146,7 +263,7 @@ mod tests {
             ("{}", "`log.entries` is missing"),
             ("{\"log\": {\"entries\": [{}]}}", "entry 1: `request.url`"),
         ] {
-            let said = read(text.as_bytes()).expect_err(text);
+            let said = read(text.as_bytes(), &|_| None).expect_err(text);
             assert!(said.contains(why), "{said}");
         }
     }

@@ -2,9 +2,10 @@
 
 use crate::flow::{FlowId, Outcome, Part, Place, Request, Response, StageName, coding, text};
 use crate::journal::{Entry, Event};
-use crate::sanitize::{is_unambiguous, mask, placeholder};
+use crate::sanitize::{is_unambiguous, mask, mask_code, placeholder};
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,6 +184,41 @@ pub(super) fn masked_headers(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValu
     headers.iter().map(one).collect()
 }
 
+fn headers_kind(headers: &HeaderMap) -> String {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.unwrap_or_default().to_ascii_lowercase()
+}
+
+/// Returns a text with its secrets masked, such that JSON is still JSON, and code is code.
+fn masked_content(kind: &str, text: &str) -> String {
+    if let Ok(mut json) = serde_json::from_str::<Value>(text)
+        && (json.is_object() || json.is_array())
+    {
+        let before = json.clone();
+        mask_json(&mut json);
+        return if json == before { text.to_owned() } else { json.to_string() };
+    }
+    let is_code = ["script", "css", "html", "xml"].iter().any(|code| kind.contains(code));
+    if is_code { mask_code(text).into_owned() } else { masked(text) }
+}
+
+fn mask_json(json: &mut Value) {
+    match json {
+        Value::String(text) => *text = masked(text),
+        Value::Array(items) => items.iter_mut().for_each(mask_json),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if !text.is_empty() && is_unambiguous(name) => *text = placeholder(text),
+                    Value::Number(number) if is_unambiguous(name) => *value = placeholder(&number.to_string()).into(),
+                    _ => mask_json(value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Returns a body with its secrets masked, and the headers that describe it. A coded body is decoded if it has any: then it
 /// is recorded without its coding.
 pub(super) fn masked_body(headers: &HeaderMap, body: &Bytes) -> (HeaderMap, Bytes) {
@@ -191,7 +227,7 @@ pub(super) fn masked_body(headers: &HeaderMap, body: &Bytes) -> (HeaderMap, Byte
         _ => return (headers.clone(), body.clone()),
     };
     let Ok(text) = std::str::from_utf8(&decoded) else { return (headers.clone(), body.clone()) };
-    let masked = masked(text);
+    let masked = masked_content(&headers_kind(headers), text);
     if masked == text {
         return (headers.clone(), body.clone());
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{StatusCode, Version};
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -56,6 +56,9 @@ struct State {
     is_strict: bool,
 }
 
+/// The first second that is no date of HTTP.
+const YEAR_10000: u64 = 253_402_300_800;
+
 /// Headers of the connection that the recording was made on.
 const OF_CONNECTION: [HeaderName; 6] = [
     header::CONNECTION,
@@ -70,10 +73,15 @@ impl Tape {
     /// Adds the flows of a file. The error is why it cannot be read, for people.
     pub(crate) fn add(&self, path: &Path) -> Result<(), String> {
         let bytes = fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-        let flows = read(&bytes).map_err(|why| format!("{} cannot be replayed: {why}", path.display()))?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        // A name, and no path.
+        let is_name = |name: &str| Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+        let file = |name: &str| is_name(name).then(|| fs::read(folder.join(name)).ok().map(Bytes::from))?;
+        let flows = read(&bytes, &file).map_err(|why| format!("{} cannot be replayed: {why}", path.display()))?;
         let mut state = self.lock();
         state.flows.extend(flows);
-        state.used = vec![0; state.flows.len()];
+        let flows = state.flows.len();
+        state.used.resize(flows, 0);
         state.make_keys();
         Ok(())
     }
@@ -115,6 +123,7 @@ impl Tape {
         let mut state = self.lock();
         let key = Key::of_request(request, &state.ignored);
         let same: Vec<_> = (0..state.flows.len()).filter(|at| key.is(&state.keys[*at])).collect();
+        let same = state.not_only_cached(request, same);
         let Some((first, last)) = same.first().zip(same.last()) else { return state.stranger(&key) };
         let fresh = same.iter().find(|at| state.used[**at] == 0);
         let at = match (fresh, state.again) {
@@ -122,7 +131,10 @@ impl Tape {
             (None, Again::Last) => *last,
             (None, Again::First) => *first,
             (None, Again::Fail) => {
-                return Replayed::Stranger(format!("all {} recorded answers to this request were used", same.len()));
+                return Replayed::Stranger(format!(
+                    "all {} recorded answers to this request were used; `again(Again::Last)` gives the last again",
+                    same.len()
+                ));
             }
         };
         state.used[at] += 1;
@@ -140,6 +152,15 @@ impl Tape {
 }
 
 impl State {
+    /// Leaves out answers that say that the browser has it already, if it does not say so now.
+    fn not_only_cached(&self, request: &Request, same: Vec<usize>) -> Vec<usize> {
+        let status = |at: &usize| self.flows[*at].answer.as_ref().map(|answer| answer.status);
+        let is_conditional =
+            [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE].iter().any(|name| request.headers().contains_key(name));
+        let full: Vec<_> = same.iter().copied().filter(|at| status(at) != Some(304)).collect();
+        if is_conditional || full.is_empty() { same } else { full }
+    }
+
     fn make_keys(&mut self) {
         self.keys = self.flows.iter().map(|flow| Key::of_played(flow, &self.ignored)).collect();
     }
@@ -153,10 +174,9 @@ impl State {
                 Replayed::Answer(Box::new(Response::made(status, "")))
             }
             Strangers::Fail => {
-                let differences = self.keys.iter().map(|known| key.differs_from(known)).enumerate();
-                let nearest = differences.min_by_key(|(_, differences)| differences.len());
-                let nearest = nearest.map_or_else(String::new, |(at, differences)| {
-                    let flow = &self.flows[at];
+                let nearest = (0..self.keys.len()).min_by_key(|at| key.distance_to(&self.keys[*at]));
+                let nearest = nearest.map_or_else(String::new, |at| {
+                    let (flow, differences) = (&self.flows[at], key.differs_from(&self.keys[at]));
                     format!("; the nearest is {} {}, but its {}", flow.method, flow.url, differences.join(", its "))
                 });
                 Replayed::Stranger(sanitize_line(&format!(
@@ -172,25 +192,26 @@ fn response(flow: &Played, answer: &PlayedAnswer, now: SystemTime) -> Replayed {
     let what = format!("{} {}", flow.method, flow.url);
     if answer.status == 101 {
         return Replayed::Stranger(format!(
-            "{what} opens a WebSocket in the recording, and those cannot be replayed yet"
+            "{what} opens a WebSocket in the recording, and those cannot be replayed yet: respond to it by a rule that stands \
+             before `mitm.replay`"
         ));
     }
     let Ok(status) = StatusCode::from_u16(answer.status) else {
         return Replayed::Stranger(format!("{what} has the status {} in the recording", answer.status));
     };
-    let has_no_body = flow.method == "HEAD" || [204, 304].contains(&answer.status);
+    let has_no_body = flow.method == "HEAD" || status == StatusCode::NO_CONTENT || status.is_redirection();
     let Some(body) = answer.body.clone().or_else(|| has_no_body.then(Bytes::new)) else {
         return Replayed::Stranger(format!(
-            "{what} has no body in the recording: it was not kept, or cannot be decoded"
+            "{what} has no whole body in the recording. Record it again, with `mitm.keep_bodies(each, all)` if it is large"
         ));
     };
     let mut headers = answer.headers.clone();
     for name in &OF_CONNECTION {
         headers.remove(name);
     }
-    let passed = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() - flow.began;
-    if flow.began > 0.0 && passed > 0.0 {
-        refresh(&mut headers, Duration::from_secs_f64(passed));
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    if let Some(began) = flow.began.filter(|began| *began > 0.0 && *began < now) {
+        refresh(&mut headers, Duration::from_secs_f64(now - began));
     }
     let content = Content::Edited(body);
     Replayed::Answer(Box::new(Response { status, version: Version::HTTP_11, headers, content, elapsed: None }))
@@ -207,14 +228,17 @@ fn refresh(headers: &mut HeaderMap, passed: Duration) {
     let cookies: Vec<_> =
         headers.get_all(header::SET_COOKIE).iter().map(|cookie| fresh_cookie(cookie, passed)).collect();
     headers.remove(header::SET_COOKIE);
-    for cookie in cookies {
+    // Of a masked one, neither the name nor the value is known.
+    for cookie in cookies.into_iter().filter(|cookie| !cookie.as_bytes().starts_with(b"<masked ")) {
         headers.append(header::SET_COOKIE, cookie);
     }
 }
 
 fn moved(date: &str, passed: Duration) -> Option<HeaderValue> {
-    let at = httpdate::parse_http_date(date).ok()?;
-    HeaderValue::from_str(&httpdate::fmt_http_date(at + passed)).ok()
+    let at = httpdate::parse_http_date(date).ok()? + passed;
+    // Never: "Fri, 31 Dec 9999", as many cookies have it, stays what it is.
+    let is_date = at.duration_since(UNIX_EPOCH).is_ok_and(|since| since.as_secs() < YEAR_10000);
+    is_date.then(|| HeaderValue::from_str(&httpdate::fmt_http_date(at)).ok())?
 }
 
 fn fresh_cookie(cookie: &HeaderValue, passed: Duration) -> HeaderValue {
@@ -227,4 +251,44 @@ fn fresh_cookie(cookie: &HeaderValue, passed: Duration) -> HeaderValue {
         HeaderValue::from_str(&format!("{}{}{}", &text[..at], date.to_str().ok()?, &text[end..])).ok()
     };
     fresh().unwrap_or_else(|| cookie.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow(status: u16) -> Played {
+        let answer = PlayedAnswer { status, headers: HeaderMap::new(), body: None };
+        Played { method: "GET".to_owned(), url: "https://a/".to_owned(), answer: Some(answer), ..Played::default() }
+    }
+
+    #[test]
+    fn a_browser_without_a_cache_gets_no_304() {
+        let mut state = State { flows: vec![flow(304), flow(302), flow(304)], used: vec![0; 3], ..State::default() };
+        state.make_keys();
+        let tape = Tape(Mutex::new(state));
+        let status = |request: &Request| match tape.answer(request, SystemTime::now()) {
+            Replayed::Answer(response) => response.status().as_u16(),
+            _ => 0,
+        };
+        let plain = Request::new("GET", "https://a/").expect("a request");
+        let cached = plain.clone().with_header("if-none-match", "x").expect("a header");
+        assert_eq!([status(&plain), status(&plain), status(&cached), status(&cached)], [302, 302, 304, 304]);
+    }
+
+    #[test]
+    fn dates_are_moved_unless_they_mean_never() {
+        let hour = Duration::from_secs(3600);
+        let moved = |date: &str| moved(date, hour).map(|date| date.to_str().unwrap_or_default().to_owned());
+        assert_eq!(moved("Sat, 28 Nov 2026 09:00:00 GMT").as_deref(), Some("Sat, 28 Nov 2026 10:00:00 GMT"));
+        assert_eq!((moved("Fri, 31 Dec 9999 23:59:59 GMT"), moved("0")), (None, None));
+        let cookie = |text: &'static str| fresh_cookie(&HeaderValue::from_static(text), hour);
+        assert_eq!(
+            cookie("a=1; Expires=Sat, 28-Nov-2026 09:00:00 GMT; Path=/"),
+            "a=1; Expires=Sat, 28 Nov 2026 10:00:00 GMT; Path=/"
+        );
+        for same in ["a=1; expires=Fri, 31-Dec-9999 23:59:59 GMT", "a=1", "a=1; expires="] {
+            assert_eq!(cookie(same), same);
+        }
+    }
 }

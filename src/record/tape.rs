@@ -3,6 +3,9 @@
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+/// Returns the content of a file beside the recording, by its name.
+pub(super) type Files<'a> = &'a dyn Fn(&str) -> Option<Bytes>;
+
 /// One recorded flow.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Played {
@@ -14,8 +17,8 @@ pub(crate) struct Played {
     pub(crate) request_body: Option<Bytes>,
     /// `None` if no answer came.
     pub(crate) answer: Option<PlayedAnswer>,
-    /// When it began, in seconds.
-    pub(crate) began: f64,
+    /// When it began, in seconds; `None` if the recording does not tell.
+    pub(crate) began: Option<f64>,
 }
 
 #[derive(Clone, Debug)]
@@ -31,6 +34,20 @@ pub(super) fn add(headers: &mut HeaderMap, name: &[u8], value: &[u8]) {
     if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
         headers.append(name, value);
     }
+}
+
+/// Sorts flows by their requests. One without a time stays behind the one before it.
+pub(super) fn in_order(flows: &mut Vec<Played>) {
+    let mut last = f64::MIN;
+    let mut timed: Vec<_> = flows
+        .drain(..)
+        .map(|flow| {
+            last = flow.began.unwrap_or(last);
+            (last, flow)
+        })
+        .collect();
+    timed.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    flows.extend(timed.into_iter().map(|(_, flow)| flow));
 }
 
 /// Returns a URL without its fragment.

@@ -22,19 +22,36 @@ pub(crate) fn placeholder(secret: &str) -> String {
 
 /// Returns the text with its secrets replaced by their [`placeholder`]s.
 pub(crate) fn mask(text: &str) -> Cow<'_, str> {
+    mask_by(text, |mask| Some(mask.of_text))
+}
+
+/// Like [`mask`], for scripts, styles and markup: what it returns is still code. An assignment is no secret there.
+pub(crate) fn mask_code(text: &str) -> Cow<'_, str> {
+    mask_by(text, |mask| mask.of_code)
+}
+
+fn mask_by(text: &str, of: impl Fn(&Form) -> Option<Mask>) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text);
-    for (form, mask) in FORMS.iter() {
-        if let Cow::Owned(masked) = form.replace_all(&text, mask) {
+    for form in FORMS.iter() {
+        let Some(mask) = of(form) else { continue };
+        if let Cow::Owned(masked) = form.pattern.replace_all(&text, mask) {
             text = Cow::Owned(masked);
         }
     }
     text
 }
 
+struct Form {
+    pattern: Regex,
+    of_text: Mask,
+    /// `None` if it stands for something else in code.
+    of_code: Option<Mask>,
+}
+
 type Mask = fn(&Captures<'_>) -> String;
 
 /// The forms of secrets in texts. Each has its secret in the group `it`, between `before` and `after`.
-static FORMS: Lazy<Vec<(Regex, Mask)>> = Lazy::new(|| {
+static FORMS: Lazy<Vec<Form>> = Lazy::new(|| {
     let forms: [(&str, Mask); 12] = [
         // https://user:password@host
         (r#"(?<before>\b[A-Za-z][A-Za-z0-9+.-]*://)(?<it>[^/?#@\s"'<>]+)(?<after>@)"#, always),
@@ -45,11 +62,10 @@ static FORMS: Lazy<Vec<(Regex, Mask)>> = Lazy::new(|| {
             r"(?<before>\b(?:Bearer|bearer|Basic|basic|Token|Digest) )(?<it>[\w.~+/-]{8,}=*)(?<after>)",
             if_it_looks_random,
         ),
-        // A header on a line of its own, also in a diff.
-        (r"(?m)(?<before>^[ +-]*(?<name>[\w-]+): )(?<it>[^\r\n]+)(?<after>)", if_header),
+        (HEADER, if_header),
         // "password": "a", or 17
         (r#"(?<before>"(?<name>[\w.$-]+)"\s*:\s*")(?<it>(?:[^"\\]|\\.)+)(?<after>")"#, if_unambiguous),
-        (r#"(?<before>"(?<name>[\w.$-]+)"\s*:\s*)(?<it>-?\d[\d.eE+-]*)(?<after>)"#, if_unambiguous),
+        (NUMBER, if_unambiguous),
         // \"password\":\"a\": JSON inside a quoted text
         (r#"(?<before>\\"(?<name>[\w.$-]+)\\"\s*:\s*\\")(?<it>(?:[^"\\]|\\\\.)+)(?<after>\\")"#, if_unambiguous),
         // query("token") == "a": a filter, or code that contains one
@@ -71,11 +87,28 @@ static FORMS: Lazy<Vec<(Regex, Mask)>> = Lazy::new(|| {
             r#"(?i)(?<before><(?:input|meta)\b[^>]*?\b(?:value|content)=["']?)(?<it>[^"'>\s]+)(?<after>["']?[^>]*?\bname=["']?(?<name>[\w.$\[\]-]+))"#,
             if_unambiguous,
         ),
-        // ?token=a&code=b, and sid=a; in a cookie or a form
-        (r#"(?<before>(?:^|[?&;#\s"'(,])(?<name>[\w.$%\[\]-]+)=)(?<it>[^&;#\s"'<>(),]+)(?<after>)"#, if_pair),
+        (PAIR, if_pair),
     ];
-    forms.into_iter().filter_map(|(form, mask)| Some((Regex::new(form).ok()?, mask))).collect()
+    let form = |(pattern, of_text): (&str, Mask)| {
+        Some(Form { pattern: Regex::new(pattern).ok()?, of_text, of_code: of_code(pattern, of_text) })
+    };
+    forms.into_iter().filter_map(form).collect()
 });
+
+fn of_code(pattern: &str, of_text: Mask) -> Option<Mask> {
+    match pattern {
+        HEADER | NUMBER => None,
+        PAIR => Some(if_parameter),
+        _ => Some(of_text),
+    }
+}
+
+/// A header on a line of its own, also in a diff.
+const HEADER: &str = r"(?m)(?<before>^[ +-]*(?<name>[\w-]+): )(?<it>[^\r\n]+)(?<after>)";
+/// `"pin": 17`
+const NUMBER: &str = r#"(?<before>"(?<name>[\w.$-]+)"\s*:\s*)(?<it>-?\d[\d.eE+-]*)(?<after>)"#;
+/// `?token=a&code=b`, and `sid=a`; in a cookie or a form
+const PAIR: &str = r#"(?<before>(?:^|[?&;#\s"'(,])(?<name>[\w.$%\[\]-]+)=)(?<it>[^&;#\s"'<>(),]+)(?<after>)"#;
 
 fn always(found: &Captures<'_>) -> String {
     let it = &found["it"];
@@ -109,6 +142,10 @@ fn if_pair(found: &Captures<'_>) -> String {
     only_if(!is_digest && (is_unambiguous(&name) || (is_parameter && is_secret(&name))), found)
 }
 
+fn if_parameter(found: &Captures<'_>) -> String {
+    if found["before"].starts_with(['?', '&']) { if_pair(found) } else { found[0].to_owned() }
+}
+
 /// Lowercase words are no secret: "basic authentication".
 fn if_it_looks_random(found: &Captures<'_>) -> String {
     let it = &found["it"];
@@ -119,6 +156,15 @@ fn if_it_looks_random(found: &Captures<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn masked_code_is_code() {
+        for same in [";this.token=e.next();", "let session=null;", "{\"token\": 17}", "  auth-token: red"] {
+            assert_eq!(mask_code(same), same);
+        }
+        assert!(!mask_code("fetch('/a?token=S3cret')").contains("S3cret"));
+        assert!(!mask_code("<input name=csrf_token value=S3cret>").contains("S3cret"));
+    }
 
     #[test]
     fn secrets_are_found_in_every_form() {

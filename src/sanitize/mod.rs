@@ -9,7 +9,7 @@ mod mask;
 mod names;
 
 pub(crate) use escape::escape;
-pub(crate) use mask::{mask, placeholder};
+pub(crate) use mask::{mask, mask_code, placeholder};
 pub(crate) use names::{is_secret, is_unambiguous};
 
 /// Returns the text with control characters escaped and secrets masked. Line breaks and tabs are kept.
