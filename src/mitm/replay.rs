@@ -21,8 +21,7 @@ pub struct Replay {
 impl Mitm {
     /// Answers requests from a recording, without their servers: a HAR, or a flow file of mitmproxy (18 to 21).
     ///
-    /// HAR is read as Chrome, Firefox, Playwright, mitmproxy and [`save`](Self::save) write it; the content of the file tells
-    /// the format. The n-th equal request gets the n-th recorded answer, and then the last again. Two requests are equal if
+    /// The content of the file tells the format; bodies in files beside a HAR are found, as in the archives of Playwright. The n-th equal request gets the n-th recorded answer, and then the last again. Two requests are equal if
     /// their methods, URLs and bodies are: queries and forms in any order, JSON by its value, multipart without its
     /// boundary. A request that is not in the recording fails the test. Dates (`date`, `expires`, `last-modified`, cookies)
     /// are moved by the time that has passed. WebSockets are not replayed.

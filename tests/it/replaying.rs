@@ -5,6 +5,8 @@ use crate::support::{failure_of, get, outcomes};
 use holdup::prelude::*;
 use holdup::{Again, Strangers};
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 /// Files that mitmproxy and Playwright read.
 const HAR: &str = "tests/it/recorded/golden.har";
@@ -48,6 +50,33 @@ async fn a_flow_file_of_mitmproxy_answers(mitm: Mitm, client: Client) -> TestRes
     assert!(client.get("https://shop.test/gone").send().await.is_err(), "no answer came in the recording");
     assert_eq!(text(&client, "http://shop.test/new").await?, "new", "of the second file");
     assert_eq!(replay.unused()[..2], ["GET https://shop.test/socket", "GET https://shop.test/stream"]);
+    Ok(())
+}
+
+#[mitm_test]
+#[ignore = "needs mitmproxy; run by `cargo xtask test`"]
+async fn what_mitmproxy_writes_answers(mitm: Mitm) -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let (har, flow_file) = (folder.path().join("a.har"), folder.path().join("a.mitm"));
+    let mitmdump = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients/venv/bin/mitmdump");
+    let mut converting = Command::new(mitmdump);
+    converting
+        .args(["-q", "-n", "-r", FLOW_FILE, "-w"])
+        .arg(&flow_file)
+        .arg("--set")
+        .arg(format!("hardump={}", har.display()));
+    assert!(converting.status()?.success());
+    for file in [har, flow_file] {
+        let other = Mitm::start().await?;
+        let client = other.client()?;
+        other.replay(&file)?;
+        assert_eq!(text(&client, "https://shop.test/search?q=a").await?, "{\"results\":\"a\"}");
+        let saving =
+            client.post("https://shop.test/save").header("content-type", "application/json").body("{\"x\": 1}");
+        assert_eq!(saving.send().await?.status(), 204);
+        other.stop().await?;
+    }
+    mitm.stop().await?;
     Ok(())
 }
 
