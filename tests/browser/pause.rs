@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// A body in a process of its own. Its timeout is shorter than the pause.
-#[mitm_test(timeout = "4s")]
+#[mitm_test(timeout = "20s")]
 async fn in_its_process(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
     if !apart::is("pauses") && !apart::is("fails") {
         return Ok(());
@@ -42,7 +42,7 @@ fn go_on(body: &str, pause: &str) -> String {
         assert_ne!(errors.read_line(&mut said).unwrap(), 0, "{said}");
     }
     #[expect(clippy::disallowed_methods, reason = "a person takes longer than the timeout of the test")]
-    std::thread::sleep(Duration::from_secs(6));
+    std::thread::sleep(Duration::from_secs(22));
     let kill = said.split('`').find(|part| part.starts_with("kill ")).unwrap();
     assert!(Command::new("sh").args(["-c", kill]).status().unwrap().success());
     errors.read_to_string(&mut said).unwrap();
@@ -68,10 +68,10 @@ fn a_test_that_fails_is_paused_before_anything_is_released() {
 #[test]
 fn a_pause_that_is_given_up_is_over() {
     let said = Apart::new("pause::gives_up", "gives up").env("CI", "").output();
-    assert!(said.contains("the test did not end within 3s") && said.contains("1 failed"), "{said}");
+    assert!(said.contains("the test did not end within 20s") && said.contains("1 failed"), "{said}");
 }
 
-#[mitm_test(timeout = "3s")]
+#[mitm_test(timeout = "20s")]
 async fn gives_up(browser: Browser) -> TestResult {
     if apart::is("gives up") {
         drop(tokio::time::timeout(Duration::from_millis(10), browser.pause()).await);
