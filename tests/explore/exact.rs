@@ -241,7 +241,7 @@ fn a_progress_bar_stops_no_search() {
 }
 
 /// In an execution, a wait ends when nothing is left that could change the page.
-#[mitm_test(explore(max = 8), timeout = "4s")]
+#[mitm_test(explore(max = 8), timeout = "12s")]
 async fn a_wait_for_what_never_comes_ends_early(browser: Browser, site: Site) -> TestResult {
     site.page(
         "/",
@@ -250,7 +250,7 @@ async fn a_wait_for_what_never_comes_ends_early(browser: Browser, site: Site) ->
     browser.goto("https://site.test/").await?;
     browser.click("#a").await?;
     browser.wait_text("#out", "one").await?;
-    // Five seconds each, if they were waited out.
+    // Five seconds each, if they were waited out: more than the timeout.
     assert!(browser.wait_text("#out", "never").await.is_err());
     assert!(browser.wait_until("window.never").await.is_err());
     assert!(browser.wait("#never").await.is_err());
