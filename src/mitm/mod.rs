@@ -20,7 +20,7 @@ use crate::flow::Exchange;
 use crate::journal::Journal;
 use crate::page::Pages;
 use crate::proxy::{Credential, Gate, Listen, Proxy, Upstream};
-use crate::record::{Recording, Tape};
+use crate::record::{Playback, Recording};
 use crate::report::{Failure, misuse};
 use crate::verbs::{RuleContext, Verbs};
 use once_cell::sync::OnceCell;
@@ -48,7 +48,7 @@ struct Inner {
     ca: Arc<CertificateAuthority>,
     export: OnceCell<NamedTempFile>,
     recordings: Mutex<Vec<(PathBuf, Recording)>>,
-    tapes: Mutex<Vec<Arc<Tape>>>,
+    playbacks: Mutex<Vec<Arc<Playback>>>,
 }
 
 impl Mitm {
@@ -100,7 +100,7 @@ impl Mitm {
             ca,
             export: OnceCell::new(),
             recordings: Mutex::default(),
-            tapes: Mutex::default(),
+            playbacks: Mutex::default(),
         })))
     }
 

@@ -3,7 +3,7 @@
 use super::Mitm;
 use crate::filter::Filter;
 use crate::flow::{Place, StageName};
-use crate::record::{Again, Strangers, Tape};
+use crate::record::{Again, Playback, Strangers, load};
 use crate::report::Failure;
 use crate::rules::{Action, Replayer, RuleSpec};
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::time::SystemTime;
 /// It is active until the test ends. Its methods apply to requests from then on.
 #[derive(Clone, Debug)]
 pub struct Replay {
-    tape: Arc<Tape>,
+    playback: Arc<Playback>,
 }
 
 impl Mitm {
@@ -42,28 +42,32 @@ impl Mitm {
     #[track_caller]
     pub fn replay(&self, path: impl AsRef<Path>) -> Result<Replay, Failure> {
         let (path, place) = (path.as_ref(), Place::here());
-        let tape = Arc::new(Tape::default());
-        tape.add(path).map_err(|why| Failure::bare(why).at(place))?;
-        let answering = Arc::clone(&tape);
+        let playback = Arc::new(Playback::default());
+        playback.add(load(path).map_err(|why| Failure::bare(why).at(place))?);
+        let answering = Arc::clone(&playback);
         let answers = Arc::new(move |request: &crate::flow::Request| answering.answer(request, SystemTime::now()));
         let action = Action::Replay(Replayer { says: path.display().to_string(), answers });
         let since = self.log().now();
         let spec =
             RuleSpec { stage: StageName::Request, filter: Filter::All(vec![]), action, place, since, name: None };
         self.0.context.register(spec);
-        self.tapes().push(Arc::clone(&tape));
-        Ok(Replay { tape })
+        self.playbacks().push(Arc::clone(&playback));
+        Ok(Replay { playback })
     }
 
-    fn tapes(&self) -> MutexGuard<'_, Vec<Arc<Tape>>> {
+    fn playbacks(&self) -> MutexGuard<'_, Vec<Arc<Playback>>> {
         // Each change is one push, so a panic leaves the list valid.
-        self.0.tapes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.playbacks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns a failure for each recording that is strict and has requests that were never made.
     pub(super) fn missed(&self) -> Vec<Failure> {
-        let missed =
-            self.tapes().iter().map(|tape| tape.missed()).filter(|missed| !missed.is_empty()).collect::<Vec<_>>();
+        let missed = self
+            .playbacks()
+            .iter()
+            .map(|playback| playback.missed())
+            .filter(|missed| !missed.is_empty())
+            .collect::<Vec<_>>();
         let failure =
             |missed: Vec<String>| Failure::bare("recorded requests were never made").section("these:", missed);
         missed.into_iter().map(failure).collect()
@@ -78,55 +82,55 @@ impl Replay {
     #[track_caller]
     pub fn and(self, path: impl AsRef<Path>) -> Result<Self, Failure> {
         let place = Place::here();
-        self.tape.add(path.as_ref()).map_err(|why| Failure::bare(why).at(place))?;
+        self.playback.add(load(path.as_ref()).map_err(|why| Failure::bare(why).at(place))?);
         Ok(self)
     }
 
     /// Leaves out a query parameter, or a field of a form, when requests are compared.
     #[expect(clippy::must_use_candidate, reason = "a statement: the recording is replayed without its handle")]
     pub fn ignore_query(self, name: &str) -> Self {
-        self.tape.ignore(|ignored| ignored.parameters.push(name.to_owned()));
+        self.playback.ignore(|ignored| ignored.parameters.push(name.to_owned()));
         self
     }
 
     /// Leaves out a value of a JSON body when requests are compared, by its JSON pointer: `/id`, `/items/0/time`.
     #[expect(clippy::must_use_candidate, reason = "a statement: the recording is replayed without its handle")]
     pub fn ignore_json(self, pointer: &str) -> Self {
-        self.tape.ignore(|ignored| ignored.pointers.push(pointer.to_owned()));
+        self.playback.ignore(|ignored| ignored.pointers.push(pointer.to_owned()));
         self
     }
 
     /// Leaves out scheme, host and port when requests are compared.
     #[expect(clippy::must_use_candidate, reason = "a statement: the recording is replayed without its handle")]
     pub fn ignore_host(self) -> Self {
-        self.tape.ignore(|ignored| ignored.host = true);
+        self.playback.ignore(|ignored| ignored.host = true);
         self
     }
 
     /// Sets what a request gets when all its recorded answers were used.
     #[expect(clippy::must_use_candidate, reason = "a statement: the recording is replayed without its handle")]
     pub fn again(self, again: Again) -> Self {
-        self.tape.set_again(again);
+        self.playback.set_again(again);
         self
     }
 
     /// Sets what a request gets that is not in the recording.
     #[expect(clippy::must_use_candidate, reason = "a statement: the recording is replayed without its handle")]
     pub fn strangers(self, strangers: Strangers) -> Self {
-        self.tape.set_strangers(strangers);
+        self.playback.set_strangers(strangers);
         self
     }
 
     /// Fails the test at its end if a recorded request was never made.
     #[expect(clippy::must_use_candidate, reason = "a statement: the recording is replayed without its handle")]
     pub fn strict(self) -> Self {
-        self.tape.be_strict();
+        self.playback.be_strict();
         self
     }
 
     /// Returns the recorded requests that were not made so far.
     #[must_use]
     pub fn unused(&self) -> Vec<String> {
-        self.tape.unused()
+        self.playback.unused()
     }
 }

@@ -1,7 +1,8 @@
 //! Which recorded request a request is: method, URL with its query in any order, and body by its meaning. Pure.
 
-use super::tape::Played;
+use super::played::Played;
 use crate::flow::Request;
+use crate::sanitize::shorten;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use once_cell::sync::Lazy;
@@ -116,6 +117,10 @@ fn is_same_text(text: &str, recorded: &str) -> bool {
     rest.ends_with(end)
 }
 
+fn is_placeholder(text: &str) -> bool {
+    PLACEHOLDER.find(text).is_some_and(|found| found.as_str() == text)
+}
+
 /// What stands for a masked secret.
 static PLACEHOLDER: Lazy<Regex> =
     Lazy::new(|| Regex::new("<masked [0-9]+>").unwrap_or_else(|error| unreachable!("{error}")));
@@ -130,7 +135,8 @@ fn are_same_pairs(pairs: &[(String, String)], recorded: &[(String, String)]) -> 
 fn is_same_json(value: &Value, recorded: &Value) -> bool {
     match (value, recorded) {
         (Value::String(text), Value::String(recorded)) => is_same_text(text, recorded),
-        (Value::Number(_), Value::String(recorded)) => is_same_text("", recorded) && !recorded.is_empty(),
+        // Masked numbers are recorded as texts.
+        (Value::Number(_), Value::String(recorded)) => is_placeholder(recorded),
         (Value::Array(items), Value::Array(its)) => {
             items.len() == its.len() && items.iter().zip(its).all(|(item, its)| is_same_json(item, its))
         }
@@ -168,7 +174,7 @@ impl Body {
             Self::Json(json) => json.to_string(),
             Self::Form(pairs) => pairs_in_words(pairs),
         };
-        text.chars().take(WIDTH).collect()
+        shorten(&text, WIDTH).0
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads a recording, whatever its format: the content tells, not the name. Pure.
 
-use super::tape::{Files, Played};
+use super::played::{Files, Played};
 use super::{read_flow_file, read_har};
 
 /// Reads the flows of a file. The error is why it cannot be read, for people.

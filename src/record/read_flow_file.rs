@@ -1,6 +1,6 @@
 //! Reads flow files of mitmproxy, versions 18 to 21. Pure.
 
-use super::tape::{Played, PlayedAnswer, add, in_order};
+use super::played::{DECODED, Played, PlayedAnswer, add, in_order};
 use super::tnetstring::Value;
 use crate::flow::{Target, coding};
 use bytes::Bytes;
@@ -8,9 +8,8 @@ use http::HeaderMap;
 
 /// The versions that have the same keys for what is read here.
 const VERSIONS: std::ops::RangeInclusive<i64> = 18..=21;
-/// How deeply values may be nested, and how large a decoded body may be.
+/// How deeply values may be nested.
 const DEPTH: usize = 32;
-const DECODED: usize = 64 * 1024 * 1024;
 
 /// Reads a file. A cut item at its end is left out: mitmproxy writes them one by one.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Played>, String> {

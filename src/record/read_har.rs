@@ -1,6 +1,6 @@
 //! Reads HAR as browsers, Playwright, mitmproxy and this crate write it: what is missing is left out. Pure.
 
-use super::tape::{Files, Played, PlayedAnswer, add, in_order, without_fragment};
+use super::played::{DECODED, Files, Played, PlayedAnswer, add, in_order, without_fragment};
 use crate::flow::{Target, coding};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -9,9 +9,6 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
 use time::format_description::well_known::Rfc3339;
-
-/// The most bytes that a body is decoded to.
-const DECODED: usize = 64 * 1024 * 1024;
 
 /// Reads a file. The error is why it is no HAR, for people.
 pub(super) fn read(bytes: &[u8], file: Files<'_>) -> Result<Vec<Played>, String> {

@@ -1,16 +1,13 @@
 //! Which recorded answer a request gets. Pure but for its lock and the clock that is passed to it.
 
 use super::matching::{Ignored, Key};
-use super::read::read;
-use super::tape::{Played, PlayedAnswer};
+use super::played::{Played, PlayedAnswer};
 use crate::flow::{Content, Request, Response};
 use crate::rules::Replayed;
 use crate::sanitize::sanitize_line;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{StatusCode, Version};
-use std::fs;
-use std::path::{Component, Path};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -42,7 +39,7 @@ pub enum Strangers {
 
 /// A recording that is replayed.
 #[derive(Debug, Default)]
-pub(crate) struct Tape(Mutex<State>);
+pub(crate) struct Playback(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -69,21 +66,14 @@ const OF_CONNECTION: [HeaderName; 6] = [
     HeaderName::from_static("alt-svc"),
 ];
 
-impl Tape {
-    /// Adds the flows of a file. The error is why it cannot be read, for people.
-    pub(crate) fn add(&self, path: &Path) -> Result<(), String> {
-        let bytes = fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        // A name, and no path.
-        let is_name = |name: &str| Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-        let file = |name: &str| is_name(name).then(|| fs::read(folder.join(name)).ok().map(Bytes::from))?;
-        let flows = read(&bytes, &file).map_err(|why| format!("{} cannot be replayed: {why}", path.display()))?;
+impl Playback {
+    /// Adds recorded flows.
+    pub(crate) fn add(&self, flows: Vec<Played>) {
         let mut state = self.lock();
         state.flows.extend(flows);
         let flows = state.flows.len();
         state.used.resize(flows, 0);
         state.make_keys();
-        Ok(())
     }
 
     /// Changes what is compared.
@@ -209,6 +199,7 @@ fn response(flow: &Played, answer: &PlayedAnswer, now: SystemTime) -> Replayed {
     for name in &OF_CONNECTION {
         headers.remove(name);
     }
+    remove_masked_cookies(&mut headers);
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     if let Some(began) = flow.began.filter(|began| *began > 0.0 && *began < now) {
         refresh(&mut headers, Duration::from_secs_f64(now - began));
@@ -227,11 +218,21 @@ fn refresh(headers: &mut HeaderMap, passed: Duration) {
     }
     let cookies: Vec<_> =
         headers.get_all(header::SET_COOKIE).iter().map(|cookie| fresh_cookie(cookie, passed)).collect();
+    set_cookies(headers, cookies);
+}
+
+fn set_cookies(headers: &mut HeaderMap, cookies: Vec<HeaderValue>) {
     headers.remove(header::SET_COOKIE);
-    // Of a masked one, neither the name nor the value is known.
-    for cookie in cookies.into_iter().filter(|cookie| !cookie.as_bytes().starts_with(b"<masked ")) {
+    for cookie in cookies {
         headers.append(header::SET_COOKIE, cookie);
     }
+}
+
+/// Of a masked cookie, neither the name nor the value is known.
+fn remove_masked_cookies(headers: &mut HeaderMap) {
+    let cookies = headers.get_all(header::SET_COOKIE).iter();
+    let known: Vec<_> = cookies.filter(|cookie| !cookie.as_bytes().starts_with(b"<masked ")).cloned().collect();
+    set_cookies(headers, known);
 }
 
 fn moved(date: &str, passed: Duration) -> Option<HeaderValue> {
@@ -266,8 +267,8 @@ mod tests {
     fn a_browser_without_a_cache_gets_no_304() {
         let mut state = State { flows: vec![flow(304), flow(302), flow(304)], used: vec![0; 3], ..State::default() };
         state.make_keys();
-        let tape = Tape(Mutex::new(state));
-        let status = |request: &Request| match tape.answer(request, SystemTime::now()) {
+        let playback = Playback(Mutex::new(state));
+        let status = |request: &Request| match playback.answer(request, SystemTime::now()) {
             Replayed::Answer(response) => response.status().as_u16(),
             _ => 0,
         };

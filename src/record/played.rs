@@ -3,6 +3,9 @@
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+/// The most bytes that a body of a recording is decoded to.
+pub(super) const DECODED: usize = 64 * 1024 * 1024;
+
 /// Returns the content of a file beside the recording, by its name.
 pub(super) type Files<'a> = &'a dyn Fn(&str) -> Option<Bytes>;
 
