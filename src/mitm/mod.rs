@@ -16,7 +16,7 @@ pub use replay::Replay;
 
 use crate::ca::CertificateAuthority;
 use crate::crypto;
-use crate::flow::Exchange;
+use crate::flow::{Exchange, Place};
 use crate::journal::Journal;
 use crate::page::Pages;
 use crate::proxy::{Credential, Gate, Listen, Proxy, Upstream};
@@ -48,7 +48,8 @@ struct Inner {
     ca: Arc<CertificateAuthority>,
     export: OnceCell<NamedTempFile>,
     recordings: Mutex<Vec<(PathBuf, Recording)>>,
-    playbacks: Mutex<Vec<Arc<Playback>>>,
+    /// With the lines that declared them.
+    playbacks: Mutex<Vec<(Place, Arc<Playback>)>>,
 }
 
 impl Mitm {

@@ -51,26 +51,25 @@ impl Mitm {
         let spec =
             RuleSpec { stage: StageName::Request, filter: Filter::All(vec![]), action, place, since, name: None };
         self.0.context.register(spec);
-        self.playbacks().push(Arc::clone(&playback));
+        self.playbacks().push((place, Arc::clone(&playback)));
         Ok(Replay { playback })
     }
 
-    fn playbacks(&self) -> MutexGuard<'_, Vec<Arc<Playback>>> {
+    fn playbacks(&self) -> MutexGuard<'_, Vec<(Place, Arc<Playback>)>> {
         // Each change is one push, so a panic leaves the list valid.
         self.0.playbacks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns a failure for each recording that is strict and has requests that were never made.
     pub(super) fn missed(&self) -> Vec<Failure> {
-        let missed = self
-            .playbacks()
-            .iter()
-            .map(|playback| playback.missed())
-            .filter(|missed| !missed.is_empty())
-            .collect::<Vec<_>>();
-        let failure =
-            |missed: Vec<String>| Failure::bare("recorded requests were never made").section("these:", missed);
-        missed.into_iter().map(failure).collect()
+        let failure = |(place, playback): &(Place, Arc<Playback>)| {
+            let missed = playback.missed();
+            let title = format!("of the recording that is replayed at {place}:");
+            let failure = Failure::bare("recorded requests were never made").section(title, missed.clone());
+            let failure = failure.help("perform what makes them, record the test again, or leave out `strict()`");
+            (!missed.is_empty()).then_some(failure)
+        };
+        self.playbacks().iter().filter_map(failure).collect()
     }
 }
 
