@@ -2,7 +2,7 @@
 //!
 //! It reads these environment variables: `PORT`; `CA_OUT` (file for the CA certificate); `UPSTREAM_CA` (certificate to
 //! trust); `HOLD_REGEX` (paths to hold at the response, released by a line `release` on standard input); `RULES`
-//! (number of rules that never match); `MANY` (start this many proxies, stop them, and print the times).
+//! (number of rules that never match); `RECORD` (a file that the flows are recorded into); `MANY` (start this many proxies, stop them, and print the times).
 #![allow(clippy::print_stdout, reason = "a program that reports")]
 
 use holdup::{Config, prelude::*};
@@ -50,6 +50,9 @@ async fn main() -> TestResult {
     for i in 0..number("RULES").unwrap_or(0u32) {
         let host = format!("rule{i}.example");
         mitm.respond::<Request>(filter!(scheme == "https" && host == { host }), 500);
+    }
+    if let Ok(file) = env::var("RECORD") {
+        mitm.save(file)?;
     }
     let hold = env::var("HOLD_REGEX").ok().map(|held| mitm.hold::<Response>(filter!(path ~ {held})));
     if let Ok(file) = env::var("CA_OUT") {

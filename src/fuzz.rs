@@ -35,6 +35,11 @@ pub fn texts(bytes: &[u8]) {
     assert_eq!(escape(&once), once);
 }
 
+/// Checks that a recording is read or refused, and that what is read can be replayed.
+pub fn recordings(bytes: &[u8]) {
+    crate::record::fuzz(bytes);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +123,30 @@ mod tests {
             b"\x01\x81\x7e\x00\x03abc\x81\x7f\x00\x00\x00\x00\x00\x00\x00\x02ab",
         ];
         run(20_000, websockets, &seeds);
+    }
+
+    #[test]
+    fn recordings_hold() {
+        let seeds: [&[u8]; 3] = [
+            br#"{"log": {"entries": [{"startedDateTime": "2026-11-28T11:45:19.406Z", "time": 14.5, "request": {"method": "GET",
+                "url": "ws://a:80/x?q=1#y", "headers": [{"name": "Accept", "value": "text/event-stream"}]}, "response": {"status": 101,
+                "headers": {"Set-Cookie": "a=1; expires=Fri, 31-Dec-9999 23:59:59 GMT\nb=2"}, "content": {"size": -1, "text": "eA==",
+                "encoding": "base64"}}, "_webSocketMessages": [{"type": "send", "time": 1.5, "opcode": 2, "data": "AAE="}],
+                "_holdup": {"outcome": "delivered", "truncated": ["request"], "times": {"request": 1e300, "answer": -1, "end": null},
+                "parked": [{"stage": "response", "rule": "hold!(..)", "line": "a.rs:1"}]}}]}}"#,
+            br#"{"log": {"entries": [{"request": {"method": "POST", "url": "https://a/%3Cmasked%201%3E", "postData": {"mimeType":
+                "application/json", "text": "{\"a\": [1, {}]}", "_file": "b"}}, "response": {"status": 200, "headers": [{"name":
+                "content-type", "value": "text/event-stream"}], "content": {"size": NaN, "text": "data: a\n\n: b\r\rid: 1\n"}},
+                "timings": {"wait": -1, "send": 5}, "_eventSourceMessages": [{"time": 1e308, "data": "a"}]}]}}"#,
+            b"558:7:version;2:21#4:type;4:http;5:error;0:~8:metadata;91:13:holdup.events;6:3:2.5^]13:holdup.parked;44:40:5:s\
+              tage;7:request;4:rule;1:r;4:line;1:l;}]}7:request;141:6:method;3:GET,6:scheme;4:http,4:host;7:1.2.3.4;4:port;2\
+              :80#4:path;4:/x?a,7:headers;15:11:4:host,1:a,]]7:content;0:,15:timestamp_start;3:1.5^}8:response;125:11:status\
+              _code;3:101#7:headers;31:27:16:content-encoding,4:gzip,]]7:content;0:~15:timestamp_start;3:2.0^13:timestamp_en\
+              d;1:3#}9:websocket;99:8:messages;84:38:1:1#4:true!2:hi,3:2.5^5:false!5:false!]38:1:2#5:false!1:\0,3:2.6^5:fals\
+              e!5:false!]]}}",
+        ];
+        assert!(seeds.iter().all(|seed| crate::record::is_read(seed)));
+        run(5_000, recordings, &seeds);
     }
 
     #[test]

@@ -59,7 +59,7 @@ mod page;
 mod pause;
 pub mod prelude;
 mod proxy;
-mod record;
+pub mod record;
 mod relay;
 mod report;
 mod rules;
@@ -78,15 +78,15 @@ pub use flow::{
     ServerEvent, Stage, Target, Whole,
 };
 pub use journal::{ConsoleLevel, ConsoleMessage};
-pub use mitm::{Client, Config, JournalEntry, Mitm, Replay};
+pub use mitm::{Client, Config, JournalEntry, Mitm, Resend};
 pub use page::Settled;
 pub use proxy::Upstream;
-pub use record::{Again, Strangers};
+pub use record::{Again, Strangers, Timing};
 pub use report::{Failure, TestError, TestResult};
 pub use rules::{AbortKind, Delay, Editable, Local, Profile};
 pub use verbs::{
-    Applied, Delivery, Ends, File, Held, Hold, HostHeader, IntoAnswer, IntoBody, IntoPart, IntoStatus, Rule, Verbs,
-    Watch, dir, file,
+    Applied, Delivery, Ends, File, Held, Hold, HostHeader, IntoAnswer, IntoBody, IntoPart, IntoStatus, Replay, Rule,
+    Verbs, Watch, dir, file,
 };
 
 /// The crates whose types are in signatures here, in the versions that are used here.

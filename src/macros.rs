@@ -320,3 +320,21 @@ pub use holdup_macros::redirect;
 /// # Ok(()) }
 /// ```
 pub use holdup_macros::edit;
+
+/// Answers requests from a recording, without their servers: `replay!("tests/checkout.har")?`.
+///
+/// The same as [`Verbs::replay`], on the test's own proxy; it returns a [`Replay`] with the options.
+///
+/// ```no_run
+/// # use holdup::prelude::*;
+/// # async fn example(browser: Browser) -> TestResult {
+/// replay!("tests/checkout.har")?.ignore_query("ts").in_recorded_order();
+/// browser.goto("https://shop.test/").await?;
+/// # Ok(()) }
+/// ```
+#[macro_export]
+macro_rules! replay {
+    ($path:expr $(,)?) => {
+        $crate::Verbs::ambient("replay!").replay($path)
+    };
+}

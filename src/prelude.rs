@@ -3,5 +3,5 @@
 pub use crate::{
     AbortKind, Browser, BrowserKind, Client, Delivery, Exchange, Failure, Fixture, Held, Hold, Mitm, Outcome, Profile,
     Request, Response, Rule, Setup, TestResult, Upstream, Watch, abort, delay, dir, edit, file, filter, hold, json,
-    mitm_test, redirect, replace, respond, rewrite, throttle, watch,
+    mitm_test, redirect, replace, replay, respond, rewrite, throttle, watch,
 };

@@ -167,7 +167,7 @@ fn a_page_of_300_flows_and_four_pictures_is_small() {
 fn a_page_of_50_000_messages_is_small() {
     let (mut evidence, flow) = (race("a text", 2, 10), FlowId::new(1));
     let message = |n: u64| Arc::new(Part::Message(Message::to_client(format!("message {n}"))));
-    let parts = (1..=50_000).map(|n| entry(40 + n, Event::Part { flow: flow.part(n), part: message(n) }));
+    let parts = (1..=50_000).map(|n| entry(40 + n, Event::Part { flow: flow.part(n), part: message(n), size: 9 }));
     evidence.runs[1].entries.extend(parts);
     let page = file(&evidence, "timeline.html");
     assert!(page.len() < 500_000 && page.contains("more events are in timeline.txt"), "{} bytes", page.len());

@@ -251,9 +251,26 @@ impl Part {
         String::from_utf8_lossy(self.content())
     }
 
-    /// Returns the copy that the journal keeps: of long content, the beginning.
+    /// Returns one line about it. A [`record`](Self::record) of a long part does not know the size itself.
+    pub(crate) fn in_words(&self, size: usize) -> String {
+        const WIDTH: usize = 80;
+        let kind = match self {
+            Self::Message(message) => format!("message {}, ", message.direction.as_str()),
+            Self::Event(event) => format!("event {:?}, ", event.event),
+            Self::Chunk(chunk) => format!("chunk at {}, ", chunk.offset),
+        };
+        if matches!(self, Self::Message(Message { opcode: Opcode::Binary, .. })) {
+            return format!("{kind}{size} bytes");
+        }
+        match shorten(&self.text(), WIDTH) {
+            (all, false) => format!("{kind}{all:?}"),
+            (start, true) => format!("{kind}{start:?}.. ({size} bytes)"),
+        }
+    }
+
+    /// Returns the copy that the journal keeps: of long content, the beginning, as of bodies.
     pub(crate) fn record(&self) -> Arc<Self> {
-        const LONG: usize = 64 * 1024;
+        const LONG: usize = 1024 * 1024;
         let start = |bytes: &Bytes| Bytes::copy_from_slice(&bytes[..bytes.len().min(LONG)]);
         Arc::new(match self {
             Self::Message(message) => Self::Message(Message { payload: start(&message.payload), ..*message }),
@@ -269,20 +286,7 @@ impl Part {
 /// As the journal shows it, shortened to one line.
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const WIDTH: usize = 80;
-        match self {
-            Self::Message(message) => write!(f, "message {}, ", message.direction.as_str())?,
-            Self::Event(event) => write!(f, "event {:?}, ", event.event)?,
-            Self::Chunk(chunk) => write!(f, "chunk at {}, ", chunk.offset)?,
-        }
-        let size = self.content().len();
-        if matches!(self, Self::Message(Message { opcode: Opcode::Binary, .. })) {
-            return write!(f, "{size} bytes");
-        }
-        match shorten(&String::from_utf8_lossy(self.content()), WIDTH) {
-            (all, false) => write!(f, "{all:?}"),
-            (start, true) => write!(f, "{start:?}.. ({size} bytes)"),
-        }
+        f.write_str(&self.in_words(self.content().len()))
     }
 }
 

@@ -54,9 +54,11 @@ pub(crate) enum Event {
     /// A line of the response head was left out because it cannot be parsed.
     Dropped { flow: FlowId, line: String },
     /// A part of a flow's stream has arrived.
-    Part { flow: FlowId, part: Arc<Part> },
+    Part { flow: FlowId, part: Arc<Part>, size: usize },
     /// A rule or the test has changed a part; the changed part goes on.
-    Changed { flow: FlowId, part: Arc<Part> },
+    Changed { flow: FlowId, part: Arc<Part>, size: usize },
+    /// A replay sends the next part of this stream as soon as the pages have processed what came before, or of none.
+    Due { stream: Option<FlowId> },
     /// A WebSocket was closed.
     Closed { flow: FlowId },
     /// The flow has ended.
@@ -113,6 +115,7 @@ impl Event {
             | Self::Requested { .. }
             | Self::Paused { .. }
             | Self::Resumed
+            | Self::Due { .. }
             | Self::Refused { .. } => None,
         }
     }
@@ -144,7 +147,11 @@ impl Event {
     pub(crate) fn is_detail(&self) -> bool {
         matches!(
             self,
-            Self::ChangedRequest { .. } | Self::ChangedResponse { .. } | Self::Body { .. } | Self::Requested { .. }
+            Self::ChangedRequest { .. }
+                | Self::ChangedResponse { .. }
+                | Self::Body { .. }
+                | Self::Requested { .. }
+                | Self::Due { .. }
         )
     }
 }
@@ -175,8 +182,10 @@ impl fmt::Display for Event {
             }
             Self::Body { flow, stage, size, .. } => write!(f, "{flow} its {stage}'s body had {size} bytes"),
             Self::Requested { method, url, by, .. } => write!(f, "page: {by} requests {method} {url}"),
-            Self::Part { flow, part } => write!(f, "{flow} {part}"),
-            Self::Changed { flow, part } => write!(f, "{flow} became {part}"),
+            Self::Part { flow, part, size } => write!(f, "{flow} {}", part.in_words(*size)),
+            Self::Changed { flow, part, size } => write!(f, "{flow} became {}", part.in_words(*size)),
+            Self::Due { stream: Some(stream) } => write!(f, "the recording goes on with {stream}"),
+            Self::Due { stream: None } => f.write_str("the recording goes on with no stream"),
             Self::Closed { flow } => write!(f, "{flow} closed"),
             Self::Ended { flow, outcome } => write!(f, "{flow} {outcome}"),
             Self::Trouble { fault } => write!(f, "{fault}"),

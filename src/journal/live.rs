@@ -170,7 +170,7 @@ impl Live {
                 self.change(*flow, |live| live.response = Some(Arc::clone(response)));
             }
             Event::Ended { flow, outcome } => self.end(*flow, outcome),
-            Event::Part { .. } | Event::Changed { .. } | Event::Closed { .. } => {}
+            Event::Part { .. } | Event::Changed { .. } | Event::Closed { .. } | Event::Due { .. } => {}
             Event::Sent { .. }
             | Event::Read { .. }
             | Event::Unread { .. }

@@ -226,7 +226,7 @@ mod tests {
         log.push(entry(began(1, 10)));
         for n in 1..1_000 {
             let part = Arc::new(Part::Message(Message::to_client("x".repeat(5_000))));
-            log.push(entry(Event::Part { flow: FlowId::new(1).part(n), part }));
+            log.push(entry(Event::Part { flow: FlowId::new(1).part(n), part, size: 0 }));
             assert!(log.bytes <= 1 << 20, "{} bytes", log.bytes);
         }
         assert!(matches!(log.iter().next().map(|entry| &entry.event), Some(Event::Began { .. })));

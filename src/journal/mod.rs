@@ -4,6 +4,7 @@ mod console;
 mod entry;
 mod live;
 mod log;
+mod observers;
 mod query;
 mod streams;
 
@@ -14,6 +15,7 @@ pub(crate) use streams::{TO_SERVER, Tally};
 
 use crate::flow::FlowId;
 use log::Log;
+use observers::Observers;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -29,6 +31,7 @@ pub(crate) struct Journal {
     is_over: AtomicBool,
     log: Mutex<Log>,
     written: Notify,
+    observers: Observers,
 }
 
 impl Journal {
@@ -40,6 +43,7 @@ impl Journal {
             is_over: AtomicBool::new(false),
             log: Mutex::default(),
             written: Notify::new(),
+            observers: Observers::default(),
         }
     }
 
@@ -73,11 +77,17 @@ impl Journal {
 
     /// Appends an entry. The order of calls is the order of the log.
     pub(crate) fn write(&self, event: Event) {
+        self.observers.call(&event);
         let mut log = self.lock();
         // Read under the lock, so that times are in the order of the log.
         log.push(Entry { at: self.now(), event });
         drop(log);
         self.written.notify_waiters();
+    }
+
+    /// Calls `observer` with each entry from now on, before it is in the log. It must not wait for anything.
+    pub(crate) fn observe(&self, observer: impl Fn(&Event) + Send + Sync + 'static) {
+        self.observers.add(observer);
     }
 
     /// Resolves at the next entry. Create and enable the future before reading the log, and await it afterwards.

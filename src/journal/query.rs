@@ -32,7 +32,7 @@ impl Journal {
                     let exchange = Exchange { id: *id, began: *at, request, response: None, outcome: None, part: None };
                     all.insert(*id, exchange);
                 }
-                Event::Part { flow, part } => {
+                Event::Part { flow, part, .. } => {
                     if let Some(whole) = all.get(&flow.whole()).cloned() {
                         let part = Some(Arc::clone(part));
                         all.insert(*flow, Exchange { id: *flow, began: *at, part, outcome: None, ..whole });

@@ -19,6 +19,8 @@ pub(crate) struct Streams {
     coming: BTreeMap<FlowId, String>,
     /// Those of them that were released.
     released: BTreeSet<FlowId>,
+    /// The stream with a part that a replay is about to send.
+    due: Option<FlowId>,
 }
 
 #[derive(Debug)]
@@ -36,9 +38,10 @@ impl Streams {
         self.open.values().filter(move |open| open.url == url).map(|open| &open.delivered)
     }
 
-    /// Returns the URLs of streams with a part that was released and not delivered yet.
-    pub(crate) fn released(&self) -> impl Iterator<Item = &str> {
-        self.released.iter().filter_map(|part| self.open.get(&part.whole())).map(|open| open.url.as_str())
+    /// Returns the URLs of streams with a part that is certain to come: it was released, or a replay is about to send it.
+    pub(crate) fn coming(&self) -> impl Iterator<Item = &str> {
+        let streams = self.released.iter().map(|part| part.whole()).chain(self.due);
+        streams.filter_map(|stream| self.open.get(&stream)).map(|open| open.url.as_str())
     }
 
     /// Returns the last messages of pages to which the server has sent nothing since.
@@ -57,13 +60,13 @@ impl Streams {
 
     pub(super) fn follow(&mut self, event: &Event) {
         match event {
-            Event::Part { flow, part } if part.is_to_server() => {
+            Event::Part { flow, part, .. } if part.is_to_server() => {
                 if let Some(open) = self.open.get_mut(&flow.whole()) {
                     *open.delivered.entry(TO_SERVER.to_owned()).or_default() += 1;
                     open.unanswered = Some(*flow);
                 }
             }
-            Event::Part { flow, part } | Event::Changed { flow, part } => {
+            Event::Part { flow, part, .. } | Event::Changed { flow, part, .. } => {
                 if let Some(kind) = counted(part) {
                     self.open.entry(flow.whole()).and_modify(|open| open.unanswered = None);
                     self.coming.insert(*flow, kind);
@@ -71,6 +74,7 @@ impl Streams {
             }
             Event::Parked { flow, .. } | Event::Stalled { flow } => drop(self.released.remove(flow)),
             Event::Decided { flow, .. } if self.coming.contains_key(flow) => drop(self.released.insert(*flow)),
+            Event::Due { stream } => self.due = *stream,
             Event::Closed { flow } => self.close(*flow),
             Event::Ended { flow, outcome } if *flow == flow.whole() => {
                 // The flow of a WebSocket ends when the socket opens.
@@ -121,16 +125,17 @@ mod tests {
         let response = Response::made(StatusCode::SWITCHING_PROTOCOLS, "");
         let (mut streams, flow) = (Streams::default(), FlowId::new(1));
         streams.answered(flow, &request, &response);
-        let part = |number, message| Event::Part { flow: flow.part(number), part: Arc::new(Part::Message(message)) };
+        let part =
+            |number, message| Event::Part { flow: flow.part(number), part: Arc::new(Part::Message(message)), size: 0 };
         streams.follow(&part(1, Message::to_server("join")));
         assert_eq!(streams.unanswered().collect::<Vec<_>>(), [flow.part(1)]);
         assert_eq!(streams.of("http://a/socket").next().and_then(|tally| tally.get(TO_SERVER)), Some(&1));
         streams.follow(&part(2, Message::to_client("joined")));
         assert_eq!(streams.unanswered().count(), 0);
         streams.follow(&Event::Decided { flow: flow.part(2), verdict: "released", place: None });
-        assert_eq!(streams.released().collect::<Vec<_>>(), ["http://a/socket"]);
+        assert_eq!(streams.coming().collect::<Vec<_>>(), ["http://a/socket"]);
         streams.follow(&Event::Ended { flow: flow.part(2), outcome: Outcome::Delivered });
-        assert_eq!(streams.released().count(), 0);
+        assert_eq!(streams.coming().count(), 0);
         streams.follow(&part(3, Message::to_server("leave")));
         streams.follow(&Event::Closed { flow });
         assert_eq!(streams.unanswered().count(), 0);

@@ -12,7 +12,7 @@ impl Mitm {
         let context = report_context(&self.0.gate);
         let left = self.0.gate.audit();
         let findings = left.iter().map(|left| finding(left, &context)).chain(rule_faults(&context));
-        findings.chain(self.missed()).collect()
+        findings.chain(self.0.context.replays.missed()).collect()
     }
 
     /// Returns a failure if pages had errors that nothing in them caught.

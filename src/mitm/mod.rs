@@ -5,24 +5,24 @@ mod config;
 mod export;
 mod journal;
 mod left;
-mod replay;
+mod resend;
 pub(crate) mod runtime;
 mod save;
 
 pub use client::Client;
 pub use config::Config;
 pub use journal::JournalEntry;
-pub use replay::Replay;
+pub use resend::Resend;
 
 use crate::ca::CertificateAuthority;
 use crate::crypto;
-use crate::flow::{Exchange, Place};
+use crate::flow::Exchange;
 use crate::journal::Journal;
 use crate::page::Pages;
 use crate::proxy::{Credential, Gate, Listen, Proxy, Upstream};
-use crate::record::{Playback, Recording};
+use crate::record::Recording;
 use crate::report::{Failure, misuse};
-use crate::verbs::{RuleContext, Verbs};
+use crate::verbs::{Replays, RuleContext, Verbs};
 use once_cell::sync::OnceCell;
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -48,8 +48,6 @@ struct Inner {
     ca: Arc<CertificateAuthority>,
     export: OnceCell<NamedTempFile>,
     recordings: Mutex<Vec<(PathBuf, Recording)>>,
-    /// With the lines that declared them.
-    playbacks: Mutex<Vec<(Place, Arc<Playback>)>>,
 }
 
 impl Mitm {
@@ -87,10 +85,12 @@ impl Mitm {
             None => Listen::On(config.address()?),
         };
         let start = Proxy::start(listen, config.connect_within, Arc::clone(&ca), journal, Arc::clone(&gate));
-        let started = runtime::handle().map_err(|error| failed(&error))?.spawn(start).await;
+        let runtime = runtime::handle().map_err(|error| failed(&error))?;
+        let started = runtime.spawn(start).await;
         let proxy = started.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
         let pages = Arc::<Pages>::default();
-        let context = RuleContext { gate: Arc::clone(&gate), pages: Arc::clone(&pages) };
+        let replays = Arc::new(Replays::new(runtime));
+        let context = RuleContext { gate: Arc::clone(&gate), pages: Arc::clone(&pages), replays };
         let verbs = Verbs::new(context.clone());
         Ok(Self(Arc::new(Inner {
             proxy,
@@ -101,7 +101,6 @@ impl Mitm {
             ca,
             export: OnceCell::new(),
             recordings: Mutex::default(),
-            playbacks: Mutex::default(),
         })))
     }
 

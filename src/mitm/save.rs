@@ -25,7 +25,7 @@ impl Mitm {
     /// ```
     ///
     /// # Errors
-    /// When the file cannot be created. If it cannot be written later, the test fails when it ends.
+    /// When the file cannot be created, or another recording is writing it. If it cannot be written later, the test fails when it ends.
     #[track_caller]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Failure> {
         let (path, place) = (path.as_ref(), Place::here());

@@ -61,6 +61,8 @@ pub(crate) struct SessionPages {
     window: String,
     windows: Arc<Windows>,
     known: Mutex<Known>,
+    /// The same for `processed`, which must not wait until the page has settled.
+    processing: Mutex<Known>,
     /// What documents have refused so far: realm and URL.
     refused: std::sync::Mutex<BTreeSet<(String, String)>>,
 }
@@ -98,6 +100,7 @@ impl SessionPages {
             windows,
             ignored: Arc::default(),
             known: Mutex::default(),
+            processing: Mutex::default(),
             refused: std::sync::Mutex::default(),
         }
     }
@@ -187,11 +190,11 @@ impl SessionPages {
         let mut filters = self.ignored();
         filters.extend_from_slice(ignored);
         let ignored = Ignored { filters, frames: false, timers: false };
-        let settling = self.settle(Asking::Quiet, |documents, live| {
+        let settling = self.settle(&self.known, Asking::Quiet, |documents, live| {
             !open::open(documents, &self.beside(documents), live, &ignored).is_empty()
         });
         let is_wanted = |url: &str| !ignored.url(url);
-        self.within(patience, place, "the page did not settle", &ignored, is_wanted, settling).await?;
+        self.within(&self.known, (patience, place), "the page did not settle", &ignored, is_wanted, settling).await?;
         // Not before the first page exists, which would be delayed.
         self.windows.prepare(&self.inspector);
         let mut known = self.known.lock().await;
@@ -273,19 +276,19 @@ impl SessionPages {
     pub(crate) async fn processed(&self, flow: FlowId, patience: Duration, place: Place) -> Result<(), Failure> {
         let Some(exchange) = self.journal.exchange(flow) else { return Ok(()) };
         let url = exchange.request.url();
-        let settling = self.settle(Asking::Still, |documents, live| {
+        let settling = self.settle(&self.processing, Asking::Still, |documents, live| {
             open::undealt(documents, live, live.asked(flow, &url))
                 || open::unheard(documents, live, &Ignored::default()).any(|unheard| unheard == url)
         });
         let what = format!("the page had not processed {flow}");
         let is_wanted = |asked: &str| asked == url;
-        self.within(patience, place, &what, &Ignored::default(), is_wanted, settling).await
+        self.within(&self.processing, (patience, place), &what, &Ignored::default(), is_wanted, settling).await
     }
 
     async fn within(
         &self,
-        patience: Duration,
-        place: Place,
+        known: &Mutex<Known>,
+        (patience, place): (Duration, Place),
         what: &str,
         ignored: &Ignored,
         is_wanted: impl Fn(&str) -> bool + Send,
@@ -298,9 +301,9 @@ impl SessionPages {
         };
         let failure = match ended {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(Unsettled::Blocked)) => explain::blocked(&self.known.lock().await.live),
+            Ok(Err(Unsettled::Blocked)) => explain::blocked(&known.lock().await.live),
             Ok(Err(Unsettled::Fault(error))) => Failure::bare(format!("{what}: {error}")),
-            Err(_) => self.expired(what, patience, ignored).await,
+            Err(_) => self.expired(known, what, patience, ignored).await,
         };
         Err(failure.at(place))
     }
@@ -327,8 +330,8 @@ impl SessionPages {
         }
     }
 
-    async fn expired(&self, what: &str, patience: Duration, ignored: &Ignored) -> Failure {
-        let mut known = self.known.lock().await;
+    async fn expired(&self, known: &Mutex<Known>, what: &str, patience: Duration, ignored: &Ignored) -> Failure {
+        let mut known = known.lock().await;
         known.live.follow(&self.journal);
         let Known { live, scripts, .. } = &*known;
         let scripts: Vec<_> = scripts.iter().map(|(script, _)| script.clone()).collect();

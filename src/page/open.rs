@@ -52,7 +52,7 @@ pub(super) fn open(documents: &Documents, beside: &Beside, live: &Live, ignored:
     let gets_there = |url: &&String| !live.is_barren(url) && !live.flows().any(|flow| is_of(flow, url));
     open.extend(beside.navigating.iter().filter(gets_there).map(|url| Open::Navigates(url.clone())));
     open.extend(unheard(documents, live, ignored).map(Open::Unheard));
-    let coming = live.streams().released().filter(|url| !ignored.url(url));
+    let coming = live.streams().coming().filter(|url| !ignored.url(url));
     open.extend(coming.map(|url| Open::Coming(url.to_owned())));
     open.extend(unsent(documents, live, ignored).map(Open::Unsent));
     let mut held: BTreeMap<&str, usize> = BTreeMap::new();

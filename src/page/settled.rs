@@ -71,11 +71,13 @@ impl IntoFuture for Settled {
                 (false, true) => Asking::Undrawn,
                 (false, false) => Asking::Quiet,
             };
-            let settling = pages.settle(asking, |documents, live| {
+            let settling = pages.settle(&pages.known, asking, |documents, live| {
                 !open::open(documents, &pages.beside(documents), live, &ignored).is_empty()
             });
             let is_wanted = |url: &str| !ignored.url(url);
-            pages.within(patience, place, "the page did not settle", &ignored, is_wanted, settling).await
+            pages
+                .within(&pages.known, (patience, place), "the page did not settle", &ignored, is_wanted, settling)
+                .await
         })
     }
 }

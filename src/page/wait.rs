@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 use tokio::sync::futures::Notified;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 /// Maximum time from the delivery of a script to its entry in the timing of the document that requested it.
 const LOADED: Duration = Duration::from_millis(250);
@@ -61,10 +61,11 @@ impl SessionPages {
     /// Resolves once nothing is open but what the test holds. `is_open` decides what counts.
     pub(super) async fn settle(
         &self,
+        known: &Mutex<Known>,
         asking: Asking,
         is_open: impl Fn(&Documents, &Live) -> bool,
     ) -> Result<(), Unsettled> {
-        let mut known = self.known.lock().await;
+        let mut known = known.lock().await;
         let (mut before, mut news) = (None, News::by(&self.inspector));
         loop {
             let mut written = pin!(self.journal.written());

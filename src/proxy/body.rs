@@ -4,6 +4,7 @@ use super::framing::Framing;
 use super::local_file::LocalFile;
 use crate::flow::{Fault, FaultStage};
 use bytes::{Bytes, BytesMut};
+use futures_util::stream::{Stream, StreamExt};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -39,6 +40,16 @@ pub(super) struct Source {
 enum Rest {
     Incoming(Incoming),
     File(LocalFile),
+    Made(Made),
+}
+
+/// A body that this process makes piece by piece.
+struct Made(Pin<Box<dyn Stream<Item = Bytes> + Send + Sync>>);
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Made(..)")
+    }
 }
 
 impl Rest {
@@ -46,6 +57,7 @@ impl Rest {
         match self {
             Self::Incoming(rest) => Pin::new(rest).poll_frame(cx).map_err(BodyError::Wire),
             Self::File(rest) => rest.poll_piece(cx).map_ok(Frame::data).map_err(BodyError::File),
+            Self::Made(Made(rest)) => rest.poll_next_unpin(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
         }
     }
 
@@ -53,6 +65,7 @@ impl Rest {
         match self {
             Self::Incoming(rest) => rest.is_end_stream(),
             Self::File(rest) => rest.left() == 0,
+            Self::Made(_) => false,
         }
     }
 
@@ -60,6 +73,7 @@ impl Rest {
         match self {
             Self::Incoming(rest) => rest.size_hint(),
             Self::File(rest) => SizeHint::with_exact(rest.left()),
+            Self::Made(_) => SizeHint::default(),
         }
     }
 }
@@ -103,6 +117,10 @@ impl Source {
 
     pub(super) fn file(file: LocalFile) -> Self {
         Self { rest: Some(Rest::File(file)), ..Self::default() }
+    }
+
+    pub(super) fn made(pieces: impl Stream<Item = Bytes> + Send + Sync + 'static) -> Self {
+        Self { rest: Some(Rest::Made(Made(Box::pin(pieces)))), ..Self::default() }
     }
 
     pub(super) fn whole(bytes: Bytes) -> Self {

@@ -24,6 +24,11 @@ impl Credential {
         Ok(Self { password, header })
     }
 
+    /// Returns the value of `proxy-authorization`.
+    pub(crate) fn header(&self) -> &str {
+        &self.header
+    }
+
     /// Whether the request headers contain this credential.
     pub(super) fn is_in(&self, headers: &HeaderMap) -> bool {
         let said = headers.get(header::PROXY_AUTHORIZATION).map(http::HeaderValue::as_bytes).unwrap_or_default();

@@ -10,6 +10,7 @@ use super::offload::offload;
 use super::permit::Permit;
 use super::shaping::{Shaped, Shaping};
 use crate::flow::{Content, Fault, FaultStage, Request, Response, StageName, coding};
+use crate::rules::Piece;
 use http::HeaderMap;
 use http_body::Body;
 use std::time::Duration;
@@ -45,6 +46,8 @@ pub(super) struct Envelope<H> {
     pub(super) dropped: Vec<Dropped>,
     /// Why reading the body failed, once that was tried.
     unreadable: Option<Fault>,
+    /// What a recording says on a WebSocket that this opens.
+    pub(super) script: Option<Vec<Piece>>,
     /// The permit for the connection that the body arrives on.
     pub(super) permit: Option<Permit>,
 }
@@ -62,6 +65,7 @@ impl<H> Envelope<H> {
             upgrade: None,
             dropped: Vec::new(),
             unreadable: None,
+            script: None,
             permit: None,
         }
     }

@@ -242,13 +242,14 @@ impl Connection {
         client: OnUpgrade,
     ) {
         let Some(upgrade) = response.upgrade.take().or(request.upgrade.take()) else { return };
-        let upstream = hyper::upgrade::on(carrier(&mut response.extensions));
+        let real = hyper::upgrade::on(carrier(&mut response.extensions));
         let shared = Arc::clone(&self.shared);
         if upgrade.is_to_websocket() {
             let stream = stream(guard, request, response);
+            let upstream = response.script.take().map_or(websocket::Upstream::Real(real), websocket::Upstream::Script);
             self.shared.tasks.spawn(websocket::relay(shared, stream, client, upstream, Arc::clone(&self.reset)));
         } else {
-            self.shared.tasks.spawn(tunnel::upgraded(shared, client, upstream));
+            self.shared.tasks.spawn(tunnel::upgraded(shared, client, real));
         }
         hop::keep_upgrade(&mut response.head.headers, &upgrade);
     }

@@ -27,6 +27,7 @@ mod listener;
 mod local_file;
 mod offload;
 mod permit;
+mod piece;
 mod refusal;
 mod serve;
 mod shaping;

@@ -1,5 +1,6 @@
 //! Flows as mitmproxy's flow files have them: version 21, which mitmproxy 11 to 13 read. Pure.
 
+use super::placeholder::masked_url;
 use super::recorded::{Kept, Recorded, RecordedPart, masked, masked_body, masked_headers};
 use super::tnetstring::{Value, dict};
 use crate::flow::{Direction, Opcode, Outcome, Part, Response};
@@ -23,7 +24,7 @@ pub(crate) fn item(flow: &Recorded, started: SystemTime) -> Vec<u8> {
         ("intercepted", false.into()),
         ("is_replay", Value::Null),
         ("marked", if flow.outcome.as_ref().is_some_and(is_failure) { ":red_circle:" } else { "" }.into()),
-        ("metadata", metadata(flow)),
+        ("metadata", metadata(flow, &at)),
         ("comment", comment(flow).as_str().into()),
         ("timestamp_created", at(flow.began).into()),
         ("backup", Value::Null),
@@ -65,7 +66,7 @@ fn comment(flow: &Recorded) -> String {
     flow.parked.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-fn metadata(flow: &Recorded) -> Value {
+fn metadata(flow: &Recorded, at: &impl Fn(Duration) -> f64) -> Value {
     let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
     let mut pairs = vec![("holdup.id", flow.id.to_string().as_str().into())];
     pairs.extend(flow.delivered.map(|order| ("holdup.order", number(order))));
@@ -82,6 +83,14 @@ fn metadata(flow: &Recorded) -> Value {
     let parked: Vec<_> = parked.collect();
     if !parked.is_empty() {
         pairs.push(("holdup.parked", Value::List(parked)));
+    }
+    let events = flow.parts.iter().filter(|part| matches!(*part.part, Part::Event(_)));
+    let events: Vec<_> = events.map(|event| Value::Float(at(event.at))).collect();
+    if !events.is_empty() {
+        pairs.push(("holdup.events", Value::List(events)));
+    }
+    if flow.parts.iter().any(|part| !part.is_whole()) {
+        pairs.push(("holdup.cut_parts", true.into()));
     }
     for (key, body) in [("holdup.request_size", &flow.request_body), ("holdup.response_size", &flow.response_body)] {
         // What is cut is not in the file.
@@ -170,7 +179,7 @@ fn message(headers: &HeaderMap, body: Option<&Kept>, is_streamed: bool) -> Vec<(
 
 fn request(flow: &Recorded, at: &impl Fn(Duration) -> f64) -> Value {
     let (head, target) = (&flow.request, flow.request.target());
-    let mut pairs = message(head.headers(), flow.request_body.as_ref(), false);
+    let mut pairs = message(head.headers(), flow.request_body.as_ref(), flow.lacks_request_body());
     pairs.extend([
         ("http_version", version(head.version())),
         ("timestamp_start", at(flow.began).into()),
@@ -180,7 +189,7 @@ fn request(flow: &Recorded, at: &impl Fn(Duration) -> f64) -> Value {
         ("method", head.method().as_str().as_bytes().into()),
         ("scheme", target.scheme().as_bytes().into()),
         ("authority", Value::Bytes(vec![])),
-        ("path", masked(&head.path_and_query).as_bytes().into()),
+        ("path", masked_url(&head.path_and_query).as_bytes().into()),
     ]);
     dict(pairs)
 }

@@ -1,5 +1,6 @@
 //! Flows as HAR 1.2 (ahmadnassri/har-spec), with what Chrome's DevTools adds for sockets and event streams. Pure.
 
+use super::placeholder::masked_url;
 use super::recorded::{Kept, ParkedTime, Recorded, RecordedPart, masked, masked_body, masked_headers};
 use crate::flow::{Direction, Opcode, Outcome, Part, Response, StageName, text};
 use base64::Engine;
@@ -59,7 +60,7 @@ fn entry(flow: &Recorded, started: SystemTime) -> Value {
         "timings": {
             "blocked": ms(blocked), "dns": -1, "connect": -1, "ssl": -1, "send": 0, "wait": ms(wait), "receive": ms(receive),
         },
-        "_holdup": own(flow),
+        "_holdup": own(flow, started),
     });
     let messages = messages(flow, started);
     if !messages.is_empty() {
@@ -99,13 +100,13 @@ fn request(flow: &Recorded) -> Value {
     };
     let mut request = json!({
         "method": head.method().as_str(),
-        "url": masked(&head.url()),
+        "url": masked_url(&head.url()),
         "httpVersion": version(head.version()),
         "cookies": [],
         "headers": headers(head.headers()),
         "queryString": pairs.map(pair).collect::<Vec<_>>(),
         "headersSize": -1,
-        "bodySize": flow.request_body.as_ref().map_or(0, |body| body.size),
+        "bodySize": flow.request_body.as_ref().map_or(if flow.lacks_request_body() { -1 } else { 0 }, |it| it.size as i64),
     });
     if let Some(body) = &flow.request_body {
         let kind = head.header("content-type").unwrap_or("application/octet-stream");
@@ -182,13 +183,13 @@ fn head_of(head: &Response) -> Value {
         "httpVersion": version(head.version()),
         "cookies": [],
         "headers": headers(head.headers()),
-        "redirectURL": masked(to),
+        "redirectURL": masked_url(to),
         "headersSize": -1,
     })
 }
 
 /// What no other recorder knows.
-fn own(flow: &Recorded) -> Value {
+fn own(flow: &Recorded, started: SystemTime) -> Value {
     let parked = |it: &ParkedTime| {
         json!({
             "stage": it.stage.to_string(),
@@ -202,6 +203,12 @@ fn own(flow: &Recorded) -> Value {
     let mut own = Map::new();
     own.insert("id".to_owned(), json!(flow.id.to_string()));
     own.insert("order".to_owned(), json!({ "request": flow.id.number(), "answer": flow.delivered }));
+    // `startedDateTime` has milliseconds, which do not tell what came first.
+    let time = |at: Option<Duration>| at.map(|at| seconds(started, at));
+    own.insert(
+        "times".to_owned(),
+        json!({ "request": time(Some(flow.began)), "answer": time(flow.answered), "end": time(flow.ended) }),
+    );
     own.insert("outcome".to_owned(), json!(flow.outcome.as_ref().map(|outcome| outcome_name(outcome))));
     if !flow.parked.is_empty() {
         let at = |stage| ms(flow.parked_for(stage));
@@ -233,7 +240,8 @@ fn seconds(started: SystemTime, at: Duration) -> f64 {
 }
 
 fn messages(flow: &Recorded, started: SystemTime) -> Vec<Value> {
-    let message = |RecordedPart { at, part, is_delivered, .. }: &RecordedPart| {
+    let message = |recorded: &RecordedPart| {
+        let RecordedPart { at, part, is_delivered, .. } = recorded;
         let Part::Message(message) = &**part else { return None };
         let kind = if message.direction() == Direction::ToServer { "send" } else { "receive" };
         let (opcode, data) = match message.opcode() {
@@ -243,6 +251,9 @@ fn messages(flow: &Recorded, started: SystemTime) -> Vec<Value> {
         let mut json = json!({ "type": kind, "time": seconds(started, *at), "opcode": opcode, "data": data });
         if !is_delivered {
             json["_dropped"] = json!(true);
+        }
+        if !recorded.is_whole() {
+            json["_truncated"] = json!(true);
         }
         Some(json)
     };

@@ -1,12 +1,11 @@
 //! Which recorded request a request is: method, URL with its query in any order, and body by its meaning. Pure.
 
+use super::placeholder::PLACEHOLDER;
 use super::played::Played;
 use crate::flow::Request;
 use crate::sanitize::shorten;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap};
-use once_cell::sync::Lazy;
-use regex::Regex;
 use serde_json::Value;
 
 /// What is left out of the comparison.
@@ -120,10 +119,6 @@ fn is_same_text(text: &str, recorded: &str) -> bool {
 fn is_placeholder(text: &str) -> bool {
     PLACEHOLDER.find(text).is_some_and(|found| found.as_str() == text)
 }
-
-/// What stands for a masked secret.
-static PLACEHOLDER: Lazy<Regex> =
-    Lazy::new(|| Regex::new("<masked [0-9]+>").unwrap_or_else(|error| unreachable!("{error}")));
 
 fn are_same_pairs(pairs: &[(String, String)], recorded: &[(String, String)]) -> bool {
     let is_same = |((name, value), (its_name, its)): (&(String, String), &(String, String))| {

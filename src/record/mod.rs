@@ -1,24 +1,43 @@
 //! Recordings of flows: mitmproxy's flow files, and HAR. Written from the journal, with secrets masked; read back, they answer
 //! requests.
 
+mod answer;
+mod as_test;
+mod entries;
+mod events;
 mod flow_file;
 mod follow;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod har;
+mod har_entry;
+mod har_json;
 mod load;
 mod matching;
+mod placeholder;
 mod played;
 mod read;
 mod read_flow_file;
 mod read_har;
 mod recorded;
+mod refresh;
 mod replay;
+mod sequence;
+mod shortest;
+mod timing;
 mod tnetstring;
 mod writer;
 
+pub use as_test::to_rust;
+pub use entries::{Again, Strangers};
 pub(crate) use flow_file::item;
 pub(crate) use follow::Recording;
+#[cfg(any(test, fuzzing))]
+pub(crate) use fuzz::fuzz;
+#[cfg(test)]
+pub(crate) use fuzz::is_read;
 pub(crate) use har::har;
 pub(crate) use load::load;
 pub(crate) use recorded::recorded;
-pub(crate) use replay::Playback;
-pub use replay::{Again, Strangers};
+pub(crate) use replay::{Come, Playback};
+pub use timing::Timing;

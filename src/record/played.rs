@@ -1,5 +1,6 @@
 //! What a recording says, whatever its format: requests with their answers, in the order of the requests. Pure.
 
+use crate::flow::Direction;
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -9,7 +10,7 @@ pub(super) const DECODED: usize = 64 * 1024 * 1024;
 /// Returns the content of a file beside the recording, by its name.
 pub(super) type Files<'a> = &'a dyn Fn(&str) -> Option<Bytes>;
 
-/// One recorded flow.
+/// One recorded flow. Times are seconds since 1970.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Played {
     pub(crate) method: String,
@@ -20,16 +21,60 @@ pub(crate) struct Played {
     pub(crate) request_body: Option<Bytes>,
     /// `None` if no answer came.
     pub(crate) answer: Option<PlayedAnswer>,
-    /// When it began, in seconds; `None` if the recording does not tell.
+    /// Whether the client left before its answer had come.
+    pub(crate) was_left: bool,
+    /// When it began; `None` if the recording does not tell.
     pub(crate) began: Option<f64>,
+    /// When its last byte, or its failure, had come.
+    pub(crate) ended: Option<f64>,
+    /// Whether the times are exact enough to tell what came first within a millisecond.
+    pub(crate) is_exact: bool,
+    /// The messages of a WebSocket, or the blocks of an event stream.
+    pub(crate) parts: Vec<PlayedPart>,
+    /// Whether one of them is not whole.
+    pub(crate) has_cut_parts: bool,
+    /// What has parked it.
+    pub(crate) parked: Vec<Parked>,
 }
 
+/// A rule that has parked a flow at a stage, and its line.
 #[derive(Clone, Debug)]
+pub(crate) struct Parked {
+    pub(crate) stage: String,
+    pub(crate) rule: String,
+    pub(crate) line: String,
+}
+
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PlayedAnswer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     /// Without its content-encoding; `None` if the recording does not have it.
     pub(crate) body: Option<Bytes>,
+    /// When its head came.
+    pub(crate) at: Option<f64>,
+    /// Whether its body was still open when the recording ended, or when the client left it.
+    pub(crate) stays_open: bool,
+}
+
+/// A part of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PlayedPart {
+    pub(crate) at: Option<f64>,
+    pub(crate) direction: Direction,
+    pub(crate) is_text: bool,
+    pub(crate) content: Bytes,
+}
+
+impl Played {
+    pub(super) fn is_socket(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| answer.status == 101)
+    }
+
+    /// Returns what a person calls it: `GET https://shop.test/`.
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.method, self.url)
+    }
 }
 
 /// Adds a header, unless it is not one: recordings of HTTP/2 have `:method` and the like.

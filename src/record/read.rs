@@ -10,9 +10,6 @@ pub(super) fn read(bytes: &[u8], file: Files<'_>) -> Result<Vec<Played>, String>
         None => Err("it is empty".to_owned()),
         Some(b'{') => read_har::read(bytes, file),
         Some(byte) if byte.is_ascii_digit() => read_flow_file::read(start),
-        Some(b'P') if start.starts_with(b"PK") => {
-            Err("it is an archive: unpack it into a folder, and replay the HAR in it".to_owned())
-        }
         Some(_) => Err("it is neither a HAR nor a flow file of mitmproxy".to_owned()),
     }
 }

@@ -1,8 +1,10 @@
 //! Reads flow files of mitmproxy, versions 18 to 21. Pure.
 
-use super::played::{DECODED, Played, PlayedAnswer, add, in_order};
+use super::events;
+use super::placeholder::readable;
+use super::played::{DECODED, Parked, Played, PlayedAnswer, PlayedPart, add, in_order};
 use super::tnetstring::Value;
-use crate::flow::{Target, coding};
+use crate::flow::{Direction, Target, coding};
 use bytes::Bytes;
 use http::HeaderMap;
 
@@ -27,6 +29,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Played>, String> {
         }
     }
     in_order(&mut flows);
+    events::mark_open(&mut flows);
     Ok(flows)
 }
 
@@ -108,6 +111,20 @@ impl Value {
         self.bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
     }
 
+    fn time(&self) -> Option<f64> {
+        match self {
+            Self::Float(at) => Some(*at),
+            other => other.integer().map(|at| at as f64),
+        }
+    }
+
+    fn items(&self) -> impl Iterator<Item = &Self> {
+        match self {
+            Self::List(items) => items.iter(),
+            _ => [].iter(),
+        }
+    }
+
     fn integer(&self) -> Option<i64> {
         match self {
             Self::Integer(number) => Some(*number),
@@ -128,24 +145,57 @@ fn played(flow: &Value) -> Result<Option<Played>, String> {
         return Ok(None);
     }
     let (request, response) = (flow.get("request"), flow.get("response"));
-    let began = match request.get("timestamp_start") {
-        Value::Float(at) => Some(*at),
-        other => other.integer().map(|at| at as f64),
-    };
     let headers = headers(request.get("headers"));
-    let mut answer = response.get("status_code").integer().map(|status| answer(status, response));
-    if let Some(answer) = answer.as_mut().filter(|_| !matches!(flow.get("error"), Value::Null)) {
-        // It broke off.
-        answer.body = None;
-    }
-    Ok(Some(Played {
+    let answer = response.get("status_code").integer().map(|status| answer(status, response));
+    let said = flow.get("error").get("msg").text().to_ascii_lowercase();
+    // mitmproxy says "Client disconnected.".
+    let is_left = said.starts_with("client ");
+    let ended = response.get("timestamp_end").time().or_else(|| flow.get("error").get("timestamp").time());
+    let mut played = Played {
         method: request.get("method").text(),
         url: url(request, &headers),
         request_body: content(request, &headers),
         request_headers: headers,
         answer,
-        began,
-    }))
+        was_left: false,
+        began: request.get("timestamp_start").time(),
+        ended,
+        is_exact: true,
+        parts: messages(flow.get("websocket")),
+        has_cut_parts: matches!(flow.get("metadata").get("holdup.cut_parts"), Value::Bool(true)),
+        parked: parked(flow.get("metadata")),
+    };
+    let times: Vec<_> = flow.get("metadata").get("holdup.events").items().filter_map(Value::time).collect();
+    events::cut(&mut played, &times);
+    let (is_stream, is_socket) = (!played.parts.is_empty(), played.is_socket());
+    if let Some(answer) = played.answer.as_mut().filter(|_| !matches!(flow.get("error"), Value::Null) && !is_socket) {
+        // The client has left a stream; anything else broke off.
+        (answer.stays_open, answer.body) = (is_stream, answer.body.take().filter(|_| is_stream));
+    }
+    if is_left && !is_stream && !is_socket {
+        (played.was_left, played.answer) = (true, None);
+    }
+    Ok(Some(played))
+}
+
+fn messages(socket: &Value) -> Vec<PlayedPart> {
+    let message = |message: &Value| {
+        let Value::List(fields) = message else { return None };
+        let [kind, from_client, content, at, dropped, ..] = fields.as_slice() else { return None };
+        let is_from_client = matches!(from_client, Value::Bool(true));
+        let direction = if is_from_client { Direction::ToServer } else { Direction::ToClient };
+        let content = Bytes::copy_from_slice(content.bytes()?);
+        let is_there = is_from_client || matches!(dropped, Value::Bool(false));
+        is_there.then_some(PlayedPart { at: at.time(), direction, is_text: kind.integer() != Some(2), content })
+    };
+    socket.get("messages").items().filter_map(message).collect()
+}
+
+/// Returns the rules that have parked a flow, with their lines.
+fn parked(metadata: &Value) -> Vec<Parked> {
+    let text = |parked: &Value, key: &str| parked.get(key).text();
+    let parked = |it: &Value| Parked { stage: text(it, "stage"), rule: text(it, "rule"), line: text(it, "line") };
+    metadata.get("holdup.parked").items().map(parked).collect()
 }
 
 fn url(request: &Value, headers: &HeaderMap) -> String {
@@ -158,7 +208,7 @@ fn url(request: &Value, headers: &HeaderMap) -> String {
     let said = headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
     let said = said.filter(|_| host.parse::<std::net::IpAddr>().is_ok()).filter(|said| !said.is_empty());
     let authority = said.unwrap_or_else(|| Target::new(is_tls, &host, port).authority());
-    format!("{scheme}://{authority}{}", request.get("path").text())
+    format!("{scheme}://{authority}{}", readable(&request.get("path").text()))
 }
 
 fn answer(status: i64, response: &Value) -> PlayedAnswer {
@@ -167,7 +217,8 @@ fn answer(status: i64, response: &Value) -> PlayedAnswer {
     if body.is_some() {
         headers.remove(http::header::CONTENT_ENCODING);
     }
-    PlayedAnswer { status: u16::try_from(status).unwrap_or(0), headers, body }
+    let at = response.get("timestamp_start").time();
+    PlayedAnswer { status: u16::try_from(status).unwrap_or(0), headers, body, at, stays_open: false }
 }
 
 fn headers(value: &Value) -> HeaderMap {

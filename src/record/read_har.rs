@@ -1,5 +1,9 @@
 //! Reads HAR as browsers, Playwright, mitmproxy and this crate write it: what is missing is left out. Pure.
 
+use super::events;
+use super::har_entry::{Times, messages, parked, stream, was_left};
+use super::har_json::entries;
+use super::placeholder::readable;
 use super::played::{DECODED, Files, Played, PlayedAnswer, add, in_order, without_fragment};
 use crate::flow::{Target, coding};
 use base64::Engine;
@@ -8,21 +12,48 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
-use time::format_description::well_known::Rfc3339;
 
 /// Reads a file. The error is why it is no HAR, for people.
 pub(super) fn read(bytes: &[u8], file: Files<'_>) -> Result<Vec<Played>, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| format!("it is not UTF-8: {error}"))?;
     // Chrome writes NaN where it knows no number, which is no JSON.
-    let json: Value = serde_json::from_str(text)
-        .or_else(|error| serde_json::from_str(&without_nan(text)).map_err(|_| error))
-        .map_err(|error| format!("it is not JSON: {error}"))?;
-    let entries = json["log"]["entries"].as_array().ok_or("it is no HAR: `log.entries` is missing")?;
-    let mut flows: Vec<_> =
-        entries.iter().enumerate().map(|(at, entry)| played(at, entry, file)).collect::<Result<_, _>>()?;
+    let mut flows = match all_played(text, file) {
+        Err(Wrong::Json(error)) => all_played(&without_nan(text), file).map_err(|_| Wrong::Json(error)),
+        read => read,
+    }
+    .map_err(Wrong::in_words)?;
     in_order(&mut flows);
+    events::mark_open(&mut flows);
     Ok(flows)
+}
+
+/// Why a file is no HAR.
+enum Wrong {
+    Json(serde_json::Error),
+    Har(String),
+}
+
+impl Wrong {
+    fn in_words(self) -> String {
+        match self {
+            Self::Json(error) if error.is_data() => "it is no HAR: `log.entries` is missing".to_owned(),
+            Self::Json(error) => format!("it is not JSON: {error}"),
+            Self::Har(why) => why,
+        }
+    }
+}
+
+fn all_played(text: &str, file: Files<'_>) -> Result<Vec<Played>, Wrong> {
+    let (mut flows, mut wrong) = (Vec::new(), None);
+    let take = &mut |at, entry: Value| match played(at, &entry, file) {
+        Ok(flow) => flows.push(flow),
+        Err(why) => drop(wrong.get_or_insert(why)),
+    };
+    match entries(text, take).map_err(Wrong::Json)? {
+        true => wrong.map_or(Ok(flows), |why| Err(Wrong::Har(why))),
+        false => Err(Wrong::Har("it is no HAR: `log.entries` is missing".to_owned())),
+    }
 }
 
 /// Replaces the bare words NaN and Infinity outside of strings.
@@ -61,16 +92,36 @@ fn played(at: usize, entry: &Value, file: Files<'_>) -> Result<Played, String> {
     };
     let request_body = request_body(request, &request_headers, file).filter(|_| !is_cut("request"));
     let status = response["status"].as_i64().unwrap_or(0);
+    let (own, stream_events) = (&entry["_holdup"], &entry["_eventSourceMessages"]);
+    let times = Times::of(entry);
     let mut answer = (status > 0).then(|| answer(status, response, file));
     if let Some(answer) = &mut answer {
-        let own = &entry["_holdup"];
-        let is_whole = own.is_null() || own["outcome"] == "delivered";
+        let is_left = own["outcome"] == "client gone" && stream_events.is_array();
+        let is_whole = own.is_null() || own["outcome"] == "delivered" || is_left;
         answer.body = answer.body.take().filter(|_| is_whole && !is_cut("response"));
-        if let Some(stream) = stream(&entry["_eventSourceMessages"]).filter(|_| response["content"]["text"].is_null()) {
+        if let Some(stream) = stream(stream_events).filter(|_| response["content"]["text"].is_null()) {
             answer.body = Some(stream);
         }
+        (answer.at, answer.stays_open) = (times.answered, is_left);
     }
-    Ok(Played { method, url: on_the_wire(&url), request_headers, request_body, answer, began: began(entry) })
+    let was_left = was_left(entry) && !stream_events.is_array();
+    let mut flow = Played {
+        method,
+        url: on_the_wire(&url),
+        request_headers,
+        request_body,
+        answer: answer.filter(|_| !was_left),
+        was_left,
+        began: times.began,
+        ended: times.ended,
+        is_exact: own["times"].is_object(),
+        parts: messages(&entry["_webSocketMessages"]),
+        has_cut_parts: entry["_webSocketMessages"].as_array().into_iter().flatten().any(|it| it["_truncated"] == true),
+        parked: parked(own),
+    };
+    let at = |event: &Value| event["time"].as_f64();
+    events::cut(&mut flow, &stream_events.as_array().into_iter().flatten().filter_map(at).collect::<Vec<_>>());
+    Ok(flow)
 }
 
 /// Returns a URL as requests have it: without a fragment and a usual port. Chrome writes `ws:` for WebSockets.
@@ -78,7 +129,7 @@ fn on_the_wire(url: &str) -> String {
     let url = without_fragment(url);
     let parsed = url.parse::<http::Uri>().ok();
     let parsed = parsed.and_then(|uri| Some((Target::of(&uri)?, uri.path_and_query()?.as_str().to_owned())));
-    parsed.map_or(url, |(target, path)| format!("{target}{path}"))
+    readable(&parsed.map_or(url, |(target, path)| format!("{target}{path}")))
 }
 
 /// Returns the body of a request; `None` if the recorder has not kept it.
@@ -86,7 +137,9 @@ fn request_body(request: &Value, headers: &HeaderMap, file: Files<'_>) -> Option
     let data = &request["postData"];
     let kind = data["mimeType"].as_str().unwrap_or_default();
     if !data.is_object() {
-        return (request["bodySize"].as_i64().unwrap_or(0) <= 0).then(Bytes::new);
+        let size = request["bodySize"].as_i64().unwrap_or(0);
+        let may_have_one = !matches!(request["method"].as_str(), Some("GET" | "HEAD" | "OPTIONS"));
+        return (size == 0 || size < 0 && !may_have_one).then(Bytes::new);
     }
     let is_form = kind.is_empty() || kind.contains("x-www-form-urlencoded");
     if data["text"].as_str().is_none_or(|text| text.is_empty() && kind.contains("octet-stream"))
@@ -99,28 +152,6 @@ fn request_body(request: &Value, headers: &HeaderMap, file: Files<'_>) -> Option
     Some(coding::decode(headers, body.clone(), DECODED).unwrap_or(body))
 }
 
-/// Returns server-sent events as they were sent.
-fn stream(events: &Value) -> Option<Bytes> {
-    let mut text = String::new();
-    for event in events.as_array().filter(|events| !events.is_empty())? {
-        for (field, key) in [("event", "eventName"), ("id", "eventId")] {
-            if let Some(value) = event[key].as_str().filter(|value| !value.is_empty()) {
-                text.push_str(&format!("{field}: {value}\n"));
-            }
-        }
-        for line in event["data"].as_str().unwrap_or_default().split('\n') {
-            text.push_str(&format!("data: {line}\n"));
-        }
-        text.push('\n');
-    }
-    Some(text.into())
-}
-
-fn began(entry: &Value) -> Option<f64> {
-    let date = time::OffsetDateTime::parse(entry["startedDateTime"].as_str()?, &Rfc3339).ok()?;
-    Some(date.unix_timestamp_nanos() as f64 / 1e9)
-}
-
 fn answer(status: i64, response: &Value, file: Files<'_>) -> PlayedAnswer {
     let mut headers = headers(&response["headers"]);
     // The content is recorded without it.
@@ -131,7 +162,7 @@ fn answer(status: i64, response: &Value, file: Files<'_>) -> PlayedAnswer {
     if content["encoding"].is_null() && body.as_ref().is_some_and(|body| !body.is_ascii()) {
         to_utf8(&mut headers);
     }
-    PlayedAnswer { status: u16::try_from(status).unwrap_or(0), headers, body }
+    PlayedAnswer { status: u16::try_from(status).unwrap_or(0), headers, body, ..PlayedAnswer::default() }
 }
 
 /// The text in a HAR is UTF-8, whatever the server had sent.
@@ -215,6 +246,7 @@ mod tests {
         let request = |data: &Value| one(data, &none, &own).request_body;
         assert_eq!(request(&json!({ "bodySize": 0 })).as_deref(), Some(&b""[..]));
         assert_eq!(request(&json!({ "bodySize": 24 })), None, "mitmproxy, DELETE");
+        assert_eq!(request(&json!({ "bodySize": -1 })), None, "of a POST");
         assert_eq!(
             request(&json!({ "postData": { "mimeType": "application/octet-stream", "text": "" } })),
             None,
@@ -224,10 +256,9 @@ mod tests {
             request(&json!({ "postData": { "mimeType": "application/json", "text": "", "_file": "a.js" } })).as_deref(),
             Some(&b"beside"[..])
         );
-        let answer =
-            |content: &Value, own: &Value| one(&none, &json!({ "content": content }), own).answer.expect("an answer");
-        assert_eq!(answer(&json!({ "size": -1 }), &own).body, None);
-        assert_eq!(answer(&json!({ "size": 6, "_file": "a.js" }), &own).body.as_deref(), Some(&b"beside"[..]));
+        let answer = |content: &Value, own: &Value| one(&none, &json!({ "content": content }), own).answer?.body;
+        assert_eq!(answer(&json!({ "size": -1 }), &own), None);
+        assert_eq!(answer(&json!({ "size": 6, "_file": "a.js" }), &own).as_deref(), Some(&b"beside"[..]));
         let text = json!({ "size": 1, "text": "x" });
         for (own, is_whole) in [
             (json!({ "outcome": "delivered" }), true),
@@ -236,7 +267,7 @@ mod tests {
             (json!({ "outcome": "delivered", "truncated": ["response"] }), false),
             (json!({ "outcome": "delivered", "truncated": ["request"] }), true),
         ] {
-            assert_eq!(answer(&text, &own).body.is_some(), is_whole, "{own}");
+            assert_eq!(answer(&text, &own).is_some(), is_whole, "{own}");
         }
     }
 

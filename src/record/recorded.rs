@@ -64,7 +64,15 @@ pub(crate) struct RecordedPart {
     pub(crate) id: FlowId,
     pub(crate) at: Duration,
     pub(crate) part: Arc<Part>,
+    /// Of its content; more than the part has if that is cut.
+    pub(crate) size: usize,
     pub(crate) is_delivered: bool,
+}
+
+impl RecordedPart {
+    pub(crate) fn is_whole(&self) -> bool {
+        self.part.content().len() == self.size
+    }
 }
 
 impl Recorded {
@@ -91,6 +99,31 @@ impl Recorded {
     pub(crate) fn parked_for(&self, stage: StageName) -> Duration {
         let of_stage = self.parked.iter().filter(|parked| parked.stage == stage);
         of_stage.filter_map(|parked| Some(parked.to?.saturating_sub(parked.from))).sum()
+    }
+
+    /// Whether the request has a body that is not known, since the flow ended before it was sent.
+    pub(crate) fn lacks_request_body(&self) -> bool {
+        let has_body = match self.request.header("content-length") {
+            Some(length) => length != "0",
+            None => self.request.header("transfer-encoding").is_some(),
+        };
+        self.request_body.is_none() && has_body
+    }
+
+    /// Makes the body of a stream from its parts, which no capture sees.
+    fn join_parts(&mut self) {
+        let delivered = || self.parts.iter().filter(|part| part.is_delivered);
+        let wire = |part: &RecordedPart| match &*part.part {
+            Part::Event(event) => Some(event.wire()),
+            Part::Chunk(chunk) => Some(chunk.bytes().clone()),
+            Part::Message(_) => None,
+        };
+        let start: Vec<u8> = delivered().filter_map(wire).flatten().collect();
+        if self.response_body.is_none() && !start.is_empty() {
+            let missing: usize = delivered().map(|part| part.size - part.part.content().len().min(part.size)).sum();
+            let size = (start.len() + missing) as u64;
+            self.response_body = Some(Kept { start: start.into(), size });
+        }
     }
 
     fn part(&mut self, id: FlowId) -> Option<&mut RecordedPart> {
@@ -126,12 +159,12 @@ impl Recorded {
 
     fn note_part(&mut self, id: FlowId, Entry { at, event }: &Entry) {
         match event {
-            Event::Part { part, .. } => {
-                self.parts.push(RecordedPart { id, at: *at, part: Arc::clone(part), is_delivered: false });
+            Event::Part { part, size, .. } => {
+                self.parts.push(RecordedPart { id, at: *at, part: Arc::clone(part), size: *size, is_delivered: false });
             }
-            Event::Changed { part: changed, .. } => {
+            Event::Changed { part: changed, size, .. } => {
                 if let Some(part) = self.part(id) {
-                    part.part = Arc::clone(changed);
+                    (part.part, part.size) = (Arc::clone(changed), *size);
                 }
             }
             Event::Ended { outcome, .. } => {
@@ -164,7 +197,9 @@ pub(crate) fn recorded(entries: &[Entry]) -> Vec<Recorded> {
             }
         }
     }
-    flows.into_values().collect()
+    let mut flows: Vec<_> = flows.into_values().collect();
+    flows.iter_mut().for_each(Recorded::join_parts);
+    flows
 }
 
 /// Returns a URL, a path or a header's value with its secrets masked.

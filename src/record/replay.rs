@@ -1,94 +1,103 @@
-//! Which recorded answer a request gets. Pure but for its lock and the clock that is passed to it.
+//! Answers requests from recorded flows, and lets the answers wait for their turn.
 
-use super::matching::{Ignored, Key};
-use super::played::{Played, PlayedAnswer};
-use crate::flow::{Content, Request, Response};
-use crate::rules::Replayed;
+use super::answer::{response, script};
+use super::entries::{Again, Entries, Strangers};
+use super::matching::Ignored;
+use super::played::Played;
+use super::sequence::{Sequence, Step};
+use super::timing::Timing;
+use crate::flow::{Direction, FlowId, Place, Request, StageName};
+use crate::journal::{Event, Journal};
+use crate::rules::{NoAnswer, Replayed, ReplayedAnswer, Turn};
 use crate::sanitize::sanitize_line;
-use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{StatusCode, Version};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio::sync::Notify;
 
-/// What a request gets when all recorded answers of its kind were used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Again {
-    /// The last of them, again.
-    #[default]
-    Last,
-    /// The first of them, as Playwright does.
-    First,
-    /// The flow fails, and with it the test.
-    Fail,
-}
+/// How long an answer waits for the next step of the recording.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a request gets that is not in the recording.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Strangers {
-    /// The flow fails, and with it the test; the failure has the nearest recorded request, and what differs.
-    #[default]
-    Fail,
-    /// It goes to its server.
-    Pass,
-    /// A response with this status and without a body.
-    Status(u16),
+/// What has come of a replayed flow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Come {
+    Answer,
+    /// The n-th part of its direction.
+    Part(Direction, usize),
+    /// No other part comes.
+    End,
 }
 
 /// A recording that is replayed.
-#[derive(Debug, Default)]
-pub(crate) struct Playback(Mutex<State>);
+#[derive(Debug)]
+pub(crate) struct Playback {
+    journal: Arc<Journal>,
+    state: Mutex<State>,
+    /// Notified when a step has come.
+    moved: Notify,
+}
 
 #[derive(Debug, Default)]
 struct State {
-    flows: Vec<Played>,
-    keys: Vec<Key>,
-    /// How often each was used.
-    used: Vec<usize>,
-    ignored: Ignored,
-    again: Again,
-    strangers: Strangers,
+    entries: Entries,
     is_strict: bool,
+    timing: Timing,
+    /// Set if everything comes in the recorded order.
+    sequence: Option<Sequence>,
+    /// Which recorded flow a flow is.
+    replayed: BTreeMap<FlowId, usize>,
+    /// Why the recorded order could not be kept.
+    stuck: Option<String>,
+    /// The rule that replays, and its line.
+    rule: Option<(Arc<str>, Place)>,
+    /// The stream whose next part is sent as soon as the pages have processed what came before.
+    due: Option<FlowId>,
+    /// Flows that wait for a request that the page has not made: what it waits for is held, as far as it knows.
+    parked: BTreeSet<FlowId>,
 }
 
-/// The first second that is no date of HTTP.
-const YEAR_10000: u64 = 253_402_300_800;
-
-/// Headers of the connection that the recording was made on.
-const OF_CONNECTION: [HeaderName; 6] = [
-    header::CONNECTION,
-    header::TRANSFER_ENCODING,
-    header::CONTENT_LENGTH,
-    header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("alt-svc"),
-];
+const ITS_TURN: &str = "answered, since what comes first in the recording has come";
 
 impl Playback {
+    pub(crate) fn new(journal: Arc<Journal>) -> Self {
+        Self { journal, state: Mutex::default(), moved: Notify::new() }
+    }
+
+    /// Sets the rule that the flows are parked by.
+    pub(crate) fn set_rule(&self, text: Arc<str>, place: Place) {
+        self.lock().rule = Some((text, place));
+    }
+
     /// Adds recorded flows.
     pub(crate) fn add(&self, flows: Vec<Played>) {
         let mut state = self.lock();
-        state.flows.extend(flows);
-        let flows = state.flows.len();
-        state.used.resize(flows, 0);
-        state.make_keys();
+        state.entries.add(flows);
+        if state.sequence.is_some() {
+            state.order();
+        }
+    }
+
+    /// Makes everything come in the recorded order.
+    pub(crate) fn order(&self) {
+        self.lock().order();
+    }
+
+    pub(crate) fn set_timing(&self, timing: Timing) {
+        self.lock().timing = timing;
     }
 
     /// Changes what is compared.
     pub(crate) fn ignore(&self, change: impl FnOnce(&mut Ignored)) {
-        let mut state = self.lock();
-        change(&mut state.ignored);
-        state.make_keys();
+        self.lock().entries.ignore(change);
     }
 
     pub(crate) fn set_again(&self, again: Again) {
-        self.lock().again = again;
+        self.lock().entries.again = again;
     }
 
     pub(crate) fn set_strangers(&self, strangers: Strangers) {
-        self.lock().strangers = strangers;
+        self.lock().entries.strangers = strangers;
     }
 
     pub(crate) fn be_strict(&self) {
@@ -97,9 +106,7 @@ impl Playback {
 
     /// Returns the recorded requests that were never made.
     pub(crate) fn unused(&self) -> Vec<String> {
-        let state = self.lock();
-        let unused = state.flows.iter().zip(&state.used).filter(|(_, used)| **used == 0);
-        unused.map(|(flow, _)| sanitize_line(&format!("{} {}", flow.method, flow.url))).collect()
+        self.lock().entries.unused()
     }
 
     /// Returns the requests that were never made, if that is to fail the test.
@@ -108,188 +115,197 @@ impl Playback {
         if is_strict { self.unused() } else { Vec::new() }
     }
 
-    /// Returns what the recording says to a request whose body was read.
-    pub(crate) fn answer(&self, request: &Request, now: SystemTime) -> Replayed {
+    /// Returns why the recorded order could not be kept, if that is so.
+    pub(crate) fn stuck(&self) -> Option<String> {
+        self.lock().stuck.clone()
+    }
+
+    /// Notes what has come of a replayed flow. Does nothing for another.
+    pub(crate) fn note(&self, flow: FlowId, come: Come) {
         let mut state = self.lock();
-        let key = Key::of_request(request, &state.ignored);
-        let same: Vec<_> = (0..state.flows.len()).filter(|at| key.is(&state.keys[*at])).collect();
-        let same = state.not_only_cached(request, same);
-        let Some((first, last)) = same.first().zip(same.last()) else { return state.stranger(&key) };
-        let fresh = same.iter().find(|at| state.used[**at] == 0);
-        let at = match (fresh, state.again) {
-            (Some(at), _) => *at,
-            (None, Again::Last) => *last,
-            (None, Again::First) => *first,
-            (None, Again::Fail) => {
-                return Replayed::Stranger(format!(
-                    "all {} recorded answers to this request were used; `again(Again::Last)` gives the last again",
-                    same.len()
-                ));
-            }
+        let Some(at) = state.replayed.get(&flow).copied() else { return };
+        match come {
+            Come::Answer => state.mark(Step::Answer(at)),
+            Come::Part(Direction::ToClient, nth) => state.mark(Step::FromServer(at, nth)),
+            Come::Part(Direction::ToServer, nth) => state.mark(Step::FromClient(at, nth)),
+            Come::End => state.end(at),
+        }
+        self.resume(&mut state);
+        drop(state);
+        self.moved.notify_waiters();
+    }
+
+    /// Returns whether a flow is in the recorded order.
+    pub(crate) fn is_replayed(&self, flow: FlowId) -> bool {
+        self.lock().replayed.contains_key(&flow)
+    }
+
+    /// Returns whether a flow is replayed as an event stream, whose answer comes before it ends.
+    pub(crate) fn is_event_stream(&self, flow: FlowId) -> bool {
+        let state = self.lock();
+        let played = state.replayed.get(&flow).and_then(|at| state.entries.flows.get(*at));
+        played.is_some_and(|played| !played.parts.is_empty() && !played.is_socket())
+    }
+
+    /// Returns what the recording says to a request whose body was read.
+    pub(crate) fn answer(self: &Arc<Self>, flow: FlowId, request: &Request, now: SystemTime) -> Replayed {
+        let replayed = self.answered(flow, request, now);
+        self.moved.notify_waiters();
+        replayed
+    }
+
+    fn answered(self: &Arc<Self>, flow: FlowId, request: &Request, now: SystemTime) -> Replayed {
+        let mut state = self.lock();
+        let at = match state.entries.find(request) {
+            Ok(at) => at,
+            Err(other) => return other,
         };
-        state.used[at] += 1;
-        let flow = &state.flows[at];
-        match &flow.answer {
-            None => Replayed::NoAnswer,
-            Some(answer) => response(flow, answer, now),
+        let is_first = state.entries.take(at) == 1;
+        if is_first {
+            state.replayed.insert(flow, at);
+            state.mark(Step::Request(at));
+            // Before this request is answered: at no time is nothing under way.
+            self.resume(&mut state);
+        }
+        let is_ordered = is_first && state.sequence.is_some();
+        let turn = |step| is_ordered.then(|| Turn::new(Arc::clone(self).turn(flow, step)));
+        let (played, timing) = (&state.entries.flows[at], state.timing);
+        let response = match played.answer.as_ref().map(|answer| response(played, answer, now)).transpose() {
+            Ok(Some(response)) => Ok(response),
+            // In the recorded order, no answer comes until the client leaves.
+            Ok(None) if played.was_left && is_ordered => Err(NoAnswer::Stalled),
+            Ok(None) => Err(NoAnswer::Closed),
+            Err(why) => return Replayed::Stranger(why),
+        };
+        let script = played.answer.as_ref().and_then(|answer| script(at, played, answer, timing, &turn));
+        let after = timing.until_answer(played);
+        Replayed::Answer(Box::new(ReplayedAnswer { response, script, after, turn: turn(Step::Answer(at)) }))
+    }
+
+    /// Resolves when everything before a step has come, or with the reason why it does not.
+    async fn turn(self: Arc<Self>, flow: FlowId, step: Step) -> Result<(), String> {
+        let _parked = Parked { playback: &self, flow };
+        loop {
+            let mut moved = pin!(self.moved.notified());
+            // From here on no step is missed.
+            moved.as_mut().enable();
+            {
+                let mut state = self.lock();
+                if state.is_turn_of(step) {
+                    return Ok(());
+                }
+                if state.stuck.is_some() {
+                    return Err(state.waits_in_words(step));
+                }
+                if matches!(step, Step::Answer(_)) {
+                    self.park(&mut state, flow);
+                }
+            }
+            if tokio::time::timeout(PATIENCE, moved).await.is_err() {
+                let mut state = self.lock();
+                let why = state.waits_in_words(step);
+                state.stuck.get_or_insert_with(|| why.clone());
+                return Err(why);
+            }
+        }
+    }
+
+    /// Journals that a flow is parked, if the next step is the page's.
+    fn park(&self, state: &mut State, flow: FlowId) {
+        if state.waits_for_request()
+            && let Some((rule, place)) = state.rule.clone()
+            && state.parked.insert(flow)
+        {
+            self.journal.write(Event::Parked { flow, stage: StageName::Request, rule, place });
+        }
+    }
+
+    /// Journals what the next step means for those who wait for a settled page: which stream goes on, and that the parked
+    /// flows are not parked any more if the step is the server's.
+    fn resume(&self, state: &mut State) {
+        let due = state.due_stream();
+        if state.due != due {
+            state.due = due;
+            self.journal.write(Event::Due { stream: due });
+        }
+        if !state.waits_for_request() {
+            for flow in std::mem::take(&mut state.parked) {
+                self.journal.write(Event::Decided { flow, verdict: ITS_TURN, place: None });
+            }
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Each change is complete before anything can panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A flow that waits for its turn. It is forgotten when it has it, or when its client has left.
+struct Parked<'a> {
+    playback: &'a Playback,
+    flow: FlowId,
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        self.playback.lock().parked.remove(&self.flow);
     }
 }
 
 impl State {
-    /// Leaves out answers that say that the browser has it already, if it does not say so now.
-    fn not_only_cached(&self, request: &Request, same: Vec<usize>) -> Vec<usize> {
-        let status = |at: &usize| self.flows[*at].answer.as_ref().map(|answer| answer.status);
-        let is_conditional =
-            [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE].iter().any(|name| request.headers().contains_key(name));
-        let full: Vec<_> = same.iter().copied().filter(|at| status(at) != Some(304)).collect();
-        if is_conditional || full.is_empty() { same } else { full }
+    /// Returns whether the next step is a request of the page.
+    fn waits_for_request(&self) -> bool {
+        matches!(self.sequence.as_ref().and_then(Sequence::awaited), Some(Step::Request(_)))
     }
 
-    fn make_keys(&mut self) {
-        self.keys = self.flows.iter().map(|flow| Key::of_played(flow, &self.ignored)).collect();
-    }
-
-    /// Answers a request that is not in the recording.
-    fn stranger(&self, key: &Key) -> Replayed {
-        match self.strangers {
-            Strangers::Pass => Replayed::Pass,
-            Strangers::Status(status) => {
-                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND);
-                Replayed::Answer(Box::new(Response::made(status, "")))
-            }
-            Strangers::Fail => {
-                let nearest = (0..self.keys.len()).min_by_key(|at| key.distance_to(&self.keys[*at]));
-                let nearest = nearest.map_or_else(String::new, |at| {
-                    let (flow, differences) = (&self.flows[at], key.differs_from(&self.keys[at]));
-                    format!("; the nearest is {} {}, but its {}", flow.method, flow.url, differences.join(", its "))
-                });
-                Replayed::Stranger(sanitize_line(&format!(
-                    "the recording does not have this request{nearest}. Leave out what differs with `ignore_query(..)`, \
-                     `ignore_json(..)` or `ignore_host()`, or let others pass with `strangers(Strangers::Pass)`"
-                )))
+    /// Returns the stream whose part comes next without anything that a page has to do.
+    fn due_stream(&self) -> Option<FlowId> {
+        for step in self.sequence.as_ref()?.left() {
+            let (Step::Answer(at) | Step::FromServer(at, _)) = step else { return None };
+            let flow = self.replayed.iter().find(|(_, replayed)| **replayed == at).map(|(flow, _)| *flow)?;
+            if matches!(step, Step::FromServer(..)) {
+                return Some(flow);
             }
         }
-    }
-}
-
-fn response(flow: &Played, answer: &PlayedAnswer, now: SystemTime) -> Replayed {
-    let what = format!("{} {}", flow.method, flow.url);
-    if answer.status == 101 {
-        return Replayed::Stranger(format!(
-            "{what} opens a WebSocket in the recording, and those cannot be replayed yet: respond to it by a rule that stands \
-             before `mitm.replay`"
-        ));
-    }
-    let Ok(status) = StatusCode::from_u16(answer.status) else {
-        return Replayed::Stranger(format!("{what} has the status {} in the recording", answer.status));
-    };
-    let has_no_body = flow.method == "HEAD" || status == StatusCode::NO_CONTENT || status.is_redirection();
-    let Some(body) = answer.body.clone().or_else(|| has_no_body.then(Bytes::new)) else {
-        return Replayed::Stranger(format!(
-            "{what} has no whole body in the recording. Record it again, with `mitm.keep_bodies(each, all)` if it is large"
-        ));
-    };
-    let mut headers = answer.headers.clone();
-    for name in &OF_CONNECTION {
-        headers.remove(name);
-    }
-    remove_masked_cookies(&mut headers);
-    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    if let Some(began) = flow.began.filter(|began| *began > 0.0 && *began < now) {
-        refresh(&mut headers, Duration::from_secs_f64(now - began));
-    }
-    let content = Content::Edited(body);
-    Replayed::Answer(Box::new(Response { status, version: Version::HTTP_11, headers, content, elapsed: None }))
-}
-
-/// Moves dates by the time that has passed since the recording, as mitmproxy does: what was fresh then is fresh now.
-fn refresh(headers: &mut HeaderMap, passed: Duration) {
-    for name in [header::DATE, header::EXPIRES, header::LAST_MODIFIED] {
-        let moved = headers.get(&name).and_then(|value| moved(value.to_str().ok()?, passed));
-        if let Some(moved) = moved {
-            headers.insert(name, moved);
-        }
-    }
-    let cookies: Vec<_> =
-        headers.get_all(header::SET_COOKIE).iter().map(|cookie| fresh_cookie(cookie, passed)).collect();
-    set_cookies(headers, cookies);
-}
-
-fn set_cookies(headers: &mut HeaderMap, cookies: Vec<HeaderValue>) {
-    headers.remove(header::SET_COOKIE);
-    for cookie in cookies {
-        headers.append(header::SET_COOKIE, cookie);
-    }
-}
-
-/// Of a masked cookie, neither the name nor the value is known.
-fn remove_masked_cookies(headers: &mut HeaderMap) {
-    let cookies = headers.get_all(header::SET_COOKIE).iter();
-    let known: Vec<_> = cookies.filter(|cookie| !cookie.as_bytes().starts_with(b"<masked ")).cloned().collect();
-    set_cookies(headers, known);
-}
-
-fn moved(date: &str, passed: Duration) -> Option<HeaderValue> {
-    let at = httpdate::parse_http_date(date).ok()? + passed;
-    // Never: "Fri, 31 Dec 9999", as many cookies have it, stays what it is.
-    let is_date = at.duration_since(UNIX_EPOCH).is_ok_and(|since| since.as_secs() < YEAR_10000);
-    is_date.then(|| HeaderValue::from_str(&httpdate::fmt_http_date(at)).ok())?
-}
-
-fn fresh_cookie(cookie: &HeaderValue, passed: Duration) -> HeaderValue {
-    let fresh = || {
-        let text = cookie.to_str().ok()?;
-        let at = text.to_ascii_lowercase().find("expires=")? + "expires=".len();
-        let end = text[at..].find(';').map_or(text.len(), |end| at + end);
-        // Some servers write it with hyphens.
-        let date = moved(&text[at..end].replace('-', " "), passed)?;
-        HeaderValue::from_str(&format!("{}{}{}", &text[..at], date.to_str().ok()?, &text[end..])).ok()
-    };
-    fresh().unwrap_or_else(|| cookie.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn flow(status: u16) -> Played {
-        let answer = PlayedAnswer { status, headers: HeaderMap::new(), body: None };
-        Played { method: "GET".to_owned(), url: "https://a/".to_owned(), answer: Some(answer), ..Played::default() }
+        None
     }
 
-    #[test]
-    fn a_browser_without_a_cache_gets_no_304() {
-        let mut state = State { flows: vec![flow(304), flow(302), flow(304)], used: vec![0; 3], ..State::default() };
-        state.make_keys();
-        let playback = Playback(Mutex::new(state));
-        let status = |request: &Request| match playback.answer(request, SystemTime::now()) {
-            Replayed::Answer(response) => response.status().as_u16(),
-            _ => 0,
-        };
-        let plain = Request::new("GET", "https://a/").expect("a request");
-        let cached = plain.clone().with_header("if-none-match", "x").expect("a header");
-        assert_eq!([status(&plain), status(&plain), status(&cached), status(&cached)], [302, 302, 304, 304]);
+    fn end(&mut self, at: usize) {
+        self.sequence.iter_mut().for_each(|sequence| sequence.end(at));
     }
 
-    #[test]
-    fn dates_are_moved_unless_they_mean_never() {
-        let hour = Duration::from_secs(3600);
-        let moved = |date: &str| moved(date, hour).map(|date| date.to_str().unwrap_or_default().to_owned());
-        assert_eq!(moved("Sat, 28 Nov 2026 09:00:00 GMT").as_deref(), Some("Sat, 28 Nov 2026 10:00:00 GMT"));
-        assert_eq!((moved("Fri, 31 Dec 9999 23:59:59 GMT"), moved("0")), (None, None));
-        let cookie = |text: &'static str| fresh_cookie(&HeaderValue::from_static(text), hour);
-        assert_eq!(
-            cookie("a=1; Expires=Sat, 28-Nov-2026 09:00:00 GMT; Path=/"),
-            "a=1; Expires=Sat, 28 Nov 2026 10:00:00 GMT; Path=/"
-        );
-        for same in ["a=1; expires=Fri, 31-Dec-9999 23:59:59 GMT", "a=1", "a=1; expires="] {
-            assert_eq!(cookie(same), same);
+    fn order(&mut self) {
+        let sequence = Sequence::of(&self.entries.flows, self.sequence.take());
+        self.sequence = Some(sequence);
+    }
+
+    fn mark(&mut self, step: Step) {
+        self.sequence.iter_mut().for_each(|sequence| sequence.mark(step));
+    }
+
+    fn is_turn_of(&self, step: Step) -> bool {
+        self.sequence.as_ref().is_none_or(|sequence| sequence.is_turn_of(step))
+    }
+
+    /// Returns what a step waits for, for people.
+    fn waits_in_words(&self, step: Step) -> String {
+        let awaited = self.sequence.as_ref().and_then(Sequence::awaited);
+        let awaited = awaited.map_or_else(String::new, |awaited| self.in_words(awaited));
+        sanitize_line(&format!(
+            "the recorded order was not kept: {} comes after {awaited} in the recording, and that did not come within \
+             {PATIENCE:?}. Perform what makes it come, or delete its entry from the recording",
+            self.in_words(step)
+        ))
+    }
+
+    fn in_words(&self, step: Step) -> String {
+        let name = |at: usize| self.entries.flows.get(at).map_or_else(String::new, Played::name);
+        match step {
+            Step::Request(at) => format!("the request {}", name(at)),
+            Step::Answer(at) => format!("the answer to {}", name(at)),
+            Step::FromServer(at, nth) => format!("part {} from the server of {}", nth + 1, name(at)),
+            Step::FromClient(at, nth) => format!("message {} from the page to {}", nth + 1, name(at)),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::recorded::recorded;
 use crate::flow::FlowId;
 use crate::journal::{Entry, Event};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -50,7 +50,13 @@ impl Writer {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)?;
         }
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(io::Error::other("another recording is writing it")),
+            // Some file systems have no locks.
+            Ok(()) | Err(TryLockError::Error(_)) if file.metadata()?.is_file() => file.set_len(0)?,
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
         let format = Format::of(path);
         let mut end = 0;
         if format == Format::Har {
@@ -92,19 +98,38 @@ impl Writer {
         for mut flow in recorded(&entries) {
             flow.delivered = flow.outcome.as_ref().map(|_| self.ends);
             match self.format {
-                Format::FlowFile => self.file.write_all(&item(&flow, self.started))?,
+                Format::FlowFile => {
+                    let item = item(&flow, self.started);
+                    self.append(&item, "")?;
+                    self.end += item.len() as u64;
+                }
                 Format::Har => {
                     let text = entry_text(&flow, self.started);
                     let comma = if self.written.is_empty() { "" } else { ",\n" };
-                    self.file.seek(SeekFrom::Start(self.end))?;
-                    // One write, so that whoever reads meanwhile sees a whole file.
-                    self.file.write_all(format!("{comma}{text}{}", tail()).as_bytes())?;
+                    self.append(format!("{comma}{text}").as_bytes(), tail())?;
                     self.written.push((id, self.end + comma.len() as u64, text.len() as u64));
                     self.end += (comma.len() + text.len()) as u64;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Writes at the end, over the tail. If that fails, as on a full disk, the file is as it was before.
+    fn append(&mut self, bytes: &[u8], tail: &str) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.end))?;
+        // One write, so that whoever reads meanwhile sees a whole file.
+        self.file.write_all(&[bytes, tail.as_bytes()].concat()).inspect_err(|_| {
+            // The first error is the one that a person needs.
+            let _ = self.restore(tail);
+        })
+    }
+
+    fn restore(&self, tail: &str) -> io::Result<()> {
+        let mut file = &self.file;
+        file.set_len(self.end)?;
+        file.seek(SeekFrom::Start(self.end))?;
+        file.write_all(tail.as_bytes())
     }
 
     /// Writes what is under way, and puts the entries of a HAR into the order of their requests.

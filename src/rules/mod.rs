@@ -13,7 +13,7 @@ pub use edit::{AnyEdit, Editable};
 pub use local::Local;
 pub(crate) use local::{TEXT, media_type};
 pub use pace::{Delay, Profile};
-pub(crate) use replayer::{Replayed, Replayer};
+pub(crate) use replayer::{NoAnswer, Piece, Replayed, ReplayedAnswer, Replayer, Script, Turn};
 pub use rule::AbortKind;
 pub(crate) use rule::{Action, Rule, RuleSpec};
 pub(crate) use rule_set::RuleSet;

@@ -22,12 +22,12 @@ pub(crate) fn placeholder(secret: &str) -> String {
 
 /// Returns the text with its secrets replaced by their [`placeholder`]s.
 pub(crate) fn mask(text: &str) -> Cow<'_, str> {
-    mask_by(text, |mask| Some(mask.of_text))
+    mask_by(text, |form| form.of_text)
 }
 
 /// Like [`mask`], for scripts, styles and markup: what it returns is still code. An assignment is no secret there.
 pub(crate) fn mask_code(text: &str) -> Cow<'_, str> {
-    mask_by(text, |mask| mask.of_code)
+    mask_by(text, |form| form.of_code)
 }
 
 fn mask_by(text: &str, of: impl Fn(&Form) -> Option<Mask>) -> Cow<'_, str> {
@@ -43,72 +43,70 @@ fn mask_by(text: &str, of: impl Fn(&Form) -> Option<Mask>) -> Cow<'_, str> {
 
 struct Form {
     pattern: Regex,
-    of_text: Mask,
-    /// `None` if it stands for something else in code.
+    /// `None` if it stands for something else there.
+    of_text: Option<Mask>,
     of_code: Option<Mask>,
 }
 
 type Mask = fn(&Captures<'_>) -> String;
 
-/// The forms of secrets in texts. Each has its secret in the group `it`, between `before` and `after`.
+/// The forms of secrets: in texts, in code, or in both. Each has its secret in the group `it`, between `before` and `after`.
 static FORMS: Lazy<Vec<Form>> = Lazy::new(|| {
-    let forms: [(&str, Mask); 12] = [
+    let both = |pattern, mask: Mask| (pattern, Some(mask), Some(mask));
+    let text = |pattern, mask: Mask| (pattern, Some(mask), None);
+    let code = |pattern, mask: Mask| (pattern, None, Some(mask));
+    let forms: [(&str, Option<Mask>, Option<Mask>); 13] = [
         // https://user:password@host
-        (r#"(?<before>\b[A-Za-z][A-Za-z0-9+.-]*://)(?<it>[^/?#@\s"'<>]+)(?<after>@)"#, always),
+        both(r#"(?<before>\b[A-Za-z][A-Za-z0-9+.-]*://)(?<it>[^/?#@\s"'<>]+)(?<after>@)"#, always),
         // A JSON Web Token: without its signature it is not one.
-        (r"(?<before>\beyJ[\w-]+\.eyJ[\w-]+\.)(?<it>[\w-]+)(?<after>)", always),
+        both(r"(?<before>\beyJ[\w-]+\.eyJ[\w-]+\.)(?<it>[\w-]+)(?<after>)", always),
         // authorization: Bearer abc
-        (
+        both(
             r"(?<before>\b(?:Bearer|bearer|Basic|basic|Token|Digest) )(?<it>[\w.~+/-]{8,}=*)(?<after>)",
             if_it_looks_random,
         ),
-        (HEADER, if_header),
+        // A header on a line of its own, also in a diff.
+        text(r"(?m)(?<before>^[ +-]*(?<name>[\w-]+): )(?<it>[^\r\n]+)(?<after>)", if_header),
         // "password": "a", or 17
-        (r#"(?<before>"(?<name>[\w.$-]+)"\s*:\s*")(?<it>(?:[^"\\]|\\.)+)(?<after>")"#, if_unambiguous),
-        (NUMBER, if_unambiguous),
+        both(r#"(?<before>"(?<name>[\w.$-]+)"\s*:\s*")(?<it>(?:[^"\\]|\\.)+)(?<after>")"#, if_unambiguous),
+        text(r#"(?<before>"(?<name>[\w.$-]+)"\s*:\s*)(?<it>-?\d[\d.eE+-]*)(?<after>)"#, if_unambiguous),
         // \"password\":\"a\": JSON inside a quoted text
-        (r#"(?<before>\\"(?<name>[\w.$-]+)\\"\s*:\s*\\")(?<it>(?:[^"\\]|\\\\.)+)(?<after>\\")"#, if_unambiguous),
+        both(r#"(?<before>\\"(?<name>[\w.$-]+)\\"\s*:\s*\\")(?<it>(?:[^"\\]|\\\\.)+)(?<after>\\")"#, if_unambiguous),
         // query("token") == "a": a filter, or code that contains one
-        (
+        both(
             r#"(?<before>\("(?<name>[\w./\[\]-]+)"\)\s*(?:==|!=|~|contains|=>)\s*")(?<it>(?:[^"\\]|\\.)+)(?<after>")"#,
             if_unambiguous,
         ),
         // A part of a multipart form.
-        (
+        both(
             r#"(?<before>\bname="(?<name>[\w.$\[\]-]+)"\r?\n(?:[^\r\n]+\r?\n)*\r?\n)(?<it>[^\r\n]+)(?<after>)"#,
             if_unambiguous,
         ),
         // <input name=csrf_token value=..>, <meta name=csrf-token content=..>, and the attributes the other way round
-        (
+        both(
             r#"(?i)(?<before><(?:input|meta)\b[^>]*?\bname=["']?(?<name>[\w.$\[\]-]+)["']?[^>]*?\b(?:value|content)=["']?)(?<it>[^"'>\s]+)(?<after>)"#,
             if_unambiguous,
         ),
-        (
+        both(
             r#"(?i)(?<before><(?:input|meta)\b[^>]*?\b(?:value|content)=["']?)(?<it>[^"'>\s]+)(?<after>["']?[^>]*?\bname=["']?(?<name>[\w.$\[\]-]+))"#,
             if_unambiguous,
         ),
-        (PAIR, if_pair),
+        // ?token=a&code=b, and sid=a: in a URL, a cookie or a form
+        text(r#"(?<before>(?:^|[?&;#\s"'(,])(?<name>[\w.$%\[\]-]+)=)(?<it>[^&;#\s"'<>(),]+)(?<after>)"#, if_pair),
+        // "/cart?token=a": in code, only what is clearly a URL, since `a?token=b:c` assigns.
+        code(
+            r#"(?<before>["'`])(?<it>(?:[a-z][a-z0-9+.-]*:)?/[^"'`\s<>(){};=]*[?#][^"'`\s<>(){};]+)(?<after>)"#,
+            as_text,
+        ),
     ];
-    let form = |(pattern, of_text): (&str, Mask)| {
-        Some(Form { pattern: Regex::new(pattern).ok()?, of_text, of_code: of_code(pattern, of_text) })
-    };
+    let form = |(pattern, of_text, of_code)| Some(Form { pattern: Regex::new(pattern).ok()?, of_text, of_code });
     forms.into_iter().filter_map(form).collect()
 });
 
-fn of_code(pattern: &str, of_text: Mask) -> Option<Mask> {
-    match pattern {
-        HEADER | NUMBER => None,
-        PAIR => Some(if_parameter),
-        _ => Some(of_text),
-    }
+/// Masks a URL in code.
+fn as_text(found: &Captures<'_>) -> String {
+    format!("{}{}{}", &found["before"], mask(&found["it"]), &found["after"])
 }
-
-/// A header on a line of its own, also in a diff.
-const HEADER: &str = r"(?m)(?<before>^[ +-]*(?<name>[\w-]+): )(?<it>[^\r\n]+)(?<after>)";
-/// `"pin": 17`
-const NUMBER: &str = r#"(?<before>"(?<name>[\w.$-]+)"\s*:\s*)(?<it>-?\d[\d.eE+-]*)(?<after>)"#;
-/// `?token=a&code=b`, and `sid=a`; in a cookie or a form
-const PAIR: &str = r#"(?<before>(?:^|[?&;#\s"'(,])(?<name>[\w.$%\[\]-]+)=)(?<it>[^&;#\s"'<>(),]+)(?<after>)"#;
 
 fn always(found: &Captures<'_>) -> String {
     let it = &found["it"];
@@ -142,10 +140,6 @@ fn if_pair(found: &Captures<'_>) -> String {
     only_if(!is_digest && (is_unambiguous(&name) || (is_parameter && is_secret(&name))), found)
 }
 
-fn if_parameter(found: &Captures<'_>) -> String {
-    if found["before"].starts_with(['?', '&']) { if_pair(found) } else { found[0].to_owned() }
-}
-
 /// Lowercase words are no secret: "basic authentication".
 fn if_it_looks_random(found: &Captures<'_>) -> String {
     let it = &found["it"];
@@ -159,10 +153,22 @@ mod tests {
 
     #[test]
     fn masked_code_is_code() {
-        for same in [";this.token=e.next();", "let session=null;", "{\"token\": 17}", "  auth-token: red"] {
+        for same in [
+            ";this.token=e.next();",
+            "let session=null;",
+            "{\"token\": 17}",
+            "  auth-token: red",
+            "47===e?this.state=32:115",
+            "a==\"\"?token=b:c",
+            "x=a&&code=b&state=1",
+        ] {
             assert_eq!(mask_code(same), same);
         }
-        assert!(!mask_code("fetch('/a?token=S3cret')").contains("S3cret"));
+        for url in ["'/a?token=S3cret'", "\"https://a.test/?b=1&token=S3cret&code=S3cret\"", "`/#access_token=S3cret`"]
+        {
+            let masked = mask_code(url);
+            assert!(!masked.contains("S3cret") && masked.contains("<masked "), "{masked}");
+        }
         assert!(!mask_code("<input name=csrf_token value=S3cret>").contains("S3cret"));
     }
 

@@ -10,6 +10,9 @@ mod ends;
 mod held;
 mod hold;
 mod parts;
+mod progress;
+mod replay;
+mod replays;
 mod rule;
 mod watch;
 
@@ -23,6 +26,8 @@ pub use ends::Ends;
 pub use held::Held;
 pub use hold::Hold;
 pub use parts::IntoPart;
+pub use replay::Replay;
+pub(crate) use replays::Replays;
 pub use rule::Rule;
 pub use watch::Watch;
 

@@ -20,6 +20,7 @@ mod others;
 mod pages;
 mod pause;
 mod private;
+mod recorded;
 mod remote;
 mod settled;
 mod trouble;

@@ -1,42 +1,17 @@
 //! Common clients from Debian, npm and PyPI: their flows are held, rewritten and cut off. `cargo xtask test` fetches
 //! the clients into `target/clients` and runs these tests.
 
+use crate::support::nodejs::{fetched, node, root, said};
 use crate::support::origin::Origin;
 use holdup::prelude::*;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn fetched(file: &str) -> PathBuf {
-    let file = root().join("target/clients").join(file);
-    assert!(file.exists(), "{} is missing: `cargo xtask test` fetches it", file.display());
-    file
-}
-
-/// A script of `tests/clients`, copied beside the packages that it imports.
-fn node(script: &str) -> Command {
-    let to = fetched("node_modules").with_file_name(script);
-    std::fs::copy(root().join("tests/clients").join(script), &to).unwrap();
-    let mut command = Command::new("node");
-    command.arg(to);
-    command
-}
 
 fn python(library: &str) -> Command {
     let mut command = Command::new(fetched("venv/bin/python"));
     command.arg(root().join("tests/clients/ask.py")).arg(library);
     command
-}
-
-async fn said(child: Child) -> TestResult<String> {
-    let output = child.wait_with_output().await?;
-    assert!(output.status.success(), "{output:?}");
-    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// The client requests a text that is held and rewritten, and one that is cut off.

@@ -76,7 +76,7 @@ async fn flows_are_in_the_file_as_soon_as_they_have_ended(mitm: Mitm, _origin: O
     let entries = written["log"]["entries"].as_array().unwrap();
     let paths: Vec<_> = entries.iter().map(|entry| entry["request"]["url"].as_str().unwrap()).collect();
     assert_eq!(paths[0], "https://origin.test/second", "in the order of the requests");
-    assert!(paths[1].starts_with("https://origin.test/first?token=<masked "), "{paths:?}");
+    assert!(paths[1].starts_with("https://origin.test/first?token=%3Cmasked%20"), "{paths:?}");
     let own = &entries[0]["_holdup"];
     assert_eq!((own["order"]["answer"].as_u64(), &own["outcome"]), (Some(2), &Value::from("delivered")));
     assert_eq!(own["parked"][0]["rule"], "hold!(path == \"/second\")");
@@ -184,9 +184,15 @@ async fn a_file_that_cannot_be_written_is_named(mitm: Mitm) -> TestResult {
         why.starts_with("/dev/null/x.har cannot be written: ") && why.contains("at tests/it/recordings.rs:"),
         "{why}"
     );
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("a.har");
+    mitm.save(&path)?;
+    let why = mitm.save(&path).unwrap_err().to_string();
+    assert!(why.contains("a.har cannot be written: another recording is writing it"), "{why}");
     mitm.save("/dev/full")?;
     drop(mitm.client()?.get("http://nowhere.invalid/").send().await);
     let why = mitm.stop().await.unwrap_err().to_string();
     assert!(why.contains("/dev/full could not be written"), "{why}");
+    read_har(&path);
     Ok(())
 }

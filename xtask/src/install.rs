@@ -53,10 +53,19 @@ pub(crate) fn clients(root: &Path) -> bool {
     let folder = root.join("target/clients");
     let (npm, venv) = (folder.join("node_modules"), folder.join("venv"));
     let at = |path: &Path| path.display().to_string();
-    let packages = ["undici@6", "ws@8", "https-proxy-agent@7"];
-    let has_node = npm.exists()
+    let packages = [
+        "undici@6",
+        "ws@8",
+        "https-proxy-agent@7",
+        "playwright-core@1.65.1",
+        "har-validator@5.1.5",
+        "chrome-har@1.3.1",
+    ];
+    let done = npm.join("done with Playwright");
+    let has_node = done.exists()
         || (std::fs::create_dir_all(&folder).is_ok()
-            && runs("npm", &[&["i", "--no-audit", "--no-fund", "--prefix", &at(&folder)][..], &packages].concat()));
+            && runs("npm", &[&["i", "--no-audit", "--no-fund", "--prefix", &at(&folder)][..], &packages].concat())
+            && std::fs::write(&done, "").is_ok());
     let is_made = || venv.join("bin/pip").exists() || runs("python3", &["-m", "venv", &at(&venv)]);
     let libraries = ["install", "-q", "requests==2.32.5", "httpx[http2]==0.28.1", "mitmproxy==11.0.2"];
     let done = venv.join("done with mitmproxy");

@@ -9,6 +9,7 @@ mod next;
 mod park;
 mod parked;
 mod parts;
+mod replay;
 mod subject;
 mod walk;
 

@@ -6,11 +6,11 @@ use super::next::{Next, Pass};
 use super::park::Claimed;
 use super::subject::Subject;
 use super::{Applied, Gate, integrity};
-use crate::flow::{Fault, FaultStage, Request, Response, StageName, Target};
+use crate::flow::{Fault, Request, Response, StageName, Target};
 use crate::proxy::content;
 use crate::proxy::envelope::Envelope;
 use crate::proxy::flow_guard::FlowGuard;
-use crate::rules::{AbortKind, Action, Edit, Replayed, Rule};
+use crate::rules::{AbortKind, Action, Edit, Rule};
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::Body;
@@ -108,8 +108,7 @@ impl Gate {
             Action::Abort(kind) => return Ok(Next::Abort(*kind)),
             Action::Respond(response) => return Ok(Next::Answer(made(response))),
             Action::Replay(replayer) => {
-                message.read().await.map_err(told)?;
-                return replayed((replayer.answers)(&message.head)).map_err(told);
+                return self.replay(replayer, guard, message, arrival).await.map_err(told);
             }
             Action::Rewrite { pattern, with } => {
                 message.read().await.map_err(told)?;
@@ -227,16 +226,6 @@ fn changes_nothing(action: &Action, request: &Request, message: &Envelope<Respon
             !has_body || message.body.size_hint().exact().is_some_and(|size| size <= *after)
         }
         action => !has_body && action.changes_body(),
-    }
-}
-
-/// Returns what is done with a request after a recording has been asked.
-fn replayed(answer: Replayed) -> Result<Next, Fault> {
-    match answer {
-        Replayed::Answer(response) => Ok(Next::Answer(made(&response))),
-        Replayed::NoAnswer => Ok(Next::Abort(AbortKind::Close)),
-        Replayed::Pass => Ok(Next::Rule),
-        Replayed::Stranger(why) => Err(Fault::new(FaultStage::Rule, why)),
     }
 }
 

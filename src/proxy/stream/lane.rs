@@ -80,7 +80,7 @@ impl<W: Send + 'static> Lane<W> {
     /// Names a new part, records it in the journal, and returns its flow guard.
     pub(in crate::proxy) fn guard(&self, part: &Part) -> FlowGuard {
         let flow: FlowId = self.stream.flow.part(self.numbers.fetch_add(1, Ordering::Relaxed) + 1);
-        self.gate.journal.write(Event::Part { flow, part: part.record() });
+        self.gate.journal.write(Event::Part { flow, part: part.record(), size: part.content().len() });
         FlowGuard::of_part(flow, Arc::clone(&self.gate), Arc::clone(&self.lost))
     }
 
@@ -93,8 +93,9 @@ impl<W: Send + 'static> Lane<W> {
             let came = part.clone();
             let outcome = gate.part(&guard, &stream, &mut part).await;
             let changed = (part != came).then_some(part);
-            if let Some(part) = changed.as_ref().map(Part::record) {
-                gate.journal.write(Event::Changed { flow: guard.flow(), part });
+            if let Some(changed) = &changed {
+                let (part, size) = (changed.record(), changed.content().len());
+                gate.journal.write(Event::Changed { flow: guard.flow(), part, size });
             }
             (place, Passed { outcome, wire, changed, guard: Some(guard), size })
         }));

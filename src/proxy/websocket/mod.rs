@@ -3,12 +3,13 @@
 mod assembly;
 mod frame;
 mod half;
+mod script;
 
 use super::Shared;
 use super::gate::{Injected, Stream};
 use super::socket::Switch;
 use crate::flow::{Direction, StageName};
-use crate::rules::AbortKind;
+use crate::rules::{AbortKind, Piece};
 use half::Half;
 use http::HeaderMap;
 use hyper::upgrade::OnUpgrade;
@@ -36,21 +37,49 @@ enum End {
     Cut(AbortKind),
 }
 
+/// The server's end.
+pub(super) enum Upstream {
+    Real(OnUpgrade),
+    /// A recording.
+    Script(Vec<Piece>),
+}
+
+/// How much a scripted server and the proxy may be apart, in bytes.
+const PIPE: usize = 64 * 1024;
+
 /// Relays messages both ways after both ends have upgraded, until the client's end closes or the proxy stops. The test
 /// can inject messages as soon as this returns, before the client receives its 101.
 pub(super) fn relay(
     shared: Arc<Shared>,
     stream: Stream,
     client: OnUpgrade,
-    upstream: OnUpgrade,
+    upstream: Upstream,
     reset: Switch,
 ) -> impl Future<Output = ()> + Send {
     let inlet = |direction| shared.gate.open(stream.flow, StageName::Message, Some(direction));
     let inlets = (inlet(Direction::ToServer), inlet(Direction::ToClient));
     async move {
         let flow = stream.flow;
-        if let (Ok(client), Ok(upstream)) = (client.await, upstream.await) {
-            carry(&shared, stream, TokioIo::new(client), TokioIo::new(upstream), inlets, &reset).await;
+        if let Ok(client) = client.await.map(TokioIo::new) {
+            match upstream {
+                Upstream::Real(upstream) => {
+                    if let Ok(upstream) = upstream.await {
+                        carry(&shared, stream, client, TokioIo::new(upstream), inlets, &reset).await;
+                    }
+                }
+                Upstream::Script(pieces) => {
+                    let (upstream, server) = tokio::io::duplex(PIPE);
+                    let carrying = carry(&shared, stream, client, upstream, inlets, &reset);
+                    let playing = async {
+                        script::play(server, pieces).await;
+                        std::future::pending::<()>().await;
+                    };
+                    tokio::select! {
+                        () = carrying => {}
+                        () = playing => {}
+                    }
+                }
+            }
         }
         shared.gate.closed(flow);
     }

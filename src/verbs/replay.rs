@@ -1,30 +1,33 @@
 //! Recordings that answer requests.
 
-use super::Mitm;
+use super::progress::Progress;
+use super::{RuleContext, Verbs};
 use crate::filter::Filter;
-use crate::flow::{Place, StageName};
-use crate::record::{Again, Playback, Strangers, load};
+use crate::flow::{FlowId, Place, Request, StageName};
+use crate::record::{Again, Playback, Strangers, Timing, load};
 use crate::report::Failure;
 use crate::rules::{Action, Replayer, RuleSpec};
 use std::path::Path;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-/// A recording that answers the requests of a test: see [`Mitm::replay`].
+/// A recording that answers the requests of a test: see [`replay!`](crate::replay).
 ///
 /// It is active until the test ends. Its methods apply to requests from then on.
 #[derive(Clone, Debug)]
 pub struct Replay {
     playback: Arc<Playback>,
+    context: RuleContext,
 }
 
-impl Mitm {
+impl Verbs {
     /// Answers requests from a recording, without their servers: a HAR, or a flow file of mitmproxy (18 to 21).
     ///
-    /// The content of the file tells the format; bodies in files beside a HAR are found, as in the archives of Playwright. The n-th equal request gets the n-th recorded answer, and then the last again. Two requests are equal if
+    /// The content of the file tells the format; bodies in files beside a HAR are found, also in the archives of Playwright (`.zip`). The n-th equal request gets the n-th recorded answer, and then the last again. Two requests are equal if
     /// their methods, URLs and bodies are: queries and forms in any order, JSON by its value, multipart without its
     /// boundary. A request that is not in the recording fails the test. Dates (`date`, `expires`, `last-modified`, cookies)
-    /// are moved by the time that has passed. WebSockets are not replayed.
+    /// are moved by the time that has passed. The messages of a WebSocket come after the client's that came before
+    /// them; an event stream that was open at the end of the recording stays open.
     ///
     /// It is a rule like any other: rules that were declared before see the requests first, and response rules see the
     /// answers, so that holds, delays and rewrites act on replayed flows.
@@ -41,35 +44,20 @@ impl Mitm {
     /// When the file cannot be read, or is no recording.
     #[track_caller]
     pub fn replay(&self, path: impl AsRef<Path>) -> Result<Replay, Failure> {
-        let (path, place) = (path.as_ref(), Place::here());
-        let playback = Arc::new(Playback::default());
+        let (context, path, place) = (self.context(), path.as_ref(), Place::here());
+        let playback = Arc::new(Playback::new(Arc::clone(&context.journal)));
         playback.add(load(path).map_err(|why| Failure::bare(why).at(place))?);
         let answering = Arc::clone(&playback);
-        let answers = Arc::new(move |request: &crate::flow::Request| answering.answer(request, SystemTime::now()));
+        let answers =
+            Arc::new(move |flow: FlowId, request: &Request| answering.answer(flow, request, SystemTime::now()));
         let action = Action::Replay(Replayer { says: path.display().to_string(), answers });
-        let since = self.log().now();
+        let since = context.journal.now();
         let spec =
             RuleSpec { stage: StageName::Request, filter: Filter::All(vec![]), action, place, since, name: None };
-        self.0.context.register(spec);
-        self.playbacks().push((place, Arc::clone(&playback)));
-        Ok(Replay { playback })
-    }
-
-    fn playbacks(&self) -> MutexGuard<'_, Vec<(Place, Arc<Playback>)>> {
-        // Each change is one push, so a panic leaves the list valid.
-        self.0.playbacks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns a failure for each recording that is strict and has requests that were never made.
-    pub(super) fn missed(&self) -> Vec<Failure> {
-        let failure = |(place, playback): &(Place, Arc<Playback>)| {
-            let missed = playback.missed();
-            let title = format!("of the recording that is replayed at {place}:");
-            let failure = Failure::bare("recorded requests were never made").section(title, missed.clone());
-            let failure = failure.help("perform what makes them, record the test again, or leave out `strict()`");
-            (!missed.is_empty()).then_some(failure)
-        };
-        self.playbacks().iter().filter_map(failure).collect()
+        let rule = context.register(spec);
+        playback.set_rule(Arc::clone(&rule.text), rule.place);
+        context.replays.add(place, Arc::clone(&playback));
+        Ok(Replay { playback, context: context.clone() })
     }
 }
 
@@ -77,7 +65,7 @@ impl Replay {
     /// Adds the flows of another file.
     ///
     /// # Errors
-    /// As [`Mitm::replay`].
+    /// As [`replay!`](crate::replay).
     #[track_caller]
     pub fn and(self, path: impl AsRef<Path>) -> Result<Self, Failure> {
         let place = Place::here();
@@ -117,6 +105,33 @@ impl Replay {
     #[expect(clippy::must_use_candidate, reason = "a statement: the recording is replayed without its handle")]
     pub fn strangers(self, strangers: Strangers) -> Self {
         self.playback.set_strangers(strangers);
+        self
+    }
+
+    /// Lets answers, messages and events come in the order of the recording, whatever order the page asks in.
+    ///
+    /// An answer comes when everything that came before it in the recording has: answers, messages and events that the
+    /// pages have processed, and requests and messages that they have sent. So a race that was recorded happens again.
+    /// An answer that waits counts as held: the page can settle meanwhile.
+    ///
+    /// If something does not come within 5 seconds, the answer that waits for it fails, and with it the test; the failure
+    /// names both. A search for races (`explore`) chooses its own order: do not combine the two.
+    ///
+    /// The order is exact in what this crate and mitmproxy record. Browsers and Playwright write milliseconds: what is
+    /// closer than two of them counts as caused by what came before.
+    #[expect(clippy::must_use_candidate, reason = "a statement: the recording is replayed without its handle")]
+    pub fn in_recorded_order(self) -> Self {
+        self.playback.order();
+        let progress = Progress::of(&self.playback, &self.context);
+        progress.observe();
+        self.context.replays.spawn(progress.run());
+        self
+    }
+
+    /// Sets how much of the recorded time answers, messages and events take; none by default.
+    #[expect(clippy::must_use_candidate, reason = "a statement: the recording is replayed without its handle")]
+    pub fn timing(self, timing: Timing) -> Self {
+        self.playback.set_timing(timing);
         self
     }
 

@@ -1,0 +1,198 @@
+//! Sends recorded requests again.
+
+use super::Mitm;
+use crate::flow::{Content, Exchange, FlowId, Place, Request, Response, StageName, coding};
+use crate::journal::{Event, Journal};
+use crate::report::Failure;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// The most bytes that the body of a response is decoded to.
+const DECODED: usize = 64 * 1024 * 1024;
+
+/// A request that is sent again: see [`Mitm::resend`]. Awaiting it sends it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct Resend {
+    mitm: Mitm,
+    request: Result<Request, String>,
+    place: Place,
+}
+
+impl Mitm {
+    /// Sends the request of a flow again, to the same server, with the same headers and body.
+    ///
+    /// It is a new flow of this proxy: rules act on it, and the journal has it. [`Resend::edit`] changes it before;
+    /// [`resend_all`](Self::resend_all) sends several at once.
+    ///
+    /// ```
+    /// # use holdup::prelude::*;
+    /// # async fn example(mitm: Mitm) -> TestResult {
+    /// let save = mitm.exchanges().into_iter().find(|flow| flow.request.path() == "/save").expect("it was saved");
+    /// let again = mitm.resend(&save).edit(|request| request.set_body("{\"id\": 8}")).await?;
+    /// assert_eq!(again.status(), 409);
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn resend(&self, exchange: &Exchange) -> Resend {
+        Resend { mitm: self.clone(), request: whole(self.log(), exchange), place: Place::here() }
+    }
+
+    /// Sends several requests again, and returns their responses in the same order.
+    ///
+    /// Each is sent as soon as the one before has left for its server, and none waits for a response: so they are under way
+    /// at the same time and arrive in this order. One that a rule parks at its request lets the next wait; one that gets
+    /// its response from a rule does not leave, and the next follows when it has ended.
+    ///
+    /// # Errors
+    /// As awaiting a [`Resend`]; the others may have been sent.
+    pub async fn resend_all(&self, all: impl IntoIterator<Item = Resend>) -> Result<Vec<Response>, Failure> {
+        let mut under_way = JoinSet::new();
+        for (nth, resend) in all.into_iter().enumerate() {
+            let sending = resend.start().await?;
+            let client = sending.client;
+            under_way.spawn(async move { (nth, sending.response.await) });
+            left(self.log(), client).await;
+        }
+        let mut responses = Vec::new();
+        for (nth, response) in under_way.join_all().await {
+            responses.push((nth, response?));
+        }
+        responses.sort_by_key(|(nth, _)| *nth);
+        Ok(responses.into_iter().map(|(_, response)| response).collect())
+    }
+}
+
+impl Resend {
+    /// Changes the request before it is sent.
+    pub fn edit(mut self, change: impl FnOnce(&mut Request)) -> Self {
+        if let Ok(request) = &mut self.request {
+            change(request);
+        }
+        self
+    }
+
+    async fn start(self) -> Result<Sending, Failure> {
+        let Self { mitm, request, place } = self;
+        let failed = move |why: String| Failure::bare(format!("the request could not be sent again: {why}")).at(place);
+        let request = request.map_err(failed)?;
+        let url = request.url();
+        let wire = on_the_wire(&mitm, request).map_err(|error| failed(error.to_string()))?;
+        let connect = async {
+            let tcp = TcpStream::connect(mitm.address()).await?;
+            let client = tcp.local_addr()?;
+            let (sender, connection) = http1::handshake(TokioIo::new(tcp)).await.map_err(std::io::Error::other)?;
+            Ok::<_, std::io::Error>((client, sender, connection))
+        };
+        let (client, mut sender, connection) = connect.await.map_err(|error| failed(error.to_string()))?;
+        let response = Box::pin(async move {
+            let asking = async {
+                let response = sender.send_request(wire).await?;
+                let (head, body) = response.into_parts();
+                Ok::<_, hyper::Error>((head, body.collect().await?.to_bytes()))
+            };
+            // The connection ends after the response.
+            let (answer, _) = tokio::join!(asking, connection);
+            let (head, body) = answer.map_err(|error| failed(format!("no response came to {url}: {error}")))?;
+            let content = Content::Read(coding::decode(&head.headers, body.clone(), DECODED).unwrap_or(body));
+            Ok(Response { status: head.status, version: head.version, headers: head.headers, content, elapsed: None })
+        });
+        Ok(Sending { client, response })
+    }
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send>>;
+
+/// Resolves to the response, whatever its status, with its whole body.
+///
+/// Dropping the future closes the connection.
+///
+/// # Errors
+/// When the proxy no longer has the request's body (see [`Mitm::keep_bodies`]), when it opened a WebSocket, or when no
+/// response comes.
+impl IntoFuture for Resend {
+    type Output = Result<Response, Failure>;
+    type IntoFuture = Answer;
+
+    fn into_future(self) -> Answer {
+        Box::pin(async move { self.start().await?.response.await })
+    }
+}
+
+/// A request that is sent when its response is polled.
+struct Sending {
+    client: SocketAddr,
+    response: Answer,
+}
+
+/// Returns the request of an exchange with its body, or why it cannot be sent again.
+fn whole(journal: &Journal, exchange: &Exchange) -> Result<Request, String> {
+    let mut request = Request::clone(&exchange.request);
+    if request.header("sec-websocket-key").is_some() {
+        return Err(format!("{} opened a WebSocket", exchange.id));
+    }
+    if request.body().is_none() {
+        let bodies = journal.tail(usize::MAX).into_iter().filter_map(|entry| match entry.event {
+            Event::Body { flow, stage: StageName::Request, start, size } if flow == exchange.id => Some((start, size)),
+            _ => None,
+        });
+        let (start, size) = bodies.last().unwrap_or_default();
+        let said = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(size);
+        if (start.len() as u64) < size.max(said) {
+            return Err(format!(
+                "of the body of {}, {} of {} bytes were kept: `mitm.keep_bodies(each, all)` keeps more",
+                exchange.id,
+                start.len(),
+                size.max(said)
+            ));
+        }
+        request.content = Content::Read(start);
+    }
+    Ok(request)
+}
+
+/// Returns the request as a client of a proxy sends it.
+fn on_the_wire(mitm: &Mitm, request: Request) -> http::Result<hyper::Request<Full<Bytes>>> {
+    let body = request.body().cloned().unwrap_or_default();
+    let is_edited = matches!(request.content, Content::Edited(_));
+    let mut wire = hyper::Request::builder().method(request.method.clone()).uri(request.url()).body(Full::new(body))?;
+    *wire.headers_mut() = request.headers;
+    for name in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::EXPECT] {
+        wire.headers_mut().remove(name);
+    }
+    if is_edited {
+        wire.headers_mut().remove(header::CONTENT_ENCODING);
+    }
+    wire.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if let Some(credential) = mitm.0.proxy.credential() {
+        wire.headers_mut().insert(header::PROXY_AUTHORIZATION, HeaderValue::try_from(credential.header())?);
+    }
+    Ok(wire)
+}
+
+/// Resolves when the flow of a client has left for its server, or has ended.
+async fn left(journal: &Journal, client: SocketAddr) {
+    let (mut next, mut id) = (0, None::<FlowId>);
+    loop {
+        let mut written = pin!(journal.written());
+        // From here on no entry is missed.
+        written.as_mut().enable();
+        let (entries, after) = journal.since(next);
+        next = after;
+        for entry in entries {
+            match entry.event {
+                Event::Began { flow, request } if request.client == Some(client) => id = Some(flow),
+                Event::Sent { flow } | Event::Ended { flow, .. } if Some(flow) == id => return,
+                _ => {}
+            }
+        }
+        written.await;
+    }
+}
