@@ -25,6 +25,10 @@ struct Streams;
 struct Recordings;
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/src/console.md")]
+struct HoldCallsByHand;
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/src/clients.md")]
 struct Clients;
 

@@ -40,6 +40,7 @@
 pub mod __private;
 mod browser;
 mod ca;
+mod console;
 mod crypto;
 mod driver;
 mod evidence;

@@ -29,7 +29,7 @@ pub(crate) struct Bundle {
 /// Writes the evidence of a test, in place of what an earlier run has left. Fails without leaving anything behind.
 pub(crate) fn write(evidence: &Evidence) -> Result<Bundle, String> {
     let root = root();
-    let (package, test) = of_test(evidence);
+    let (package, test) = of_test(&evidence.test);
     let folder = root.join(&package).join(&test);
     let failed = |error: io::Error| format!("the evidence could not be written to {}: {error}", shown(&folder));
     let mut files = files(evidence);

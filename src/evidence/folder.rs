@@ -1,6 +1,5 @@
 //! Where the files of a test are.
 
-use super::record::Evidence;
 use crate::crypto::sha256;
 use std::env;
 use std::path::{Path, PathBuf};
@@ -20,11 +19,17 @@ pub(super) fn root() -> PathBuf {
 }
 
 /// Returns the folders of a test below the root: that of its package, and its own.
-pub(super) fn of_test(evidence: &Evidence) -> (String, String) {
-    let (first, _) = evidence.test.split_once("::").unwrap_or(("", &evidence.test));
+pub(super) fn of_test(test: &str) -> (String, String) {
+    let (first, _) = test.split_once("::").unwrap_or(("", test));
     let package = env::var("CARGO_PKG_NAME").ok().filter(|name| !name.is_empty());
     let package = package.unwrap_or_else(|| if first.is_empty() { "tests".to_owned() } else { first.to_owned() });
-    (as_name(&package), as_name(&evidence.test))
+    (as_name(&package), as_name(test))
+}
+
+/// Returns the file that says where a console can attach to a test.
+pub(crate) fn console_note(test: &str) -> PathBuf {
+    let (package, test) = of_test(test);
+    root().join(package).join(test).join("console")
 }
 
 /// Returns a text as the name of a file: `a::b` is `a.b`, and what is too long ends with a digest. No character is one that

@@ -20,4 +20,5 @@ mod told;
 mod trace_events;
 
 pub(crate) use bundle::write;
+pub(crate) use folder::console_note;
 pub(crate) use record::{Evidence, Ordered, PairCount, RaceFound, Reproduce, Run, TriedOrder};

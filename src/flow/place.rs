@@ -13,6 +13,9 @@ pub struct Place {
 }
 
 impl Place {
+    /// No line of a test: a person at a terminal.
+    pub(crate) const TERMINAL: Self = Self { file: "the console", line: 0 };
+
     /// Returns the line that called the enclosing `#[track_caller]` function.
     #[track_caller]
     #[must_use]
@@ -29,7 +32,10 @@ impl From<&'static Location<'static>> for Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
+        match self.line {
+            0 => f.write_str(self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
     }
 }
 

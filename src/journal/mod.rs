@@ -32,6 +32,8 @@ pub(crate) struct Journal {
     log: Mutex<Log>,
     written: Notify,
     observers: Observers,
+    /// Notified when a pause is to end.
+    resume: Notify,
 }
 
 impl Journal {
@@ -44,6 +46,7 @@ impl Journal {
             log: Mutex::default(),
             written: Notify::new(),
             observers: Observers::default(),
+            resume: Notify::new(),
         }
     }
 
@@ -88,6 +91,16 @@ impl Journal {
     /// Calls `observer` with each entry from now on, before it is in the log. It must not wait for anything.
     pub(crate) fn observe(&self, observer: impl Fn(&Event) + Send + Sync + 'static) {
         self.observers.add(observer);
+    }
+
+    /// Ends the pause of the test, if it is paused.
+    pub(crate) fn go_on(&self) {
+        self.resume.notify_waiters();
+    }
+
+    /// Resolves when a person lets the test go on.
+    pub(crate) fn told_to_go_on(&self) -> Notified<'_> {
+        self.resume.notified()
     }
 
     /// Resolves at the next entry. Create and enable the future before reading the log, and await it afterwards.

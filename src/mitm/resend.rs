@@ -5,15 +5,19 @@ use crate::flow::{Content, Exchange, FlowId, Place, Request, Response, StageName
 use crate::journal::{Event, Journal};
 use crate::report::Failure;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+/// How long the flow whose request is sent again may take to end.
+const ENDED: Duration = Duration::from_secs(5);
 /// The most bytes that the body of a response is decoded to.
 const DECODED: usize = 64 * 1024 * 1024;
 
@@ -22,6 +26,7 @@ const DECODED: usize = 64 * 1024 * 1024;
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Resend {
     mitm: Mitm,
+    of: FlowId,
     request: Result<Request, String>,
     place: Place,
 }
@@ -42,7 +47,7 @@ impl Mitm {
     /// ```
     #[track_caller]
     pub fn resend(&self, exchange: &Exchange) -> Resend {
-        Resend { mitm: self.clone(), request: whole(self.log(), exchange), place: Place::here() }
+        Resend { mitm: self.clone(), of: exchange.id, request: head(exchange), place: Place::here() }
     }
 
     /// Sends several requests again, and returns their responses in the same order.
@@ -54,19 +59,21 @@ impl Mitm {
     /// # Errors
     /// As awaiting a [`Resend`]; the others may have been sent.
     pub async fn resend_all(&self, all: impl IntoIterator<Item = Resend>) -> Result<Vec<Response>, Failure> {
-        let mut under_way = JoinSet::new();
-        for (nth, resend) in all.into_iter().enumerate() {
+        // Dropping it closes the connections.
+        let (mut tasks, mut responses) = (JoinSet::new(), Vec::new());
+        for resend in all {
+            let from = self.log().since(u64::MAX).1;
             let sending = resend.start().await?;
-            let client = sending.client;
-            under_way.spawn(async move { (nth, sending.response.await) });
-            left(self.log(), client).await;
+            let (client, response) = (sending.client, sending.response.shared());
+            tasks.spawn(response.clone());
+            tokio::select! {
+                () = left(self.log(), client, from) => {}
+                // Not every request becomes a flow.
+                _ = response.clone() => {}
+            }
+            responses.push(response);
         }
-        let mut responses = Vec::new();
-        for (nth, response) in under_way.join_all().await {
-            responses.push((nth, response?));
-        }
-        responses.sort_by_key(|(nth, _)| *nth);
-        Ok(responses.into_iter().map(|(_, response)| response).collect())
+        futures_util::future::try_join_all(responses).await
     }
 }
 
@@ -80,9 +87,14 @@ impl Resend {
     }
 
     async fn start(self) -> Result<Sending, Failure> {
-        let Self { mitm, request, place } = self;
+        let Self { mitm, of, request, place } = self;
         let failed = move |why: String| Failure::bare(format!("the request could not be sent again: {why}")).at(place);
-        let request = request.map_err(failed)?;
+        let mut request = request.map_err(failed)?;
+        let is_bare = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        let said = request.header("content-length").and_then(|length| length.parse().ok());
+        if request.body().is_none() && !(is_bare && said.is_none()) {
+            request.content = Content::Read(body(mitm.log(), of, said).await.map_err(failed)?);
+        }
         let url = request.url();
         let wire = on_the_wire(&mitm, request).map_err(|error| failed(error.to_string()))?;
         let connect = async {
@@ -132,30 +144,54 @@ struct Sending {
     response: Answer,
 }
 
-/// Returns the request of an exchange with its body, or why it cannot be sent again.
-fn whole(journal: &Journal, exchange: &Exchange) -> Result<Request, String> {
+/// Returns the request of an exchange, or why it cannot be sent again. Its body follows unless it was read, or is edited.
+fn head(exchange: &Exchange) -> Result<Request, String> {
     let mut request = Request::clone(&exchange.request);
     if request.header("sec-websocket-key").is_some() {
         return Err(format!("{} opened a WebSocket", exchange.id));
     }
-    if request.body().is_none() {
-        let bodies = journal.tail(usize::MAX).into_iter().filter_map(|entry| match entry.event {
-            Event::Body { flow, stage: StageName::Request, start, size } if flow == exchange.id => Some((start, size)),
-            _ => None,
-        });
-        let (start, size) = bodies.last().unwrap_or_default();
-        let said = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(size);
-        if (start.len() as u64) < size.max(said) {
-            return Err(format!(
-                "of the body of {}, {} of {} bytes were kept: `mitm.keep_bodies(each, all)` keeps more",
-                exchange.id,
-                start.len(),
-                size.max(said)
-            ));
-        }
-        request.content = Content::Read(start);
+    if request.body().is_some() {
+        // It was read, and so decoded.
+        request.headers.remove(header::CONTENT_ENCODING);
     }
     Ok(request)
+}
+
+/// Returns the body of a request, which is known when its flow has ended.
+async fn body(journal: &Journal, id: FlowId, said: Option<u64>) -> Result<Bytes, String> {
+    let mut next = 0;
+    let reading = async {
+        let mut kept = None;
+        loop {
+            let mut written = pin!(journal.written());
+            // From here on no entry is missed.
+            written.as_mut().enable();
+            let (entries, after) = journal.since(next);
+            next = after;
+            for entry in entries {
+                match entry.event {
+                    Event::Body { flow, stage: StageName::Request, start, size } if flow == id => {
+                        kept = Some((start, size));
+                    }
+                    Event::Ended { flow, .. } if flow == id => return kept,
+                    _ => {}
+                }
+            }
+            written.await;
+        }
+    };
+    let Ok(kept) = tokio::time::timeout(ENDED, reading).await else {
+        return Err(format!("{id} is under way, and its body is known when it has ended: set it with `edit`"));
+    };
+    let (start, size) = kept.unwrap_or_default();
+    let size = size.max(said.unwrap_or(0));
+    if (start.len() as u64) < size {
+        let kept = start.len();
+        return Err(format!(
+            "of the body of {id}, {kept} of {size} bytes were kept: `mitm.keep_bodies(each, all)` keeps more"
+        ));
+    }
+    Ok(start)
 }
 
 /// Returns the request as a client of a proxy sends it.
@@ -178,8 +214,8 @@ fn on_the_wire(mitm: &Mitm, request: Request) -> http::Result<hyper::Request<Ful
 }
 
 /// Resolves when the flow of a client has left for its server, or has ended.
-async fn left(journal: &Journal, client: SocketAddr) {
-    let (mut next, mut id) = (0, None::<FlowId>);
+async fn left(journal: &Journal, client: SocketAddr, from: u64) {
+    let (mut next, mut id) = (from, None::<FlowId>);
     loop {
         let mut written = pin!(journal.written());
         // From here on no entry is missed.

@@ -18,11 +18,17 @@ pub(crate) async fn pause(journal: &Journal, place: Place, why: &str) -> Result<
     let resumed =
         signal(SignalKind::user_defined1()).map_err(|error| format!("SIGUSR1 cannot be received: {error}"))?;
     let enter = io::stdin().is_terminal();
+    let mut told = std::pin::pin!(journal.told_to_go_on());
+    // From here on nothing that a console says is missed.
+    told.as_mut().enable();
     journal.write(Event::Paused { place });
     // Written too if the future is dropped.
     let _resumes = Resumes(journal);
     say(&format!("{why}\n  at {place}\n  {}\n", how_to_go_on(enter)));
-    wait(resumed, enter).await;
+    tokio::select! {
+        () = wait(resumed, enter) => {}
+        () = told => {}
+    }
     Ok(())
 }
 
@@ -68,7 +74,7 @@ fn enters() -> watch::Receiver<()> {
 }
 
 /// Writes to the terminal if there is one, else to stderr: a harness keeps what a test prints until it ends.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let terminal = OpenOptions::new().write(true).open("/dev/tty");
     // A write fails only if nobody reads.
     let _ = match terminal {

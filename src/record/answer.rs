@@ -8,7 +8,7 @@ use crate::flow::{Content, Direction, Response};
 use crate::rules::{Piece, Script, Turn};
 use bytes::Bytes;
 use http::{StatusCode, Version};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Returns the response, or why it cannot be sent, for people.
 pub(super) fn response(flow: &Played, answer: &PlayedAnswer, now: SystemTime) -> Result<Response, String> {
@@ -38,7 +38,7 @@ pub(super) fn script(
     timing: Timing,
     turn: &impl Fn(Step) -> Option<Turn>,
 ) -> Option<Script> {
-    if !flow.is_socket() && flow.parts.is_empty() {
+    if !flow.is_stream() {
         return None;
     }
     let (mut last, mut nth) = (answer.at, 0);
@@ -49,7 +49,17 @@ pub(super) fn script(
         nth += usize::from(part.direction == Direction::ToClient);
         Piece { direction: part.direction, is_text: part.is_text, content: part.content.clone(), after, turn }
     });
-    let pieces = pieces.collect();
+    let mut pieces: Vec<_> = pieces.collect();
+    if let Some(content) = answer.body.clone().filter(|body| flow.parts.is_empty() && !body.is_empty()) {
+        // Nothing in it is an event.
+        pieces.push(Piece {
+            direction: Direction::ToClient,
+            is_text: true,
+            content,
+            after: Duration::ZERO,
+            turn: None,
+        });
+    }
     Some(match flow.is_socket() {
         true => Script::Messages(pieces),
         false => Script::Events { pieces, stays_open: answer.stays_open },

@@ -1,9 +1,11 @@
-//! A recording as a test: its flows answer, and what was parked is held.
+//! A recording, or the session of a person, as a test.
 
 use super::load::load;
-use super::played::{Parked, Played};
+use super::played::Played;
+use super::recorded::{Recorded, recorded};
 use super::shortest::filter;
-use crate::flow::{Place, StageName};
+use crate::flow::{FlowId, Place, StageName};
+use crate::journal::Entry;
 use crate::report::Failure;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -28,66 +30,128 @@ pub fn to_rust(path: impl AsRef<Path>) -> Result<String, Failure> {
     Ok(text(path, &flows))
 }
 
+/// What a test does with a held flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Release,
+    Abort,
+}
+
+/// Returns the text of a test that does with the flows of a journal what a person has done: `verdicts`, in their order.
+pub(crate) fn session_test(entries: &[Entry], verdicts: &[(FlowId, StageName, Verdict)]) -> String {
+    let recorded = recorded(entries);
+    let played = |flow: &Recorded| Played {
+        method: flow.request.method().to_string(),
+        url: flow.request.url(),
+        request_headers: flow.request.headers().clone(),
+        ..Played::default()
+    };
+    let flows: Vec<_> = recorded.iter().map(played).collect();
+    let mut held = Vec::new();
+    for (rank, (id, stage, verdict)) in verdicts.iter().enumerate().filter(|(_, (_, stage, _))| !stage.is_part()) {
+        let Some(at) = recorded.iter().position(|flow| flow.id == *id) else { continue };
+        held.push(Held { at, stage: stage.to_string(), note: None, verdict: *verdict, rank: rank as f64 });
+    }
+    held.sort_by_key(|held| held.at);
+    Test { name: "session", lead: "", settles: true, end: "    todo!(\"what must hold now\")\n}\n" }.text(&flows, held)
+}
+
 /// A flow that was parked.
-struct Held<'a> {
-    name: String,
-    filter: String,
-    parked: &'a Parked,
-    ended: f64,
+struct Held {
+    /// Its position among the flows.
+    at: usize,
+    stage: String,
+    note: Option<String>,
+    verdict: Verdict,
+    /// The order of the verdicts.
+    rank: f64,
+}
+
+struct Test<'a> {
+    name: &'a str,
+    /// Lines before the holds.
+    lead: &'a str,
+    /// Whether the page settles after each verdict.
+    settles: bool,
+    end: &'a str,
 }
 
 pub(super) fn text(path: &Path, flows: &[Played]) -> String {
     let name = identifier(&path.file_stem().unwrap_or_default().to_string_lossy());
-    let page = flows.iter().find(|flow| is_page(flow));
-    let (argument, open) = match (page, flows.first()) {
-        (Some(page), _) => ("browser: Browser", format!("    browser.goto({:?}).await?;\n", page.url)),
-        (None, Some(first)) => ("client: Client", format!("    client.get({:?}).send().await?;\n", first.url)),
-        (None, None) => ("client: Client", String::new()),
-    };
-    let mut held = held(flows);
+    let held = held(flows);
     let order = if held.is_empty() { ".in_recorded_order()" } else { "" };
-    let mut text = format!(
-        "use holdup::prelude::*;\n\n#[mitm_test]\nasync fn {name}({argument}) -> TestResult {{\n    replay!({:?})?{order};\n",
-        path.display().to_string()
-    );
-    for Held { name, filter, parked, .. } in &held {
-        let stage = if parked.stage == "request" { String::new() } else { format!("{}: ", parked.stage) };
-        // Writing to a `String` cannot fail.
-        let _ = writeln!(text, "    // Parked by {} at {}.", one_line(&parked.rule), one_line(&parked.line));
-        let _ = writeln!(text, "    let {name} = hold!({stage}{filter});");
+    let lead = format!("    replay!({:?})?{order};\n", path.display().to_string());
+    let end = "    // .. what the page shows then ..\n    Ok(())\n}\n";
+    Test { name: &name, lead: &lead, settles: false, end }.text(flows, held)
+}
+
+impl Test<'_> {
+    fn text(&self, flows: &[Played], held: Vec<Held>) -> String {
+        let Self { name, lead, settles, end } = self;
+        let page = flows.iter().find(|flow| is_page(flow));
+        let (argument, open) = match (page, flows.first()) {
+            (Some(page), _) => ("browser: Browser", format!("    browser.goto({:?}).await?;\n", page.url)),
+            // It may be held, so it is not awaited here.
+            (None, Some(first)) => {
+                ("client: Client", format!("    let asking = tokio::spawn(client.get({:?}).send());\n", first.url))
+            }
+            (None, None) => ("client: Client", String::new()),
+        };
+        let mut text =
+            format!("use holdup::prelude::*;\n\n#[mitm_test]\nasync fn {name}({argument}) -> TestResult {{\n{lead}");
+        let mut names = BTreeSet::new();
+        let mut named: Vec<_> = held.into_iter().map(|held| (name_of(&flows[held.at], &mut names), held)).collect();
+        for (name, held) in &named {
+            let stage = if held.stage == "request" { String::new() } else { format!("{}: ", held.stage) };
+            // Writing to a `String` cannot fail.
+            let _ = held.note.as_ref().map(|note| writeln!(text, "    // {note}"));
+            let _ = writeln!(text, "    let {name} = hold!({stage}{});", filter(flows, held.at));
+        }
+        text += &open;
+        text += "    // .. what the user does ..\n";
+        named.sort_by(|(_, one), (_, other)| one.rank.total_cmp(&other.rank));
+        let settled = match (page, flows.first()) {
+            (Some(_), _) => "    browser.settled().await?;\n",
+            (None, Some(_)) => "    asking.await??;\n",
+            (None, None) => "",
+        };
+        let mut left = named.len();
+        for (name, held) in &named {
+            let verdict = match (held.verdict, page) {
+                (Verdict::Release, Some(_)) => "release().processed()",
+                (Verdict::Release, None) => "release()",
+                (Verdict::Abort, _) => "abort(AbortKind::Reset)",
+            };
+            let _ = writeln!(text, "    {name}.next().await?.{verdict}.await?;");
+            left -= 1;
+            text += if *settles && left > 0 && page.is_some() { settled } else { "" };
+        }
+        text + settled + end
     }
-    text += &open;
-    text += "    // .. what the user does ..\n";
-    held.sort_by(|one, other| one.ended.total_cmp(&other.ended));
-    let processed = if page.is_some() { ".processed()" } else { "" };
-    for Held { name, .. } in &held {
-        let _ = writeln!(text, "    {name}.next().await?.release(){processed}.await?;");
-    }
-    if page.is_some() {
-        text += "    browser.settled().await?;\n";
-    }
-    text += "    // .. what the page shows then ..\n    Ok(())\n}\n";
-    text
 }
 
 /// Returns the flows that a rule had parked as a whole, in the order of their requests.
-fn held(flows: &[Played]) -> Vec<Held<'_>> {
-    let mut names = BTreeSet::new();
+fn held(flows: &[Played]) -> Vec<Held> {
     let parked = flows.iter().enumerate().filter_map(|(at, flow)| Some((at, flow, flow.parked.first()?)));
     let whole = parked.filter(|(_, _, parked)| {
         [StageName::Request, StageName::Response].iter().any(|stage| stage.to_string() == parked.stage)
     });
-    whole
-        .map(|(at, flow, parked)| {
-            let last = flow.url.split(['?', '#']).next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-            let base = identifier(if last.is_empty() { "page" } else { last });
-            let numbered = (2..).map(|n| format!("{base}_{n}"));
-            let name = std::iter::once(base.clone()).chain(numbered).find(|name| !names.contains(name));
-            let name = name.unwrap_or(base);
-            names.insert(name.clone());
-            Held { name, filter: filter(flows, at), parked, ended: flow.ended.unwrap_or(f64::MAX) }
-        })
-        .collect()
+    let held = whole.map(|(at, flow, parked)| {
+        let note = format!("Parked by {} at {}.", one_line(&parked.rule), one_line(&parked.line));
+        let rank = flow.ended.unwrap_or(f64::MAX);
+        Held { at, stage: parked.stage.clone(), note: Some(note), verdict: Verdict::Release, rank }
+    });
+    held.collect()
+}
+
+/// Returns a name for the hold of a flow that no other has.
+fn name_of(flow: &Played, names: &mut BTreeSet<String>) -> String {
+    let last = flow.url.split(['?', '#']).next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let base = identifier(if last.is_empty() { "page" } else { last });
+    let numbered = (2..).map(|n| format!("{base}_{n}"));
+    let name = std::iter::once(base.clone()).chain(numbered).find(|name| !names.contains(name)).unwrap_or(base);
+    names.insert(name.clone());
+    name
 }
 
 fn is_page(flow: &Played) -> bool {
@@ -106,10 +170,13 @@ fn identifier(text: &str) -> String {
     name
 }
 
-/// Keywords that are likely as a part of a path, and the arguments.
-const TAKEN: [&str; 24] = [
-    "as", "async", "await", "box", "break", "const", "do", "else", "enum", "fn", "for", "if", "in", "let", "loop",
-    "match", "mod", "move", "self", "type", "use", "where", "browser", "client",
+/// The keywords of Rust, and the arguments.
+const TAKEN: &[&str] = &[
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else",
+    "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod",
+    "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true",
+    "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "browser", "client",
+    "mitm", "asking",
 ];
 
 fn one_line(text: &str) -> String {
@@ -119,7 +186,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::played::PlayedAnswer;
+    use crate::record::played::{Parked, PlayedAnswer};
 
     fn flow(url: &str, parked: &[&str], ended: f64) -> Played {
         let parked = parked.iter().map(|stage| Parked {

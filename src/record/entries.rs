@@ -5,7 +5,7 @@ use super::played::Played;
 use crate::flow::{Request, Response};
 use crate::rules::{Replayed, ReplayedAnswer};
 use crate::sanitize::sanitize_line;
-use http::{StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use std::time::Duration;
 
 /// What a request gets when all recorded answers of its kind were used.
@@ -65,10 +65,44 @@ impl Entries {
         unused.map(|(flow, _)| sanitize_line(&flow.name())).collect()
     }
 
+    /// Returns the positions of the entries that were used.
+    pub(super) fn used(&self) -> impl Iterator<Item = usize> {
+        self.used.iter().enumerate().filter(|(_, used)| **used > 0).map(|(at, _)| at)
+    }
+
     /// Counts that an entry is used, and returns how often it was.
     pub(super) fn take(&mut self, at: usize) -> usize {
         self.used[at] += 1;
         self.used[at]
+    }
+
+    /// Returns whether an entry has the method and the path of a request.
+    pub(super) fn reads(&self, request: &Request) -> bool {
+        let path = request.path();
+        let is_like = |flow: &Played| flow.method == request.method().as_str() && flow.url.contains(path);
+        // What was masked can be anything.
+        self.flows.iter().any(|flow| is_like(flow) || flow.url.contains("<masked "))
+    }
+
+    /// Answers the question of a browser that its recorder did not write down, as Playwright does not: may another origin
+    /// ask this?
+    fn preflight(&self, request: &Request) -> Option<Replayed> {
+        let method = request.header("access-control-request-method").filter(|_| request.method() == Method::OPTIONS)?;
+        let is_asked = |flow: &Played| flow.method == method && flow.url.contains(request.path());
+        self.flows.iter().find(|flow| is_asked(flow))?;
+        let mut response = Response::made(StatusCode::NO_CONTENT, "");
+        let origin = request.header("origin").unwrap_or("*");
+        let headers = request.header("access-control-request-headers").unwrap_or_default();
+        let allowed = [
+            (header::ACCESS_CONTROL_ALLOW_ORIGIN, origin),
+            (header::ACCESS_CONTROL_ALLOW_METHODS, method),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, headers),
+            (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
+        ];
+        for (name, value) in allowed {
+            response.set_header(name, HeaderValue::from_str(value).ok()?);
+        }
+        Some(answer(response))
     }
 
     /// Returns the position of the entry that a request gets, or what it gets instead.
@@ -76,7 +110,9 @@ impl Entries {
         let key = Key::of_request(request, &self.ignored);
         let same: Vec<_> = (0..self.flows.len()).filter(|at| key.is(&self.keys[*at])).collect();
         let same = self.not_only_cached(request, same);
-        let Some((first, last)) = same.first().zip(same.last()) else { return Err(self.stranger(&key)) };
+        let Some((first, last)) = same.first().zip(same.last()) else {
+            return Err(self.preflight(request).unwrap_or_else(|| self.stranger(&key)));
+        };
         let fresh = same.iter().find(|at| self.used[**at] == 0);
         match (fresh, self.again) {
             (Some(at), _) => Ok(*at),
@@ -108,8 +144,7 @@ impl Entries {
             Strangers::Pass => Replayed::Pass,
             Strangers::Status(status) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND);
-                let response = Ok(Response::made(status, ""));
-                Replayed::Answer(Box::new(ReplayedAnswer { response, script: None, after: Duration::ZERO, turn: None }))
+                answer(Response::made(status, ""))
             }
             Strangers::Fail => {
                 let nearest = (0..self.keys.len()).min_by_key(|at| key.distance_to(&self.keys[*at]));
@@ -124,6 +159,11 @@ impl Entries {
             }
         }
     }
+}
+
+fn answer(response: Response) -> Replayed {
+    let response = Ok(response);
+    Replayed::Answer(Box::new(ReplayedAnswer { response, script: None, after: Duration::ZERO, turn: None }))
 }
 
 #[cfg(test)]

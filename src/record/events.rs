@@ -3,27 +3,28 @@
 use super::played::{Played, PlayedPart};
 use crate::flow::Direction;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use http::header::ACCEPT;
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/event-stream"))
-}
-
-/// Gives the flow of an event stream its parts. `times` are those of its events, where the recording has them.
+/// Gives the flow of an event stream its parts: its events, each with what stands before it. `times` are those of the events,
+/// where the recording has them.
 pub(super) fn cut(flow: &mut Played, times: &[f64]) {
-    let Some(answer) = flow.answer.as_ref().filter(|answer| is_event_stream(&answer.headers)) else { return };
+    let Some(answer) = flow.answer.as_ref().filter(|_| flow.is_event_stream()) else { return };
     let Some(body) = answer.body.clone() else { return };
-    let (mut times, mut last) = (times.iter(), answer.at);
-    flow.parts = blocks(&body)
-        .into_iter()
-        .map(|content| {
-            if is_event(&content) {
-                last = times.next().copied().or(last);
-            }
-            PlayedPart { at: last, direction: Direction::ToClient, is_text: true, content }
-        })
-        .collect();
+    let (mut times, mut last, mut start, mut end) = (times.iter(), answer.at, 0, 0);
+    for block in blocks(&body) {
+        end += block.len();
+        // Comments and numbers for reconnecting are no events: they come with the next.
+        if is_event(&block) {
+            last = times.next().copied().or(last);
+            let content = body.slice(start..end);
+            flow.parts.push(PlayedPart { at: last, direction: Direction::ToClient, is_text: true, content });
+            start = end;
+        }
+    }
+    if let Some(part) = flow.parts.last_mut() {
+        // What follows the last event, whole or not, comes with it.
+        part.content = body.slice(start - part.content.len()..);
+    }
 }
 
 /// Marks the streams that their server has not ended, as far as the recording tells: an `EventSource` connects again when
@@ -34,15 +35,20 @@ pub(super) fn mark_open(flows: &mut [Played]) {
         let is_last = later.insert(flow.url.clone());
         let accepts = flow.request_headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
         let is_event_source = accepts.is_some_and(|accept| accept.contains("text/event-stream"));
-        if let Some(answer) = flow.answer.as_mut().filter(|answer| is_event_stream(&answer.headers)) {
+        if flow.is_event_stream()
+            && let Some(answer) = &mut flow.answer
+        {
             answer.stays_open |= is_last && is_event_source;
         }
     }
 }
 
-/// Whether a block is an event, and not only a comment or a number for reconnecting.
+/// Whether a block is an event: it has data, and a blank line at its end.
 fn is_event(block: &[u8]) -> bool {
-    block.split(|byte| matches!(byte, b'\n' | b'\r')).any(|line| line.starts_with(b"data"))
+    let mut lines = block.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let has_data = lines.any(|line| line == b"data" || line.starts_with(b"data:"));
+    has_data
+        && [&b"\n\n"[..], b"\r\r", b"\r\n\r\n", b"\n\r\n", b"\r\n\n", b"\n\r"].iter().any(|end| block.ends_with(end))
 }
 
 /// Cuts a stream behind each blank line. What follows the last is a block, too.
@@ -76,6 +82,7 @@ mod tests {
     use super::*;
     use crate::record::played::PlayedAnswer;
     use http::HeaderValue;
+    use http::header::{CONTENT_TYPE, HeaderMap};
 
     #[test]
     fn a_stream_is_cut_behind_blank_lines() {
@@ -83,7 +90,21 @@ mod tests {
         let blocks = blocks(&body);
         let texts: Vec<_> = blocks.iter().map(|block| String::from_utf8_lossy(block).into_owned()).collect();
         assert_eq!(texts, ["retry: 1\n\n", "data: a\r\n\r\n", ": hi\rdata: b\r\r", "data: c\n"]);
-        assert_eq!(blocks.iter().map(|block| is_event(block)).collect::<Vec<_>>(), [false, true, true, true]);
+        assert_eq!(blocks.iter().map(|block| is_event(block)).collect::<Vec<_>>(), [false, true, true, false]);
+    }
+
+    /// So the proxy counts the same events as the recording.
+    #[test]
+    fn what_is_no_event_comes_with_one() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        let body = Some(Bytes::from_static(b": hi\n\nretry: 1\n\ndata: a\n\ndatabase: x\n\ndata: b\n\ndata: cut"));
+        let answer = PlayedAnswer { headers, body, ..PlayedAnswer::default() };
+        let mut flow = Played { answer: Some(answer), ..Played::default() };
+        cut(&mut flow, &[1.0, 2.0]);
+        let parts: Vec<_> = flow.parts.iter().map(|part| (part.at, &part.content[..])).collect();
+        let first = &b": hi\n\nretry: 1\n\ndata: a\n\n"[..];
+        assert_eq!(parts, [(Some(1.0), first), (Some(2.0), &b"database: x\n\ndata: b\n\ndata: cut"[..])]);
     }
 
     #[test]

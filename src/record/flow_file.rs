@@ -84,7 +84,7 @@ fn metadata(flow: &Recorded, at: &impl Fn(Duration) -> f64) -> Value {
     if !parked.is_empty() {
         pairs.push(("holdup.parked", Value::List(parked)));
     }
-    let events = flow.parts.iter().filter(|part| matches!(*part.part, Part::Event(_)));
+    let events = flow.parts.iter().filter(|part| matches!(*part.part, Part::Event(_)) && part.is_delivered);
     let events: Vec<_> = events.map(|event| Value::Float(at(event.at))).collect();
     if !events.is_empty() {
         pairs.push(("holdup.events", Value::List(events)));
@@ -163,10 +163,10 @@ fn version(version: Version) -> Value {
 /// Headers and content; a body that was not kept whole is null.
 fn message(headers: &HeaderMap, body: Option<&Kept>, is_streamed: bool) -> Vec<(&'static str, Value)> {
     let (headers, content) = match body {
-        Some(body) if body.is_whole() => {
-            let (headers, bytes) = masked_body(headers, &body.start);
-            (headers, Value::Bytes(bytes.to_vec()))
-        }
+        Some(body) if body.is_whole() => match masked_body(headers, &body.start) {
+            Some((headers, bytes)) => (headers, Value::Bytes(bytes.to_vec())),
+            None => (headers.clone(), Value::Null),
+        },
         Some(_) => (headers.clone(), Value::Null),
         None => (headers.clone(), if is_streamed { Value::Null } else { Value::Bytes(vec![]) }),
     };

@@ -3,6 +3,7 @@
 use super::placeholder::masked_url;
 use super::recorded::{Kept, ParkedTime, Recorded, RecordedPart, masked, masked_body, masked_headers};
 use crate::flow::{Direction, Opcode, Outcome, Part, Response, StageName, text};
+use crate::sanitize::{is_secret, placeholder};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::Version;
@@ -94,8 +95,7 @@ fn request(flow: &Recorded) -> Value {
     let query = head.path_and_query.split_once('?').map_or("", |(_, query)| query);
     let pairs = form_urlencoded::parse(query.as_bytes());
     let pair = |(name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| {
-        let masked = masked(&format!("?{name}={value}"));
-        let value = masked.split_once('=').map_or("", |(_, value)| value);
+        let value = if is_secret(&name) && !value.is_empty() { placeholder(&value) } else { masked(&value) };
         json!({ "name": name, "value": value })
     };
     let mut request = json!({
@@ -110,28 +110,37 @@ fn request(flow: &Recorded) -> Value {
     });
     if let Some(body) = &flow.request_body {
         let kind = head.header("content-type").unwrap_or("application/octet-stream");
-        let (text, encoding) = content(head.headers(), body);
-        let mut data = json!({ "mimeType": kind, "text": text });
-        if let Some(encoding) = encoding {
-            data["encoding"] = json!(encoding);
-        }
+        let mut data = json!({ "mimeType": kind, "text": "" });
+        write_content(&mut data, content(head.headers(), body));
         request["postData"] = data;
     }
     request
 }
 
-/// Returns a body as text, or in base64 with the name of that encoding.
-fn content(headers: &HeaderMap, body: &Kept) -> (String, Option<&'static str>) {
-    let (headers, bytes) =
-        if body.is_whole() { masked_body(headers, &body.start) } else { (headers.clone(), body.start.clone()) };
-    let coded = headers.contains_key(header::CONTENT_ENCODING);
-    match std::str::from_utf8(&bytes) {
-        Ok(text) if !coded && text::is_text(&headers, &bytes) => {
-            let text = if body.is_whole() { text.to_owned() } else { masked(text) };
-            (text, None)
+fn write_content(into: &mut Value, content: Option<(String, Option<&'static str>)>) {
+    if let Some((text, encoding)) = content {
+        into["text"] = json!(text);
+        if let Some(encoding) = encoding {
+            into["encoding"] = json!(encoding);
         }
-        _ => (BASE64_STANDARD.encode(&bytes), Some("base64")),
     }
+}
+
+/// Returns a body as text, or in base64 with the name of that encoding; `None` if it may have secrets that cannot be found.
+fn content(headers: &HeaderMap, body: &Kept) -> Option<(String, Option<&'static str>)> {
+    let coded = headers.contains_key(header::CONTENT_ENCODING);
+    if !body.is_whole() {
+        // A character may be cut.
+        let end = std::str::from_utf8(&body.start).map_or_else(|error| error.valid_up_to(), str::len);
+        let is_text = !coded && text::is_text(headers, &body.start[..end]) && end + 4 > body.start.len();
+        return is_text.then(|| (masked(&String::from_utf8_lossy(&body.start[..end])), None));
+    }
+    let (headers, bytes) = masked_body(headers, &body.start)?;
+    let coded = headers.contains_key(header::CONTENT_ENCODING);
+    Some(match std::str::from_utf8(&bytes) {
+        Ok(text) if !coded && text::is_text(&headers, &bytes) => (text.to_owned(), None),
+        _ => (BASE64_STANDARD.encode(&bytes), Some("base64")),
+    })
 }
 
 fn response(flow: &Recorded) -> Value {
@@ -147,11 +156,7 @@ fn response(flow: &Recorded) -> Value {
     let size = flow.response_body.as_ref().map_or(0, |body| body.size);
     let mut shown = json!({ "size": size, "mimeType": head.header("content-type").unwrap_or("x-unknown") });
     if let Some(body) = &flow.response_body {
-        let (text, encoding) = decoded(head, body);
-        shown["text"] = json!(text);
-        if let Some(encoding) = encoding {
-            shown["encoding"] = json!(encoding);
-        }
+        write_content(&mut shown, decoded(head, body));
     }
     said["content"] = shown;
     said["bodySize"] = json!(size);
@@ -162,7 +167,7 @@ fn response(flow: &Recorded) -> Value {
 }
 
 /// A response's content is recorded without its content-encoding, as browsers record it.
-fn decoded(head: &Response, body: &Kept) -> (String, Option<&'static str>) {
+fn decoded(head: &Response, body: &Kept) -> Option<(String, Option<&'static str>)> {
     let decoded =
         crate::flow::coding::decode(head.headers(), body.start.clone(), LIMIT).ok().filter(|_| body.is_whole());
     let Some(bytes) = decoded else { return content(head.headers(), body) };
@@ -261,8 +266,11 @@ fn messages(flow: &Recorded, started: SystemTime) -> Vec<Value> {
 }
 
 fn events(flow: &Recorded, started: SystemTime) -> Vec<Value> {
-    let event = |RecordedPart { at, part, .. }: &RecordedPart| {
+    let event = |RecordedPart { at, part, is_delivered, .. }: &RecordedPart| {
         let Part::Event(event) = &**part else { return None };
+        if !is_delivered {
+            return None;
+        }
         let (name, id) = (event.event(), event.id().unwrap_or_default());
         Some(json!({ "time": seconds(started, *at), "eventName": name, "eventId": id, "data": masked(event.data()) }))
     };

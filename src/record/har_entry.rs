@@ -42,14 +42,24 @@ pub(super) fn was_left(entry: &Value) -> bool {
     is_unfinished || own["outcome"] == "client gone" || said.into_iter().any(|said| said == "net::ERR_ABORTED")
 }
 
+/// Returns whether a browser answered this by itself: from its cache, or `data:`.
+pub(super) fn never_left_the_browser(entry: &Value) -> bool {
+    let is_sent = |url: &str| ["http:", "https:", "ws:", "wss:"].iter().any(|scheme| url.starts_with(scheme));
+    entry["_fromCache"].is_string() || entry["request"]["url"].as_str().is_some_and(|url| !is_sent(url))
+}
+
 /// The first number of seconds that must be milliseconds instead, as Playwright writes them.
 const MILLISECONDS: f64 = 1e11;
 
 /// Returns the messages of a WebSocket.
 pub(super) fn messages(messages: &Value) -> Vec<PlayedPart> {
     let message = |message: &Value| {
-        let data = message["data"].as_str()?;
-        let is_text = message["opcode"].as_i64() != Some(2);
+        // Chrome lists errors and pings, too.
+        let (data, opcode) = (message["data"].as_str()?, message["opcode"].as_i64().unwrap_or(1));
+        if !matches!(opcode, 1 | 2) || !matches!(message["type"].as_str(), Some("send" | "receive")) {
+            return None;
+        }
+        let is_text = opcode != 2;
         let content =
             if is_text { Bytes::from(data.to_owned()) } else { BASE64_STANDARD.decode(data).ok().map(Bytes::from)? };
         let at = message["time"].as_f64().map(|time| if time > MILLISECONDS { time / 1e3 } else { time });

@@ -29,6 +29,7 @@ mod tnetstring;
 mod writer;
 
 pub use as_test::to_rust;
+pub(crate) use as_test::{Verdict, session_test};
 pub use entries::{Again, Strangers};
 pub(crate) use flow_file::item;
 pub(crate) use follow::Recording;
@@ -38,6 +39,6 @@ pub(crate) use fuzz::fuzz;
 pub(crate) use fuzz::is_read;
 pub(crate) use har::har;
 pub(crate) use load::load;
-pub(crate) use recorded::recorded;
+pub(crate) use recorded::{Kept, Recorded, recorded};
 pub(crate) use replay::{Come, Playback};
 pub use timing::Timing;

@@ -71,6 +71,30 @@ impl Played {
         self.answer.as_ref().is_some_and(|answer| answer.status == 101)
     }
 
+    /// Notes how it has ended: whether its client had left, or else whether its answer is whole.
+    pub(super) fn end(&mut self, is_left: bool, is_whole: bool) {
+        let (is_stream, is_event_stream) = (self.is_stream(), self.is_event_stream());
+        if is_left && !is_stream {
+            (self.was_left, self.answer) = (true, None);
+        }
+        if let Some(answer) = &mut self.answer {
+            let is_open = is_left && is_event_stream;
+            answer.stays_open = is_open;
+            answer.body = answer.body.take().filter(|_| is_whole || is_open).or_else(|| is_open.then(Bytes::new));
+        }
+    }
+
+    pub(super) fn is_event_stream(&self) -> bool {
+        let kind =
+            self.answer.as_ref().and_then(|answer| answer.headers.get(http::header::CONTENT_TYPE)?.to_str().ok());
+        kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/event-stream"))
+    }
+
+    /// Whether its answer comes before it ends.
+    pub(super) fn is_stream(&self) -> bool {
+        self.is_socket() || self.is_event_stream()
+    }
+
     /// Returns what a person calls it: `GET https://shop.test/`.
     pub(super) fn name(&self) -> String {
         format!("{} {}", self.method, self.url)

@@ -148,8 +148,8 @@ fn played(flow: &Value) -> Result<Option<Played>, String> {
     let headers = headers(request.get("headers"));
     let answer = response.get("status_code").integer().map(|status| answer(status, response));
     let said = flow.get("error").get("msg").text().to_ascii_lowercase();
-    // mitmproxy says "Client disconnected.".
-    let is_left = said.starts_with("client ");
+    // mitmproxy says "Client disconnected." and "stream reset by client (CANCEL)".
+    let is_left = said.starts_with("client ") || said.contains("by client");
     let ended = response.get("timestamp_end").time().or_else(|| flow.get("error").get("timestamp").time());
     let mut played = Played {
         method: request.get("method").text(),
@@ -165,16 +165,9 @@ fn played(flow: &Value) -> Result<Option<Played>, String> {
         has_cut_parts: matches!(flow.get("metadata").get("holdup.cut_parts"), Value::Bool(true)),
         parked: parked(flow.get("metadata")),
     };
+    played.end(is_left, matches!(flow.get("error"), Value::Null));
     let times: Vec<_> = flow.get("metadata").get("holdup.events").items().filter_map(Value::time).collect();
     events::cut(&mut played, &times);
-    let (is_stream, is_socket) = (!played.parts.is_empty(), played.is_socket());
-    if let Some(answer) = played.answer.as_mut().filter(|_| !matches!(flow.get("error"), Value::Null) && !is_socket) {
-        // The client has left a stream; anything else broke off.
-        (answer.stays_open, answer.body) = (is_stream, answer.body.take().filter(|_| is_stream));
-    }
-    if is_left && !is_stream && !is_socket {
-        (played.was_left, played.answer) = (true, None);
-    }
     Ok(Some(played))
 }
 

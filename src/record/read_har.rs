@@ -1,7 +1,7 @@
 //! Reads HAR as browsers, Playwright, mitmproxy and this crate write it: what is missing is left out. Pure.
 
 use super::events;
-use super::har_entry::{Times, messages, parked, stream, was_left};
+use super::har_entry::{Times, messages, never_left_the_browser, parked, stream, was_left};
 use super::har_json::entries;
 use super::placeholder::readable;
 use super::played::{DECODED, Files, Played, PlayedAnswer, add, in_order, without_fragment};
@@ -47,6 +47,7 @@ impl Wrong {
 fn all_played(text: &str, file: Files<'_>) -> Result<Vec<Played>, Wrong> {
     let (mut flows, mut wrong) = (Vec::new(), None);
     let take = &mut |at, entry: Value| match played(at, &entry, file) {
+        _ if never_left_the_browser(&entry) => {}
         Ok(flow) => flows.push(flow),
         Err(why) => drop(wrong.get_or_insert(why)),
     };
@@ -96,22 +97,19 @@ fn played(at: usize, entry: &Value, file: Files<'_>) -> Result<Played, String> {
     let times = Times::of(entry);
     let mut answer = (status > 0).then(|| answer(status, response, file));
     if let Some(answer) = &mut answer {
-        let is_left = own["outcome"] == "client gone" && stream_events.is_array();
-        let is_whole = own.is_null() || own["outcome"] == "delivered" || is_left;
-        answer.body = answer.body.take().filter(|_| is_whole && !is_cut("response"));
+        answer.body = answer.body.take().filter(|_| !is_cut("response"));
         if let Some(stream) = stream(stream_events).filter(|_| response["content"]["text"].is_null()) {
             answer.body = Some(stream);
         }
-        (answer.at, answer.stays_open) = (times.answered, is_left);
+        answer.at = times.answered;
     }
-    let was_left = was_left(entry) && !stream_events.is_array();
     let mut flow = Played {
         method,
         url: on_the_wire(&url),
         request_headers,
         request_body,
-        answer: answer.filter(|_| !was_left),
-        was_left,
+        answer,
+        was_left: false,
         began: times.began,
         ended: times.ended,
         is_exact: own["times"].is_object(),
@@ -119,6 +117,7 @@ fn played(at: usize, entry: &Value, file: Files<'_>) -> Result<Played, String> {
         has_cut_parts: entry["_webSocketMessages"].as_array().into_iter().flatten().any(|it| it["_truncated"] == true),
         parked: parked(own),
     };
+    flow.end(was_left(entry), own.is_null() || own["outcome"] == "delivered");
     let at = |event: &Value| event["time"].as_f64();
     events::cut(&mut flow, &stream_events.as_array().into_iter().flatten().filter_map(at).collect::<Vec<_>>());
     Ok(flow)

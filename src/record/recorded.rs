@@ -1,5 +1,6 @@
 //! A flow as recordings have it: what the client sent and got, with its times. Pure.
 
+use super::placeholder::PLACEHOLDER;
 use crate::flow::{FlowId, Outcome, Part, Place, Request, Response, StageName, coding, text};
 use crate::journal::{Entry, Event};
 use crate::sanitize::{is_unambiguous, mask, mask_code, placeholder};
@@ -110,8 +111,10 @@ impl Recorded {
         self.request_body.is_none() && has_body
     }
 
-    /// Makes the body of a stream from its parts, which no capture sees.
+    /// Orders the parts, and makes the body of a stream from them, which no capture sees.
     fn join_parts(&mut self) {
+        // In the order in which they came: the test may have held one.
+        self.parts.sort_by_key(|part| part.at);
         let delivered = || self.parts.iter().filter(|part| part.is_delivered);
         let wire = |part: &RecordedPart| match &*part.part {
             Part::Event(event) => Some(event.wire()),
@@ -233,7 +236,11 @@ fn masked_content(kind: &str, text: &str) -> String {
         mask_json(&mut json);
         return if json == before { text.to_owned() } else { json.to_string() };
     }
-    let is_code = ["script", "css", "html", "xml"].iter().any(|code| kind.contains(code));
+    let is_markup = ["html", "xml", "svg"].iter().any(|markup| kind.contains(markup));
+    if is_markup {
+        return PLACEHOLDER.replace_all(&mask_code(text), "&lt;masked $1&gt;").into_owned();
+    }
+    let is_code = ["script", "css"].iter().any(|code| kind.contains(code));
     if is_code { mask_code(text).into_owned() } else { masked(text) }
 }
 
@@ -243,33 +250,48 @@ fn mask_json(json: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(mask_json),
         Value::Object(fields) => {
             for (name, value) in fields {
-                match value {
-                    Value::String(text) if !text.is_empty() && is_unambiguous(name) => *text = placeholder(text),
-                    Value::Number(number) if is_unambiguous(name) => *value = placeholder(&number.to_string()).into(),
-                    _ => mask_json(value),
-                }
+                if is_unambiguous(name) { mask_all(value) } else { mask_json(value) }
             }
         }
         _ => {}
     }
 }
 
-/// Returns a body with its secrets masked, and the headers that describe it. A coded body is decoded if it has any: then it
-/// is recorded without its coding.
-pub(super) fn masked_body(headers: &HeaderMap, body: &Bytes) -> (HeaderMap, Bytes) {
-    let decoded = match coding::decode(headers, body.clone(), DECODED) {
-        Ok(decoded) if text::is_text(headers, &decoded) => decoded,
-        _ => return (headers.clone(), body.clone()),
+/// Masks whatever has the name of a secret.
+fn mask_all(json: &mut Value) {
+    match json {
+        Value::String(text) if !text.is_empty() => *text = placeholder(text),
+        Value::Number(number) => *json = placeholder(&number.to_string()).into(),
+        Value::Array(items) => items.iter_mut().for_each(mask_all),
+        Value::Object(fields) => fields.values_mut().for_each(mask_all),
+        _ => {}
+    }
+}
+
+/// Returns a body with its secrets masked, and the headers that describe it; `None` if it may have secrets that cannot be
+/// found. A coded body is decoded if it has any: then it is recorded without its coding.
+pub(super) fn masked_body(headers: &HeaderMap, body: &Bytes) -> Option<(HeaderMap, Bytes)> {
+    let same = || Some((headers.clone(), body.clone()));
+    let decoded = coding::decode(headers, body.clone(), DECODED).ok()?;
+    let kind = headers_kind(headers);
+    if !text::is_text(headers, &decoded) && !kind.starts_with("multipart/") {
+        return same();
+    }
+    let masked = match std::str::from_utf8(&decoded) {
+        Ok(text) => masked_content(&kind, text).into_bytes(),
+        // Another charset, or a form with a file: secrets are ASCII, and every byte stays a character.
+        Err(_) => {
+            let text: String = decoded.iter().map(|byte| char::from(*byte)).collect();
+            masked_content(&kind, &text).chars().map(|char| u8::try_from(u32::from(char)).unwrap_or(b'?')).collect()
+        }
     };
-    let Ok(text) = std::str::from_utf8(&decoded) else { return (headers.clone(), body.clone()) };
-    let masked = masked_content(&headers_kind(headers), text);
-    if masked == text {
-        return (headers.clone(), body.clone());
+    if masked == decoded {
+        return same();
     }
     let mut headers = headers.clone();
     headers.remove(header::CONTENT_ENCODING);
     if headers.contains_key(header::CONTENT_LENGTH) {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(masked.len()));
     }
-    (headers, masked.into())
+    Some((headers, masked.into()))
 }

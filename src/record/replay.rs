@@ -15,6 +15,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// How long an answer waits for the next step of the recording.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -53,7 +54,7 @@ struct State {
     rule: Option<(Arc<str>, Place)>,
     /// The stream whose next part is sent as soon as the pages have processed what came before.
     due: Option<FlowId>,
-    /// Flows that wait for a request that the page has not made: what it waits for is held, as far as it knows.
+    /// Flows that wait for what the page has not sent: what it waits for is held, as far as it knows.
     parked: BTreeSet<FlowId>,
 }
 
@@ -144,10 +145,15 @@ impl Playback {
     pub(crate) fn is_event_stream(&self, flow: FlowId) -> bool {
         let state = self.lock();
         let played = state.replayed.get(&flow).and_then(|at| state.entries.flows.get(*at));
-        played.is_some_and(|played| !played.parts.is_empty() && !played.is_socket())
+        played.is_some_and(Played::is_event_stream)
     }
 
-    /// Returns what the recording says to a request whose body was read.
+    /// Returns whether the answer to a request may depend on its body.
+    pub(crate) fn reads(&self, request: &Request) -> bool {
+        self.lock().entries.reads(request)
+    }
+
+    /// Returns what the recording says to a request whose body was read, if it [`reads`](Self::reads) it.
     pub(crate) fn answer(self: &Arc<Self>, flow: FlowId, request: &Request, now: SystemTime) -> Replayed {
         let replayed = self.answered(flow, request, now);
         self.moved.notify_waiters();
@@ -162,7 +168,9 @@ impl Playback {
         };
         let is_first = state.entries.take(at) == 1;
         if is_first {
-            state.replayed.insert(flow, at);
+            if state.sequence.is_some() {
+                state.replayed.insert(flow, at);
+            }
             state.mark(Step::Request(at));
             // Before this request is answered: at no time is nothing under way.
             self.resume(&mut state);
@@ -185,6 +193,7 @@ impl Playback {
     /// Resolves when everything before a step has come, or with the reason why it does not.
     async fn turn(self: Arc<Self>, flow: FlowId, step: Step) -> Result<(), String> {
         let _parked = Parked { playback: &self, flow };
+        let (mut awaited, mut since) = (None, Instant::now());
         loop {
             let mut moved = pin!(self.moved.notified());
             // From here on no step is missed.
@@ -200,8 +209,16 @@ impl Playback {
                 if matches!(step, Step::Answer(_)) {
                     self.park(&mut state, flow);
                 }
+                // Requests that are no step, such as polls, are no progress.
+                if awaited != state.awaited() {
+                    (awaited, since) = (state.awaited(), Instant::now());
+                }
             }
-            if tokio::time::timeout(PATIENCE, moved).await.is_err() {
+            let has_moved = tokio::time::timeout_at(since + PATIENCE, moved).await.is_ok();
+            if !has_moved && self.journal.is_paused() {
+                // A person looks at the page, and nothing is late.
+                since = Instant::now();
+            } else if !has_moved {
                 let mut state = self.lock();
                 let why = state.waits_in_words(step);
                 state.stuck.get_or_insert_with(|| why.clone());
@@ -212,7 +229,7 @@ impl Playback {
 
     /// Journals that a flow is parked, if the next step is the page's.
     fn park(&self, state: &mut State, flow: FlowId) {
-        if state.waits_for_request()
+        if state.waits_for_page()
             && let Some((rule, place)) = state.rule.clone()
             && state.parked.insert(flow)
         {
@@ -228,7 +245,7 @@ impl Playback {
             state.due = due;
             self.journal.write(Event::Due { stream: due });
         }
-        if !state.waits_for_request() {
+        if !state.waits_for_page() {
             for flow in std::mem::take(&mut state.parked) {
                 self.journal.write(Event::Decided { flow, verdict: ITS_TURN, place: None });
             }
@@ -254,9 +271,13 @@ impl Drop for Parked<'_> {
 }
 
 impl State {
-    /// Returns whether the next step is a request of the page.
-    fn waits_for_request(&self) -> bool {
-        matches!(self.sequence.as_ref().and_then(Sequence::awaited), Some(Step::Request(_)))
+    fn awaited(&self) -> Option<Step> {
+        self.sequence.as_ref().and_then(Sequence::awaited)
+    }
+
+    /// Returns whether the next step is a request or a message of the page.
+    fn waits_for_page(&self) -> bool {
+        matches!(self.awaited(), Some(Step::Request(_) | Step::FromClient(..)))
     }
 
     /// Returns the stream whose part comes next without anything that a page has to do.
@@ -276,7 +297,14 @@ impl State {
     }
 
     fn order(&mut self) {
-        let sequence = Sequence::of(&self.entries.flows, self.sequence.take());
+        let mut sequence = Sequence::of(&self.entries.flows, self.sequence.take());
+        // What was answered before has come.
+        for at in self.entries.used() {
+            sequence.mark(Step::Request(at));
+            if !self.replayed.values().any(|replayed| *replayed == at) {
+                sequence.mark(Step::Answer(at));
+            }
+        }
         self.sequence = Some(sequence);
     }
 
@@ -290,8 +318,7 @@ impl State {
 
     /// Returns what a step waits for, for people.
     fn waits_in_words(&self, step: Step) -> String {
-        let awaited = self.sequence.as_ref().and_then(Sequence::awaited);
-        let awaited = awaited.map_or_else(String::new, |awaited| self.in_words(awaited));
+        let awaited = self.awaited().map_or_else(String::new, |awaited| self.in_words(awaited));
         sanitize_line(&format!(
             "the recorded order was not kept: {} comes after {awaited} in the recording, and that did not come within \
              {PATIENCE:?}. Perform what makes it come, or delete its entry from the recording",

@@ -97,9 +97,12 @@ fn steps_of(at: usize, flow: &Played, began: f64) -> Vec<(f64, Step)> {
         // It may leave again, at another time.
         return steps;
     }
-    let is_stream = !flow.parts.is_empty();
+    if flow.answer.as_ref().is_some_and(|answer| answer.status == 304) {
+        // Of a cache that another browser does not have.
+        return vec![];
+    }
     let answered = flow.answer.as_ref().and_then(|answer| answer.at);
-    push(if is_stream { answered } else { flow.ended.or(answered) }, Step::Answer(at));
+    push(if flow.is_stream() { answered } else { flow.ended.or(answered) }, Step::Answer(at));
     let (mut sent, mut received) = (0, 0);
     for part in &flow.parts {
         let (count, step): (&mut usize, fn(usize, usize) -> Step) = match part.direction {
@@ -158,6 +161,7 @@ mod tests {
     fn parts_are_ordered_with_the_answers_of_others() {
         let part = |at: f64, direction| PlayedPart { at: Some(at), direction, is_text: true, content: Bytes::new() };
         let mut socket = flow(1.0, 1.5);
+        socket.answer = Some(PlayedAnswer { status: 101, at: Some(1.5), ..PlayedAnswer::default() });
         socket.parts = vec![part(2.0, Direction::ToServer), part(3.0, Direction::ToClient)];
         let steps = Sequence::of(&[socket, flow(2.5, 2.8)], None).steps;
         let of_socket = [Step::Request(0), Step::Answer(0), Step::FromClient(0, 0)];

@@ -20,8 +20,7 @@ impl Timing {
     /// Returns how long after a request its answer comes.
     pub(super) fn until_answer(self, flow: &Played) -> Duration {
         let head = flow.answer.as_ref().and_then(|answer| answer.at);
-        let is_stream = !flow.parts.is_empty();
-        self.between(flow.began, if is_stream { head } else { flow.ended.or(head) })
+        self.between(flow.began, if flow.is_stream() { head } else { flow.ended.or(head) })
     }
 
     /// Returns how long to wait between two recorded times.

@@ -89,6 +89,8 @@ type Answers = dyn Fn(FlowId, &Request) -> Replayed + Send + Sync;
 pub(crate) struct Replayer {
     /// The name of the file.
     pub(crate) says: String,
+    /// Whether the answer to a request may depend on its body.
+    pub(crate) reads: Arc<dyn Fn(&Request) -> bool + Send + Sync>,
     pub(crate) answers: Arc<Answers>,
 }
 

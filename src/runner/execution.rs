@@ -1,7 +1,7 @@
 //! One execution of a test's body: set-up, body, tear-down.
 
 use super::gather;
-use super::looking::{Pictures, look, note_locations};
+use super::looking::{Pictures, attach, look, note_locations};
 use super::settings::{self, Keep};
 use super::{TestOutcome, panic_capture};
 use crate::evidence::{RaceFound, Run};
@@ -169,6 +169,7 @@ async fn plainly<R: TestOutcome>(
     let mut cx = Setup::new(mitm.clone(), spec, None);
     let ignored = spec.explore.map_or_else(Vec::new, |exploring| (exploring.ignore)());
     let _looks = settled_looks(&mitm, spec, ignored)?;
+    let _attach = attach(&mitm, &spec).await?;
     let panicked = panic_capture::start(true);
     let ending = mitm.scope(end_of(spec, mitm.log(), body(&mut cx))).await;
     mitm.log().end_body();

@@ -1,10 +1,13 @@
 //! Looks at the pages of a test when its body has ended, before anything is released.
 
-use super::settings::{self, Keep};
+use super::settings::{self, Keep, Pause};
+use crate::console::Attach;
+use crate::evidence::console_note;
 use crate::fixture::TestSpec;
-use crate::mitm::Mitm;
+use crate::mitm::{Mitm, runtime};
 use crate::page::{Look, Moment};
 use crate::pause;
+use crate::report::Failure;
 
 /// Which pictures of its pages an execution takes. Each costs a few commands to the browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,18 @@ impl Pictures {
     }
 }
 
+/// Lets a console attach while the test is paused, and pauses it now if that is wanted.
+pub(super) async fn attach(mitm: &Mitm, spec: &TestSpec) -> Result<Attach, Failure> {
+    let runtime = runtime::handle().map_err(|error| Failure::bare(format!("no runtime for the proxy: {error}")))?;
+    let attach = Attach::on_pause(mitm, spec.name, &console_note(spec.name), &runtime);
+    if settings::pause() == Pause::AtStart {
+        let why = "holdup: the test has not begun";
+        // In a CI job nobody looks.
+        let _ = pause::pause(mitm.log(), spec.place, why).await;
+    }
+    Ok(attach)
+}
+
 /// Journals where the pages are, once.
 pub(super) async fn note_locations(mitm: &Mitm) {
     if !mitm.log().has_location() {
@@ -48,7 +63,7 @@ pub(super) async fn look(mitm: &Mitm, spec: &TestSpec, failed: bool, pictures: P
         note_locations(mitm).await;
     }
     let looks = if takes_pictures { mitm.pages().looks(Moment::End).await } else { Vec::new() };
-    if failed && pictures != Pictures::None && settings::pauses_on_failure() && !spec.should_panic {
+    if failed && pictures != Pictures::None && settings::pause() == Pause::OnFailure && !spec.should_panic {
         let why = "holdup: the test has failed, and nothing was released yet: its browser stays open";
         // In a CI job nobody looks.
         let _ = pause::pause(mitm.log(), spec.place, why).await;

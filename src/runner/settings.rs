@@ -18,6 +18,15 @@ pub(super) enum Log {
     All,
 }
 
+/// When a test is paused for a person (`HOLDUP_PAUSE`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pause {
+    Never,
+    OnFailure,
+    /// Before its body, so that a console is there from the first request on.
+    AtStart,
+}
+
 /// Checks all of them, before a test begins.
 ///
 /// # Errors
@@ -39,9 +48,8 @@ pub(super) fn log() -> Log {
     read_log().unwrap_or(Log::Nothing)
 }
 
-/// Whether tests that fail are paused (`HOLDUP_PAUSE=on-failure`).
-pub(super) fn pauses_on_failure() -> bool {
-    read_pause().unwrap_or(false)
+pub(super) fn pause() -> Pause {
+    read_pause().unwrap_or(Pause::Never)
 }
 
 /// Whether failing orders are kept, and executed first (`HOLDUP_CORPUS`).
@@ -76,11 +84,12 @@ fn read_log() -> Result<Log, String> {
     }
 }
 
-fn read_pause() -> Result<bool, String> {
+fn read_pause() -> Result<Pause, String> {
     match &*said("HOLDUP_PAUSE") {
-        "" | "off" => Ok(false),
-        "on-failure" => Ok(true),
-        other => Err(format!("HOLDUP_PAUSE is {other:?}; it takes on-failure")),
+        "" | "off" => Ok(Pause::Never),
+        "on-failure" => Ok(Pause::OnFailure),
+        "1" => Ok(Pause::AtStart),
+        other => Err(format!("HOLDUP_PAUSE is {other:?}; it takes on-failure, or 1 (every test waits for a console)")),
     }
 }
 

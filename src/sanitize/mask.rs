@@ -92,10 +92,13 @@ static FORMS: Lazy<Vec<Form>> = Lazy::new(|| {
             if_unambiguous,
         ),
         // ?token=a&code=b, and sid=a: in a URL, a cookie or a form
-        text(r#"(?<before>(?:^|[?&;#\s"'(,])(?<name>[\w.$%\[\]-]+)=)(?<it>[^&;#\s"'<>(),]+)(?<after>)"#, if_pair),
+        text(
+            r#"(?<before>(?:^|&amp;|[?&;#\s"'(,]|\\u0026)(?<name>[\w.$%\[\]-]+)=)(?<it>[^&;#\s"'<>(),\\]+)(?<after>)"#,
+            if_pair,
+        ),
         // "/cart?token=a": in code, only what is clearly a URL, since `a?token=b:c` assigns.
         code(
-            r#"(?<before>["'`])(?<it>(?:[a-z][a-z0-9+.-]*:)?/[^"'`\s<>(){};=]*[?#][^"'`\s<>(){};]+)(?<after>)"#,
+            r#"(?<before>["'`])(?<it>(?:[a-z][a-z0-9+.-]*:)?/[^"'`\s<>(){};=]*[?#](?:&\w+;|[^"'`\s<>(){};])+)(?<after>)"#,
             as_text,
         ),
     ];
@@ -132,7 +135,7 @@ fn if_header(found: &Captures<'_>) -> String {
 
 /// An ambiguous name is a parameter only after `?` or `&`.
 fn if_pair(found: &Captures<'_>) -> String {
-    let is_parameter = found["before"].starts_with(['?', '&']);
+    let is_parameter = found["before"].starts_with(['?', '&', '\\']);
     // `code=*12ab` is already a digest made by `explore::label`.
     let digits = found["it"].strip_prefix('*').unwrap_or_default();
     let is_digest = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -164,8 +167,13 @@ mod tests {
         ] {
             assert_eq!(mask_code(same), same);
         }
-        for url in ["'/a?token=S3cret'", "\"https://a.test/?b=1&token=S3cret&code=S3cret\"", "`/#access_token=S3cret`"]
-        {
+        for url in [
+            "'/a?token=S3cret'",
+            "\"https://a.test/?b=1&token=S3cret&code=S3cret\"",
+            "`/#access_token=S3cret`",
+            "\"/r?u=1&amp;token=S3cret\"",
+            "\"/r?u=1\\u0026token=S3cret\"",
+        ] {
             let masked = mask_code(url);
             assert!(!masked.contains("S3cret") && masked.contains("<masked "), "{masked}");
         }

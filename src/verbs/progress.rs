@@ -14,6 +14,9 @@ use std::time::Duration;
 /// left processes nothing.
 const PROCESSED: Duration = Duration::from_secs(1);
 
+/// The same for scripts and styles, which may wait for each other.
+const LOADED: Duration = Duration::from_millis(250);
+
 /// Follows the journal of one proxy for a replay.
 pub(super) struct Progress {
     playback: Arc<Playback>,
@@ -39,8 +42,9 @@ impl Progress {
     /// Tells the replay what the client has sent or left, from now on. It knows that before the journal does, so that at no
     /// time a message is answered by nothing.
     pub(super) fn observe(&self) {
-        let (playback, parts) = (Arc::clone(&self.playback), Arc::clone(&self.parts));
-        self.journal.observe(move |event| match event {
+        // The journal is the replay's, too: neither keeps the other.
+        let (playback, parts) = (Arc::downgrade(&self.playback), Arc::clone(&self.parts));
+        let see = move |playback: &Playback, event: &Event| match event {
             Event::Part { flow, part, .. } => lock(&parts).count(*flow, part),
             // Its parts are not left out: the pages may have yet to process the last.
             Event::Ended { flow, outcome } if *flow == flow.whole() && outcome.is_delivered() => {}
@@ -53,6 +57,11 @@ impl Progress {
             }
             Event::Closed { flow } => playback.note(*flow, Come::End),
             _ => {}
+        };
+        self.journal.observe(move |event| {
+            if let Some(playback) = playback.upgrade() {
+                see(&playback, event);
+            }
         });
     }
 
@@ -94,13 +103,16 @@ impl Progress {
 
     /// Waits until the pages have processed what was delivered.
     async fn processed(&self, flow: FlowId) {
-        let is_document = self.journal.exchange(flow.whole()).is_some_and(|exchange| {
-            let destination = exchange.request.header("sec-fetch-dest").unwrap_or_default();
+        let exchange = self.journal.exchange(flow.whole());
+        let destination = exchange.as_ref().and_then(|exchange| exchange.request.header("sec-fetch-dest"));
+        let patience = match destination {
             // It is processed when it has loaded, and for that it needs what comes next.
-            destination == "document" || destination.ends_with("frame")
-        });
-        if !is_document && self.playback.is_replayed(flow.whole()) && !self.pages.sessions().is_empty() {
-            drop(self.pages.processed(flow, PROCESSED, Place::here()).await);
+            Some("document" | "iframe" | "frame") => return,
+            Some("script" | "style") => LOADED,
+            _ => PROCESSED,
+        };
+        if self.playback.is_replayed(flow.whole()) && !self.pages.sessions().is_empty() {
+            drop(self.pages.processed(flow, patience, Place::here()).await);
         }
     }
 }

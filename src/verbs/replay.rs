@@ -50,7 +50,9 @@ impl Verbs {
         let answering = Arc::clone(&playback);
         let answers =
             Arc::new(move |flow: FlowId, request: &Request| answering.answer(flow, request, SystemTime::now()));
-        let action = Action::Replay(Replayer { says: path.display().to_string(), answers });
+        let asked = Arc::clone(&playback);
+        let reads = Arc::new(move |request: &Request| asked.reads(request));
+        let action = Action::Replay(Replayer { says: path.display().to_string(), reads, answers });
         let since = context.journal.now();
         let spec =
             RuleSpec { stage: StageName::Request, filter: Filter::All(vec![]), action, place, since, name: None };

@@ -17,7 +17,7 @@ pub(super) use next::Pass;
 pub(crate) use parked::{Handover, Heads, HeldParts, Order, Verdict};
 pub(super) use parts::{Injected, PartOutcome, Stream};
 
-use crate::flow::{Direction, Fault, FlowId, Outcome, Part, Place, RuleId, StageName};
+use crate::flow::{Direction, Fault, FlowId, Outcome, Part, Place, Request, Response, RuleId, StageName};
 use crate::journal::{Event, Journal};
 use crate::proxy::body::LIMIT;
 use crate::proxy::capture::Budget;
@@ -210,6 +210,13 @@ impl Gate {
         });
         // Fails only if the client has left just now, which the flow guard reports.
         let _ = waiting.orders.send(Order::Verdict(state.number(), verdict));
+    }
+
+    /// Returns the heads of a parked flow, unless the test has taken it.
+    pub(crate) fn peek(&self, flow: FlowId) -> Option<(Request, Option<Response>)> {
+        let state = self.lock();
+        let parts = state.waiting.get(&flow)?.parts.as_ref()?;
+        Some((parts.request.clone(), parts.response.clone()))
     }
 
     /// Requests a parked flow to read its body. If the flow is gone, `reply` is dropped.

@@ -3,7 +3,8 @@
 use super::Gate;
 use super::apply::{delay, made};
 use super::next::Next;
-use crate::flow::{Fault, FaultStage, Request, Response};
+use crate::flow::{Fault, FaultStage, Request, Response, StageName};
+use crate::journal::Event;
 use crate::proxy::body::Source;
 use crate::proxy::envelope::Envelope;
 use crate::proxy::flow_guard::FlowGuard;
@@ -22,9 +23,15 @@ impl Gate {
         message: &mut Envelope<Request>,
         arrival: Instant,
     ) -> Result<Next, Fault> {
-        message.read().await?;
+        // What is not in the recording anyway may be long.
+        if (replayer.reads)(&message.head) {
+            message.read().await?;
+        }
         let mut answer = match (replayer.answers)(guard.flow(), &message.head) {
-            Replayed::Answer(answer) => *answer,
+            Replayed::Answer(answer) => {
+                self.note_body(guard, message);
+                *answer
+            }
             Replayed::Pass => return Ok(Next::Rule),
             Replayed::Stranger(why) => return Err(Fault::new(FaultStage::Rule, why)),
         };
@@ -49,6 +56,20 @@ impl Gate {
         }))
     }
 }
+
+impl Gate {
+    /// Journals the body of a request that goes no further.
+    fn note_body(&self, guard: &FlowGuard, message: &Envelope<Request>) {
+        let is_coded = message.head.headers.contains_key(header::CONTENT_ENCODING);
+        if let Some(body) = message.head.content.bytes().filter(|body| !body.is_empty() && !is_coded) {
+            let (flow, stage, size) = (guard.flow(), StageName::Request, body.len() as u64);
+            self.journal.write(Event::Body { flow, stage, start: body.slice(..body.len().min(KEPT)), size });
+        }
+    }
+}
+
+/// How much of such a body is kept, in bytes.
+const KEPT: usize = 1024 * 1024;
 
 /// Builds the answer of an event stream. A piece whose turn does not come ends it.
 fn event_stream(mut head: Response, pieces: Vec<Piece>, stays_open: bool) -> Box<Envelope<Response>> {

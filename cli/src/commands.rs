@@ -1,0 +1,150 @@
+//! What is typed after `holdup`.
+
+use crate::{console, doctor, launch, recording};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The error of every command: one text for a person.
+pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// Make the races of a web page happen by hand, and turn what you did into a test.
+#[derive(Debug, Parser)]
+#[command(name = "holdup", version, max_term_width = 100)]
+pub(crate) struct Holdup {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a proxy with a browser, and hold its calls in the console.
+    #[command(after_help = "Example: holdup proxy --intercept '~u /ajax' https://shop.test/")]
+    Proxy(Proxy),
+    /// Answer requests from recordings: HAR, or flow files of mitmproxy.
+    #[command(after_help = "Example: holdup replay checkout.har -p 8080   (then: curl -x http://127.0.0.1:8080 ..)")]
+    Replay(Replay),
+    /// Print a recording as a Rust test.
+    #[command(after_help = "Example: holdup print checkout.har > tests/checkout.rs")]
+    Print {
+        /// HAR, or a flow file of mitmproxy.
+        file: PathBuf,
+    },
+    /// Attach to a test that is paused (`HOLDUP_PAUSE=1`, `HOLDUP_PAUSE=on-failure`, `browser.pause()`).
+    #[command(
+        after_help = "Example: HOLDUP_PAUSE=on-failure cargo test checkout   (then, elsewhere: holdup console checkout)"
+    )]
+    Console {
+        /// A part of the test's name; without it, the only one that waits, or a list.
+        test: Option<String>,
+    },
+    /// Open the newest evidence of a failed test in the browser.
+    #[command(after_help = "Example: holdup open")]
+    Open,
+    /// Check the browser, its driver, and what a test needs.
+    #[command(after_help = "Example: holdup doctor")]
+    Doctor,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BrowserName {
+    Chromium,
+    Firefox,
+    HeadlessShell,
+    None,
+}
+
+/// How a proxy listens and reaches its servers.
+#[derive(Debug, Args)]
+pub(crate) struct Listen {
+    /// The port of the proxy; a free one by default.
+    #[arg(short = 'p', long = "listen-port", default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Accept any certificate of this host; repeatable.
+    #[arg(long = "insecure", value_name = "HOST")]
+    pub(crate) insecure: Vec<String>,
+    /// Serve a name from a server of this machine: `shop.test=127.0.0.1:3000`; repeatable.
+    #[arg(long = "host", value_name = "NAME=ADDRESS")]
+    pub(crate) hosts: Vec<String>,
+    /// Trust servers with the certificates in this file (PEM).
+    #[arg(long = "trust", value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Proxy {
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+    /// The browser that is started and uses the proxy.
+    #[arg(long, value_enum, default_value_t = BrowserName::Chromium)]
+    pub(crate) browser: BrowserName,
+    /// What to hold, in mitmproxy's language: `~u /ajax & ~m POST`.
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) intercept: Option<String>,
+    /// Record into this file: HAR if it ends in `.har`, else a flow file of mitmproxy.
+    #[arg(short = 'w', long = "save-stream-file", value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
+    /// Answer requests from a recording; repeatable.
+    #[arg(short = 'S', long = "server-replay", value_name = "FILE")]
+    pub(crate) replay: Vec<PathBuf>,
+    /// Print one line for each event, instead of the console.
+    #[arg(short = 'q', long)]
+    pub(crate) quiet: bool,
+    /// The page to open.
+    pub(crate) url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+    /// Answers, messages and events come in the order of the recording.
+    #[arg(long)]
+    pub(crate) in_recorded_order: bool,
+    /// What is not in the recording goes to its server.
+    #[arg(long)]
+    pub(crate) pass: bool,
+    /// HAR, or flow files of mitmproxy.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl Holdup {
+    pub(crate) async fn run(self) -> Result<ExitCode, Fault> {
+        match self.command {
+            Command::Proxy(proxy) => launch::proxy(proxy).await,
+            Command::Replay(replay) => recording::replay(replay).await,
+            Command::Print { file } => recording::print(&file),
+            Command::Console { test } => console::attach(test.as_deref()).await,
+            Command::Open => recording::open(),
+            Command::Doctor => doctor::doctor().await,
+        }
+    }
+}
+
+/// Prints a line for a person. Fails only if nobody reads.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Prints what another program may read.
+pub(crate) fn print(text: &str) -> std::io::Result<()> {
+    std::io::stdout().lock().write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_commands_are_consistent_and_have_examples() {
+        let command = Holdup::command();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands() {
+            let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("Example: "), "{}", sub.get_name());
+        }
+    }
+}

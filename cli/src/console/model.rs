@@ -1,0 +1,293 @@
+//! What the console knows and shows. Pure.
+
+use super::row::Row;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How many lines of the journal are kept.
+const LINES: usize = 5_000;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Screen {
+    #[default]
+    List,
+    Flow,
+    Order,
+    Help,
+    Events,
+}
+
+/// What is typed at the bottom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prompt {
+    /// What is held.
+    Intercept,
+    /// What the list shows.
+    View,
+    /// The numbers of held flows, in the order in which they are released.
+    Order,
+    /// The file that is recorded into.
+    Save,
+    /// The file that the test is written into.
+    Test,
+}
+
+impl Prompt {
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Intercept => "hold (mitmproxy's filter, ~u ~m ~q ~s ..; empty: nothing)",
+            Self::View => "show only flows that contain",
+            Self::Order => "release in this order (2 1 3)",
+            Self::Save => "record into (.har, or a flow file)",
+            Self::Test => "write the test into",
+        }
+    }
+}
+
+/// The panes of the flow screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pane {
+    #[default]
+    Request,
+    Response,
+    Parts,
+    Events,
+}
+
+impl Pane {
+    pub(crate) const ALL: [Self; 4] = [Self::Request, Self::Response, Self::Parts, Self::Events];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
+            Self::Parts => "parts",
+            Self::Events => "what happened",
+        }
+    }
+}
+
+/// What is to be done outside of the model.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Effect {
+    Ask(Value, Then),
+    Quit,
+    Suspend,
+}
+
+/// What is done with the reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// Tell the person, in these words.
+    Say(&'static str),
+    Show(u64),
+    /// Open it in the editor.
+    Edit(String),
+    /// Write it into this file.
+    Write(String),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) proxy: String,
+    pub(crate) test: Option<String>,
+    pub(crate) rows: BTreeMap<u64, Row>,
+    /// The rows that the list shows, in their order.
+    pub(crate) visible: Vec<u64>,
+    pub(crate) selected: Option<u64>,
+    pub(crate) marked: BTreeSet<u64>,
+    pub(crate) view: String,
+    pub(crate) screen: Screen,
+    /// Where `q` leads back to.
+    pub(crate) before: Screen,
+    pub(crate) prompt: Option<(Prompt, String)>,
+    pub(crate) intercept: Option<String>,
+    pub(crate) is_on: bool,
+    /// Whether the test waits for the person.
+    pub(crate) is_paused: bool,
+    pub(crate) edited: BTreeSet<u64>,
+    pub(crate) lines: VecDeque<String>,
+    pub(crate) shown: Option<Value>,
+    pub(crate) pane: Pane,
+    pub(crate) scroll: usize,
+    pub(crate) notice: Option<String>,
+    pub(crate) follows: bool,
+    /// The first row on the screen.
+    pub(crate) top: usize,
+    pub(crate) is_over: bool,
+}
+
+impl Model {
+    /// Takes what is told. Returns whether the screen changes.
+    pub(crate) fn take(&mut self, told: &Value) -> bool {
+        if let Some(hello) = told.get("hello") {
+            self.proxy = hello["proxy"].as_str().unwrap_or_default().to_owned();
+            self.test = hello["test"].as_str().map(str::to_owned);
+            self.is_on = true;
+        }
+        for row in told["rows"].as_array().into_iter().flatten().map(Row::of) {
+            let is_new = self.rows.insert(row.id, row.clone()).is_none();
+            if is_new && self.is_visible(&row) {
+                self.visible.push(row.id);
+            }
+        }
+        // The selection never moves by itself, but it begins somewhere.
+        if self.selected.is_none() || self.follows {
+            self.selected = if self.follows { self.visible.last() } else { self.visible.first() }.copied();
+        }
+        for line in told["lines"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            self.lines.push_back(line.to_owned());
+            if self.lines.len() > LINES {
+                self.lines.pop_front();
+            }
+        }
+        if let Some(state) = told.get("state") {
+            self.intercept = state["intercept"].as_str().map(str::to_owned);
+            self.is_on = state["on"] == true;
+            self.is_paused = state["paused"] == true;
+            self.edited = state["edited"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+        }
+        told.is_object()
+    }
+
+    fn is_visible(&self, row: &Row) -> bool {
+        self.view.is_empty() || format!("{} {} {}", row.method, row.url(), row.status.unwrap_or(0)).contains(&self.view)
+    }
+
+    pub(crate) fn set_view(&mut self, view: &str) {
+        view.clone_into(&mut self.view);
+        self.visible = self.rows.values().filter(|row| self.is_visible(row)).map(|row| row.id).collect();
+        if self.selected.is_none_or(|selected| self.visible.binary_search(&selected).is_err()) {
+            self.selected = self.visible.first().copied();
+        }
+    }
+
+    /// Returns what is held, in the order of parking: the queue of the order screen.
+    pub(crate) fn parked(&self) -> Vec<(&Row, &super::row::Parked)> {
+        let mut parked: Vec<_> =
+            self.rows.values().flat_map(|row| row.parked.iter().map(move |it| (row, it))).collect();
+        parked.sort_by(|(_, one), (_, other)| one.since.total_cmp(&other.since));
+        parked
+    }
+
+    /// Returns what a key acts on: the marked flows, or else the selected one.
+    pub(crate) fn chosen(&self) -> Vec<u64> {
+        if self.marked.is_empty() { self.selected.into_iter().collect() } else { self.marked.iter().copied().collect() }
+    }
+
+    /// Returns the ids of what is held of the chosen flows.
+    pub(crate) fn chosen_parked(&self) -> Vec<Value> {
+        let chosen = self.chosen();
+        let rows = chosen.iter().filter_map(|id| self.rows.get(id));
+        rows.flat_map(|row| row.parked.iter().map(|parked| json!(parked.id))).collect()
+    }
+
+    pub(crate) fn move_by(&mut self, by: isize) {
+        if matches!(self.screen, Screen::Flow | Screen::Help | Screen::Events) {
+            self.scroll = self.scroll.saturating_add_signed(by);
+            return;
+        }
+        self.follows = false;
+        let at = self.selected.and_then(|selected| self.visible.binary_search(&selected).ok()).unwrap_or(0);
+        let to = at.saturating_add_signed(by).min(self.visible.len().saturating_sub(1));
+        self.selected = self.visible.get(to).copied();
+    }
+
+    pub(crate) fn open(&mut self, screen: Screen) {
+        if self.screen != screen {
+            self.before = if self.screen == Screen::Help { self.before } else { self.screen };
+            (self.screen, self.scroll) = (screen, 0);
+        }
+    }
+
+    /// Goes back. Returns false from the list, where that means to leave.
+    pub(crate) fn back(&mut self) -> bool {
+        if self.screen == Screen::List {
+            return false;
+        }
+        let to = if self.before == self.screen { Screen::List } else { self.before };
+        (self.screen, self.before, self.scroll) = (to, Screen::List, 0);
+        true
+    }
+
+    /// Takes what was typed. Returns what is to be asked.
+    pub(crate) fn entered(&mut self, prompt: Prompt, text: &str) -> Vec<Effect> {
+        let text = text.trim();
+        match prompt {
+            Prompt::Intercept => {
+                let says = if text.is_empty() { "nothing is held" } else { "what matches is held" };
+                return vec![Effect::Ask(json!({ "do": "intercept", "filter": text, "on": true }), Then::Say(says))];
+            }
+            Prompt::View => self.set_view(text),
+            Prompt::Order => match self.in_order(text) {
+                Ok(flows) => {
+                    let ask = json!({ "do": "release", "flows": flows, "wait": true });
+                    return vec![Effect::Ask(ask, Then::Say("released, one after another"))];
+                }
+                Err(why) => self.notice = Some(why),
+            },
+            Prompt::Save => {
+                return vec![Effect::Ask(json!({ "do": "save", "path": text }), Then::Say("every flow is recorded"))];
+            }
+            Prompt::Test if text.is_empty() => self.notice = Some("no file was named".to_owned()),
+            Prompt::Test => return vec![Effect::Ask(json!({ "do": "test" }), Then::Write(text.to_owned()))],
+        }
+        vec![]
+    }
+
+    /// Returns the ids for numbers of the order screen.
+    fn in_order(&self, text: &str) -> Result<Vec<Value>, String> {
+        let parked = self.parked();
+        let words = text.split([' ', ',']).filter(|word| !word.is_empty());
+        let flows: Vec<_> = words
+            .map(|word| {
+                let number: usize = word.parse().map_err(|_| format!("{word:?} is no number"))?;
+                let parked = number.checked_sub(1).and_then(|at| parked.get(at));
+                parked
+                    .map(|(_, parked)| json!(parked.id))
+                    .ok_or_else(|| format!("there is no number {number}: {} are held", self.parked().len()))
+            })
+            .collect::<Result<_, _>>()?;
+        if flows.is_empty() { Err("no number was typed".to_owned()) } else { Ok(flows) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(crate) fn row(id: u64, path: &str, stage: Option<(&str, f64)>) -> Value {
+        let parked = stage.map(|(stage, since)| json!({ "id": format!("#{id}"), "stage": stage, "since": since, "rule": "the console", "line": "" }));
+        json!({ "id": id, "at": id as f64, "method": "GET", "scheme": "https", "host": "a.test", "path": path,
+            "parked": parked.into_iter().collect::<Vec<_>>() })
+    }
+
+    #[test]
+    fn the_selection_never_moves_by_itself() {
+        let mut model = Model::default();
+        model.take(&json!({ "rows": [row(1, "/a", None), row(2, "/b", None)] }));
+        assert_eq!(model.selected, Some(1));
+        model.move_by(1);
+        model.take(&json!({ "rows": [row(3, "/c", None)] }));
+        assert_eq!((model.selected, model.visible.len()), (Some(2), 3));
+        model.set_view("test/a");
+        assert_eq!((model.selected, model.visible.len()), (Some(1), 1));
+        model.set_view("");
+        model.move_by(99);
+        assert_eq!(model.selected, Some(3));
+    }
+
+    #[test]
+    fn held_flows_are_numbered_in_the_order_of_parking() {
+        let mut model = Model::default();
+        model.take(&json!({ "rows": [row(1, "/a", Some(("response", 9.0))), row(2, "/b", Some(("request", 5.0)))] }));
+        let ask = |model: &mut Model, text: &str| match model.entered(Prompt::Order, text).pop() {
+            Some(Effect::Ask(ask, _)) => ask["flows"].to_string(),
+            _ => model.notice.take().unwrap_or_default(),
+        };
+        assert_eq!(ask(&mut model, "2 1"), "[\"#1\",\"#2\"]");
+        assert_eq!(ask(&mut model, "3"), "there is no number 3: 2 are held");
+        assert_eq!(ask(&mut model, "x"), "\"x\" is no number");
+        assert_eq!(ask(&mut model, ""), "no number was typed");
+    }
+}

@@ -1,0 +1,167 @@
+//! Owns the terminal: draws when something has changed, and does what the keys say.
+
+use super::draw::{Theme, draw};
+use super::editor;
+use super::keys::press;
+use super::link::Link;
+use super::model::{Effect, Model, Then};
+use crate::commands::Fault;
+use crossterm::event::{Event, EventStream, KeyEventKind};
+use futures_util::StreamExt;
+use ratatui::DefaultTerminal;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::env;
+use std::process::{Command, ExitCode};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs the console until the person leaves, or the other end does.
+pub(crate) async fn run(link: Link<impl AsyncRead + AsyncWrite>) -> Result<ExitCode, Fault> {
+    // Restores the terminal when the program panics.
+    let mut terminal = ratatui::try_init()?;
+    let mut console = Console { link, model: Model::default(), waiting: BTreeMap::new(), theme: theme() };
+    let done = console.run(&mut terminal).await;
+    ratatui::restore();
+    let is_over = console.model.is_over;
+    done?;
+    if is_over && let Some(test) = &console.model.test {
+        crate::commands::say(&format!("the test {test} has ended"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// See <https://no-color.org>.
+fn theme() -> Theme {
+    Theme { has_color: env::var_os("NO_COLOR").is_none_or(|said| said.is_empty()) }
+}
+
+struct Console<IO> {
+    link: Link<IO>,
+    model: Model,
+    /// What is done with the replies.
+    waiting: BTreeMap<u64, Then>,
+    theme: Theme,
+}
+
+impl<IO: AsyncRead + AsyncWrite> Console<IO> {
+    async fn run(&mut self, terminal: &mut DefaultTerminal) -> Result<(), Fault> {
+        let mut events = Some(EventStream::new());
+        let (mut ended, mut hung_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+        loop {
+            terminal.draw(|frame| draw(frame, &mut self.model, &self.theme))?;
+            tokio::select! {
+                told = self.link.told() => match told? {
+                    Some(told) => self.take(told, terminal, &mut events).await?,
+                    None => {
+                        self.model.is_over = true;
+                        return Ok(());
+                    }
+                },
+                event = next(&mut events) => match event {
+                    Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => {
+                        for effect in press(&mut self.model, key) {
+                            match effect {
+                                Effect::Quit => return Ok(()),
+                                Effect::Suspend => self.suspend(terminal, &mut events)?,
+                                Effect::Ask(what, then) => self.ask(what, then).await?,
+                            }
+                        }
+                    }
+                    Some(Ok(_)) => {}
+                    // The terminal is gone.
+                    Some(Err(_)) | None => return Ok(()),
+                },
+                _ = ended.recv() => return Ok(()),
+                _ = hung_up.recv() => return Ok(()),
+            }
+        }
+    }
+
+    async fn ask(&mut self, what: Value, then: Then) -> Result<(), Fault> {
+        let number = self.link.ask(what).await?;
+        self.waiting.insert(number, then);
+        Ok(())
+    }
+
+    async fn take(
+        &mut self,
+        told: Value,
+        terminal: &mut DefaultTerminal,
+        events: &mut Option<EventStream>,
+    ) -> Result<(), Fault> {
+        let Some(then) = told["n"].as_u64().and_then(|number| self.waiting.remove(&number)) else {
+            self.model.take(&told);
+            return Ok(());
+        };
+        if let Some(why) = told["error"].as_str() {
+            self.model.notice = Some(why.to_owned());
+            return Ok(());
+        }
+        match then {
+            Then::Say(words) => self.model.notice = Some(words.to_owned()),
+            Then::Show(id) if self.model.selected == Some(id) => self.model.shown = Some(told["ok"].clone()),
+            Then::Show(_) => {}
+            Then::Write(path) => {
+                self.model.notice = Some(match write_new(&path, told["ok"].as_str().unwrap_or_default()) {
+                    Ok(()) => format!("the test is in {path}"),
+                    Err(why) => why,
+                });
+            }
+            Then::Edit(flow) => {
+                let text = told["ok"].as_str().unwrap_or_default().to_owned();
+                let edited = Self::beside(terminal, events, || editor::edit(&text))?;
+                match edited {
+                    Ok(edited) if edited == text => self.model.notice = Some("nothing was changed".to_owned()),
+                    Ok(edited) => {
+                        let what = json!({ "do": "edit", "flows": [flow], "text": edited });
+                        self.ask(what, Then::Say("changed: `a` releases it so")).await?;
+                    }
+                    Err(error) => self.model.notice = Some(error.to_string()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the terminal to something else for a while.
+    fn beside<T>(
+        terminal: &mut DefaultTerminal,
+        events: &mut Option<EventStream>,
+        run: impl FnOnce() -> T,
+    ) -> Result<T, Fault> {
+        ratatui::restore();
+        // Its thread would read what is typed for the other program. Dropped before there is another: the thread of the old
+        // one has a lock until it knows.
+        drop(events.take());
+        let done = run();
+        *terminal = ratatui::try_init()?;
+        *events = Some(EventStream::new());
+        Ok(done)
+    }
+
+    /// Stops this process, as the key does elsewhere, until the shell lets it go on.
+    fn suspend(&mut self, terminal: &mut DefaultTerminal, events: &mut Option<EventStream>) -> Result<(), Fault> {
+        let this = std::process::id().to_string();
+        let stopped = Self::beside(terminal, events, || Command::new("kill").args(["-TSTP", &this]).status())?;
+        if let Err(error) = stopped {
+            self.model.notice = Some(format!("cannot stop: {error}"));
+        }
+        Ok(())
+    }
+}
+
+async fn next(events: &mut Option<EventStream>) -> Option<std::io::Result<Event>> {
+    events.as_mut()?.next().await
+}
+
+/// Writes a file that does not exist yet.
+fn write_new(path: &str, text: &str) -> Result<(), String> {
+    use std::io::Write;
+    let path = std::path::Path::new(path);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    let mut file = std::fs::File::create_new(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    file.write_all(text.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,33 @@
+//! The program `holdup`: a console for a person, and what to do with recordings.
+//!
+//! `commands` has what is typed after the name. `console` is what is seen: [`model`](console::model) and
+//! [`keys`](console::keys) are pure, `draw` shows the model, and `run` owns the terminal. Its other end is `holdup`'s own
+//! `src/console/`, in this process or in that of a test.
+
+mod commands;
+mod console;
+mod doctor;
+mod launch;
+mod recording;
+
+use clap::Parser;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the program with its arguments, the name first.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let command = commands::Holdup::parse_from(arguments);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match runtime.block_on(command.run()) {
+        Ok(code) => code,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &dyn std::fmt::Display) -> ExitCode {
+    commands::say(&format!("holdup: {error}"));
+    ExitCode::FAILURE
+}

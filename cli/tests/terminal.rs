@@ -1,0 +1,247 @@
+//! The program in a terminal of its own, with a real browser.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::todo)]
+#![allow(unnameable_test_items, reason = "what the program has written is compiled, not run")]
+
+use holdup::prelude::*;
+use pty_process::{OwnedWritePty, Size};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::process::Child;
+use tokio::sync::watch;
+
+/// A page that asks twice, and shows what comes last; then it says what it shows.
+const PAGE: &str = "<p id=out></p><script>
+    let left = 2;
+    for (const q of ['a', 'ab']) fetch('/search?q=' + q).then(answer => answer.text()).then(text => {
+        out.textContent = text;
+        if (--left === 0) fetch('/shows/' + text);
+    });</script>";
+
+/// Starts a server of one page, and returns its address.
+fn app() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                let (mut stream, mut asked) = (stream, [0; 4096]);
+                while let Ok(size) = stream.read(&mut asked) {
+                    let head = String::from_utf8_lossy(&asked[..size]);
+                    let Some(path) = head.split(' ').nth(1) else { return };
+                    let body = match path.split_once("q=") {
+                        Some((_, query)) => query.to_owned(),
+                        None => PAGE.to_owned(),
+                    };
+                    let answer = format!(
+                        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\n\r\n{body}",
+                        body.len()
+                    );
+                    if stream.write_all(answer.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+const ROWS: NonZero<u16> = NonZero::new(24).unwrap();
+const COLUMNS: NonZero<u16> = NonZero::new(100).unwrap();
+
+/// The program, its keys and its screen.
+struct Terminal {
+    child: Child,
+    keys: OwnedWritePty,
+    screen: watch::Receiver<Arc<Vec<String>>>,
+    /// Whether the terminal is as it was before.
+    is_whole: watch::Receiver<bool>,
+}
+
+impl Terminal {
+    fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let (pty, pts) = pty_process::open().unwrap();
+        pty.resize(Size::new(ROWS.get(), COLUMNS.get())).unwrap();
+        let command = pty_process::Command::new(env!("CARGO_BIN_EXE_holdup")).args(arguments).kill_on_drop(true);
+        let child = command
+            .env("TERM", "xterm-256color")
+            .env_remove("NO_COLOR")
+            .envs(variables.iter().copied())
+            .spawn(pts)
+            .unwrap();
+        let (mut reader, keys) = pty.into_split();
+        let (shown, screen) = watch::channel(Arc::default());
+        let (whole, is_whole) = watch::channel(true);
+        tokio::spawn(async move {
+            let (mut parser, mut bytes) = (vt100::Parser::new(ROWS, COLUMNS, 0), [0; 4096]);
+            while let Ok(size @ 1..) = reader.read(&mut bytes).await {
+                parser.process(&bytes[..size]);
+                let rows = parser.screen().rows(0, COLUMNS.get()).map(|row| row.trim_end().to_owned());
+                shown.send_replace(Arc::new(rows.collect()));
+                whole.send_replace(!parser.screen().alternate_screen() && !parser.screen().hide_cursor());
+            }
+        });
+        Self { child, keys, screen, is_whole }
+    }
+
+    async fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).await.unwrap();
+    }
+
+    /// Waits until the screen has a text.
+    async fn shows(&mut self, text: &str) {
+        let shown = self.screen.wait_for(|screen| screen.iter().any(|line| line.contains(text)));
+        if tokio::time::timeout(std::time::Duration::from_secs(30), shown).await.is_err() {
+            panic!("the screen never shows {text:?}:\n{}", self.screen.borrow().join("\n"));
+        }
+    }
+
+    /// Waits until the program has ended, and returns whether well: with the terminal as it was.
+    async fn ended(mut self) -> bool {
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(30), self.child.wait()).await;
+        let is_well = ended.expect("the program does not end").unwrap().success();
+        while self.is_whole.changed().await.is_ok() {}
+        assert!(*self.is_whole.borrow(), "the terminal is left as the program has made it");
+        is_well
+    }
+}
+
+/// The README's race, by hand: hold the answers, release them in the wrong order, and turn that into a test.
+#[tokio::test]
+async fn a_race_by_hand_becomes_a_test() {
+    let (app, folder) = (app(), tempfile::tempdir().unwrap());
+    let (written, recorded) = (folder.path().join("session.rs"), folder.path().join("flows.har"));
+    let host = format!("shop.test={app}");
+    let recorded = recorded.display().to_string();
+    let arguments = [
+        "proxy",
+        "--browser",
+        "headless-shell",
+        "--host",
+        &host,
+        "--intercept",
+        "~u /search & ~s",
+        "-w",
+        &recorded,
+        "https://shop.test/",
+    ];
+    let mut terminal = Terminal::start(&arguments);
+    terminal.shows("2 held").await;
+    terminal.press("O").await;
+    terminal.shows("2  GET     shop.test/search?q=ab").await;
+    terminal.press("2 1\r").await;
+    terminal.shows("released, one after another").await;
+    terminal.press("q").await;
+    terminal.shows("/shows/a").await;
+    terminal.press("T").await;
+    terminal.shows("write the test into").await;
+    // Instead of the name that stands there.
+    terminal.press(&format!("\u{15}{}\r", written.display())).await;
+    terminal.shows("the test is in").await;
+    terminal.press("Q").await;
+    assert!(terminal.ended().await);
+    assert_eq!(std::fs::read_to_string(written).unwrap(), include_str!("session/expected.rs"));
+    let har = std::fs::read_to_string(recorded).unwrap();
+    assert!(har.contains("/shows/a") && Path::new(&folder.path()).exists());
+}
+
+/// What `T` has written compiles.
+#[test]
+fn the_test_compiles() {
+    #[path = "session/expected.rs"]
+    mod session;
+}
+
+#[tokio::test]
+async fn a_held_answer_is_edited_in_the_editor() {
+    let (app, folder) = (app(), tempfile::tempdir().unwrap());
+    let editor = folder.path().join("editor");
+    // It breaks the text first, and corrects it the second time.
+    let script = "#!/bin/sh\nif [ -e \"$0.again\" ]; then sed -i 's/^200/201/; s/^a$/changed/' \"$1\"; else touch \"$0.again\"; sed -i 's/^200/2x0/' \"$1\"; fi\n";
+    std::fs::write(&editor, script).unwrap();
+    std::fs::set_permissions(&editor, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let host = format!("shop.test={app}");
+    let (pty_editor, arguments) = (
+        editor.display().to_string(),
+        ["proxy", "--browser", "headless-shell", "--host", &host, "--intercept", "~u q=a$ & ~s", "https://shop.test/"],
+    );
+    let mut terminal = Terminal::start_with(&arguments, &[("EDITOR", &pty_editor)]);
+    terminal.shows("1 held").await;
+    terminal.press("gj").await;
+    terminal.press("e").await;
+    terminal.shows("line 1: \"2x0\" is no status").await;
+    terminal.press("e").await;
+    terminal.shows("changed: `a` releases it so").await;
+    terminal.press("a").await;
+    terminal.shows("/shows/changed").await;
+    terminal.press("Q").await;
+    assert!(terminal.ended().await);
+}
+
+/// A body in a process of its own.
+#[mitm_test(timeout = "30s")]
+async fn waits_for_a_console(browser: Browser) -> TestResult {
+    if std::env::var_os("HOLDUP_CLI_WAITS").is_none() {
+        return Ok(());
+    }
+    respond!(path == "/", (200, [("content-type", "text/html")], PAGE));
+    respond!(path == "/search", "a");
+    let held = hold!(response: path == "/search" && query("q") == "a").optional();
+    browser.goto("https://shop.test/").await?;
+    browser.settled().await?;
+    browser.pause().await?;
+    assert_eq!(held.hits(), 1);
+    browser.settled().await?;
+    assert!(browser.text("#out").await?.contains('a'), "the person has released it");
+    Ok(())
+}
+
+/// Attaches, acts, leaves, attaches again, and lets the test go on: with captured output and without a terminal.
+#[tokio::test]
+async fn a_console_is_attached_to_a_test_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let artifacts = folder.path().display().to_string();
+    let variables = [("HOLDUP_ARTIFACTS", artifacts.as_str()), ("HOLDUP_CLI_WAITS", "1"), ("CI", "")];
+    let mut test = tokio::process::Command::new(std::env::current_exe().unwrap());
+    test.args(["waits_for_a_console", "--exact"]).envs(variables).stdin(std::process::Stdio::null());
+    let mut test = test.stderr(std::process::Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut said = tokio::io::BufReader::new(test.stderr.take().unwrap()).lines();
+    while !said.next_line().await.unwrap().unwrap().contains("attach a console: holdup console") {}
+    let mut terminal = Terminal::start_with(&["console", "waits_for_a_console"], &variables);
+    terminal.shows("(paused)").await;
+    terminal.shows("1 held").await;
+    terminal.press("O").await;
+    terminal.shows("by hold!(response: path ==").await;
+    terminal.press("\u{1b}").await;
+    // The prompt is gone.
+    terminal.shows("c let the test go on").await;
+    terminal.press("Q").await;
+    assert!(terminal.ended().await);
+    let mut terminal = Terminal::start_with(&["console"], &variables);
+    terminal.shows("1 held").await;
+    terminal.press("A").await;
+    terminal.shows("0 held").await;
+    terminal.press("c").await;
+    assert!(terminal.ended().await, "the test has ended, and the console with it");
+    assert!(test.wait().await.unwrap().success());
+    let mut terminal = Terminal::start_with(&["console"], &variables);
+    terminal.shows("no test waits").await;
+    assert!(!terminal.ended().await);
+}
+
+#[tokio::test]
+async fn a_console_that_is_killed_leaves_the_terminal_whole() {
+    let mut terminal = Terminal::start(&["proxy", "--browser", "none"]);
+    terminal.shows("no flows yet").await;
+    let id = terminal.child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert!(terminal.ended().await);
+}

@@ -1,0 +1,264 @@
+//! Does what a person asks for.
+
+use super::message::{edit_request, edit_response, request_text, response_text};
+use super::session::Session;
+use super::show;
+use crate::filter::Filter;
+use crate::flow::{Content, FlowId, Place, Request, Response, StageName};
+use crate::journal::{Entry, Event};
+use crate::mitm::Mitm;
+use crate::proxy::{Heads, Verdict};
+use crate::record;
+use crate::rules::{AbortKind, Action, RuleSpec};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+const RELEASED: &str = "released in the console";
+const ABORTED: &str = "aborted in the console";
+/// How long a page may take to process what was released, before the next is.
+const PROCESSED: Duration = Duration::from_secs(5);
+/// How long a body that is edited may take to arrive.
+const READ: Duration = Duration::from_secs(20);
+
+/// The hands of one person on one proxy.
+#[derive(Debug)]
+pub(super) struct Hands {
+    mitm: Mitm,
+    /// The rules that intercept, and the filter as it was written.
+    intercepting: Vec<crate::flow::RuleId>,
+    filter: Option<String>,
+    is_on: bool,
+    /// Changes that are sent when the flow is released.
+    edits: BTreeMap<FlowId, Heads>,
+    session: Session,
+}
+
+type Answer = Result<Value, String>;
+
+impl Hands {
+    pub(super) fn new(mitm: Mitm) -> Self {
+        let (edits, session) = (BTreeMap::new(), Session::default());
+        Self { mitm, intercepting: Vec::new(), filter: None, is_on: true, edits, session }
+    }
+
+    pub(super) fn state(&self) -> Value {
+        json!({ "intercept": self.filter, "on": self.is_on, "edited": self.edits.keys().map(|id| id.number()).collect::<Vec<_>>(), "paused": self.mitm.log().is_paused() })
+    }
+
+    pub(super) async fn act(&mut self, asked: &Value) -> Answer {
+        match asked["do"].as_str().unwrap_or_default() {
+            "release" => self.release(asked).await,
+            "abort" => self.abort(asked),
+            "intercept" => self.intercept(asked),
+            "show" => self
+                .entries(asked)
+                .and_then(|(_, entries)| show::show(&entries).ok_or_else(|| "the journal no longer has it".to_owned())),
+            "edit" => self.edit(asked).await,
+            "resend" => self.resend(asked).await,
+            "save" => self.save(asked),
+            "go_on" => {
+                self.mitm.log().go_on();
+                Ok(json!(true))
+            }
+            "test" => Ok(json!(self.session.test(&self.mitm.log().tail(usize::MAX)))),
+            other => Err(format!("{other:?} is nothing that can be asked")),
+        }
+    }
+
+    async fn release(&mut self, asked: &Value) -> Answer {
+        let flows = parked_ids(asked)?;
+        for id in &flows {
+            let stage = self.parked_stage(*id).ok_or_else(|| format!("{id} is not held"))?;
+            self.session.note(*id, stage, record::Verdict::Release);
+            let heads = self.edits.remove(id).unwrap_or_default();
+            let from = self.mitm.log().since(u64::MAX).1;
+            self.mitm.context().decide(*id, RELEASED, None, Verdict::Release(heads));
+            if asked["wait"] == true {
+                self.ended(*id, from).await;
+            }
+        }
+        Ok(json!(flows.len()))
+    }
+
+    /// Waits until a flow has ended and the pages have processed it, or until it is held again.
+    async fn ended(&self, id: FlowId, from: u64) {
+        let journal = self.mitm.log();
+        let waiting = async {
+            let mut next = from;
+            loop {
+                let mut written = pin!(journal.written());
+                // From here on no entry is missed.
+                written.as_mut().enable();
+                let (entries, after) = journal.since(next);
+                next = after;
+                for entry in entries {
+                    match entry.event {
+                        Event::Parked { flow, .. } if flow == id => return false,
+                        Event::Ended { flow, outcome } if flow == id => return outcome.is_delivered(),
+                        _ => {}
+                    }
+                }
+                written.await;
+            }
+        };
+        let has_come = tokio::time::timeout(PROCESSED, waiting).await.unwrap_or(false);
+        let pages = &self.mitm.context().pages;
+        if has_come && !pages.sessions().is_empty() {
+            drop(pages.processed(id, PROCESSED, Place::here()).await);
+        }
+    }
+
+    fn abort(&mut self, asked: &Value) -> Answer {
+        let flows = parked_ids(asked)?;
+        for id in &flows {
+            let stage = self.parked_stage(*id).ok_or_else(|| format!("{id} is not held"))?;
+            let kind = if stage.is_part() { AbortKind::Close } else { AbortKind::Reset };
+            self.session.note(*id, stage, record::Verdict::Abort);
+            self.edits.remove(id);
+            self.mitm.context().decide(*id, ABORTED, None, Verdict::Abort(kind));
+        }
+        Ok(json!(flows.len()))
+    }
+
+    fn parked_stage(&self, id: FlowId) -> Option<StageName> {
+        let parked = self.mitm.context().parked();
+        parked.into_iter().find(|(parked, _)| parked.flow == id).map(|(parked, _)| parked.stage)
+    }
+
+    /// Sets what is intercepted: at the request, and again at the response, unless the filter is of one of them.
+    fn intercept(&mut self, asked: &Value) -> Answer {
+        if let Some(is_on) = asked["on"].as_bool() {
+            self.is_on = is_on;
+        }
+        if let Some(text) = asked["filter"].as_str() {
+            let filter = text.trim();
+            if !filter.is_empty() {
+                let parsed: Filter = filter.parse().map_err(|error| format!("{error}"))?;
+                if let Some(term) = parsed.of_recordings() {
+                    return Err(format!("`{term}` is known of recorded flows only"));
+                }
+            }
+            self.filter = (!filter.is_empty()).then(|| filter.to_owned());
+        }
+        for rule in self.intercepting.drain(..) {
+            self.mitm.context().remove(rule);
+        }
+        if let Some(filter) = self.filter.as_ref().filter(|_| self.is_on)
+            && let Ok(filter) = filter.parse::<Filter>()
+        {
+            let stages = match filter.stage() {
+                StageName::Request => vec![StageName::Request, StageName::Response],
+                stage => vec![stage],
+            };
+            for stage in stages {
+                let (context, place) = (self.mitm.context(), Place::TERMINAL);
+                let (filter, since) = (filter.clone(), context.journal.now());
+                let spec = RuleSpec { stage, filter, action: Action::Hold, place, since, name: None };
+                let rule = context.register(spec).id;
+                context.set_optional(rule);
+                self.intercepting.push(rule);
+            }
+        }
+        Ok(self.state())
+    }
+
+    /// Returns the held message as a text, or takes the edited text back.
+    async fn edit(&mut self, asked: &Value) -> Answer {
+        let id = *parked_ids(asked)?.first().ok_or("which flow?")?;
+        let (mut request, mut response) = self.mitm.context().peek(id).ok_or_else(|| format!("{id} is not held"))?;
+        if let Some(heads) = self.edits.get(&id) {
+            request = heads.request.as_deref().cloned().unwrap_or(request);
+            response = heads.response.as_deref().cloned().or(response);
+        }
+        let Some(text) = asked["text"].as_str() else {
+            let body = self.body(id).await?;
+            return Ok(json!(match &response {
+                Some(response) => response_text(response, Some(response.body().unwrap_or(&body))),
+                None => request_text(&request, Some(request.body().unwrap_or(&body))),
+            }));
+        };
+        let heads = match response {
+            Some(response) => {
+                Heads { response: Some(Box::new(self.edited_response(id, response, text).await?)), ..Heads::default() }
+            }
+            None => {
+                Heads { request: Some(Box::new(self.edited_request(id, request, text).await?)), ..Heads::default() }
+            }
+        };
+        self.edits.insert(id, heads);
+        Ok(self.state())
+    }
+
+    async fn edited_request(&self, id: FlowId, mut request: Request, text: &str) -> Result<Request, String> {
+        if request.body().is_none() {
+            request.content = Content::Read(self.body(id).await?);
+        }
+        edit_request(&mut request, text)?;
+        Ok(request)
+    }
+
+    async fn edited_response(&self, id: FlowId, mut response: Response, text: &str) -> Result<Response, String> {
+        if response.body().is_none() {
+            response.content = Content::Read(self.body(id).await?);
+        }
+        edit_response(&mut response, text)?;
+        Ok(response)
+    }
+
+    async fn body(&self, id: FlowId) -> Result<bytes::Bytes, String> {
+        let (reply, answer) = oneshot::channel();
+        self.mitm.context().read_body(id, reply);
+        match tokio::time::timeout(READ, answer).await {
+            Ok(Ok(body)) => body.map_err(|fault| fault.to_string()),
+            Ok(Err(_)) => Err(format!("{id} is not held")),
+            Err(_) => Err(format!("the body of {id} did not arrive within {READ:?}")),
+        }
+    }
+
+    async fn resend(&self, asked: &Value) -> Answer {
+        let mut sent = 0;
+        for id in ids(asked)? {
+            let exchange = self.mitm.log().exchange(id).ok_or_else(|| format!("the journal no longer has {id}"))?;
+            let resend = self.mitm.resend(&exchange);
+            // Its answer comes as a flow; it may be held, so nobody waits for it here.
+            tokio::spawn(async move { drop(resend.await) });
+            sent += 1;
+        }
+        Ok(json!(sent))
+    }
+
+    fn save(&self, asked: &Value) -> Answer {
+        let path = asked["path"].as_str().filter(|path| !path.is_empty()).ok_or("into which file?")?;
+        self.mitm.save(path).map_err(|failure| failure.to_string().lines().next().unwrap_or_default().to_owned())?;
+        Ok(json!(path))
+    }
+
+    fn entries(&self, asked: &Value) -> Result<(FlowId, Vec<Entry>), String> {
+        let id = *ids(asked)?.first().ok_or("which flow?")?;
+        let mut entries = self.mitm.log().tail(usize::MAX);
+        entries.retain(|entry| entry.event.flow().is_some_and(|flow| flow.whole() == id));
+        Ok((id, entries))
+    }
+}
+
+fn ids(asked: &Value) -> Result<Vec<FlowId>, String> {
+    let ids = asked["flows"].as_array().ok_or("which flows?")?;
+    ids.iter().map(|id| id.as_u64().map(FlowId::new).ok_or_else(|| format!("{id} is no flow"))).collect()
+}
+
+/// Flows and parts: 3, or "#3.2".
+fn parked_ids(asked: &Value) -> Result<Vec<FlowId>, String> {
+    let parse = |id: &Value| {
+        if let Some(number) = id.as_u64() {
+            return Some(FlowId::new(number));
+        }
+        let (flow, part) =
+            id.as_str()?.strip_prefix('#')?.split_once('.').map_or((id.as_str()?.strip_prefix('#')?, "0"), |it| it);
+        Some(FlowId::new(flow.parse().ok()?).part(part.parse().ok()?))
+    };
+    let ids = asked["flows"].as_array().ok_or("which flows?")?;
+    ids.iter().map(|id| parse(id).ok_or_else(|| format!("{id} is no flow"))).collect()
+}

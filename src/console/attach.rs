@@ -1,0 +1,98 @@
+//! A socket for consoles, while a test is paused.
+
+use super::serve::{Console, serve};
+use crate::journal::Event;
+use crate::mitm::Mitm;
+use crate::temp;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use tokio::net::UnixListener;
+use tokio::runtime::Handle;
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Opens the socket when the test is paused for the first time. Dropping it closes the socket and its connections.
+#[derive(Debug)]
+pub(crate) struct Attach {
+    task: JoinHandle<()>,
+    /// The file that says where the socket is.
+    note: PathBuf,
+}
+
+impl Attach {
+    /// `note` is the file that `holdup console` looks for: paths of sockets must be short, and folders of tests are not.
+    pub(crate) fn on_pause(mitm: &Mitm, test: &str, note: &Path, runtime: &Handle) -> Self {
+        let (console, at) = (Console::new(mitm, Some(test)), note.to_owned());
+        let (mitm, test) = (mitm.clone(), test.to_owned());
+        let task = runtime.spawn(async move {
+            paused(&mitm).await;
+            let opened = listen(&at);
+            let told = match &opened {
+                Ok(_) => format!("  or attach a console: holdup console {test}\n"),
+                Err(error) => format!("  no console can be attached: {error}\n"),
+            };
+            crate::pause::say(&told);
+            if let Ok((listener, _folder)) = opened {
+                accept(&console, &listener).await;
+            }
+        });
+        Self { task, note: note.to_owned() }
+    }
+}
+
+impl Drop for Attach {
+    fn drop(&mut self) {
+        self.task.abort();
+        // Absent if the test was never paused.
+        let _ = std::fs::remove_file(&self.note);
+        // Not empty if the test has left evidence before.
+        let _ = self.note.parent().map(std::fs::remove_dir);
+    }
+}
+
+/// The folder of a socket. It is removed when it is dropped.
+struct Opened(temp::Folder);
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0.path);
+    }
+}
+
+async fn paused(mitm: &Mitm) {
+    let (mut next, journal) = (0, mitm.log());
+    loop {
+        let mut written = pin!(journal.written());
+        // From here on no entry is missed.
+        written.as_mut().enable();
+        let (entries, after) = journal.since(next);
+        next = after;
+        if entries.iter().any(|entry| matches!(entry.event, Event::Paused { .. })) {
+            return;
+        }
+        written.await;
+    }
+}
+
+/// Only this user can reach the socket: its folder is private, and so is the socket.
+fn listen(note: &Path) -> io::Result<(UnixListener, Opened)> {
+    let folder = Opened(temp::folder("console")?);
+    let socket = folder.0.path.join("socket");
+    let listener = UnixListener::bind(&socket)?;
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))?;
+    if let Some(above) = note.parent() {
+        std::fs::create_dir_all(above)?;
+    }
+    std::fs::write(note, socket.as_os_str().as_encoded_bytes())?;
+    Ok((listener, folder))
+}
+
+async fn accept(console: &Console, listener: &UnixListener) {
+    let mut consoles = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let console = console.clone();
+        // A console that leaves breaks its connection.
+        consoles.spawn(async move { drop(serve(console, stream).await) });
+    }
+}

@@ -1,0 +1,27 @@
+//! The console of one proxy, for a person at a terminal: what is told and asked over one connection.
+//!
+//! Lines of JSON in both directions. The program `holdup` (`cli/`) is the other end: over a pipe in its own process for
+//! `holdup proxy`, over a socket for a test. Told, in this order: `hello`, then `rows`, `lines` and `state` whenever
+//! something has changed. Asked: `{"n": 1, "do": "release", ..}`; each gets one `{"n": 1, "ok": ..}` or `{"n": 1,
+//! "error": ".."}`.
+//!
+//! * `hello`: `{"proxy": "127.0.0.1:4000", "test": null}`
+//! * `rows`: flows that are new or have changed (`rows.rs` has the fields)
+//! * `lines`: lines of the journal
+//! * `state`: `{"intercept": "~u x", "on": true, "edited": [3], "paused": false}`
+//! * `release`, `abort`: `flows`; with `"wait": true` one after another, each until the page has processed it
+//! * `intercept`: `filter` (mitmproxy's language), or `on`
+//! * `show`: `flow`, answered with its text; `edit`: `flow`, answered with the text for an editor, and taken back as `text`
+//! * `go_on`: ends the pause of the test
+//! * `resend`: `flows`; `save`: `path`; `test`: answered with the session as a test
+
+mod act;
+mod attach;
+mod message;
+mod rows;
+mod serve;
+mod session;
+mod show;
+
+pub(crate) use attach::Attach;
+pub use serve::{Console, serve};

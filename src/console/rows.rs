@@ -1,0 +1,178 @@
+//! One line for each flow. Pure.
+
+use crate::flow::{FlowId, Outcome, StageName};
+use crate::journal::{Entry, Event};
+use crate::sanitize::sanitize_line;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What a list shows of a flow.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Row {
+    id: FlowId,
+    at: Duration,
+    method: String,
+    scheme: String,
+    host: String,
+    path: String,
+    kind: String,
+    status: Option<u16>,
+    size: Option<u64>,
+    ended: Option<Duration>,
+    outcome: Option<String>,
+    parts: usize,
+    parked: BTreeMap<FlowId, Parked>,
+    parked_for: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Parked {
+    stage: StageName,
+    rule: String,
+    line: String,
+    since: Duration,
+}
+
+/// The rows of a journal, and which of them have changed since they were told.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    rows: BTreeMap<FlowId, Row>,
+    changed: BTreeSet<FlowId>,
+}
+
+impl Rows {
+    pub(super) fn note(&mut self, entry: &Entry) {
+        let Some(id) = entry.event.flow() else { return };
+        let whole = id.whole();
+        if let Event::Began { request, .. } = &entry.event {
+            let header = |name: &str| request.header(name).unwrap_or_default().to_owned();
+            self.rows.insert(
+                whole,
+                Row {
+                    id: whole,
+                    at: entry.at,
+                    method: request.method().to_string(),
+                    scheme: request.target().scheme().to_owned(),
+                    host: request.target().host.clone(),
+                    path: request.path_and_query.clone(),
+                    kind: header("sec-fetch-dest"),
+                    status: None,
+                    size: None,
+                    ended: None,
+                    outcome: None,
+                    parts: 0,
+                    parked: BTreeMap::new(),
+                    parked_for: Duration::ZERO,
+                },
+            );
+        }
+        if let Some(row) = self.rows.get_mut(&whole) {
+            row.note(id, entry);
+            self.changed.insert(whole);
+        }
+    }
+
+    /// Returns what has changed, as JSON.
+    pub(super) fn take_changed(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.changed).iter().filter_map(|id| self.rows.get(id)).map(Row::json).collect()
+    }
+}
+
+impl Row {
+    fn note(&mut self, id: FlowId, Entry { at, event }: &Entry) {
+        match event {
+            Event::Parked { stage, rule, place, .. } => {
+                let (rule, line) = (rule.to_string(), place.to_string());
+                self.parked.insert(id, Parked { stage: *stage, rule, line, since: *at });
+            }
+            Event::Decided { .. } => self.resume(id, *at),
+            Event::Answered { response, .. } | Event::ChangedResponse { response, .. } => {
+                self.status = Some(response.status().as_u16());
+            }
+            Event::Body { stage: StageName::Response, size, .. } => self.size = Some(*size),
+            Event::Part { .. } => self.parts += 1,
+            Event::Ended { outcome, .. } => {
+                self.resume(id, *at);
+                if id == self.id {
+                    (self.ended, self.outcome) = (Some(*at), Some(said(outcome)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn resume(&mut self, id: FlowId, at: Duration) {
+        if let Some(parked) = self.parked.remove(&id) {
+            self.parked_for += at.saturating_sub(parked.since);
+        }
+    }
+
+    fn json(&self) -> Value {
+        let ms = |time: Duration| (time.as_secs_f64() * 1e4).round() / 10.0;
+        let parked = self.parked.iter().map(|(id, parked)| {
+            json!({
+                "id": id.to_string(),
+                "stage": parked.stage.to_string(),
+                "rule": sanitize_line(&parked.rule),
+                "line": parked.line,
+                "since": ms(parked.since),
+            })
+        });
+        json!({
+            "id": self.id.number(),
+            "at": ms(self.at),
+            "method": sanitize_line(&self.method),
+            "scheme": self.scheme,
+            "host": sanitize_line(&self.host),
+            "path": sanitize_line(&self.path),
+            "kind": sanitize_line(&self.kind),
+            "status": self.status,
+            "size": self.size,
+            "ms": self.ended.map(|ended| ms(ended.saturating_sub(self.at))),
+            "outcome": self.outcome,
+            "parts": self.parts,
+            "parked": parked.collect::<Vec<_>>(),
+            "parkedMs": ms(self.parked_for),
+        })
+    }
+}
+
+fn said(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Failed(fault) => format!("failed: {}", sanitize_line(fault.what())),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Place, Request};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_row_says_what_parks_the_flow_and_for_how_long() {
+        let (mut rows, flow) = (Rows::default(), FlowId::new(1));
+        let mut note = |ms: u64, event| rows.note(&Entry { at: Duration::from_millis(ms), event });
+        let request = Arc::new(
+            Request::get("https://a.test/x\u{1b}[2J?q=1")
+                .unwrap_or_else(|| Request::get("https://a.test/x?q=1").expect("a request")),
+        );
+        note(5, Event::Began { flow, request });
+        let rule = Arc::from("console");
+        note(7, Event::Parked { flow, stage: StageName::Request, rule, place: Place::here() });
+        let told = rows.take_changed();
+        assert_eq!((told.len(), &told[0]["parked"][0]["stage"]), (1, &json!("request")));
+        assert_eq!(rows.take_changed().len(), 0, "told once");
+        let mut note = |ms: u64, event| rows.note(&Entry { at: Duration::from_millis(ms), event });
+        note(17, Event::Decided { flow, verdict: "released", place: None });
+        note(20, Event::Ended { flow, outcome: Outcome::Delivered });
+        let told = rows.take_changed().remove(0);
+        assert_eq!(
+            (&told["parkedMs"], &told["ms"], &told["outcome"]),
+            (&json!(10.0), &json!(15.0), &json!("delivered"))
+        );
+        assert_eq!(told["parked"], json!([]));
+    }
+}
