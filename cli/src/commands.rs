@@ -82,6 +82,10 @@ pub(crate) struct Proxy {
     /// What to hold, in mitmproxy's language: `~u /ajax & ~m POST`.
     #[arg(long, value_name = "FILTER")]
     pub(crate) intercept: Option<String>,
+    /// A rule, as in a test: `replace!(path == "/app.js", "app.js")`, `rewrite!(url ~ "x", "the" => "teh")`, `delay!(..)`;
+    /// repeatable.
+    #[arg(long = "rule", value_name = "RULE")]
+    pub(crate) rules: Vec<String>,
     /// Record into this file: HAR if it ends in `.har`, else a flow file of mitmproxy.
     #[arg(short = 'w', long = "save-stream-file", value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,

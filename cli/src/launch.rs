@@ -2,6 +2,7 @@
 
 use crate::commands::{BrowserName, Fault, Listen, Proxy, print, say};
 use crate::console::{Link, run};
+use crate::rule;
 use holdup::__private::{BrowserKind, Console, serve_console};
 use holdup::{Browser, Config, Mitm};
 use serde_json::{Value, json};
@@ -21,11 +22,15 @@ pub(crate) async fn proxy(said: Proxy) -> Result<ExitCode, Fault> {
     }
     let is_plain = said.quiet || !std::io::stdout().is_terminal();
     let mitm = start(&said.listen).await?;
-    if let Some(file) = &said.write {
-        mitm.save(file)?;
+    for rule in &said.rules {
+        rule::declare(&mitm, rule).map_err(|why| format!("--rule {rule}: {why}"))?;
     }
     for file in &said.replay {
         mitm.replay(file)?.strangers(holdup::Strangers::Pass);
+    }
+    // It may be the file that was just read.
+    if let Some(file) = &said.write {
+        mitm.save(file)?;
     }
     let (near, far) = tokio::io::duplex(PIPE);
     tokio::spawn(serve_console(Console::new(&mitm, None), far));
@@ -78,10 +83,13 @@ pub(crate) async fn start(listen: &Listen) -> Result<Mitm, Fault> {
 
 async fn intercept(link: &mut Link<DuplexStream>, filter: &str) -> Result<(), Fault> {
     let number = link.ask(json!({ "do": "intercept", "filter": filter, "on": true })).await?;
+    let mut before = Vec::new();
     while let Some(told) = link.told().await? {
         if told["n"] == number {
+            link.tell_again(before);
             return told["error"].as_str().map_or(Ok(()), |why| Err(format!("--intercept: {why}").into()));
         }
+        before.push(told);
     }
     Ok(())
 }
@@ -96,7 +104,8 @@ async fn open(mitm: &Mitm, name: BrowserName, url: Option<&str>) -> Result<Optio
     };
     let browser = mitm.browser_of(kind).await?;
     if let Some(url) = url {
-        browser.goto(url).await?;
+        // Does not wait for the page: it may be held.
+        browser.start(url);
     }
     Ok(Some(browser))
 }

@@ -1,7 +1,6 @@
 //! The program `holdup`: a console for a person, and what to do with recordings.
 //!
-//! `commands` has what is typed after the name. `console` is what is seen: [`model`](console::model) and
-//! [`keys`](console::keys) are pure, `draw` shows the model, and `run` owns the terminal. Its other end is `holdup`'s own
+//! `commands` has what is typed after the name. `console` is what is seen: `model` and `keys` are pure, `draw` shows the model, and `run` owns the terminal. Its other end is `holdup`'s own
 //! `src/console/`, in this process or in that of a test.
 
 mod commands;
@@ -9,6 +8,25 @@ mod console;
 mod doctor;
 mod launch;
 mod recording;
+mod rule;
+
+/// The grammar of the macros, in the files of the macros.
+macro_rules! grammar {
+    ($($module:ident = $path:literal;)*) => {$(
+        #[path = $path]
+        #[allow(dead_code, unused_imports, reason = "the macros use the rest")]
+        mod $module;
+    )*};
+}
+grammar! {
+    argument = "../../macros/src/argument.rs";
+    ast = "../../macros/src/ast.rs";
+    check = "../../macros/src/check.rs";
+    expand = "../../macros/src/expand.rs";
+    fields = "../../macros/src/fields.rs";
+    parse = "../../macros/src/parse.rs";
+    verb = "../../macros/src/verb.rs";
+}
 
 use clap::Parser;
 use std::ffi::OsString;

@@ -8,8 +8,8 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::num::NonZero;
 use std::path::Path;
-use std::sync::Arc;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use std::sync::{Arc, Condvar, Mutex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
 use tokio::sync::watch;
 
@@ -21,17 +21,38 @@ const PAGE: &str = "<p id=out></p><script>
         if (--left === 0) fetch('/shows/' + text);
     });</script>";
 
+/// Whether the first answer was sent.
+#[derive(Default)]
+struct First(Mutex<bool>, Condvar);
+
+impl First {
+    fn set(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+
+    fn wait(&self) {
+        drop(self.1.wait_while(self.0.lock().unwrap(), |sent| !*sent).unwrap());
+    }
+}
+
 /// Starts a server of one page, and returns its address.
 fn app() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
+    let first = Arc::new(First::default());
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
+            let first = Arc::clone(&first);
             std::thread::spawn(move || {
                 let (mut stream, mut asked) = (stream, [0; 4096]);
                 while let Ok(size) = stream.read(&mut asked) {
                     let head = String::from_utf8_lossy(&asked[..size]);
                     let Some(path) = head.split(' ').nth(1) else { return };
+                    // The answers come in the order of the page, each on its own connection.
+                    if path.ends_with("q=ab") {
+                        first.wait();
+                    }
                     let body = match path.split_once("q=") {
                         Some((_, query)) => query.to_owned(),
                         None => PAGE.to_owned(),
@@ -42,6 +63,9 @@ fn app() -> String {
                     );
                     if stream.write_all(answer.as_bytes()).is_err() {
                         return;
+                    }
+                    if path.ends_with("q=a") {
+                        first.set();
                     }
                 }
             });
@@ -74,6 +98,7 @@ impl Terminal {
         let child = command
             .env("TERM", "xterm-256color")
             .env_remove("NO_COLOR")
+            .env_remove("VISUAL")
             .envs(variables.iter().copied())
             .spawn(pts)
             .unwrap();
@@ -99,7 +124,8 @@ impl Terminal {
     /// Waits until the screen has a text.
     async fn shows(&mut self, text: &str) {
         let shown = self.screen.wait_for(|screen| screen.iter().any(|line| line.contains(text)));
-        if tokio::time::timeout(std::time::Duration::from_secs(30), shown).await.is_err() {
+        let is_shown = matches!(tokio::time::timeout(std::time::Duration::from_secs(30), shown).await, Ok(Ok(_)));
+        if !is_shown {
             panic!("the screen never shows {text:?}:\n{}", self.screen.borrow().join("\n"));
         }
     }
@@ -108,7 +134,9 @@ impl Terminal {
     async fn ended(mut self) -> bool {
         let ended = tokio::time::timeout(std::time::Duration::from_secs(30), self.child.wait()).await;
         let is_well = ended.expect("the program does not end").unwrap().success();
-        while self.is_whole.changed().await.is_ok() {}
+        // Until the terminal has been read to its end.
+        let read = async { while self.is_whole.changed().await.is_ok() {} };
+        tokio::time::timeout(std::time::Duration::from_secs(30), read).await.expect("somebody has the terminal");
         assert!(*self.is_whole.borrow(), "the terminal is left as the program has made it");
         is_well
     }
@@ -140,7 +168,7 @@ async fn a_race_by_hand_becomes_a_test() {
     terminal.press("2 1\r").await;
     terminal.shows("released, one after another").await;
     terminal.press("q").await;
-    terminal.shows("/shows/a").await;
+    terminal.shows("/shows/a ").await;
     terminal.press("T").await;
     terminal.shows("write the test into").await;
     // Instead of the name that stands there.
@@ -165,7 +193,7 @@ async fn a_held_answer_is_edited_in_the_editor() {
     let (app, folder) = (app(), tempfile::tempdir().unwrap());
     let editor = folder.path().join("editor");
     // It breaks the text first, and corrects it the second time.
-    let script = "#!/bin/sh\nif [ -e \"$0.again\" ]; then sed -i 's/^200/201/; s/^a$/changed/' \"$1\"; else touch \"$0.again\"; sed -i 's/^200/2x0/' \"$1\"; fi\n";
+    let script = "#!/bin/sh\nif [ -e \"$0.again\" ]; then sed -i 's/^2x0/201/; s/^a$/changed/' \"$1\"; else touch \"$0.again\"; sed -i 's/^200/2x0/' \"$1\"; fi\n";
     std::fs::write(&editor, script).unwrap();
     std::fs::set_permissions(&editor, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let host = format!("shop.test={app}");
@@ -204,6 +232,12 @@ async fn waits_for_a_console(browser: Browser) -> TestResult {
     Ok(())
 }
 
+/// Returns whether a test says below this folder where a console can attach.
+fn has_note(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    entries.into_iter().any(|path| if path.is_dir() { has_note(&path) } else { path.ends_with("console") })
+}
+
 /// Attaches, acts, leaves, attaches again, and lets the test go on: with captured output and without a terminal.
 #[tokio::test]
 async fn a_console_is_attached_to_a_test_twice() {
@@ -212,9 +246,14 @@ async fn a_console_is_attached_to_a_test_twice() {
     let variables = [("HOLDUP_ARTIFACTS", artifacts.as_str()), ("HOLDUP_CLI_WAITS", "1"), ("CI", "")];
     let mut test = tokio::process::Command::new(std::env::current_exe().unwrap());
     test.args(["waits_for_a_console", "--exact"]).envs(variables).stdin(std::process::Stdio::null());
-    let mut test = test.stderr(std::process::Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-    let mut said = tokio::io::BufReader::new(test.stderr.take().unwrap()).lines();
-    while !said.next_line().await.unwrap().unwrap().contains("attach a console: holdup console") {}
+    let mut test = test.kill_on_drop(true).spawn().unwrap();
+    // Where it prints how to attach depends on whether there is a terminal.
+    let waits = async {
+        while !has_note(folder.path()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), waits).await.expect("the test does not wait");
     let mut terminal = Terminal::start_with(&["console", "waits_for_a_console"], &variables);
     terminal.shows("(paused)").await;
     terminal.shows("1 held").await;

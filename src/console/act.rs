@@ -45,7 +45,7 @@ impl Hands {
     }
 
     pub(super) fn state(&self) -> Value {
-        json!({ "intercept": self.filter, "on": self.is_on, "edited": self.edits.keys().map(|id| id.number()).collect::<Vec<_>>(), "paused": self.mitm.log().is_paused() })
+        json!({ "intercept": self.filter, "on": self.is_on, "edited": self.edits.keys().map(|id| id.number()).collect::<Vec<_>>() })
     }
 
     pub(super) async fn act(&mut self, asked: &Value) -> Answer {
@@ -69,9 +69,11 @@ impl Hands {
     }
 
     async fn release(&mut self, asked: &Value) -> Answer {
-        let flows = parked_ids(asked)?;
+        let (flows, mut released) = (parked_ids(asked)?, 0);
         for id in &flows {
-            let stage = self.parked_stage(*id).ok_or_else(|| format!("{id} is not held"))?;
+            // Its client may have left.
+            let Some(stage) = self.parked_stage(*id) else { continue };
+            released += 1;
             self.session.note(*id, stage, record::Verdict::Release);
             let heads = self.edits.remove(id).unwrap_or_default();
             let from = self.mitm.log().since(u64::MAX).1;
@@ -80,7 +82,7 @@ impl Hands {
                 self.ended(*id, from).await;
             }
         }
-        Ok(json!(flows.len()))
+        said(released, &flows)
     }
 
     /// Waits until a flow has ended and the pages have processed it, or until it is held again.
@@ -112,15 +114,16 @@ impl Hands {
     }
 
     fn abort(&mut self, asked: &Value) -> Answer {
-        let flows = parked_ids(asked)?;
+        let (flows, mut aborted) = (parked_ids(asked)?, 0);
         for id in &flows {
-            let stage = self.parked_stage(*id).ok_or_else(|| format!("{id} is not held"))?;
+            let Some(stage) = self.parked_stage(*id) else { continue };
+            aborted += 1;
             let kind = if stage.is_part() { AbortKind::Close } else { AbortKind::Reset };
             self.session.note(*id, stage, record::Verdict::Abort);
             self.edits.remove(id);
             self.mitm.context().decide(*id, ABORTED, None, Verdict::Abort(kind));
         }
-        Ok(json!(flows.len()))
+        said(aborted, &flows)
     }
 
     fn parked_stage(&self, id: FlowId) -> Option<StageName> {
@@ -130,9 +133,6 @@ impl Hands {
 
     /// Sets what is intercepted: at the request, and again at the response, unless the filter is of one of them.
     fn intercept(&mut self, asked: &Value) -> Answer {
-        if let Some(is_on) = asked["on"].as_bool() {
-            self.is_on = is_on;
-        }
         if let Some(text) = asked["filter"].as_str() {
             let filter = text.trim();
             if !filter.is_empty() {
@@ -143,8 +143,12 @@ impl Hands {
             }
             self.filter = (!filter.is_empty()).then(|| filter.to_owned());
         }
+        if let Some(is_on) = asked["on"].as_bool() {
+            self.is_on = is_on;
+        }
         for rule in self.intercepting.drain(..) {
-            self.mitm.context().remove(rule);
+            // What is held stays held.
+            self.mitm.context().close(rule);
         }
         if let Some(filter) = self.filter.as_ref().filter(|_| self.is_on)
             && let Ok(filter) = filter.parse::<Filter>()
@@ -232,6 +236,9 @@ impl Hands {
 
     fn save(&self, asked: &Value) -> Answer {
         let path = asked["path"].as_str().filter(|path| !path.is_empty()).ok_or("into which file?")?;
+        if std::path::Path::new(path).exists() {
+            return Err(format!("{path} is there already: name another file"));
+        }
         self.mitm.save(path).map_err(|failure| failure.to_string().lines().next().unwrap_or_default().to_owned())?;
         Ok(json!(path))
     }
@@ -241,6 +248,14 @@ impl Hands {
         let mut entries = self.mitm.log().tail(usize::MAX);
         entries.retain(|entry| entry.event.flow().is_some_and(|flow| flow.whole() == id));
         Ok((id, entries))
+    }
+}
+
+/// Tells how many of the flows a verdict has reached.
+fn said(reached: usize, flows: &[FlowId]) -> Answer {
+    match flows.len() - reached {
+        0 => Ok(json!(reached)),
+        left => Err(format!("{left} of {} are not held any more; the others have their verdict", flows.len())),
     }
 }
 

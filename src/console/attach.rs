@@ -16,8 +16,6 @@ use tokio::task::{JoinHandle, JoinSet};
 #[derive(Debug)]
 pub(crate) struct Attach {
     task: JoinHandle<()>,
-    /// The file that says where the socket is.
-    note: PathBuf,
 }
 
 impl Attach {
@@ -33,30 +31,38 @@ impl Attach {
                 Err(error) => format!("  no console can be attached: {error}\n"),
             };
             crate::pause::say(&told);
-            if let Ok((listener, _folder)) = opened {
+            // Dropped with the task: the socket, its folder and the note.
+            if let Ok((listener, _opened)) = opened {
                 accept(&console, &listener).await;
             }
         });
-        Self { task, note: note.to_owned() }
+        Self { task }
     }
 }
 
 impl Drop for Attach {
     fn drop(&mut self) {
         self.task.abort();
-        // Absent if the test was never paused.
-        let _ = std::fs::remove_file(&self.note);
-        // Not empty if the test has left evidence before.
-        let _ = self.note.parent().map(std::fs::remove_dir);
     }
 }
 
-/// The folder of a socket. It is removed when it is dropped.
-struct Opened(temp::Folder);
+/// What there is beside a socket. It is removed when this is dropped.
+struct Opened {
+    folder: temp::Folder,
+    /// The file that says where the socket is.
+    note: PathBuf,
+}
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0.path);
+        // If another process runs the same test, the note may be its own by now.
+        let socket = self.folder.path.join("socket");
+        if std::fs::read(&self.note).is_ok_and(|said| said == socket.as_os_str().as_encoded_bytes()) {
+            let _ = std::fs::remove_file(&self.note);
+            // Not empty if the test has left evidence before.
+            let _ = self.note.parent().map(std::fs::remove_dir);
+        }
+        let _ = std::fs::remove_dir_all(&self.folder.path);
     }
 }
 
@@ -77,15 +83,15 @@ async fn paused(mitm: &Mitm) {
 
 /// Only this user can reach the socket: its folder is private, and so is the socket.
 fn listen(note: &Path) -> io::Result<(UnixListener, Opened)> {
-    let folder = Opened(temp::folder("console")?);
-    let socket = folder.0.path.join("socket");
+    let opened = Opened { folder: temp::folder("console")?, note: note.to_owned() };
+    let socket = opened.folder.path.join("socket");
     let listener = UnixListener::bind(&socket)?;
     std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))?;
     if let Some(above) = note.parent() {
         std::fs::create_dir_all(above)?;
     }
     std::fs::write(note, socket.as_os_str().as_encoded_bytes())?;
-    Ok((listener, folder))
+    Ok((listener, opened))
 }
 
 async fn accept(console: &Console, listener: &UnixListener) {

@@ -8,7 +8,7 @@
 //! * `hello`: `{"proxy": "127.0.0.1:4000", "test": null}`
 //! * `rows`: flows that are new or have changed (`rows.rs` has the fields)
 //! * `lines`: lines of the journal
-//! * `state`: `{"intercept": "~u x", "on": true, "edited": [3], "paused": false}`
+//! * `state`: `{"intercept": "~u x", "on": true, "edited": [3]}`, and `paused` of a test
 //! * `release`, `abort`: `flows`; with `"wait": true` one after another, each until the page has processed it
 //! * `intercept`: `filter` (mitmproxy's language), or `on`
 //! * `show`: `flow`, answered with its text; `edit`: `flow`, answered with the text for an editor, and taken back as `text`

@@ -2,6 +2,7 @@
 
 use super::act::Hands;
 use super::rows::Rows;
+use crate::journal::Event;
 use crate::mitm::Mitm;
 use crate::sanitize::sanitize_line;
 use serde_json::{Value, json};
@@ -54,6 +55,7 @@ async fn send(writer: &Mutex<impl AsyncWrite + Unpin>, value: &Value) -> io::Res
 /// Tells what happens.
 async fn tell(console: &Console, writer: &Mutex<impl AsyncWrite + Unpin>) -> io::Result<()> {
     let (mut rows, mut next, mut is_first, mut state) = (Rows::default(), 0, true, Value::Null);
+    let mut pauses = 0_i32;
     let journal = console.mitm.log();
     loop {
         let mut written = pin!(journal.written());
@@ -62,6 +64,17 @@ async fn tell(console: &Console, writer: &Mutex<impl AsyncWrite + Unpin>) -> io:
         let (entries, after) = journal.since(next);
         next = after;
         entries.iter().for_each(|entry| rows.note(entry));
+        let before = pauses;
+        for entry in &entries {
+            match entry.event {
+                Event::Paused { .. } => pauses += 1,
+                Event::Resumed => pauses -= 1,
+                _ => {}
+            }
+        }
+        if (before > 0) != (pauses > 0) {
+            send(writer, &json!({ "paused": pauses > 0 })).await?;
+        }
         let changed = rows.take_changed();
         if !changed.is_empty() || is_first {
             send(writer, &json!({ "rows": changed })).await?;

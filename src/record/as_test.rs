@@ -2,11 +2,12 @@
 
 use super::load::load;
 use super::played::Played;
-use super::recorded::{Recorded, recorded};
+use super::recorded::{Recorded, masked, recorded};
 use super::shortest::filter;
 use crate::flow::{FlowId, Place, StageName};
 use crate::journal::Entry;
 use crate::report::Failure;
+use crate::sanitize::sanitize_line;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
@@ -42,7 +43,7 @@ pub(crate) fn session_test(entries: &[Entry], verdicts: &[(FlowId, StageName, Ve
     let recorded = recorded(entries);
     let played = |flow: &Recorded| Played {
         method: flow.request.method().to_string(),
-        url: flow.request.url(),
+        url: masked(&flow.request.url()),
         request_headers: flow.request.headers().clone(),
         ..Played::default()
     };
@@ -85,49 +86,78 @@ pub(super) fn text(path: &Path, flows: &[Played]) -> String {
     Test { name: &name, lead: &lead, settles: false, end }.text(flows, held)
 }
 
+/// A held flow with the name of its hold.
+type Named = (String, Held);
+
 impl Test<'_> {
     fn text(&self, flows: &[Played], held: Vec<Held>) -> String {
-        let Self { name, lead, settles, end } = self;
+        let Self { name, lead, end, .. } = self;
         let page = flows.iter().find(|flow| is_page(flow));
-        let (argument, open) = match (page, flows.first()) {
-            (Some(page), _) => ("browser: Browser", format!("    browser.goto({:?}).await?;\n", page.url)),
+        let is_held_while_loading = held.iter().any(|held| !is_call(&flows[held.at]));
+        let (argument, open, settled) = match (page, flows.first()) {
+            (Some(page), _) => {
+                let open = if is_held_while_loading {
+                    format!("    browser.start({:?}); // does not wait for the page, which is held\n", page.url)
+                } else {
+                    format!("    browser.goto({:?}).await?;\n", page.url)
+                };
+                ("browser: Browser", open, "    browser.settled().await?;\n")
+            }
             // It may be held, so it is not awaited here.
             (None, Some(first)) => {
-                ("client: Client", format!("    let asking = tokio::spawn(client.get({:?}).send());\n", first.url))
+                let open = format!("    let asking = tokio::spawn(client.get({:?}).send());\n", first.url);
+                ("client: Client", open, "    asking.await??;\n")
             }
-            (None, None) => ("client: Client", String::new()),
+            (None, None) => ("client: Client", String::new(), ""),
         };
-        let mut text =
-            format!("use holdup::prelude::*;\n\n#[mitm_test]\nasync fn {name}({argument}) -> TestResult {{\n{lead}");
         let mut names = BTreeSet::new();
         let mut named: Vec<_> = held.into_iter().map(|held| (name_of(&flows[held.at], &mut names), held)).collect();
-        for (name, held) in &named {
-            let stage = if held.stage == "request" { String::new() } else { format!("{}: ", held.stage) };
-            // Writing to a `String` cannot fail.
-            let _ = held.note.as_ref().map(|note| writeln!(text, "    // {note}"));
-            let _ = writeln!(text, "    let {name} = hold!({stage}{});", filter(flows, held.at));
-        }
-        text += &open;
-        text += "    // .. what the user does ..\n";
+        let holds = holds(flows, &named);
         named.sort_by(|(_, one), (_, other)| one.rank.total_cmp(&other.rank));
-        let settled = match (page, flows.first()) {
-            (Some(_), _) => "    browser.settled().await?;\n",
-            (None, Some(_)) => "    asking.await??;\n",
-            (None, None) => "",
-        };
-        let mut left = named.len();
-        for (name, held) in &named {
-            let verdict = match (held.verdict, page) {
-                (Verdict::Release, Some(_)) => "release().processed()",
-                (Verdict::Release, None) => "release()",
-                (Verdict::Abort, _) => "abort(AbortKind::Reset)",
-            };
-            let _ = writeln!(text, "    {name}.next().await?.{verdict}.await?;");
-            left -= 1;
-            text += if *settles && left > 0 && page.is_some() { settled } else { "" };
-        }
-        text + settled + end
+        let between = if self.settles && page.is_some() { settled } else { "" };
+        let verdicts = verdicts(&named, page.is_some(), between);
+        format!(
+            "use holdup::prelude::*;\n\n#[mitm_test]\nasync fn {name}({argument}) -> TestResult {{\n{lead}{holds}{open}    \
+             // .. what the user does ..\n{verdicts}{settled}{end}"
+        )
     }
+}
+
+/// Writes the holds. A flow that is held twice has one, of its request.
+fn holds(flows: &[Played], named: &[Named]) -> String {
+    let is_of_request = |held: &Held| held.stage == "request";
+    let is_second = |held: &Held| named.iter().any(|(_, first)| first.at == held.at && is_of_request(first));
+    let mut text = String::new();
+    for (name, held) in named.iter().filter(|(_, held)| is_of_request(held) || !is_second(held)) {
+        let stage = if is_of_request(held) { String::new() } else { format!("{}: ", held.stage) };
+        // Writing to a `String` cannot fail.
+        let _ = held.note.as_ref().map(|note| writeln!(text, "    // {note}"));
+        let _ = writeln!(text, "    let {name} = hold!({stage}{});", filter(flows, held.at));
+    }
+    text
+}
+
+/// Writes the verdicts. The hold of a request hands the flow over with its answer, if that is held, too.
+fn verdicts(named: &[Named], has_page: bool, between: &str) -> String {
+    let other = |held: &Held, stage: &str| named.iter().find(|(_, other)| other.at == held.at && other.stage == stage);
+    let mut lines = Vec::new();
+    for (name, held) in named {
+        if held.stage == "request" && held.verdict == Verdict::Release && other(held, "response").is_some() {
+            lines.push(format!("    let {name} = {name}.next().await?.advance().await?;\n"));
+            continue;
+        }
+        let verdict = match held.verdict {
+            Verdict::Release if has_page => "release().processed()",
+            Verdict::Release => "release()",
+            Verdict::Abort => "abort(AbortKind::Reset)",
+        };
+        let taken = match other(held, "request") {
+            Some((first, _)) if held.stage == "response" => first.clone(),
+            _ => format!("{name}.next().await?"),
+        };
+        lines.push(format!("    {taken}.{verdict}.await?;\n"));
+    }
+    lines.join(between)
 }
 
 /// Returns the flows that a rule had parked as a whole, in the order of their requests.
@@ -152,6 +182,12 @@ fn name_of(flow: &Played, names: &mut BTreeSet<String>) -> String {
     let name = std::iter::once(base.clone()).chain(numbered).find(|name| !names.contains(name)).unwrap_or(base);
     names.insert(name.clone());
     name
+}
+
+/// Whether a script asked for it, and not the page as it loads.
+fn is_call(flow: &Played) -> bool {
+    let kind = flow.request_headers.get("sec-fetch-dest").and_then(|kind| kind.to_str().ok());
+    kind.is_none_or(|kind| kind == "empty")
 }
 
 fn is_page(flow: &Played) -> bool {
@@ -180,7 +216,7 @@ const TAKEN: &[&str] = &[
 ];
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    sanitize_line(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
@@ -216,6 +252,31 @@ mod tests {
         assert!(text.contains("let say_2 = hold!(path == \"/say\" && query(\"q\") == \"2\");"), "{text}");
         let at = |what: &str| text.find(what).expect(what);
         assert!(at("say_2.next()") < at("say.next()"), "{text}");
+    }
+
+    /// As a filter without a stage does it: the request, and then the answer.
+    #[test]
+    fn a_flow_that_is_held_twice_has_one_hold() {
+        let held = |stage: &str, rank: f64| Held {
+            at: 0,
+            stage: stage.to_owned(),
+            note: None,
+            verdict: Verdict::Release,
+            rank,
+        };
+        let flows = [flow("https://a/save", &[], 1.0)];
+        let test = Test { name: "session", lead: "", settles: true, end: "}\n" };
+        let text = test.text(&flows, vec![held("request", 0.0), held("response", 1.0)]);
+        let lines: Vec<_> =
+            text.lines().map(str::trim).filter(|line| line.contains("save") && !line.contains("get(")).collect();
+        assert_eq!(
+            lines,
+            [
+                "let save = hold!(path == \"/save\");",
+                "let save = save.next().await?.advance().await?;",
+                "save.release().await?;"
+            ]
+        );
     }
 
     #[test]

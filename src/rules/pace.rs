@@ -27,6 +27,10 @@ macro_rules! profiles {
                 up: $up / 8,
                 name: Some(stringify!($name)),
             };)*
+
+            /// All presets.
+            #[doc(hidden)]
+            pub const ALL: &[Self] = &[$(Self::$name),*];
         }
     };
 }

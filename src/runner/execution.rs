@@ -256,12 +256,13 @@ async fn end_of<R: TestOutcome>(
 
 /// Waits until a timeout that stands still while the test is paused.
 async fn within_deadline<T>(timeout: Duration, log: &Journal, doing: impl Future<Output = T>) -> Result<T, Elapsed> {
-    let (mut doing, began) = (pin!(doing), log.now());
+    // It may have been paused before.
+    let (mut doing, began, before) = (pin!(doing), log.now(), log.paused());
     let mut left = timeout;
     loop {
         match tokio::time::timeout(left, doing.as_mut()).await {
             Err(elapsed) => {
-                left = (timeout + log.paused()).saturating_sub(log.now().saturating_sub(began));
+                left = (timeout + log.paused().saturating_sub(before)).saturating_sub(log.now().saturating_sub(began));
                 if left.is_zero() {
                     return Err(elapsed);
                 }

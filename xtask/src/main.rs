@@ -49,7 +49,11 @@ fn prepared() -> Result<(), String> {
 }
 
 fn demo() -> Result<(), String> {
-    cargo(&["run", "--quiet", "--example", "ajax_race"], &[])
+    cargo(&["run", "--quiet", "--example", "ajax_race"], &[])?;
+    eprintln!(
+        "by hand, with a page of yours: cargo run -p holdup-cli --bin holdup -- proxy --intercept '~u /ajax' https://.."
+    );
+    Ok(())
 }
 
 /// The name of a part, and its function.

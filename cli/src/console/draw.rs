@@ -11,6 +11,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+/// How many characters without a width may follow one that has a width.
+const MARKS: usize = 8;
 /// Below this, nothing can be shown.
 const LEAST: (u16, u16) = (20, 5);
 
@@ -281,10 +283,12 @@ fn help() -> Vec<Line<'static>> {
 
 /// Returns as much of a text as fits.
 fn fit(text: &str, width: usize) -> String {
-    let mut left = width;
+    let (mut left, mut marks) = (width, 0);
     let fits = |char: &char| {
         let size = char.width().unwrap_or(0);
-        let fits = size <= left;
+        // Any number of marks can stand on one letter.
+        marks = if size == 0 { marks + 1 } else { 0 };
+        let fits = size <= left && marks <= MARKS;
         left -= size.min(left);
         fits
     };

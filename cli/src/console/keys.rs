@@ -85,6 +85,7 @@ fn edit(model: &mut Model) -> Vec<Effect> {
 fn show(model: &mut Model) -> Vec<Effect> {
     let Some(id) = model.selected else { return vec![] };
     model.open(Screen::Flow);
+    model.shown = None;
     vec![Effect::Ask(json!({ "do": "show", "flows": [id] }), Then::Show(id))]
 }
 
@@ -92,7 +93,7 @@ fn neighbour(model: &mut Model, by: isize) -> Vec<Effect> {
     let scroll = model.scroll;
     model.screen = Screen::List;
     model.move_by(by);
-    (model.screen, model.scroll) = (Screen::Flow, scroll);
+    (model.screen, model.scroll, model.shown) = (Screen::Flow, scroll, None);
     let Some(id) = model.selected else { return vec![] };
     vec![Effect::Ask(json!({ "do": "show", "flows": [id] }), Then::Show(id))]
 }

@@ -83,6 +83,8 @@ pub(crate) enum Then {
     Show(u64),
     /// Open it in the editor.
     Edit(String),
+    /// It was edited: the flow, and the text, which is offered again if it cannot be sent.
+    Edited(String, String),
     /// Write it into this file.
     Write(String),
 }
@@ -128,7 +130,9 @@ impl Model {
         for row in told["rows"].as_array().into_iter().flatten().map(Row::of) {
             let is_new = self.rows.insert(row.id, row.clone()).is_none();
             if is_new && self.is_visible(&row) {
-                self.visible.push(row.id);
+                // Two may be told in the other order.
+                let at = self.visible.partition_point(|id| *id < row.id);
+                self.visible.insert(at, row.id);
             }
         }
         // The selection never moves by itself, but it begins somewhere.
@@ -144,8 +148,10 @@ impl Model {
         if let Some(state) = told.get("state") {
             self.intercept = state["intercept"].as_str().map(str::to_owned);
             self.is_on = state["on"] == true;
-            self.is_paused = state["paused"] == true;
             self.edited = state["edited"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+        }
+        if let Some(is_paused) = told["paused"].as_bool() {
+            self.is_paused = is_paused;
         }
         told.is_object()
     }
@@ -172,7 +178,14 @@ impl Model {
 
     /// Returns what a key acts on: the marked flows, or else the selected one.
     pub(crate) fn chosen(&self) -> Vec<u64> {
-        if self.marked.is_empty() { self.selected.into_iter().collect() } else { self.marked.iter().copied().collect() }
+        if self.screen == Screen::Order {
+            return vec![];
+        }
+        if self.marked.is_empty() || self.screen == Screen::Flow {
+            self.selected.into_iter().collect()
+        } else {
+            self.marked.iter().copied().collect()
+        }
     }
 
     /// Returns the ids of what is held of the chosen flows.

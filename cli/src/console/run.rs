@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(crate) async fn run(link: Link<impl AsyncRead + AsyncWrite>) -> Result<ExitCode, Fault> {
     // Restores the terminal when the program panics.
     let mut terminal = ratatui::try_init()?;
-    let mut console = Console { link, model: Model::default(), waiting: BTreeMap::new(), theme: theme() };
+    let mut console = Console { link, model: Model::default(), waiting: BTreeMap::new(), theme: theme(), broken: None };
     let done = console.run(&mut terminal).await;
     ratatui::restore();
     let is_over = console.model.is_over;
@@ -42,6 +42,8 @@ struct Console<IO> {
     /// What is done with the replies.
     waiting: BTreeMap<u64, Then>,
     theme: Theme,
+    /// A text that could not be sent, and its flow.
+    broken: Option<(String, String)>,
 }
 
 impl<IO: AsyncRead + AsyncWrite> Console<IO> {
@@ -96,9 +98,14 @@ impl<IO: AsyncRead + AsyncWrite> Console<IO> {
         };
         if let Some(why) = told["error"].as_str() {
             self.model.notice = Some(why.to_owned());
+            if let Then::Edited(flow, text) = then {
+                self.model.notice = Some(format!("{why} (`e` opens it again as you left it)"));
+                self.broken = Some((flow, text));
+            }
             return Ok(());
         }
         match then {
+            Then::Edited(..) => self.model.notice = Some("changed: `a` releases it so".to_owned()),
             Then::Say(words) => self.model.notice = Some(words.to_owned()),
             Then::Show(id) if self.model.selected == Some(id) => self.model.shown = Some(told["ok"].clone()),
             Then::Show(_) => {}
@@ -110,12 +117,17 @@ impl<IO: AsyncRead + AsyncWrite> Console<IO> {
             }
             Then::Edit(flow) => {
                 let text = told["ok"].as_str().unwrap_or_default().to_owned();
-                let edited = Self::beside(terminal, events, || editor::edit(&text))?;
+                let offered =
+                    self.broken.take().filter(|(of, _)| *of == flow).map_or_else(|| text.clone(), |(_, text)| text);
+                let edited = Self::beside(terminal, events, || editor::edit(&offered))?;
+                // Editors end the last line.
+                let edited = edited
+                    .map(|it| it.strip_suffix('\n').filter(|_| !text.ends_with('\n')).map(str::to_owned).unwrap_or(it));
                 match edited {
                     Ok(edited) if edited == text => self.model.notice = Some("nothing was changed".to_owned()),
                     Ok(edited) => {
                         let what = json!({ "do": "edit", "flows": [flow], "text": edited });
-                        self.ask(what, Then::Say("changed: `a` releases it so")).await?;
+                        self.ask(what, Then::Edited(flow, edited)).await?;
                     }
                     Err(error) => self.model.notice = Some(error.to_string()),
                 }

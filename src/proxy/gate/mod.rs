@@ -124,6 +124,11 @@ impl Gate {
         self.let_go(parked, "released, since its rule was removed");
     }
 
+    /// Removes a rule. The flows that it parks stay parked.
+    pub(crate) fn close(&self, rule: RuleId) {
+        self.lock().table.close(rule);
+    }
+
     /// Removes all rules and releases all parked flows.
     pub(crate) fn stop(&self) {
         self.stopped.send_replace(true);
