@@ -99,6 +99,8 @@ impl Terminal {
             .env("TERM", "xterm-256color")
             .env_remove("NO_COLOR")
             .env_remove("VISUAL")
+            .env_remove("DISPLAY")
+            .env_remove("WAYLAND_DISPLAY")
             .envs(variables.iter().copied())
             .spawn(pts)
             .unwrap();
@@ -152,7 +154,7 @@ async fn a_race_by_hand_becomes_a_test() {
     let arguments = [
         "proxy",
         "--browser",
-        "headless-shell",
+        "chromium",
         "--host",
         &host,
         "--intercept",
@@ -199,7 +201,7 @@ async fn a_held_answer_is_edited_in_the_editor() {
     let host = format!("shop.test={app}");
     let (pty_editor, arguments) = (
         editor.display().to_string(),
-        ["proxy", "--browser", "headless-shell", "--host", &host, "--intercept", "~u q=a$ & ~s", "https://shop.test/"],
+        ["proxy", "--browser", "chromium", "--host", &host, "--intercept", "~u q=a$ & ~s", "https://shop.test/"],
     );
     let mut terminal = Terminal::start_with(&arguments, &[("EDITOR", &pty_editor)]);
     terminal.shows("1 held").await;
