@@ -53,8 +53,9 @@ impl Mitm {
     /// Sends several requests again, and returns their responses in the same order.
     ///
     /// Each is sent as soon as the one before has left for its server, and none waits for a response: so they are under way
-    /// at the same time and arrive in this order. One that a rule parks at its request lets the next wait; one that gets
-    /// its response from a rule does not leave, and the next follows when it has ended.
+    /// at the same time, and are sent in this order. (Each has its own connection: a server may see them in another.) One
+    /// that a rule parks at its request lets the next wait; one that gets its response from a rule does not leave, and the
+    /// next follows when it has ended.
     ///
     /// # Errors
     /// As awaiting a [`Resend`]; the others may have been sent.
