@@ -166,7 +166,7 @@ async fn a_race_by_hand_becomes_a_test() {
     let mut terminal = Terminal::start(&arguments);
     terminal.shows("2 held").await;
     terminal.press("O").await;
-    terminal.shows("shop.test/search?q=ab").await;
+    terminal.shows("held, in the order in which they came").await;
     // Which of the two came first is up to their connections.
     let is_second = terminal.screen.borrow().iter().any(|line| line.starts_with(" 2 ") && line.contains("q=ab"));
     terminal.press(if is_second { "2 1\r" } else { "1 2\r" }).await;
