@@ -1,8 +1,10 @@
 //! The program `holdup`: a console for a person, and what to do with recordings.
 //!
-//! `commands` has what is typed after the name. `console` is what is seen: `model` and `keys` are pure, `draw` shows the model, and `run` owns the terminal. Its other end is `holdup`'s own
-//! `src/console/`, in this process or in that of a test.
+//! `commands` has what is typed after the name. `console` is what is seen: `model` and `keys` are pure, `draw` shows the
+//! model, and `run` owns the terminal. Its other end is `holdup`'s own `src/console/`, in this process or in that of a
+//! test.
 
+mod artifacts;
 mod commands;
 mod console;
 mod doctor;

@@ -1,12 +1,11 @@
 //! What is done with recordings and evidence.
 
+use crate::artifacts;
 use crate::commands::{Fault, Replay, print as to_stdout, say};
 use crate::launch;
 use holdup::{Strangers, record};
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::SystemTime;
 
 /// Serves recordings until ctrl-c.
 pub(crate) async fn replay(said: Replay) -> Result<ExitCode, Fault> {
@@ -38,10 +37,9 @@ pub(crate) fn print(file: &Path) -> Result<ExitCode, Fault> {
 
 /// Opens the newest page of a failed test.
 pub(crate) fn open() -> Result<ExitCode, Fault> {
-    let folder = artifacts();
-    let mut pages = Vec::new();
-    find(&folder, 3, &mut pages);
-    let Some((_, newest)) = pages.into_iter().max() else {
+    let written = |page: &PathBuf| page.metadata().and_then(|metadata| metadata.modified()).ok();
+    let Some(newest) = artifacts::named("timeline.html").into_iter().max_by_key(written) else {
+        let folder = artifacts::folder();
         return Err(format!("no test has left a page below {}: it does when it fails", folder.display()).into());
     };
     say(&newest.display().to_string());
@@ -52,33 +50,4 @@ pub(crate) fn open() -> Result<ExitCode, Fault> {
         Ok(status) => Err(format!("{program} failed ({status}): open the file yourself").into()),
         Err(error) => Err(format!("{program} cannot be started ({error}): open the file yourself").into()),
     }
-}
-
-fn find(folder: &Path, depth: usize, pages: &mut Vec<(SystemTime, PathBuf)>) {
-    let Some(depth) = depth.checked_sub(1) else { return };
-    for entry in std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
-        let path = entry.path();
-        if path.is_dir() {
-            find(&path, depth, pages);
-        } else if path.file_name().is_some_and(|name| name == "timeline.html")
-            && let Ok(at) = entry.metadata().and_then(|metadata| metadata.modified())
-        {
-            pages.push((at, path));
-        }
-    }
-}
-
-/// Returns where tests leave what they leave: `HOLDUP_ARTIFACTS`, or `holdup` in cargo's target folder.
-pub(crate) fn artifacts() -> PathBuf {
-    if let Some(said) = env::var_os("HOLDUP_ARTIFACTS").filter(|said| !said.is_empty()) {
-        return PathBuf::from(said);
-    }
-    let target = env::var_os("CARGO_TARGET_DIR").filter(|said| !said.is_empty()).map(PathBuf::from);
-    target.unwrap_or_else(|| package().join("target")).join("holdup")
-}
-
-/// The nearest folder above with a `target`, or this one.
-fn package() -> PathBuf {
-    let here = env::current_dir().unwrap_or_default();
-    here.ancestors().find(|folder| folder.join("target").is_dir()).unwrap_or(&here).to_owned()
 }

@@ -182,11 +182,11 @@ async fn a_race_by_hand_becomes_a_test() {
     assert!(terminal.ended().await);
     assert_eq!(std::fs::read_to_string(written).unwrap(), include_str!("session/expected.rs"));
     let har = std::fs::read_to_string(recorded).unwrap();
-    assert!(har.contains("/shows/a") && Path::new(&folder.path()).exists());
+    assert!(har.contains("/shows/a"));
 }
 
-/// What `T` has written compiles.
-#[test]
+/// What `T` has written compiles. In a function, so that it is not run.
+#[allow(dead_code, unnameable_test_items, reason = "it only has to compile")]
 fn the_test_compiles() {
     #[path = "session/expected.rs"]
     mod session;

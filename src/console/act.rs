@@ -4,7 +4,7 @@ use super::message::{edit_request, edit_response, request_text, response_text};
 use super::session::Session;
 use super::show;
 use crate::filter::Filter;
-use crate::flow::{Content, FlowId, Place, Request, Response, StageName};
+use crate::flow::{Content, FlowId, Place, StageName};
 use crate::journal::{Entry, Event};
 use crate::mitm::Mitm;
 use crate::proxy::{Heads, Verdict};
@@ -12,7 +12,6 @@ use crate::record;
 use crate::rules::{AbortKind, Action, RuleSpec};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -55,7 +54,7 @@ impl Hands {
             "intercept" => self.intercept(asked),
             "show" => self
                 .entries(asked)
-                .and_then(|(_, entries)| show::show(&entries).ok_or_else(|| "the journal no longer has it".to_owned())),
+                .and_then(|entries| show::show(&entries).ok_or_else(|| "the journal no longer has it".to_owned())),
             "edit" => self.edit(asked).await,
             "resend" => self.resend(asked).await,
             "save" => self.save(asked),
@@ -69,7 +68,7 @@ impl Hands {
     }
 
     async fn release(&mut self, asked: &Value) -> Answer {
-        let (flows, mut released) = (parked_ids(asked)?, 0);
+        let (flows, mut released) = (ids(asked)?, 0);
         for id in &flows {
             // Its client may have left.
             let Some(stage) = self.parked_stage(*id) else { continue };
@@ -87,25 +86,11 @@ impl Hands {
 
     /// Waits until a flow has ended and the pages have processed it, or until it is held again.
     async fn ended(&self, id: FlowId, from: u64) {
-        let journal = self.mitm.log();
-        let waiting = async {
-            let mut next = from;
-            loop {
-                let mut written = pin!(journal.written());
-                // From here on no entry is missed.
-                written.as_mut().enable();
-                let (entries, after) = journal.since(next);
-                next = after;
-                for entry in entries {
-                    match entry.event {
-                        Event::Parked { flow, .. } if flow == id => return false,
-                        Event::Ended { flow, outcome } if flow == id => return outcome.is_delivered(),
-                        _ => {}
-                    }
-                }
-                written.await;
-            }
-        };
+        let waiting = self.mitm.log().until(from, |event| match event {
+            Event::Parked { flow, .. } if *flow == id => Some(false),
+            Event::Ended { flow, outcome } if *flow == id => Some(outcome.is_delivered()),
+            _ => None,
+        });
         let has_come = tokio::time::timeout(PROCESSED, waiting).await.unwrap_or(false);
         let pages = &self.mitm.context().pages;
         if has_come && !pages.sessions().is_empty() {
@@ -114,7 +99,7 @@ impl Hands {
     }
 
     fn abort(&mut self, asked: &Value) -> Answer {
-        let (flows, mut aborted) = (parked_ids(asked)?, 0);
+        let (flows, mut aborted) = (ids(asked)?, 0);
         for id in &flows {
             let Some(stage) = self.parked_stage(*id) else { continue };
             aborted += 1;
@@ -171,8 +156,9 @@ impl Hands {
 
     /// Returns the held message as a text, or takes the edited text back.
     async fn edit(&mut self, asked: &Value) -> Answer {
-        let id = *parked_ids(asked)?.first().ok_or("which flow?")?;
-        let (mut request, mut response) = self.mitm.context().peek(id).ok_or_else(|| format!("{id} is not held"))?;
+        let id = *ids(asked)?.first().ok_or("which flow?")?;
+        let (mut request, mut response) =
+            self.mitm.context().peek(id).ok_or_else(|| format!("{id} is not held, or the test has taken it"))?;
         if let Some(heads) = self.edits.get(&id) {
             request = heads.request.as_deref().cloned().unwrap_or(request);
             response = heads.response.as_deref().cloned().or(response);
@@ -184,32 +170,26 @@ impl Hands {
                 None => request_text(&request, Some(request.body().unwrap_or(&body))),
             }));
         };
-        let heads = match response {
-            Some(response) => {
-                Heads { response: Some(Box::new(self.edited_response(id, response, text).await?)), ..Heads::default() }
-            }
-            None => {
-                Heads { request: Some(Box::new(self.edited_request(id, request, text).await?)), ..Heads::default() }
-            }
-        };
+        let mut heads = Heads::default();
+        if let Some(mut response) = response {
+            self.fill(id, &mut response.content).await?;
+            edit_response(&mut response, text)?;
+            heads.response = Some(Box::new(response));
+        } else {
+            self.fill(id, &mut request.content).await?;
+            edit_request(&mut request, text)?;
+            heads.request = Some(Box::new(request));
+        }
         self.edits.insert(id, heads);
         Ok(self.state())
     }
 
-    async fn edited_request(&self, id: FlowId, mut request: Request, text: &str) -> Result<Request, String> {
-        if request.body().is_none() {
-            request.content = Content::Read(self.body(id).await?);
+    /// Reads the body of a held message, unless it is known.
+    async fn fill(&self, id: FlowId, content: &mut Content) -> Result<(), String> {
+        if content.bytes().is_none() {
+            *content = Content::Read(self.body(id).await?);
         }
-        edit_request(&mut request, text)?;
-        Ok(request)
-    }
-
-    async fn edited_response(&self, id: FlowId, mut response: Response, text: &str) -> Result<Response, String> {
-        if response.body().is_none() {
-            response.content = Content::Read(self.body(id).await?);
-        }
-        edit_response(&mut response, text)?;
-        Ok(response)
+        Ok(())
     }
 
     async fn body(&self, id: FlowId) -> Result<bytes::Bytes, String> {
@@ -225,7 +205,8 @@ impl Hands {
     async fn resend(&self, asked: &Value) -> Answer {
         let mut sent = 0;
         for id in ids(asked)? {
-            let exchange = self.mitm.log().exchange(id).ok_or_else(|| format!("the journal no longer has {id}"))?;
+            let exchange =
+                self.mitm.log().exchange(id.whole()).ok_or_else(|| format!("the journal no longer has {id}"))?;
             let resend = self.mitm.resend(&exchange);
             // Its answer comes as a flow; it may be held, so nobody waits for it here.
             tokio::spawn(async move { drop(resend.await) });
@@ -243,11 +224,11 @@ impl Hands {
         Ok(json!(path))
     }
 
-    fn entries(&self, asked: &Value) -> Result<(FlowId, Vec<Entry>), String> {
+    fn entries(&self, asked: &Value) -> Result<Vec<Entry>, String> {
         let id = *ids(asked)?.first().ok_or("which flow?")?;
         let mut entries = self.mitm.log().tail(usize::MAX);
-        entries.retain(|entry| entry.event.flow().is_some_and(|flow| flow.whole() == id));
-        Ok((id, entries))
+        entries.retain(|entry| entry.event.flow().is_some_and(|flow| flow.whole() == id.whole()));
+        Ok(entries)
     }
 }
 
@@ -259,21 +240,17 @@ fn said(reached: usize, flows: &[FlowId]) -> Answer {
     }
 }
 
+/// Flows and parts: 3, or "#3.2".
 fn ids(asked: &Value) -> Result<Vec<FlowId>, String> {
     let ids = asked["flows"].as_array().ok_or("which flows?")?;
-    ids.iter().map(|id| id.as_u64().map(FlowId::new).ok_or_else(|| format!("{id} is no flow"))).collect()
+    ids.iter().map(|id| flow_id(id).ok_or_else(|| format!("{id} is no flow"))).collect()
 }
 
-/// Flows and parts: 3, or "#3.2".
-fn parked_ids(asked: &Value) -> Result<Vec<FlowId>, String> {
-    let parse = |id: &Value| {
-        if let Some(number) = id.as_u64() {
-            return Some(FlowId::new(number));
-        }
-        let (flow, part) =
-            id.as_str()?.strip_prefix('#')?.split_once('.').map_or((id.as_str()?.strip_prefix('#')?, "0"), |it| it);
-        Some(FlowId::new(flow.parse().ok()?).part(part.parse().ok()?))
-    };
-    let ids = asked["flows"].as_array().ok_or("which flows?")?;
-    ids.iter().map(|id| parse(id).ok_or_else(|| format!("{id} is no flow"))).collect()
+fn flow_id(told: &Value) -> Option<FlowId> {
+    if let Some(number) = told.as_u64() {
+        return Some(FlowId::new(number));
+    }
+    let text = told.as_str()?.strip_prefix('#')?;
+    let (flow, part) = text.split_once('.').unwrap_or((text, "0"));
+    Some(FlowId::new(flow.parse().ok()?).part(part.parse().ok()?))
 }

@@ -7,7 +7,6 @@ use crate::temp;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use tokio::net::UnixListener;
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, JoinSet};
@@ -24,7 +23,7 @@ impl Attach {
         let (console, at) = (Console::new(mitm, Some(test)), note.to_owned());
         let (mitm, test) = (mitm.clone(), test.to_owned());
         let task = runtime.spawn(async move {
-            paused(&mitm).await;
+            mitm.log().until(0, |event| matches!(event, Event::Paused { .. }).then_some(())).await;
             let opened = listen(&at);
             let told = match &opened {
                 Ok(_) => format!("  or attach a console: holdup console {test}\n"),
@@ -63,21 +62,6 @@ impl Drop for Opened {
             let _ = self.note.parent().map(std::fs::remove_dir);
         }
         let _ = std::fs::remove_dir_all(&self.folder.path);
-    }
-}
-
-async fn paused(mitm: &Mitm) {
-    let (mut next, journal) = (0, mitm.log());
-    loop {
-        let mut written = pin!(journal.written());
-        // From here on no entry is missed.
-        written.as_mut().enable();
-        let (entries, after) = journal.since(next);
-        next = after;
-        if entries.iter().any(|entry| matches!(entry.event, Event::Paused { .. })) {
-            return;
-        }
-        written.await;
     }
 }
 

@@ -45,8 +45,7 @@ pub(super) fn edit_request(request: &mut Request, text: &str) -> Result<(), Stri
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| format!("line 1: {method:?} is no method"))?;
     let url = Request::get(url.trim()).ok_or_else(|| format!("line 1: {url:?} is no absolute URL"))?;
     (request.method, request.target, request.path_and_query) = (method, url.target, url.path_and_query);
-    let coded = keep_coding(&request.headers, body, headers);
-    request.headers = coded;
+    request.headers = keep_coding(&request.headers, headers);
     if let Some(body) = body.filter(|body| Some(*body) != as_text(request.body())) {
         request.set_body(body.to_owned());
     }
@@ -59,7 +58,7 @@ pub(super) fn edit_response(response: &mut Response, text: &str) -> Result<(), S
     let status = line.split_whitespace().next().and_then(|status| status.parse().ok());
     let status = status.filter(|status| *status >= 200).and_then(|status| StatusCode::from_u16(status).ok());
     response.status = status.ok_or_else(|| format!("line 1: {line:?} is no status of a response: write 200 to 999"))?;
-    response.headers = keep_coding(&response.headers, body, headers);
+    response.headers = keep_coding(&response.headers, headers);
     if let Some(body) = body.filter(|body| Some(*body) != as_text(response.body())) {
         response.set_body(body.to_owned());
     }
@@ -71,7 +70,7 @@ fn as_text(body: Option<&Bytes>) -> Option<&str> {
 }
 
 /// Headers that were not shown stay: the body may be sent on as it came.
-fn keep_coding(before: &HeaderMap, _body: Option<&str>, mut headers: HeaderMap) -> HeaderMap {
+fn keep_coding(before: &HeaderMap, mut headers: HeaderMap) -> HeaderMap {
     for name in [header::CONTENT_LENGTH, header::CONTENT_ENCODING] {
         if let Some(value) = before.get(&name) {
             headers.insert(name, value.clone());

@@ -3,6 +3,7 @@
 use super::{ConsoleMessage, Entry, Event, Journal};
 use crate::flow::{Exchange, Fault, FlowId, Place, StageName};
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,22 @@ impl Journal {
         let log = self.lock();
         let entries = log.since(number).0.cloned().collect();
         (entries, log.next())
+    }
+
+    /// Returns the first thing that is found in the entries from a number on, and waits for it.
+    pub(crate) async fn until<T>(&self, number: u64, mut find: impl FnMut(&Event) -> Option<T>) -> T {
+        let mut next = number;
+        loop {
+            let mut written = pin!(self.written());
+            // From here on no entry is missed.
+            written.as_mut().enable();
+            let (entries, after) = self.since(next);
+            next = after;
+            if let Some(found) = entries.iter().find_map(|entry| find(&entry.event)) {
+                return found;
+            }
+            written.await;
+        }
     }
 
     /// Returns the last entries, for the footer of a failure.

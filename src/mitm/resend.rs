@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -160,27 +160,15 @@ fn head(exchange: &Exchange) -> Result<Request, String> {
 
 /// Returns the body of a request, which is known when its flow has ended.
 async fn body(journal: &Journal, id: FlowId, said: Option<u64>) -> Result<Bytes, String> {
-    let mut next = 0;
-    let reading = async {
-        let mut kept = None;
-        loop {
-            let mut written = pin!(journal.written());
-            // From here on no entry is missed.
-            written.as_mut().enable();
-            let (entries, after) = journal.since(next);
-            next = after;
-            for entry in entries {
-                match entry.event {
-                    Event::Body { flow, stage: StageName::Request, start, size } if flow == id => {
-                        kept = Some((start, size));
-                    }
-                    Event::Ended { flow, .. } if flow == id => return kept,
-                    _ => {}
-                }
-            }
-            written.await;
+    let mut kept = None;
+    let reading = journal.until(0, |event| match event {
+        Event::Body { flow, stage: StageName::Request, start, size } if *flow == id => {
+            kept = Some((start.clone(), *size));
+            None
         }
-    };
+        Event::Ended { flow, .. } if *flow == id => Some(kept.take()),
+        _ => None,
+    });
     let Ok(kept) = tokio::time::timeout(ENDED, reading).await else {
         return Err(format!("{id} is under way, and its body is known when it has ended: set it with `edit`"));
     };
@@ -216,20 +204,14 @@ fn on_the_wire(mitm: &Mitm, request: Request) -> http::Result<hyper::Request<Ful
 
 /// Resolves when the flow of a client has left for its server, or has ended.
 async fn left(journal: &Journal, client: SocketAddr, from: u64) {
-    let (mut next, mut id) = (from, None::<FlowId>);
-    loop {
-        let mut written = pin!(journal.written());
-        // From here on no entry is missed.
-        written.as_mut().enable();
-        let (entries, after) = journal.since(next);
-        next = after;
-        for entry in entries {
-            match entry.event {
-                Event::Began { flow, request } if request.client == Some(client) => id = Some(flow),
-                Event::Sent { flow } | Event::Ended { flow, .. } if Some(flow) == id => return,
-                _ => {}
-            }
+    let mut id = None;
+    let has_left = |event: &Event| match event {
+        Event::Began { flow, request } if request.client == Some(client) => {
+            id = Some(*flow);
+            None
         }
-        written.await;
-    }
+        Event::Sent { flow } | Event::Ended { flow, .. } => (Some(*flow) == id).then_some(()),
+        _ => None,
+    };
+    journal.until(from, has_left).await;
 }

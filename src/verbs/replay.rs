@@ -23,11 +23,12 @@ pub struct Replay {
 impl Verbs {
     /// Answers requests from a recording, without their servers: a HAR, or a flow file of mitmproxy (18 to 21).
     ///
-    /// The content of the file tells the format; bodies in files beside a HAR are found, also in the archives of Playwright (`.zip`). The n-th equal request gets the n-th recorded answer, and then the last again. Two requests are equal if
-    /// their methods, URLs and bodies are: queries and forms in any order, JSON by its value, multipart without its
-    /// boundary. A request that is not in the recording fails the test. Dates (`date`, `expires`, `last-modified`, cookies)
-    /// are moved by the time that has passed. The messages of a WebSocket come after the client's that came before
-    /// them; an event stream that was open at the end of the recording stays open.
+    /// The content of the file tells the format; bodies in files beside a HAR are found, also in the archives of
+    /// Playwright (`.zip`). The n-th equal request gets the n-th recorded answer, and then the last again. Two requests
+    /// are equal if their methods, URLs and bodies are: queries and forms in any order, JSON by its value, multipart
+    /// without its boundary. A request that is not in the recording fails the test. Dates (`date`, `expires`,
+    /// `last-modified`, cookies) are moved by the time that has passed. The messages of a WebSocket come after the
+    /// client's that came before them; an event stream that was open at the end of the recording stays open.
     ///
     /// It is a rule like any other: rules that were declared before see the requests first, and response rules see the
     /// answers, so that holds, delays and rewrites act on replayed flows.

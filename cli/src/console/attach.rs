@@ -1,8 +1,9 @@
 //! Attaches to a test that waits for a person.
 
 use super::{Link, run};
+use crate::artifacts;
 use crate::commands::{Fault, say};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use tokio::net::UnixStream;
 
@@ -10,9 +11,9 @@ use tokio::net::UnixStream;
 const NOTE: &str = "console";
 
 pub(crate) async fn attach(name: Option<&str>) -> Result<ExitCode, Fault> {
-    let folder = crate::recording::artifacts();
+    let folder = artifacts::folder();
     let mut waiting = Vec::new();
-    for note in notes(&folder, 3) {
+    for note in artifacts::named(NOTE) {
         let test = test_of(&note);
         // A socket that nobody listens on is left over.
         if name.is_none_or(|name| test.contains(&name.replace("::", ".")))
@@ -40,19 +41,4 @@ pub(crate) async fn attach(name: Option<&str>) -> Result<ExitCode, Fault> {
 
 fn test_of(note: &Path) -> String {
     note.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn notes(folder: &Path, depth: usize) -> Vec<PathBuf> {
-    let Some(depth) = depth.checked_sub(1) else { return vec![] };
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
-    let found = |path: PathBuf| {
-        if path.is_dir() {
-            notes(&path, depth)
-        } else if path.ends_with(NOTE) {
-            vec![path]
-        } else {
-            vec![]
-        }
-    };
-    entries.flat_map(found).collect()
 }

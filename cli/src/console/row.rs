@@ -5,7 +5,6 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Row {
     pub(crate) id: u64,
-    pub(crate) at: f64,
     pub(crate) method: String,
     pub(crate) scheme: String,
     pub(crate) host: String,
@@ -16,7 +15,6 @@ pub(crate) struct Row {
     pub(crate) outcome: Option<String>,
     pub(crate) parts: u64,
     pub(crate) parked: Vec<Parked>,
-    pub(crate) parked_ms: f64,
 }
 
 /// A flow, or a part of one, that is held.
@@ -42,7 +40,6 @@ impl Row {
         };
         Self {
             id: told["id"].as_u64().unwrap_or_default(),
-            at: told["at"].as_f64().unwrap_or_default(),
             method: text(&told["method"]),
             scheme: text(&told["scheme"]),
             host: text(&told["host"]),
@@ -53,7 +50,6 @@ impl Row {
             outcome: told["outcome"].as_str().map(str::to_owned),
             parts: told["parts"].as_u64().unwrap_or_default(),
             parked: told["parked"].as_array().into_iter().flatten().map(parked).collect(),
-            parked_ms: told["parkedMs"].as_f64().unwrap_or_default(),
         }
     }
 

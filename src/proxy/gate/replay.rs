@@ -15,6 +15,9 @@ use http::header::{self, HeaderValue};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+/// How much of the body of an answered request is kept, in bytes.
+const KEPT: usize = 1024 * 1024;
+
 impl Gate {
     pub(super) async fn replay(
         &self,
@@ -55,9 +58,7 @@ impl Gate {
             Some(Script::Messages(pieces)) => socket(response, pieces, message)?,
         }))
     }
-}
 
-impl Gate {
     /// Journals the body of a request that goes no further.
     fn note_body(&self, guard: &FlowGuard, message: &Envelope<Request>) {
         let is_coded = message.head.headers.contains_key(header::CONTENT_ENCODING);
@@ -67,9 +68,6 @@ impl Gate {
         }
     }
 }
-
-/// How much of such a body is kept, in bytes.
-const KEPT: usize = 1024 * 1024;
 
 /// Builds the answer of an event stream. A piece whose turn does not come ends it.
 fn event_stream(mut head: Response, pieces: Vec<Piece>, stays_open: bool) -> Box<Envelope<Response>> {
