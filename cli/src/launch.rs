@@ -12,6 +12,7 @@ use std::net::ToSocketAddrs;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use tokio::io::DuplexStream;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How many bytes the console and the proxy may be apart.
 const PIPE: usize = 256 * 1024;
@@ -39,8 +40,13 @@ pub(crate) async fn proxy(said: Proxy) -> Result<ExitCode, Fault> {
         intercept(&mut link, filter).await?;
     }
     let browser = open(&mitm, said.browser, said.url.as_deref()).await?;
+    // From here on, ctrl-c is not lost. In the console it is a key.
+    let ctrl_c = is_plain.then(|| signal(SignalKind::interrupt())).transpose()?;
     say(&format!("the proxy listens on {}", mitm.address()));
-    let done = if is_plain { lines(link).await } else { run(link).await };
+    let done = match ctrl_c {
+        Some(ctrl_c) => lines(link, ctrl_c).await,
+        None => run(link).await,
+    };
     if let Some(browser) = browser {
         // Ends the session, and with it the process.
         browser.close().await;
@@ -111,18 +117,25 @@ async fn open(mitm: &Mitm, name: BrowserName, url: Option<&str>) -> Result<Optio
 }
 
 /// Prints what happens, until the person presses ctrl-c.
-async fn lines(mut link: Link<DuplexStream>) -> Result<ExitCode, Fault> {
+async fn lines(mut link: Link<DuplexStream>, mut ctrl_c: Signal) -> Result<ExitCode, Fault> {
     loop {
         tokio::select! {
             told = link.told() => match told? {
-                Some(told) => {
-                    for line in told["lines"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-                        print(&format!("{line}\n"))?;
-                    }
-                }
+                Some(told) => print_lines(&told)?,
                 None => return Ok(ExitCode::SUCCESS),
             },
-            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+            _ = ctrl_c.recv() => break,
         }
     }
+    // What has happened until now is told before the answer.
+    let last = link.ask(json!({ "do": "state" })).await?;
+    while let Some(told) = link.told().await?.filter(|told| told["n"] != last) {
+        print_lines(&told)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_lines(told: &Value) -> std::io::Result<()> {
+    let lines = told["lines"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    lines.map(|line| format!("{line}\n")).try_for_each(|line| print(&line))
 }

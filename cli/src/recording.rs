@@ -6,6 +6,7 @@ use crate::launch;
 use holdup::{Strangers, record};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves recordings until ctrl-c.
 pub(crate) async fn replay(said: Replay) -> Result<ExitCode, Fault> {
@@ -18,8 +19,10 @@ pub(crate) async fn replay(said: Replay) -> Result<ExitCode, Fault> {
     if said.in_recorded_order {
         replay = replay.in_recorded_order();
     }
+    // From here on, ctrl-c is not lost.
+    let mut ctrl_c = signal(SignalKind::interrupt())?;
     say(&format!("use it as a proxy: curl -k -x http://{} URL   (ctrl-c ends it)", mitm.address()));
-    tokio::signal::ctrl_c().await?;
+    ctrl_c.recv().await;
     let unused = replay.unused();
     if !unused.is_empty() {
         say(&format!("{} recorded requests were never made:", unused.len()));

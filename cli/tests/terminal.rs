@@ -288,3 +288,26 @@ async fn a_console_that_is_killed_leaves_the_terminal_whole() {
     assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     assert!(terminal.ended().await);
 }
+
+/// What happened before ctrl-c is printed, whenever it is pressed.
+#[tokio::test]
+async fn a_plain_proxy_prints_everything_before_it_ends() {
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+    let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/it/recorded/golden.har");
+    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_holdup"));
+    program.args(["proxy", "-q", "--browser", "none", "-S", recording]).kill_on_drop(true);
+    program.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut program = program.spawn().unwrap();
+    let mut told = BufReader::new(program.stderr.take().unwrap()).lines();
+    let line = told.next_line().await.unwrap().unwrap();
+    let mut client = tokio::net::TcpStream::connect(line.rsplit(' ').next().unwrap()).await.unwrap();
+    client.write_all(b"GET http://shop.test/ HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).await.unwrap();
+    let id = program.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let mut printed = String::new();
+    program.stdout.take().unwrap().read_to_string(&mut printed).await.unwrap();
+    assert!(program.wait().await.unwrap().success());
+    assert!(response.starts_with("HTTP/1.1 200") && printed.contains("response 200"), "{response}\n{printed}");
+}

@@ -62,6 +62,7 @@ impl Hands {
                 self.mitm.log().go_on();
                 Ok(json!(true))
             }
+            "state" => Ok(self.state()),
             "test" => Ok(json!(self.session.test(&self.mitm.log().tail(usize::MAX)))),
             other => Err(format!("{other:?} is nothing that can be asked")),
         }

@@ -11,7 +11,9 @@
 //! * `state`: `{"intercept": "~u x", "on": true, "edited": [3]}`, and `paused` of a test
 //! * `release`, `abort`: `flows`; with `"wait": true` one after another, each until the page has processed it
 //! * `intercept`: `filter` (mitmproxy's language), or `on`
-//! * `show`: `flow`, answered with its text; `edit`: `flow`, answered with the text for an editor, and taken back as `text`
+//! * `show`: `flows` (one), answered with its text; `edit`: `flows` (one), answered with the text for an editor, and taken
+//!   back as `text`
+//! * `state`: answered when all that happened before is told
 //! * `go_on`: ends the pause of the test
 //! * `resend`: `flows`; `save`: `path`; `test`: answered with the session as a test
 

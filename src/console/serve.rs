@@ -39,15 +39,16 @@ pub async fn serve(console: Console, io: impl AsyncRead + AsyncWrite + Send) -> 
     let (reader, writer) = tokio::io::split(io);
     let writer = Mutex::new(writer);
     let hello = json!({ "hello": { "proxy": console.mitm.address().to_string(), "test": console.name.as_deref() } });
-    send(&writer, &hello).await?;
+    send(&mut *writer.lock().await, &hello).await?;
     tokio::select! {
+        // What was written to the journal before a question is told before its answer.
+        biased;
         told = tell(&console, &writer) => told,
         asked = answer(&console, reader, &writer) => asked,
     }
 }
 
-async fn send(writer: &Mutex<impl AsyncWrite + Unpin>, value: &Value) -> io::Result<()> {
-    let mut writer = writer.lock().await;
+async fn send(writer: &mut (impl AsyncWrite + Unpin), value: &Value) -> io::Result<()> {
     writer.write_all(format!("{value}\n").as_bytes()).await?;
     writer.flush().await
 }
@@ -61,6 +62,8 @@ async fn tell(console: &Console, writer: &Mutex<impl AsyncWrite + Unpin>) -> io:
         let mut written = pin!(journal.written());
         // From here on no entry is missed.
         written.as_mut().enable();
+        // Held until all is told: no answer comes in between.
+        let mut to = writer.lock().await;
         let (entries, after) = journal.since(next);
         next = after;
         entries.iter().for_each(|entry| rows.note(entry));
@@ -73,11 +76,11 @@ async fn tell(console: &Console, writer: &Mutex<impl AsyncWrite + Unpin>) -> io:
             }
         }
         if (before > 0) != (pauses > 0) {
-            send(writer, &json!({ "paused": pauses > 0 })).await?;
+            send(&mut *to, &json!({ "paused": pauses > 0 })).await?;
         }
         let changed = rows.take_changed();
         if !changed.is_empty() || is_first {
-            send(writer, &json!({ "rows": changed })).await?;
+            send(&mut *to, &json!({ "rows": changed })).await?;
         }
         let skipped = if is_first { entries.len().saturating_sub(LINES) } else { 0 };
         let told = entries.iter().skip(skipped).filter(|entry| !entry.event.is_detail());
@@ -85,7 +88,7 @@ async fn tell(console: &Console, writer: &Mutex<impl AsyncWrite + Unpin>) -> io:
             .map(|it| format!("{:>9.1} ms  {}", it.at.as_secs_f64() * 1e3, sanitize_line(&it.event.to_string())))
             .collect();
         if !lines.is_empty() {
-            send(writer, &json!({ "lines": lines })).await?;
+            send(&mut *to, &json!({ "lines": lines })).await?;
         }
         // Somebody may be acting, and then tells the state himself.
         if let Ok(hands) = console.hands.try_lock()
@@ -93,8 +96,9 @@ async fn tell(console: &Console, writer: &Mutex<impl AsyncWrite + Unpin>) -> io:
         {
             state = hands.state();
             drop(hands);
-            send(writer, &json!({ "state": state })).await?;
+            send(&mut *to, &json!({ "state": state })).await?;
         }
+        drop(to);
         is_first = false;
         written.await;
     }
@@ -117,8 +121,9 @@ async fn answer(
             Ok(ok) => json!({ "n": asked["n"], "ok": ok }),
             Err(why) => json!({ "n": asked["n"], "error": why }),
         };
-        send(writer, &reply).await?;
-        send(writer, &json!({ "state": state })).await?;
+        let mut to = writer.lock().await;
+        send(&mut *to, &reply).await?;
+        send(&mut *to, &json!({ "state": state })).await?;
     }
     Ok(())
 }
