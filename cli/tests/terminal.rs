@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
 use tokio::sync::watch;
 
-/// A page that asks twice, and shows what comes last; then it says what it shows.
+/// A page that asks twice, and shows what comes last; then it says what it shows. `/once` asks once.
 const PAGE: &str = "<p id=out></p><script>
     let left = 2;
     for (const q of ['a', 'ab']) fetch('/search?q=' + q).then(answer => answer.text()).then(text => {
@@ -55,6 +55,7 @@ fn app() -> String {
                     }
                     let body = match path.split_once("q=") {
                         Some((_, query)) => query.to_owned(),
+                        None if path == "/once" => PAGE.replace("['a', 'ab']", "['a']").replace("left = 2", "left = 1"),
                         None => PAGE.to_owned(),
                     };
                     let answer = format!(
@@ -203,7 +204,7 @@ async fn a_held_answer_is_edited_in_the_editor() {
     let host = format!("shop.test={app}");
     let (pty_editor, arguments) = (
         editor.display().to_string(),
-        ["proxy", "--browser", "chromium", "--host", &host, "--intercept", "~u q=a$ & ~s", "https://shop.test/"],
+        ["proxy", "--browser", "chromium", "--host", &host, "--intercept", "~u q=a$ & ~s", "https://shop.test/once"],
     );
     let mut terminal = Terminal::start_with(&arguments, &[("EDITOR", &pty_editor)]);
     terminal.shows("1 held").await;
