@@ -4,10 +4,11 @@ pub use crate::console::{Console, serve as serve_console};
 pub use crate::driver::BrowserKind;
 pub use crate::filter::{Field, Filter, Flag, Op, Side};
 pub use crate::fixture::{Exploring, TestSpec, set_up};
-pub use crate::flow::Place;
+pub use crate::flow::{Place, speak_in_options};
 pub use crate::mitm::runtime::tasks;
 pub use crate::rules::AnyEdit;
 pub use crate::runner::{TestOutcome, run};
+pub use crate::sanitize::sanitize_line;
 pub use crate::verbs::Verbs;
 
 use crate::filter::Term;

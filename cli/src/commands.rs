@@ -1,8 +1,10 @@
 //! What is typed after `holdup`.
 
-use crate::{console, doctor, launch, recording};
+use crate::{console, doctor, launch, manual, recording};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,6 +27,9 @@ enum Command {
     /// Answer requests from recordings: HAR, or flow files of mitmproxy.
     #[command(after_help = "Example: holdup replay checkout.har -p 8080   (then: curl -x http://127.0.0.1:8080 ..)")]
     Replay(Replay),
+    /// Send recorded requests again, to their servers, in the order of the recording.
+    #[command(after_help = "Example: holdup resend checkout.har --only '~u /save' --host shop.test=127.0.0.1:3000")]
+    Resend(Resend),
     /// Print a recording as a Rust test.
     #[command(after_help = "Example: holdup print checkout.har > tests/checkout.rs")]
     Print {
@@ -39,12 +44,27 @@ enum Command {
         /// A part of the test's name; without it, the only one that waits, or a list.
         test: Option<String>,
     },
-    /// Open the newest evidence of a failed test in the browser.
-    #[command(after_help = "Example: holdup open")]
-    Open,
+    /// Open the newest evidence of a failed test in the browser, or a recording in the console.
+    #[command(after_help = "Example: holdup open checkout.har")]
+    Open {
+        /// HAR, or flow files of mitmproxy. None: the newest evidence.
+        files: Vec<PathBuf>,
+    },
     /// Check the browser, its driver, and what a test needs.
     #[command(after_help = "Example: holdup doctor")]
     Doctor,
+    /// Print what a shell needs to complete the commands and options of this program.
+    #[command(after_help = "Example: holdup completions bash > ~/.local/share/bash-completion/completions/holdup")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder.
+    #[command(after_help = "Example: holdup man ~/.local/share/man/man1   (then: man holdup-proxy)")]
+    Man {
+        /// The folder; it is made if it does not exist.
+        folder: PathBuf,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -61,6 +81,9 @@ pub(crate) struct Listen {
     /// The port of the proxy; a free one by default.
     #[arg(short = 'p', long = "listen-port", default_value_t = 0)]
     pub(crate) port: u16,
+    /// The address on which the proxy listens.
+    #[arg(long = "listen-host", value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) address: IpAddr,
     /// Accept any certificate of this host; repeatable.
     #[arg(long = "insecure", value_name = "HOST")]
     pub(crate) insecure: Vec<String>,
@@ -70,6 +93,9 @@ pub(crate) struct Listen {
     /// Trust servers with the certificates in this file (PEM).
     #[arg(long = "trust", value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
+    /// Write the certificate (PEM) of this proxy's CA, which its clients must trust. It is a new one each time.
+    #[arg(long = "ca", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -89,12 +115,21 @@ pub(crate) struct Proxy {
     /// Record into this file: HAR if it ends in `.har`, else a flow file of mitmproxy.
     #[arg(short = 'w', long = "save-stream-file", value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
+    /// Show the flows of a recording, which can be looked at and sent again; repeatable.
+    #[arg(short = 'r', long = "rfile", value_name = "FILE")]
+    pub(crate) read: Vec<PathBuf>,
+    /// What the list shows, in mitmproxy's language.
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) view_filter: Option<String>,
     /// Answer requests from a recording; repeatable.
     #[arg(short = 'S', long = "server-replay", value_name = "FILE")]
     pub(crate) replay: Vec<PathBuf>,
     /// Print one line for each event, instead of the console.
     #[arg(short = 'q', long)]
     pub(crate) quiet: bool,
+    /// Print one JSON object for each change of a flow, instead of the console.
+    #[arg(long)]
+    pub(crate) json: bool,
     /// The page to open.
     pub(crate) url: Option<String>,
 }
@@ -114,6 +149,24 @@ pub(crate) struct Replay {
     pub(crate) files: Vec<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Resend {
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+    /// Which requests, in mitmproxy's language; all by default.
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) only: Option<String>,
+    /// A rule, as in a test; repeatable.
+    #[arg(long = "rule", value_name = "RULE")]
+    pub(crate) rules: Vec<String>,
+    /// Record what comes into this file.
+    #[arg(short = 'w', long = "save-stream-file", value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
+    /// HAR, or flow files of mitmproxy.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
 impl Holdup {
     pub(crate) async fn run(self) -> Result<ExitCode, Fault> {
         match self.command {
@@ -121,8 +174,12 @@ impl Holdup {
             Command::Replay(replay) => recording::replay(replay).await,
             Command::Print { file } => recording::print(&file),
             Command::Console { test } => console::attach(test.as_deref()).await,
-            Command::Open => recording::open(),
+            Command::Resend(resend) => recording::resend(resend).await,
+            Command::Open { files } if files.is_empty() => recording::open(),
+            Command::Open { files } => launch::read(&files).await,
             Command::Doctor => doctor::doctor().await,
+            Command::Completions { shell } => manual::completions::<Self>(shell),
+            Command::Man { folder } => manual::pages::<Self>(&folder),
         }
     }
 }

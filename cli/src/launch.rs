@@ -10,6 +10,7 @@ use std::env;
 use std::io::IsTerminal;
 use std::net::ToSocketAddrs;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use tokio::io::DuplexStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,30 +22,36 @@ pub(crate) async fn proxy(said: Proxy) -> Result<ExitCode, Fault> {
     if let Some(error) = restarted_with_a_window(said.browser) {
         return Err(format!("the browser cannot have a window: {error}").into());
     }
-    let is_plain = said.quiet || !std::io::stdout().is_terminal();
+    let output = match (said.json, said.quiet || !std::io::stdout().is_terminal()) {
+        (true, _) => Some(Output::Json),
+        (false, true) => Some(Output::Lines),
+        (false, false) => None,
+    };
     let mitm = start(&said.listen).await?;
-    for rule in &said.rules {
-        rule::declare(&mitm, rule).map_err(|why| format!("--rule {rule}: {why}"))?;
-    }
+    declare(&mitm, &said.rules)?;
     for file in &said.replay {
         mitm.replay(file)?.strangers(holdup::Strangers::Pass);
+    }
+    for file in &said.read {
+        mitm.load(file)?;
     }
     // It may be the file that was just read.
     if let Some(file) = &said.write {
         mitm.save(file)?;
     }
-    let (near, far) = tokio::io::duplex(PIPE);
-    tokio::spawn(serve_console(Console::new(&mitm, None), far));
-    let mut link = Link::new(near);
+    let mut link = link(&mitm);
     if let Some(filter) = &said.intercept {
-        intercept(&mut link, filter).await?;
+        ask(&mut link, json!({ "do": "intercept", "filter": filter, "on": true }), "--intercept").await?;
+    }
+    if let Some(filter) = &said.view_filter {
+        ask(&mut link, json!({ "do": "view", "filter": filter }), "--view-filter").await?;
     }
     let browser = open(&mitm, said.browser, said.url.as_deref()).await?;
     // From here on, ctrl-c is not lost. In the console it is a key.
-    let ctrl_c = is_plain.then(|| signal(SignalKind::interrupt())).transpose()?;
+    let ctrl_c = signal(SignalKind::interrupt())?;
     say(&format!("the proxy listens on {}", mitm.address()));
-    let done = match ctrl_c {
-        Some(ctrl_c) => lines(link, ctrl_c).await,
+    let done = match output {
+        Some(output) => follow(link, output, ctrl_c).await,
         None => run(link).await,
     };
     if let Some(browser) = browser {
@@ -54,6 +61,37 @@ pub(crate) async fn proxy(said: Proxy) -> Result<ExitCode, Fault> {
     // What was held is released; nobody wants a report of what a person has left.
     drop(mitm.stop().await);
     done
+}
+
+/// Shows recordings in the console.
+pub(crate) async fn read(files: &[PathBuf]) -> Result<ExitCode, Fault> {
+    let mitm = Mitm::start().await?;
+    for file in files {
+        mitm.load(file)?;
+    }
+    if !std::io::stdout().is_terminal() {
+        let urls = mitm.exchanges().iter().map(|flow| format!("{flow}\n")).collect::<String>();
+        print(&urls)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let done = run(link(&mitm)).await;
+    drop(mitm.stop().await);
+    done
+}
+
+/// Connects a console to a proxy in this process.
+fn link(mitm: &Mitm) -> Link<DuplexStream> {
+    let (near, far) = tokio::io::duplex(PIPE);
+    tokio::spawn(serve_console(Console::new(mitm, None), far));
+    Link::new(near)
+}
+
+/// Declares the rules of the command line.
+pub(crate) fn declare(mitm: &Mitm, rules: &[String]) -> Result<(), Fault> {
+    for rule in rules {
+        rule::declare(mitm, rule).map_err(|why| format!("--rule {rule}: {why}"))?;
+    }
+    Ok(())
 }
 
 /// Starts this program again with `HOLDUP_HEADED`, which the browser reads, if there is a display for a window. Returns only
@@ -71,11 +109,14 @@ fn restarted_with_a_window(browser: BrowserName) -> Option<std::io::Error> {
 
 /// Starts the proxy.
 pub(crate) async fn start(listen: &Listen) -> Result<Mitm, Fault> {
-    let mitm = Mitm::start_with(Config::default().port(listen.port)).await?;
+    let mitm = Mitm::start_with(Config::default().listen(listen.address).port(listen.port)).await?;
     mitm.limit_journal(1024 * 1024 * 1024);
     listen.insecure.iter().for_each(|host| mitm.insecure_upstream(host));
     if let Some(file) = &listen.trust {
         mitm.trust_upstream(&std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?)?;
+    }
+    if let Some(file) = &listen.ca {
+        std::fs::write(file, mitm.ca_pem()).map_err(|error| format!("--ca {}: {error}", file.display()))?;
     }
     for host in &listen.hosts {
         let (name, address) = host
@@ -87,13 +128,14 @@ pub(crate) async fn start(listen: &Listen) -> Result<Mitm, Fault> {
     Ok(mitm)
 }
 
-async fn intercept(link: &mut Link<DuplexStream>, filter: &str) -> Result<(), Fault> {
-    let number = link.ask(json!({ "do": "intercept", "filter": filter, "on": true })).await?;
+/// Asks for what an option says.
+async fn ask(link: &mut Link<DuplexStream>, what: Value, option: &str) -> Result<(), Fault> {
+    let number = link.ask(what).await?;
     let mut before = Vec::new();
     while let Some(told) = link.told().await? {
         if told["n"] == number {
             link.tell_again(before);
-            return told["error"].as_str().map_or(Ok(()), |why| Err(format!("--intercept: {why}").into()));
+            return told["error"].as_str().map_or(Ok(()), |why| Err(format!("{option}: {why}").into()));
         }
         before.push(told);
     }
@@ -109,6 +151,7 @@ async fn open(mitm: &Mitm, name: BrowserName, url: Option<&str>) -> Result<Optio
         BrowserName::HeadlessShell => BrowserKind::HeadlessShell,
     };
     let browser = mitm.browser_of(kind).await?;
+    browser.report_actions().await?;
     if let Some(url) = url {
         // Does not wait for the page: it may be held.
         browser.start(url);
@@ -116,12 +159,34 @@ async fn open(mitm: &Mitm, name: BrowserName, url: Option<&str>) -> Result<Optio
     Ok(Some(browser))
 }
 
+/// How a proxy without a console tells what happens.
+#[derive(Clone, Copy, Debug)]
+enum Output {
+    /// A line for each event.
+    Lines,
+    /// An object for each change of a flow.
+    Json,
+}
+
+impl Output {
+    fn print(self, told: &Value) -> std::io::Result<()> {
+        let of = |name: &str| told[name].as_array().into_iter().flatten();
+        match self {
+            Self::Lines => {
+                let mut lines = of("lines").filter_map(Value::as_str);
+                lines.try_for_each(|line| print(&format!("{line}\n")))
+            }
+            Self::Json => of("rows").try_for_each(|row| print(&format!("{row}\n"))),
+        }
+    }
+}
+
 /// Prints what happens, until the person presses ctrl-c.
-async fn lines(mut link: Link<DuplexStream>, mut ctrl_c: Signal) -> Result<ExitCode, Fault> {
+async fn follow(mut link: Link<DuplexStream>, output: Output, mut ctrl_c: Signal) -> Result<ExitCode, Fault> {
     loop {
         tokio::select! {
             told = link.told() => match told? {
-                Some(told) => print_lines(&told)?,
+                Some(told) => output.print(&told)?,
                 None => return Ok(ExitCode::SUCCESS),
             },
             _ = ctrl_c.recv() => break,
@@ -130,12 +195,7 @@ async fn lines(mut link: Link<DuplexStream>, mut ctrl_c: Signal) -> Result<ExitC
     // What has happened until now is told before the answer.
     let last = link.ask(json!({ "do": "state" })).await?;
     while let Some(told) = link.told().await?.filter(|told| told["n"] != last) {
-        print_lines(&told)?;
+        output.print(&told)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn print_lines(told: &Value) -> std::io::Result<()> {
-    let lines = told["lines"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    lines.map(|line| format!("{line}\n")).try_for_each(|line| print(&line))
 }

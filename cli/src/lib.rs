@@ -9,6 +9,8 @@ mod commands;
 mod console;
 mod doctor;
 mod launch;
+mod manual;
+mod mitmproxy;
 mod recording;
 mod rule;
 
@@ -32,10 +34,17 @@ grammar! {
 
 use clap::Parser;
 use std::ffi::OsString;
+use std::io;
 use std::process::ExitCode;
 
 /// Runs the program with its arguments, the name first.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    holdup::__private::speak_in_options();
+    let arguments: Vec<_> = arguments.collect();
+    let texts: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    if let Some(instead) = mitmproxy::instead(&texts) {
+        return failed(&instead);
+    }
     let command = commands::Holdup::parse_from(arguments);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -43,8 +52,14 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     };
     match runtime.block_on(command.run()) {
         Ok(code) => code,
+        // Whoever reads the output has read enough: `holdup print FILE | head`.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
+}
+
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn failed(error: &dyn std::fmt::Display) -> ExitCode {

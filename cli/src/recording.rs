@@ -1,9 +1,10 @@
 //! What is done with recordings and evidence.
 
 use crate::artifacts;
-use crate::commands::{Fault, Replay, print as to_stdout, say};
+use crate::commands::{Fault, Replay, Resend, print as to_stdout, say};
 use crate::launch;
-use holdup::{Strangers, record};
+use holdup::__private::sanitize_line;
+use holdup::{Exchange, Filter, Outcome, Response, Strangers, record};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,6 +31,49 @@ pub(crate) async fn replay(said: Replay) -> Result<ExitCode, Fault> {
     }
     drop(mitm.stop().await);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Sends recorded requests again, one after another, and prints what comes.
+pub(crate) async fn resend(said: Resend) -> Result<ExitCode, Fault> {
+    let mitm = launch::start(&said.listen).await?;
+    launch::declare(&mitm, &said.rules)?;
+    let only = said.only.as_deref().map(str::parse::<Filter>).transpose().map_err(|why| format!("--only: {why}"))?;
+    let mut recorded = Vec::new();
+    for file in &said.files {
+        recorded.extend(mitm.load(file)?);
+    }
+    recorded.retain(|flow| {
+        only.as_ref().is_none_or(|only| only.matches(&flow.request, flow.response.as_deref()))
+    });
+    if let Some(file) = &said.write {
+        mitm.save(file)?;
+    }
+    let (mut failed, mut last) = (0, mitm.exchanges().pop().map(|flow| flow.id));
+    for flow in &recorded {
+        let answered = mitm.resend(flow).await;
+        // The proxy answers for a server that it cannot reach.
+        let sent = mitm.exchanges().pop().filter(|sent| Some(sent.id) > last);
+        last = sent.as_ref().map(|sent| sent.id).or(last);
+        let what = match (answered, sent.and_then(|sent| sent.outcome)) {
+            (Ok(response), None | Some(Outcome::Delivered)) => Ok(compared(flow, &response)),
+            (_, Some(outcome)) => Err(outcome.to_string()),
+            (Err(failure), None) => Err(failure.to_string()),
+        };
+        failed += usize::from(what.is_err());
+        let what = what.unwrap_or_else(|why| format!("-- {}", why.lines().next().unwrap_or_default()));
+        to_stdout(&format!("{} {}  {what}\n", flow.request.method(), sanitize_line(&flow.request.url())))?;
+    }
+    drop(mitm.stop().await);
+    say(&format!("{} of {} requests were sent and answered", recorded.len() - failed, recorded.len()));
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn compared(flow: &Exchange, response: &Response) -> String {
+    let (before, now) = (flow.response.as_ref().map(|it| it.status().as_u16()), response.status().as_u16());
+    match before {
+        Some(before) if before != now => format!("{now} (recorded: {before})"),
+        _ => now.to_string(),
+    }
 }
 
 /// Prints a recording as a test.

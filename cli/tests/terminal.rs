@@ -290,13 +290,106 @@ async fn a_console_that_is_killed_leaves_the_terminal_whole() {
     assert!(terminal.ended().await);
 }
 
+/// Suspended by the key and from outside, and continued, as a shell does both.
+#[tokio::test]
+async fn a_console_that_is_suspended_gives_the_terminal_back() {
+    let mut terminal = Terminal::start(&["proxy", "--browser", "none"]);
+    let id = terminal.child.id().unwrap().to_string();
+    let signal = |name: &str| assert!(std::process::Command::new("kill").args([name, &id]).status().unwrap().success());
+    terminal.is_whole.wait_for(|is_whole| !is_whole).await.unwrap();
+    for is_key in [true, false] {
+        terminal.shows("no flows yet").await;
+        if is_key { terminal.press("\u{1a}").await } else { signal("-TSTP") }
+        terminal.is_whole.wait_for(|is_whole| *is_whole).await.unwrap();
+        // It stops a moment after it has given the terminal back.
+        while !is_stopped(&id) {
+            tokio::task::yield_now().await;
+        }
+        signal("-CONT");
+        terminal.is_whole.wait_for(|is_whole| !is_whole).await.unwrap();
+    }
+    terminal.press("?").await;
+    terminal.shows("release all").await;
+    terminal.press("Q").await;
+    assert!(terminal.ended().await);
+}
+
+fn is_stopped(process: &str) -> bool {
+    let said = std::process::Command::new("ps").args(["-o", "stat=", "-p", process]).output().unwrap();
+    said.stdout.starts_with(b"T")
+}
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/it/recorded/golden.har");
+
+#[tokio::test]
+async fn a_recording_is_opened_searched_and_looked_at() {
+    let mut terminal = Terminal::start(&["open", GOLDEN]);
+    terminal.shows("12 flows").await;
+    terminal.press("f").await;
+    terminal.press("~c 302\r").await;
+    terminal.shows("shows only ~c 302").await;
+    terminal.shows("> ").await;
+    terminal.press("\r").await;
+    terminal.shows("GET http://shop.test/old").await;
+    terminal.press("\t").await;
+    terminal.shows("302").await;
+    terminal.press("y").await;
+    terminal.shows("copied: path == \"/old\"").await;
+    terminal.press("Q").await;
+    assert!(terminal.ended().await);
+}
+
+fn holdup(arguments: &[&str]) -> (bool, String, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_holdup")).args(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.success(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn recorded_requests_are_sent_to_their_servers_again() {
+    let host = format!("shop.test={}", app());
+    let (is_well, told, _) = holdup(&["resend", GOLDEN, "--host", &host, "--only", "~u \"/(old|gone)\""]);
+    let sent = "GET http://shop.test/old  200 (recorded: 302)\nGET http://shop.test/gone  200\n";
+    assert!(is_well && told == sent, "{told}");
+    let (is_well, told, why) = holdup(&["resend", GOLDEN, "--host", "shop.test=127.0.0.1:9", "--only", "~u /old"]);
+    assert!(!is_well && told.contains("-- failed (connect"), "{told}{why}");
+    assert!(why.contains("0 of 1 requests were sent and answered"), "{why}");
+}
+
+#[test]
+fn failures_name_options_and_no_lines_of_the_program() {
+    let cases: [&[&str]; 4] = [
+        &["print", "no-such.har"],
+        &["resend", GOLDEN, "--only", "~u /old"],
+        &["proxy", "--browser", "none", "-q", "--rule", "replace!(path == \"/x\", \"no-such.js\")"],
+        &["proxy", "-k"],
+    ];
+    for case in cases {
+        let (is_well, told, why) = holdup(case);
+        let text = told + &why;
+        assert!(!is_well && !text.contains(".rs:") && !text.contains("mitm."), "{case:?}: {text}");
+    }
+}
+
+#[test]
+fn there_are_completions_and_manual_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let (is_well, told, _) = holdup(&["man", &folder.path().display().to_string()]);
+    assert!(is_well && told.contains("holdup-resend.1"), "{told}");
+    let page = std::fs::read_to_string(folder.path().join("holdup-proxy.1")).unwrap();
+    assert!(page.contains("intercept") && page.contains("Example: "), "{page}");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let (is_well, told, _) = holdup(&["completions", shell]);
+        assert!(is_well && told.contains("server-replay"), "{shell}");
+    }
+}
+
 /// What happened before ctrl-c is printed, whenever it is pressed.
 #[tokio::test]
 async fn a_plain_proxy_prints_everything_before_it_ends() {
     use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-    let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/it/recorded/golden.har");
     let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_holdup"));
-    program.args(["proxy", "-q", "--browser", "none", "-S", recording]).kill_on_drop(true);
+    program.args(["proxy", "-q", "--browser", "none", "-S", GOLDEN]).kill_on_drop(true);
     program.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let mut program = program.spawn().unwrap();
     let mut told = BufReader::new(program.stderr.take().unwrap()).lines();

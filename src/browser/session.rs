@@ -144,6 +144,12 @@ impl Browser {
         }
     }
 
+    /// Journals what a person does in the pages that are opened from now on: for the tests that a console writes.
+    #[doc(hidden)]
+    pub async fn report_actions(&self) -> Result<(), BrowserError> {
+        self.pages.report_actions().await.map_err(|fault| BrowserError::Session(fault.to_string()))
+    }
+
     /// Returns which browser this is.
     #[must_use]
     pub fn kind(&self) -> BrowserKind {

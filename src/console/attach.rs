@@ -80,9 +80,21 @@ fn listen(note: &Path) -> io::Result<(UnixListener, Opened)> {
 
 async fn accept(console: &Console, listener: &UnixListener) {
     let mut consoles = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let console = console.clone();
-        // A console that leaves breaks its connection.
-        consoles.spawn(async move { drop(serve(console, stream).await) });
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                // A console that leaves breaks its connection.
+                Ok((stream, _)) => drop(consoles.spawn({
+                    let console = console.clone();
+                    async move { drop(serve(console, stream).await) }
+                })),
+                Err(_) => return,
+            },
+            Some(_) = consoles.join_next() => {
+                if consoles.is_empty() {
+                    console.left();
+                }
+            }
+        }
     }
 }

@@ -1,23 +1,23 @@
 //! One line for each flow. Pure.
 
-use crate::flow::{FlowId, Outcome, StageName};
+use crate::flow::{FlowId, Outcome, Request, Response, StageName};
 use crate::journal::{Entry, Event};
 use crate::sanitize::sanitize_line;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
+/// How many flows a list has. Then the oldest that have ended leave it.
+const ROWS: usize = 20_000;
+
 /// What a list shows of a flow.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Row {
-    id: FlowId,
+    pub(super) id: FlowId,
     at: Duration,
-    method: String,
-    scheme: String,
-    host: String,
-    path: String,
-    kind: String,
-    status: Option<u16>,
+    pub(super) request: Arc<Request>,
+    pub(super) response: Option<Arc<Response>>,
     size: Option<u64>,
     ended: Option<Duration>,
     outcome: Option<String>,
@@ -46,36 +46,32 @@ impl Rows {
         let Some(id) = entry.event.flow() else { return };
         let whole = id.whole();
         if let Event::Began { request, .. } = &entry.event {
-            let header = |name: &str| request.header(name).unwrap_or_default().to_owned();
-            self.rows.insert(
-                whole,
-                Row {
-                    id: whole,
-                    at: entry.at,
-                    method: request.method().to_string(),
-                    scheme: request.target().scheme().to_owned(),
-                    host: request.target().host.clone(),
-                    path: request.path_and_query.clone(),
-                    kind: header("sec-fetch-dest"),
-                    status: None,
-                    size: None,
-                    ended: None,
-                    outcome: None,
-                    parts: 0,
-                    parked: BTreeMap::new(),
-                    parked_for: Duration::ZERO,
-                },
-            );
+            let (id, at, request, parked) = (whole, entry.at, Arc::clone(request), BTreeMap::new());
+            let (response, size, ended, outcome) = (None, None, None, None);
+            let row = Row { id, at, request, response, size, ended, outcome, parts: 0, parked, parked_for: Duration::ZERO };
+            self.rows.insert(whole, row);
         }
         if let Some(row) = self.rows.get_mut(&whole) {
             row.note(id, entry);
             self.changed.insert(whole);
         }
+        if self.rows.len() > ROWS
+            && let Some(oldest) = self.rows.values().find(|row| row.ended.is_some()).map(|row| row.id)
+        {
+            self.rows.remove(&oldest);
+        }
     }
 
-    /// Returns what has changed, as JSON.
-    pub(super) fn take_changed(&mut self) -> Vec<Value> {
-        std::mem::take(&mut self.changed).iter().filter_map(|id| self.rows.get(id)).map(Row::json).collect()
+    /// Tells all of them again.
+    pub(super) fn all_have_changed(&mut self) {
+        self.changed = self.rows.keys().copied().collect();
+    }
+
+    /// Returns what has changed, as JSON; `is_shown` says whether the list shows a flow.
+    pub(super) fn take_changed(&mut self, is_shown: impl Fn(&Row) -> bool) -> Vec<Value> {
+        let changed = std::mem::take(&mut self.changed);
+        let rows = changed.iter().filter_map(|id| self.rows.get(id));
+        rows.map(|row| row.json(is_shown(row))).collect()
     }
 }
 
@@ -88,7 +84,7 @@ impl Row {
             }
             Event::Decided { .. } => self.resume(id, *at),
             Event::Answered { response, .. } | Event::ChangedResponse { response, .. } => {
-                self.status = Some(response.status().as_u16());
+                self.response = Some(Arc::clone(response));
             }
             Event::Body { stage: StageName::Response, size, .. } => self.size = Some(*size),
             Event::Part { .. } => self.parts += 1,
@@ -108,7 +104,8 @@ impl Row {
         }
     }
 
-    fn json(&self) -> Value {
+    fn json(&self, is_shown: bool) -> Value {
+        let (request, status) = (&self.request, self.response.as_ref().map(|response| response.status().as_u16()));
         let ms = |time: Duration| (time.as_secs_f64() * 1e4).round() / 10.0;
         let parked = self.parked.iter().map(|(id, parked)| {
             json!({
@@ -122,12 +119,13 @@ impl Row {
         json!({
             "id": self.id.number(),
             "at": ms(self.at),
-            "method": sanitize_line(&self.method),
-            "scheme": self.scheme,
-            "host": sanitize_line(&self.host),
-            "path": sanitize_line(&self.path),
-            "kind": sanitize_line(&self.kind),
-            "status": self.status,
+            "method": sanitize_line(request.method().as_str()),
+            "scheme": request.target().scheme(),
+            "host": sanitize_line(&request.target().host),
+            "path": sanitize_line(&request.path_and_query),
+            "kind": sanitize_line(request.header("sec-fetch-dest").unwrap_or_default()),
+            "status": status,
+            "shown": is_shown,
             "size": self.size,
             "ms": self.ended.map(|ended| ms(ended.saturating_sub(self.at))),
             "outcome": self.outcome,
@@ -148,8 +146,7 @@ fn said(outcome: &Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{Place, Request};
-    use std::sync::Arc;
+    use crate::flow::Place;
 
     #[test]
     fn a_row_says_what_parks_the_flow_and_for_how_long() {
@@ -162,13 +159,14 @@ mod tests {
         note(5, Event::Began { flow, request });
         let rule = Arc::from("console");
         note(7, Event::Parked { flow, stage: StageName::Request, rule, place: Place::here() });
-        let told = rows.take_changed();
+        let told = rows.take_changed(|_| true);
         assert_eq!((told.len(), &told[0]["parked"][0]["stage"]), (1, &json!("request")));
-        assert_eq!(rows.take_changed().len(), 0, "told once");
+        assert_eq!(rows.take_changed(|_| true).len(), 0, "told once");
         let mut note = |ms: u64, event| rows.note(&Entry { at: Duration::from_millis(ms), event });
         note(17, Event::Decided { flow, verdict: "released", place: None });
         note(20, Event::Ended { flow, outcome: Outcome::Delivered });
-        let told = rows.take_changed().remove(0);
+        let told = rows.take_changed(|_| false).remove(0);
+        assert_eq!(told["shown"], false);
         assert_eq!(
             (&told["parkedMs"], &told["ms"], &told["outcome"]),
             (&json!(10.0), &json!(15.0), &json!("delivered"))

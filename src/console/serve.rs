@@ -1,10 +1,13 @@
 //! One connection of a console.
 
-use super::act::Hands;
 use super::rows::Rows;
-use crate::journal::Event;
+use super::session::Session;
+use super::view::is_shown;
+use crate::journal::{Entry, Event};
 use crate::mitm::Mitm;
 use crate::sanitize::sanitize_line;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 use std::io;
 use std::pin::pin;
@@ -20,15 +23,32 @@ const LINES: usize = 500;
 pub struct Console {
     mitm: Mitm,
     name: Option<Arc<str>>,
-    hands: Arc<Mutex<Hands>>,
+    session: Arc<Session>,
 }
 
 impl Console {
     /// `name` is that of the test.
     #[must_use]
     pub fn new(mitm: &Mitm, name: Option<&str>) -> Self {
-        Self { mitm: mitm.clone(), name: name.map(Arc::from), hands: Arc::new(Mutex::new(Hands::new(mitm.clone()))) }
+        Self { mitm: mitm.clone(), name: name.map(Arc::from), session: Arc::new(Session::new(mitm.clone())) }
     }
+}
+
+impl Console {
+    /// The last console has left.
+    pub(super) fn left(&self) {
+        self.session.left(paused(&self.mitm.log().tail(usize::MAX)) > 0);
+    }
+}
+
+/// Counts the pauses of a test that have not ended in these entries.
+fn paused(entries: &[Entry]) -> i32 {
+    let count = |entry: &Entry| match entry.event {
+        Event::Paused { .. } => 1,
+        Event::Resumed => -1,
+        _ => 0,
+    };
+    entries.iter().map(count).sum()
 }
 
 /// Serves one console until it leaves.
@@ -56,29 +76,29 @@ async fn send(writer: &mut (impl AsyncWrite + Unpin), value: &Value) -> io::Resu
 /// Tells what happens.
 async fn tell(console: &Console, writer: &Mutex<impl AsyncWrite + Unpin>) -> io::Result<()> {
     let (mut rows, mut next, mut is_first, mut state) = (Rows::default(), 0, true, Value::Null);
-    let mut pauses = 0_i32;
+    let (mut pauses, mut viewed) = (0_i32, 0);
     let journal = console.mitm.log();
     loop {
         let mut written = pin!(journal.written());
+        let mut viewing = pin!(console.session.viewing.notified());
         // From here on no entry is missed.
         written.as_mut().enable();
+        viewing.as_mut().enable();
         // Held until all is told: no answer comes in between.
         let mut to = writer.lock().await;
         let (entries, after) = journal.since(next);
         next = after;
         entries.iter().for_each(|entry| rows.note(entry));
         let before = pauses;
-        for entry in &entries {
-            match entry.event {
-                Event::Paused { .. } => pauses += 1,
-                Event::Resumed => pauses -= 1,
-                _ => {}
-            }
-        }
+        pauses += paused(&entries);
         if (before > 0) != (pauses > 0) {
             send(&mut *to, &json!({ "paused": pauses > 0 })).await?;
         }
-        let changed = rows.take_changed();
+        let (seen, view) = console.session.view();
+        if std::mem::replace(&mut viewed, seen) != seen {
+            rows.all_have_changed();
+        }
+        let changed = rows.take_changed(|row| view.as_ref().is_none_or(|view| is_shown(view, row, journal)));
         if !changed.is_empty() || is_first {
             send(&mut *to, &json!({ "rows": changed })).await?;
         }
@@ -90,40 +110,46 @@ async fn tell(console: &Console, writer: &Mutex<impl AsyncWrite + Unpin>) -> io:
         if !lines.is_empty() {
             send(&mut *to, &json!({ "lines": lines })).await?;
         }
-        // Somebody may be acting, and then tells the state himself.
-        if let Ok(hands) = console.hands.try_lock()
-            && state != hands.state()
-        {
-            state = hands.state();
-            drop(hands);
+        let now = console.session.told();
+        if state != now {
+            state = now;
             send(&mut *to, &json!({ "state": state })).await?;
         }
         drop(to);
         is_first = false;
-        written.await;
+        tokio::select! {
+            () = written => {}
+            () = viewing => {}
+        }
     }
 }
 
-/// Answers what is asked, one after another.
+/// Answers what is asked. It begins in the order of the questions; what takes time does not keep the others.
 async fn answer(
     console: &Console,
     reader: impl AsyncRead + Unpin,
     writer: &Mutex<impl AsyncWrite + Unpin>,
 ) -> io::Result<()> {
-    let mut lines = BufReader::new(reader).lines();
-    while let Some(line) = lines.next_line().await? {
-        let asked: Value = serde_json::from_str(&line).unwrap_or_default();
-        let mut hands = console.hands.lock().await;
-        let answered = hands.act(&asked).await;
-        let state = hands.state();
-        drop(hands);
-        let reply = match answered {
-            Ok(ok) => json!({ "n": asked["n"], "ok": ok }),
-            Err(why) => json!({ "n": asked["n"], "error": why }),
-        };
-        let mut to = writer.lock().await;
-        send(&mut *to, &reply).await?;
-        send(&mut *to, &json!({ "state": state })).await?;
+    let (mut lines, mut acting) = (BufReader::new(reader).lines(), FuturesUnordered::new());
+    loop {
+        tokio::select! {
+            line = lines.next_line() => match line? {
+                Some(line) => acting.push(act(&console.session, line)),
+                None => return Ok(()),
+            },
+            Some(reply) = acting.next() => {
+                let mut to = writer.lock().await;
+                send(&mut *to, &reply).await?;
+                send(&mut *to, &json!({ "state": console.session.told() })).await?;
+            }
+        }
     }
-    Ok(())
+}
+
+async fn act(session: &Session, line: String) -> Value {
+    let asked: Value = serde_json::from_str(&line).unwrap_or_default();
+    match session.act(&asked).await {
+        Ok(ok) => json!({ "n": asked["n"], "ok": ok }),
+        Err(why) => json!({ "n": asked["n"], "error": why }),
+    }
 }

@@ -12,7 +12,7 @@ const VOLATILE: [&str; 9] = ["_", "t", "ts", "nonce", "rand", "rnd", "timestamp"
 
 /// Returns the label of a request without its occurrence number. `app` is the host of the page that the test opened
 /// first.
-pub(super) fn label(request: &Request, app: Option<&str>) -> String {
+pub(crate) fn label(request: &Request, app: Option<&str>) -> String {
     let mut label = format!("{} {}", request.method(), place(request, app));
     match (operation_of(request), request.body().filter(|body| !body.is_empty())) {
         (Some(operation), _) => label += &format!(" {operation}"),

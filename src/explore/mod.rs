@@ -11,6 +11,7 @@ mod scope;
 mod script_loads;
 mod talk;
 
+pub(crate) use label::label;
 pub(crate) use conductor::{Conductor, ExecutionRecord};
 pub(crate) use looks::SettledLooks;
 pub(crate) use scope::Scope;

@@ -1,5 +1,6 @@
 //! The types of one request and what results from it. Pure data; nothing here waits.
 
+mod advice;
 mod build;
 pub(crate) mod coding;
 mod exchange;
@@ -13,6 +14,8 @@ mod stage_name;
 mod target;
 pub(crate) mod text;
 
+pub(crate) use advice::Advice;
+pub use advice::speak_in_options;
 pub use exchange::{Exchange, Outcome};
 pub use fault::{Fault, FaultStage};
 pub(crate) use head::Content;

@@ -1,5 +1,6 @@
 //! Places in the user's test.
 
+use super::advice::is_in_options;
 use std::fmt;
 use std::panic::Location;
 
@@ -16,11 +17,19 @@ impl Place {
     /// No line of a test: a person at a terminal.
     pub(crate) const TERMINAL: Self = Self { file: "the console", line: 0 };
 
+    /// No line of a test, either: an option of the program.
+    const COMMAND_LINE: Self = Self { file: "the command line", line: 0 };
+
     /// Returns the line that called the enclosing `#[track_caller]` function.
     #[track_caller]
     #[must_use]
     pub fn here() -> Self {
-        Location::caller().into()
+        if is_in_options() { Self::COMMAND_LINE } else { Location::caller().into() }
+    }
+
+    /// Returns whether it is a line of a file.
+    pub(crate) fn is_line(self) -> bool {
+        self.line > 0
     }
 }
 

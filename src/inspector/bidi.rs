@@ -110,9 +110,13 @@ impl Bidi {
         let events = NAVIGATIONS.into_iter().chain(DIALOGS).chain(["log.entryAdded"]);
         let subscribed = events.map(|event| self.command("session.subscribe", &json!({ "events": [event] })));
         drop(join_all(subscribed).await);
-        self.command("script.addPreloadScript", &json!({ "functionDeclaration": script })).await?;
+        self.add(script).await?;
         let tree = self.command("browsingContext.getTree", &json!({ "maxDepth": 0 })).await?;
         Ok(text(&tree["contexts"][0]["context"]))
+    }
+
+    pub(super) async fn add(&self, script: &str) -> Result<(), Fault> {
+        self.command("script.addPreloadScript", &json!({ "functionDeclaration": script })).await.map(drop)
     }
 
     pub(super) async fn open(&self) -> Result<Window, Fault> {

@@ -2,7 +2,7 @@
 //! into the journal of the test that has the session.
 
 use super::{initiator, text};
-use crate::journal::{ConsoleLevel, ConsoleMessage, Event, Journal};
+use crate::journal::{ConsoleLevel, ConsoleMessage, Event, Journal, PageAction};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,8 +35,12 @@ impl Console {
         if message.is_none() && requested.is_none() {
             return;
         }
+        let action = message.as_ref().and_then(|message| PageAction::read(message.text()));
         if let Some(recipient) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            message.into_iter().for_each(|message| recipient.take(message));
+            match action {
+                Some(action) => recipient.journal.write(Event::Acted { action }),
+                None => message.into_iter().for_each(|message| recipient.take(message)),
+            }
             requested.into_iter().for_each(|requested| recipient.take_request(requested));
         }
     }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -29,7 +29,7 @@ pub(super) struct DevTools {
     calls: watch::Receiver<Calls>,
     pub(super) console: Console,
     /// Runs first in each document.
-    script: Arc<OnceLock<String>>,
+    script: Arc<Mutex<String>>,
     /// `ws://127.0.0.1:PORT/..`
     pub(super) url: String,
 }
@@ -38,7 +38,7 @@ impl DevTools {
     /// Connects to the browser of a profile folder. Returns `None` if its port cannot be seen from here.
     pub(super) async fn connect(profile: &Path) -> Option<Self> {
         let url = tokio::time::timeout(WRITTEN, address(profile)).await.ok()?;
-        let script = Arc::<OnceLock<String>>::default();
+        let script = Arc::<Mutex<String>>::default();
         let (told, targets) = watch::channel(Targets::default());
         let (moves, under_way) = watch::channel(UnderWay::default());
         let (asks, calls) = watch::channel(Calls::default());
@@ -46,7 +46,7 @@ impl DevTools {
         let logs = console.clone();
         let hear = move |commands: &Commands, event: Value| {
             if event["method"] == "Target.attachedToTarget" {
-                meet(commands, &event["params"], first.get().map_or("", String::as_str));
+                meet(commands, &event["params"], &lock(&first));
             }
             if event["method"] == "Target.detachedFromTarget" {
                 let ended = told.borrow().with_inner(&text(&event["params"]["sessionId"]));
@@ -99,12 +99,24 @@ impl DevTools {
     }
 
     pub(super) async fn install(&self, script: &str) -> Result<String, Fault> {
-        let _ = self.script.set(format!("({script})()"));
+        lock(&self.script).push_str(&format!("({script})();\n"));
         self.command("Target.setAutoAttach", &each_is_met()).await?;
         let first = self.until(|targets| targets.any_window().map(|window| window.id.clone())).await?;
         // Its reply comes after those to the commands that `meet` has sent.
         self.to_window(&first, "Page.getFrameTree", &json!({})).await?;
         Ok(first)
+    }
+
+    /// In windows that are opened from now on, and in the later documents of the others.
+    pub(super) async fn add(&self, script: &str) -> Result<(), Fault> {
+        let source = format!("({script})();\n");
+        lock(&self.script).push_str(&source);
+        let windows = self.targets.borrow().with_documents();
+        let params = json!({ "source": source });
+        let added = windows.iter().map(|session| {
+            self.socket.commands.send_to(Some(session), "Page.addScriptToEvaluateOnNewDocument", &params)
+        });
+        join_all(added).await.into_iter().try_for_each(|added| added.map(drop))
     }
 
     /// Waits until the events so far satisfy a condition.
@@ -255,6 +267,11 @@ impl DevTools {
             _ => Err(Fault::Refused(said.to_string())),
         }
     }
+}
+
+fn lock(script: &Mutex<String>) -> MutexGuard<'_, String> {
+    // Each change is one push.
+    script.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn closed() -> Fault {

@@ -150,6 +150,14 @@ impl Inspector {
         }
     }
 
+    /// Installs another function in each new document, after those before it.
+    pub(crate) async fn add(&self, script: &str) -> Result<(), Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.add(script).await,
+            Speaks::DevTools(devtools) => devtools.add(script).await,
+        }
+    }
+
     /// Journals what pages log, and the errors that they do not catch, from now on there, or nowhere.
     pub(crate) fn report_to(&self, journal: Option<Arc<Journal>>) {
         match &self.0 {

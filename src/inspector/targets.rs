@@ -256,6 +256,12 @@ impl Targets {
         self.sessions.values().find(|target| target.is_window())
     }
 
+    /// Returns the sessions of all windows and frames.
+    pub(super) fn with_documents(&self) -> Vec<String> {
+        let sessions = self.sessions.iter().filter(|(_, target)| target.has_documents());
+        sessions.map(|(session, _)| session.clone()).collect()
+    }
+
     /// Returns the sessions of a user context that have documents.
     pub(super) fn of_user(&self, user: &str) -> Vec<(String, Target)> {
         let of_user = |(_, target): &(&String, &Target)| target.user == user && target.has_documents();

@@ -1,6 +1,6 @@
 //! The entries of the journal.
 
-use super::ConsoleMessage;
+use super::{ConsoleMessage, PageAction};
 use crate::flow::{Fault, FlowId, Outcome, Part, Place, Request, Response, StageName};
 use crate::sanitize::shorten;
 use bytes::Bytes;
@@ -71,6 +71,8 @@ pub(crate) enum Event {
     Commanded { id: u64, status: u16 },
     /// A page has logged something, or an error in it was not caught.
     Console { message: ConsoleMessage },
+    /// A person has done something in a page.
+    Acted { action: PageAction },
     /// A script of a page has requested this URL, as a `sec-fetch-dest` of this kind; `by` is the line, as far as the
     /// browser reports it.
     Requested { method: String, url: String, kind: &'static str, by: String },
@@ -111,6 +113,7 @@ impl Event {
             | Self::Command { .. }
             | Self::Commanded { .. }
             | Self::Console { .. }
+            | Self::Acted { .. }
             | Self::Page { .. }
             | Self::Requested { .. }
             | Self::Paused { .. }
@@ -129,6 +132,7 @@ impl Event {
             Self::Read { body: bytes, .. } | Self::Body { start: bytes, .. } => bytes.len(),
             Self::Requested { url, by, .. } => url.len() + by.len(),
             Self::Console { message } => message.text.len() + message.source.as_ref().map_or(0, String::len),
+            Self::Acted { action } => action.size(),
             Self::Page { url, title, .. } => {
                 url.as_ref().map_or(0, String::len) + title.as_ref().map_or(0, String::len)
             }
@@ -191,6 +195,7 @@ impl fmt::Display for Event {
             Self::Trouble { fault } => write!(f, "{fault}"),
             Self::Command { id, says } => write!(f, "browser: {says} (command {id})"),
             Self::Console { message } => write!(f, "page: {message}"),
+            Self::Acted { action } => write!(f, "the person {action}"),
             Self::Page { url, title, has_dialog } => {
                 match url {
                     Some(url) => write!(f, "page: at {}", shorten(url, URL).0)?,

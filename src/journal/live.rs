@@ -180,7 +180,7 @@ impl Live {
             | Event::Dropped { .. }
             | Event::Trouble { .. } => return false,
             Event::Requested { .. } | Event::Paused { .. } | Event::Resumed => return false,
-            Event::Console { .. } | Event::Page { .. } => return false,
+            Event::Console { .. } | Event::Acted { .. } | Event::Page { .. } => return false,
             Event::Command { .. } | Event::Commanded { .. } | Event::Refused { .. } => return false,
         }
         true

@@ -1,5 +1,6 @@
 //! The only record of what happened: append-only, totally ordered. Failure reports are written from it.
 
+mod action;
 mod console;
 mod entry;
 mod live;
@@ -8,6 +9,7 @@ mod observers;
 mod query;
 mod streams;
 
+pub(crate) use action::{ActionKind, PageAction};
 pub use console::{ConsoleLevel, ConsoleMessage};
 pub(crate) use entry::{Entry, Event};
 pub(crate) use live::{Live, LiveFlow};
@@ -84,6 +86,14 @@ impl Journal {
         let mut log = self.lock();
         // Read under the lock, so that times are in the order of the log.
         log.push(Entry { at: self.now(), event });
+        drop(log);
+        self.written.notify_waiters();
+    }
+
+    /// Appends flows of the past, whose times count from now. Nobody observes them: they are nobody's work.
+    pub(crate) fn write_past(&self, events: impl IntoIterator<Item = (Duration, Event)>) {
+        let (mut log, now) = (self.lock(), self.now());
+        events.into_iter().for_each(|(at, event)| log.push(Entry { at: now + at, event }));
         drop(log);
         self.written.notify_waiters();
     }

@@ -96,6 +96,12 @@ impl Journal {
         last
     }
 
+    /// Returns the entries about a flow and its parts.
+    pub(crate) fn entries_of(&self, id: FlowId) -> Vec<Entry> {
+        let is_of = |entry: &&Entry| entry.event.flow().is_some_and(|flow| flow.whole() == id);
+        self.lock().iter().filter(is_of).cloned().collect()
+    }
+
     /// Returns the flows that passed a rule because their bodies could not be read, and the reasons.
     pub(crate) fn unread(&self, rule: &str, of: Place) -> Vec<(FlowId, Arc<str>)> {
         let unread = |entry: &Entry| match &entry.event {

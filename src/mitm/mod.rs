@@ -5,6 +5,7 @@ mod config;
 mod export;
 mod journal;
 mod left;
+mod load;
 mod resend;
 pub(crate) mod runtime;
 mod save;

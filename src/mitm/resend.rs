@@ -148,7 +148,8 @@ struct Sending {
 /// Returns the request of an exchange, or why it cannot be sent again. Its body follows unless it was read, or is edited.
 fn head(exchange: &Exchange) -> Result<Request, String> {
     let mut request = Request::clone(&exchange.request);
-    if request.header("sec-websocket-key").is_some() {
+    let has_switched = exchange.response.as_ref().is_some_and(|response| response.status().as_u16() == 101);
+    if has_switched || request.header("sec-websocket-key").is_some() {
         return Err(format!("{} opened a WebSocket", exchange.id));
     }
     if request.body().is_some() {

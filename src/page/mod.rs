@@ -84,6 +84,11 @@ impl SessionPages {
         Ok(Self::over(Arc::new(inspector), window, Arc::default(), journal, turns))
     }
 
+    /// Journals what a person does in documents from now on.
+    pub(crate) async fn report_actions(&self) -> Result<(), Fault> {
+        self.inspector.add(document::ACTIONS).await
+    }
+
     fn over(
         inspector: Arc<Inspector>,
         window: String,

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::socket::Socket;
-use crate::flow::{Fault, FaultStage};
+use crate::flow::{Advice, Fault, FaultStage};
 use tokio_rustls::rustls::server::Acceptor;
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
@@ -32,9 +32,7 @@ pub(super) async fn accept(shared: &Shared, socket: Socket, host: &str) -> Resul
 fn advice(host: &str, error: &std::io::Error) -> String {
     let text = error.to_string();
     if ["UnknownCA", "BadCertificate", "CertificateUnknown"].iter().any(|alert| text.contains(alert)) {
-        format!(
-            "the client of {host} does not trust Holdup's CA: give it `mitm.ca_pem()`, or start it with `mitm.envs()`"
-        )
+        format!("the client of {host} does not trust Holdup's CA: {}", Advice::TrustCa.text())
     } else {
         format!("handshake for {host}")
     }

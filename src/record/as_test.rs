@@ -1,11 +1,9 @@
-//! A recording, or the session of a person, as a test.
+//! A recording as a test, and the text of tests.
 
 use super::load::load;
 use super::played::Played;
-use super::recorded::{Recorded, masked, recorded};
 use super::shortest::filter;
-use crate::flow::{FlowId, Place, StageName};
-use crate::journal::Entry;
+use crate::flow::{Place, StageName};
 use crate::report::Failure;
 use crate::sanitize::sanitize_line;
 use std::collections::BTreeSet;
@@ -32,49 +30,38 @@ pub fn to_rust(path: impl AsRef<Path>) -> Result<String, Failure> {
 }
 
 /// What a test does with a held flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Verdict {
+    #[default]
     Release,
     Abort,
 }
 
-/// Returns the text of a test that does with the flows of a journal what a person has done: `verdicts`, in their order.
-pub(crate) fn session_test(entries: &[Entry], verdicts: &[(FlowId, StageName, Verdict)]) -> String {
-    let recorded = recorded(entries);
-    let played = |flow: &Recorded| Played {
-        method: flow.request.method().to_string(),
-        url: masked(&flow.request.url()),
-        request_headers: flow.request.headers().clone(),
-        ..Played::default()
-    };
-    let flows: Vec<_> = recorded.iter().map(played).collect();
-    let mut held = Vec::new();
-    for (rank, (id, stage, verdict)) in verdicts.iter().enumerate().filter(|(_, (_, stage, _))| !stage.is_part()) {
-        let Some(at) = recorded.iter().position(|flow| flow.id == *id) else { continue };
-        held.push(Held { at, stage: stage.to_string(), note: None, verdict: *verdict, rank: rank as f64 });
-    }
-    held.sort_by_key(|held| held.at);
-    Test { name: "session", lead: "", settles: true, end: "    todo!(\"what must hold now\")\n}\n" }.text(&flows, held)
-}
-
 /// A flow that was parked.
-struct Held {
+#[derive(Debug, Default)]
+pub(super) struct Held {
     /// Its position among the flows.
-    at: usize,
-    stage: String,
-    note: Option<String>,
-    verdict: Verdict,
+    pub(super) at: usize,
+    pub(super) stage: String,
+    pub(super) note: Option<String>,
+    pub(super) verdict: Verdict,
     /// The order of the verdicts.
-    rank: f64,
+    pub(super) rank: f64,
+    /// How it is changed before: lines of a closure with the argument `it`.
+    pub(super) edit: Vec<String>,
+    /// The line of a test that holds it already.
+    pub(super) by: Option<String>,
 }
 
-struct Test<'a> {
-    name: &'a str,
+pub(super) struct Test<'a> {
+    pub(super) name: &'a str,
+    /// Comments above the test.
+    pub(super) above: &'a str,
     /// Lines before the holds.
-    lead: &'a str,
+    pub(super) lead: &'a str,
     /// Whether the page settles after each verdict.
-    settles: bool,
-    end: &'a str,
+    pub(super) settles: bool,
+    pub(super) end: &'a str,
 }
 
 pub(super) fn text(path: &Path, flows: &[Played]) -> String {
@@ -83,15 +70,18 @@ pub(super) fn text(path: &Path, flows: &[Played]) -> String {
     let order = if held.is_empty() { ".in_recorded_order()" } else { "" };
     let lead = format!("    replay!({:?})?{order};\n", path.display().to_string());
     let end = "    // .. what the page shows then ..\n    Ok(())\n}\n";
-    Test { name: &name, lead: &lead, settles: false, end }.text(flows, held)
+    Test { name: &name, above: "", lead: &lead, settles: false, end }.text(flows, held, &[])
 }
 
 /// A held flow with the name of its hold.
 type Named = (String, Held);
 
+const SETTLED: &str = "    browser.settled().await?;\n";
+
 impl Test<'_> {
-    fn text(&self, flows: &[Played], held: Vec<Held>) -> String {
-        let Self { name, lead, end, .. } = self;
+    /// `actions` are lines that the user does, each with its rank among the verdicts.
+    pub(super) fn text(&self, flows: &[Played], held: Vec<Held>, actions: &[(f64, String)]) -> String {
+        let Self { name, above, lead, end, .. } = self;
         let page = flows.iter().find(|flow| is_page(flow));
         let is_held_while_loading = held.iter().any(|held| !is_call(&flows[held.at]));
         let (argument, open, settled) = match (page, flows.first()) {
@@ -101,7 +91,7 @@ impl Test<'_> {
                 } else {
                     format!("    browser.goto({:?}).await?;\n", page.url)
                 };
-                ("browser: Browser", open, "    browser.settled().await?;\n")
+                ("browser: Browser", open, SETTLED)
             }
             // It may be held, so it is not awaited here.
             (None, Some(first)) => {
@@ -110,16 +100,38 @@ impl Test<'_> {
             }
             (None, None) => ("client: Client", String::new(), ""),
         };
-        let mut names = BTreeSet::new();
-        let mut named: Vec<_> = held.into_iter().map(|held| (name_of(&flows[held.at], &mut names), held)).collect();
-        let holds = holds(flows, &named);
-        named.sort_by(|(_, one), (_, other)| one.rank.total_cmp(&other.rank));
-        let between = if self.settles && page.is_some() { settled } else { "" };
-        let verdicts = verdicts(&named, page.is_some(), between);
+        let (holds, steps) = self.steps(flows, held, page.is_some(), actions);
+        let user = if actions.is_empty() { "    // .. what the user does ..\n" } else { "" };
         format!(
-            "use holdup::prelude::*;\n\n#[mitm_test]\nasync fn {name}({argument}) -> TestResult {{\n{lead}{holds}{open}    \
-             // .. what the user does ..\n{verdicts}{settled}{end}"
+            "{above}use holdup::prelude::*;\n\n#[mitm_test]\nasync fn {name}({argument}) -> TestResult {{\n\
+             {lead}{holds}{open}{user}{steps}{settled}{end}"
         )
+    }
+
+    /// Returns only the lines of the holds and the verdicts.
+    pub(super) fn part(&self, flows: &[Played], held: Vec<Held>) -> String {
+        let has_page = flows.iter().any(is_page);
+        let (holds, steps) = self.steps(flows, held, has_page, &[]);
+        format!("{holds}{steps}{}", if has_page { SETTLED } else { "" })
+    }
+
+    /// Returns the holds, and what is done then.
+    fn steps(&self, flows: &[Played], held: Vec<Held>, has_page: bool, actions: &[(f64, String)]) -> (String, String) {
+        let mut names = BTreeSet::new();
+        let named: Vec<_> = held.into_iter().map(|held| (name_of(&flows[held.at], &mut names), held)).collect();
+        let between = if self.settles && has_page { SETTLED } else { "" };
+        let mut steps: Vec<_> = actions.iter().map(|(rank, line)| (*rank, true, format!("    {line}"))).collect();
+        steps.extend(named.iter().map(|step| (step.1.rank, false, verdict(step, &named, has_page))));
+        steps.sort_by(|(one, ..), (other, ..)| one.total_cmp(other));
+        let mut text = String::new();
+        for (nth, (.., line)) in steps.iter().enumerate() {
+            // What the user does is not waited for: it may make the call that is held next.
+            if nth > 0 && !steps[nth - 1].1 {
+                text.push_str(between);
+            }
+            text.push_str(line);
+        }
+        (holds(flows, &named), text)
     }
 }
 
@@ -128,7 +140,8 @@ fn holds(flows: &[Played], named: &[Named]) -> String {
     let is_of_request = |held: &Held| held.stage == "request";
     let is_second = |held: &Held| named.iter().any(|(_, first)| first.at == held.at && is_of_request(first));
     let mut text = String::new();
-    for (name, held) in named.iter().filter(|(_, held)| is_of_request(held) || !is_second(held)) {
+    let is_own = |held: &Held| held.by.is_none() && (is_of_request(held) || !is_second(held));
+    for (name, held) in named.iter().filter(|(_, held)| is_own(held)) {
         let stage = if is_of_request(held) { String::new() } else { format!("{}: ", held.stage) };
         // Writing to a `String` cannot fail.
         let _ = held.note.as_ref().map(|note| writeln!(text, "    // {note}"));
@@ -137,27 +150,33 @@ fn holds(flows: &[Played], named: &[Named]) -> String {
     text
 }
 
-/// Writes the verdicts. The hold of a request hands the flow over with its answer, if that is held, too.
-fn verdicts(named: &[Named], has_page: bool, between: &str) -> String {
-    let other = |held: &Held, stage: &str| named.iter().find(|(_, other)| other.at == held.at && other.stage == stage);
-    let mut lines = Vec::new();
-    for (name, held) in named {
-        if held.stage == "request" && held.verdict == Verdict::Release && other(held, "response").is_some() {
-            lines.push(format!("    let {name} = {name}.next().await?.advance().await?;\n"));
-            continue;
-        }
-        let verdict = match held.verdict {
-            Verdict::Release if has_page => "release().processed()",
-            Verdict::Release => "release()",
-            Verdict::Abort => "abort(AbortKind::Reset)",
-        };
-        let taken = match other(held, "request") {
-            Some((first, _)) if held.stage == "response" => first.clone(),
-            _ => format!("{name}.next().await?"),
-        };
-        lines.push(format!("    {taken}.{verdict}.await?;\n"));
+/// Writes a verdict. The hold of a request hands the flow over with its answer, if that is held, too.
+fn verdict((name, held): &Named, named: &[Named], has_page: bool) -> String {
+    let other = |stage: &str| named.iter().find(|(_, other)| other.at == held.at && other.stage == stage);
+    let is_handed_over = held.stage == "request" && held.verdict == Verdict::Release && other("response").is_some();
+    if let Some(by) = &held.by {
+        let done = if held.verdict == Verdict::Release { "released" } else { "aborted" };
+        return format!("    // the flow that {by} holds is {done} here\n");
     }
-    lines.join(between)
+    let first = other("request").filter(|_| held.stage == "response");
+    let mut taken = first.map_or_else(|| format!("{name}.next().await?"), |(first, _)| first.clone());
+    let mut lines = String::new();
+    if !held.edit.is_empty() {
+        let target = first.map_or(name, |(first, _)| first);
+        lines = format!("    let mut {target} = {taken};\n    {target}.edit(|it| {{\n");
+        held.edit.iter().for_each(|line| lines.push_str(&format!("        {line}\n")));
+        lines.push_str("    });\n");
+        taken.clone_from(target);
+    }
+    if is_handed_over {
+        return format!("{lines}    let {name} = {taken}.advance().await?;\n");
+    }
+    let verdict = match held.verdict {
+        Verdict::Release if has_page => "release().processed()",
+        Verdict::Release => "release()",
+        Verdict::Abort => "abort(AbortKind::Reset)",
+    };
+    format!("{lines}    {taken}.{verdict}.await?;\n")
 }
 
 /// Returns the flows that a rule had parked as a whole, in the order of their requests.
@@ -169,7 +188,7 @@ fn held(flows: &[Played]) -> Vec<Held> {
     let held = whole.map(|(at, flow, parked)| {
         let note = format!("Parked by {} at {}.", one_line(&parked.rule), one_line(&parked.line));
         let rank = flow.ended.unwrap_or(f64::MAX);
-        Held { at, stage: parked.stage.clone(), note: Some(note), verdict: Verdict::Release, rank }
+        Held { at, stage: parked.stage.clone(), note: Some(note), rank, ..Held::default() }
     });
     held.collect()
 }
@@ -257,16 +276,10 @@ mod tests {
     /// As a filter without a stage does it: the request, and then the answer.
     #[test]
     fn a_flow_that_is_held_twice_has_one_hold() {
-        let held = |stage: &str, rank: f64| Held {
-            at: 0,
-            stage: stage.to_owned(),
-            note: None,
-            verdict: Verdict::Release,
-            rank,
-        };
+        let held = |stage: &str, rank: f64| Held { stage: stage.to_owned(), rank, ..Held::default() };
         let flows = [flow("https://a/save", &[], 1.0)];
-        let test = Test { name: "session", lead: "", settles: true, end: "}\n" };
-        let text = test.text(&flows, vec![held("request", 0.0), held("response", 1.0)]);
+        let test = Test { name: "session", above: "", lead: "", settles: true, end: "}\n" };
+        let text = test.text(&flows, vec![held("request", 0.0), held("response", 1.0)], &[]);
         let lines: Vec<_> =
             text.lines().map(str::trim).filter(|line| line.contains("save") && !line.contains("get(")).collect();
         assert_eq!(

@@ -42,7 +42,7 @@ impl fmt::Display for TestError {
             cause = error.source();
         }
         // A failure names its line itself.
-        if !self.error.is::<Failure>() {
+        if !self.error.is::<Failure>() && self.place.is_line() {
             text += &format!("\n  at {}", self.place);
         }
         f.write_str(&sanitize(&text))

@@ -48,7 +48,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = self.headline.clone();
-        if let Some(place) = self.place {
+        if let Some(place) = self.place.filter(|place| place.is_line()) {
             text += &format!("\n  at {place}");
         }
         for (title, lines) in &self.sections {

@@ -18,7 +18,7 @@ pub(crate) fn sanitize(text: &str) -> String {
 }
 
 /// Returns the text on one line: line breaks and tabs are escaped, too. For text of a page inside a line of a report.
-pub(crate) fn sanitize_line(text: &str) -> String {
+pub fn sanitize_line(text: &str) -> String {
     sanitize(text).replace('\n', "\\n").replace('\t', "\\t")
 }
 

@@ -22,5 +22,6 @@ mod pause;
 mod private;
 mod recorded;
 mod remote;
+mod session;
 mod settled;
 mod trouble;

@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod handlers;
+pub mod hands;
 pub mod nodejs;
 pub mod origin;
 pub mod programs;

@@ -113,7 +113,7 @@ fn list(frame: &mut Frame<'_>, model: &mut Model, theme: &Theme, area: Rect) {
         let hint = if model.rows.is_empty() {
             "no flows yet: open a page in the browser of this proxy"
         } else {
-            "no flow contains what `f` shows only"
+            "no flow matches what `f` shows only"
         };
         frame.render_widget(Paragraph::new(hint).style(FAINT).wrap(Wrap { trim: true }), area);
         return;

@@ -125,6 +125,13 @@ fn quit(model: &mut Model) -> Vec<Effect> {
 
 /// Every key, in the order of the help.
 pub(crate) const KEYS: &[Key] = &[
+    key(
+        KeyCode::Char('c'),
+        "c",
+        "let the test go on",
+        |model| model.is_paused,
+        |_| ask(json!({ "do": "go_on" }), "the test goes on"),
+    ),
     key(KeyCode::Char('i'), "i", "hold what matches", always, |model| {
         let before = model.intercept.clone().unwrap_or_default();
         prompt(model, Prompt::Intercept, before)
@@ -143,13 +150,6 @@ pub(crate) const KEYS: &[Key] = &[
         model.marked.clear();
         ask(json!({ "do": "resend", "flows": flows }), "sent again")
     }),
-    key(
-        KeyCode::Char('c'),
-        "c",
-        "let the test go on",
-        |model| model.is_paused,
-        |_| ask(json!({ "do": "go_on" }), "the test goes on"),
-    ),
     key(KeyCode::Char('T'), "T", "write a test", always, |model| {
         prompt(model, Prompt::Test, "tests/session.rs".to_owned())
     }),
@@ -168,6 +168,21 @@ pub(crate) const KEYS: &[Key] = &[
     }),
     key(KeyCode::Char('n'), "n", "next flow", in_flow, |model| neighbour(model, 1)),
     key(KeyCode::Char('p'), "p", "previous flow", in_flow, |model| neighbour(model, -1)),
+    key(KeyCode::Char('P'), "P", "part by part", has_row, |model| {
+        let Some(id) = model.selected else { return vec![] };
+        let says = match model.by_parts.contains(&id) {
+            true => "its messages and events are no longer held",
+            false => "its messages and events are held one by one",
+        };
+        ask(json!({ "do": "parts", "flows": [id] }), says)
+    }),
+    key(KeyCode::Char('s'), "s", "settled?", always, |_| {
+        ask(json!({ "do": "settled" }), "the page has settled: it waits for nothing but what is held")
+    }),
+    key(KeyCode::Char('y'), "y", "copy as filter", has_row, |model| {
+        let Some(id) = model.selected else { return vec![] };
+        vec![Effect::Ask(json!({ "do": "filter", "flows": [id] }), Then::Copy)]
+    }),
     key(
         KeyCode::Char('E'),
         "E",
@@ -198,7 +213,7 @@ const INSTEAD: &[(char, &str)] = &[
     ('D', "`r` sends a request again; `e` edits it while it is held"),
     ('V', "an edit is dropped when the flow is aborted (`X`); `e` shows what was edited"),
     ('W', "`w` records every flow from now on, those so far included"),
-    ('L', "open a recording with `holdup replay FILE`"),
+    ('L', "open a recording with `holdup open FILE`, or `holdup proxy -r FILE`"),
     ('S', "replay a recording with `holdup proxy -S FILE`"),
     ('m', "`space` selects a flow"),
     ('M', "`space` selects a flow; `f` shows only some"),
@@ -216,7 +231,6 @@ const INSTEAD: &[(char, &str)] = &[
     ('K', "`?` lists the keys"),
     ('C', "`?` lists the keys"),
     ('B', "start another browser with `holdup proxy`"),
-    ('P', "`enter` shows the details of a flow"),
     ('-', "there is one layout"),
 ];
 

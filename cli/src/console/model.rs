@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many lines of the journal are kept.
 const LINES: usize = 5_000;
+/// How many flows are listed. Then the oldest that have ended leave the list, unless they are selected.
+const ROWS: usize = 20_000;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Screen {
@@ -36,7 +38,7 @@ impl Prompt {
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Intercept => "hold (mitmproxy's filter, ~u ~m ~q ~s ..; empty: nothing)",
-            Self::View => "show only flows that contain",
+            Self::View => "show only (a filter as in `i`; empty: all)",
             Self::Order => "release in this order (2 1 3)",
             Self::Save => "record into (.har, or a flow file)",
             Self::Test => "write the test into",
@@ -81,6 +83,8 @@ pub(crate) enum Then {
     /// Tell the person, in these words.
     Say(&'static str),
     Show(u64),
+    /// Copy it to the clipboard.
+    Copy,
     /// Open it in the editor.
     Edit(String),
     /// It was edited: the flow, and the text, which is offered again if it cannot be sent.
@@ -108,6 +112,8 @@ pub(crate) struct Model {
     /// Whether the test waits for the person.
     pub(crate) is_paused: bool,
     pub(crate) edited: BTreeSet<u64>,
+    /// The flows whose messages and events are held one by one.
+    pub(crate) by_parts: BTreeSet<u64>,
     pub(crate) lines: VecDeque<String>,
     pub(crate) shown: Option<Value>,
     pub(crate) pane: Pane,
@@ -128,15 +134,18 @@ impl Model {
             self.is_on = true;
         }
         for row in told["rows"].as_array().into_iter().flatten().map(Row::of) {
-            let is_new = self.rows.insert(row.id, row.clone()).is_none();
-            if is_new && self.is_visible(&row) {
-                // Two may be told in the other order.
-                let at = self.visible.partition_point(|id| *id < row.id);
-                self.visible.insert(at, row.id);
+            // Two may be told in the other order.
+            match self.visible.binary_search(&row.id) {
+                Err(at) if row.is_shown => self.visible.insert(at, row.id),
+                Ok(at) if !row.is_shown => drop(self.visible.remove(at)),
+                _ => {}
             }
+            self.rows.insert(row.id, row);
         }
+        self.forget();
         // The selection never moves by itself, but it begins somewhere.
-        if self.selected.is_none() || self.follows {
+        let is_visible = |id: u64| self.visible.binary_search(&id).is_ok();
+        if self.follows || !self.selected.is_some_and(is_visible) {
             self.selected = if self.follows { self.visible.last() } else { self.visible.first() }.copied();
         }
         for line in told["lines"].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -148,7 +157,9 @@ impl Model {
         if let Some(state) = told.get("state") {
             self.intercept = state["intercept"].as_str().map(str::to_owned);
             self.is_on = state["on"] == true;
-            self.edited = state["edited"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+            state["view"].as_str().unwrap_or_default().clone_into(&mut self.view);
+            let ids = |name: &str| state[name].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+            (self.edited, self.by_parts) = (ids("edited"), ids("parts"));
         }
         if let Some(is_paused) = told["paused"].as_bool() {
             self.is_paused = is_paused;
@@ -156,15 +167,14 @@ impl Model {
         told.is_object()
     }
 
-    fn is_visible(&self, row: &Row) -> bool {
-        self.view.is_empty() || format!("{} {} {}", row.method, row.url(), row.status.unwrap_or(0)).contains(&self.view)
-    }
-
-    pub(crate) fn set_view(&mut self, view: &str) {
-        view.clone_into(&mut self.view);
-        self.visible = self.rows.values().filter(|row| self.is_visible(row)).map(|row| row.id).collect();
-        if self.selected.is_none_or(|selected| self.visible.binary_search(&selected).is_err()) {
-            self.selected = self.visible.first().copied();
+    /// Lets go of the oldest rows.
+    fn forget(&mut self) {
+        while self.rows.len() > ROWS {
+            let goes = |row: &&Row| row.outcome.is_some() && row.parked.is_empty() && self.selected != Some(row.id);
+            let Some(oldest) = self.rows.values().find(goes).map(|row| row.id) else { return };
+            self.rows.remove(&oldest);
+            self.visible.retain(|id| *id != oldest);
+            self.marked.remove(&oldest);
         }
     }
 
@@ -231,7 +241,10 @@ impl Model {
                 let says = if text.is_empty() { "nothing is held" } else { "what matches is held" };
                 return vec![Effect::Ask(json!({ "do": "intercept", "filter": text, "on": true }), Then::Say(says))];
             }
-            Prompt::View => self.set_view(text),
+            Prompt::View => {
+                let says = if text.is_empty() { "every flow is shown" } else { "only what matches is shown" };
+                return vec![Effect::Ask(json!({ "do": "view", "filter": text }), Then::Say(says))];
+            }
             Prompt::Order => match self.in_order(text) {
                 Ok(flows) => {
                     let ask = json!({ "do": "release", "flows": flows, "wait": true });
@@ -283,9 +296,14 @@ mod tests {
         model.move_by(1);
         model.take(&json!({ "rows": [row(3, "/c", None)] }));
         assert_eq!((model.selected, model.visible.len()), (Some(2), 3));
-        model.set_view("test/a");
-        assert_eq!((model.selected, model.visible.len()), (Some(1), 1));
-        model.set_view("");
+        let hidden = |id: u64, path: &str, is_shown: bool| {
+            let mut row = row(id, path, None);
+            row["shown"] = json!(is_shown);
+            row
+        };
+        model.take(&json!({ "rows": [hidden(2, "/b", false), hidden(3, "/c", false)] }));
+        assert_eq!((model.selected, model.visible.len()), (Some(1), 1), "what is not shown is not selected");
+        model.take(&json!({ "rows": [hidden(2, "/b", true), hidden(3, "/c", true)] }));
         model.move_by(99);
         assert_eq!(model.selected, Some(3));
     }

@@ -6,7 +6,6 @@ use serde_json::Value;
 pub(crate) struct Row {
     pub(crate) id: u64,
     pub(crate) method: String,
-    pub(crate) scheme: String,
     pub(crate) host: String,
     pub(crate) path: String,
     pub(crate) status: Option<u64>,
@@ -15,6 +14,8 @@ pub(crate) struct Row {
     pub(crate) outcome: Option<String>,
     pub(crate) parts: u64,
     pub(crate) parked: Vec<Parked>,
+    /// Whether the list is to show it.
+    pub(crate) is_shown: bool,
 }
 
 /// A flow, or a part of one, that is held.
@@ -41,7 +42,6 @@ impl Row {
         Self {
             id: told["id"].as_u64().unwrap_or_default(),
             method: text(&told["method"]),
-            scheme: text(&told["scheme"]),
             host: text(&told["host"]),
             path: text(&told["path"]),
             status: told["status"].as_u64(),
@@ -49,6 +49,7 @@ impl Row {
             ms: told["ms"].as_f64(),
             outcome: told["outcome"].as_str().map(str::to_owned),
             parts: told["parts"].as_u64().unwrap_or_default(),
+            is_shown: told["shown"] != false,
             parked: told["parked"].as_array().into_iter().flatten().map(parked).collect(),
         }
     }
@@ -60,9 +61,5 @@ impl Row {
             "response" => 'A',
             _ => 'P',
         })
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("{}://{}{}", self.scheme, self.host, self.path)
     }
 }

@@ -4,17 +4,22 @@ use super::draw::{Theme, draw};
 use super::editor;
 use super::keys::press;
 use super::link::Link;
-use super::model::{Effect, Model, Then};
+use super::model::{Effect, Model, Screen, Then};
 use crate::commands::Fault;
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures_util::StreamExt;
 use ratatui::DefaultTerminal;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::env;
+use std::io::stdout;
 use std::process::{Command, ExitCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// SIGTSTP: what a shell sends to suspend.
+const TSTP: i32 = if cfg!(any(target_os = "macos", target_os = "freebsd")) { 18 } else { 20 };
 
 /// Runs the console until the person leaves, or the other end does.
 pub(crate) async fn run(link: Link<impl AsyncRead + AsyncWrite>) -> Result<ExitCode, Fault> {
@@ -50,6 +55,7 @@ impl<IO: AsyncRead + AsyncWrite> Console<IO> {
     async fn run(&mut self, terminal: &mut DefaultTerminal) -> Result<(), Fault> {
         let mut events = Some(EventStream::new());
         let (mut ended, mut hung_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+        let mut stopped = signal(SignalKind::from_raw(TSTP))?;
         loop {
             terminal.draw(|frame| draw(frame, &mut self.model, &self.theme))?;
             tokio::select! {
@@ -76,6 +82,7 @@ impl<IO: AsyncRead + AsyncWrite> Console<IO> {
                 },
                 _ = ended.recv() => return Ok(()),
                 _ = hung_up.recv() => return Ok(()),
+                _ = stopped.recv() => self.suspend(terminal, &mut events)?,
             }
         }
     }
@@ -94,7 +101,7 @@ impl<IO: AsyncRead + AsyncWrite> Console<IO> {
     ) -> Result<(), Fault> {
         let Some(then) = told["n"].as_u64().and_then(|number| self.waiting.remove(&number)) else {
             self.model.take(&told);
-            return Ok(());
+            return self.show_again(&told).await;
         };
         if let Some(why) = told["error"].as_str() {
             self.model.notice = Some(why.to_owned());
@@ -107,8 +114,19 @@ impl<IO: AsyncRead + AsyncWrite> Console<IO> {
         match then {
             Then::Edited(..) => self.model.notice = Some("changed: `a` releases it so".to_owned()),
             Then::Say(words) => self.model.notice = Some(words.to_owned()),
-            Then::Show(id) if self.model.selected == Some(id) => self.model.shown = Some(told["ok"].clone()),
+            Then::Show(id) if self.model.selected == Some(id) => {
+                self.model.shown = Some(told["ok"].clone());
+                if told["ok"]["unread"] == true {
+                    self.ask(json!({ "do": "show", "flows": [id], "read": true }), Then::Show(id)).await?;
+                }
+            }
             Then::Show(_) => {}
+            Then::Copy => {
+                let filter = told["ok"].as_str().unwrap_or_default();
+                // Most terminals take it; the notice is for the others.
+                crossterm::execute!(stdout(), CopyToClipboard::to_clipboard_from(filter))?;
+                self.model.notice = Some(format!("copied: {filter}"));
+            }
             Then::Write(path) => {
                 self.model.notice = Some(match write_new(&path, told["ok"].as_str().unwrap_or_default()) {
                     Ok(()) => format!("the test is in {path}"),
@@ -136,12 +154,23 @@ impl<IO: AsyncRead + AsyncWrite> Console<IO> {
         Ok(())
     }
 
+    /// Asks for the flow on the screen again when something has happened to it.
+    async fn show_again(&mut self, told: &Value) -> Result<(), Fault> {
+        let Some(id) = self.model.selected.filter(|_| self.model.screen == Screen::Flow) else { return Ok(()) };
+        let is_told = told["rows"].as_array().is_some_and(|rows| rows.iter().any(|row| row["id"] == id));
+        if is_told && !self.waiting.values().any(|then| *then == Then::Show(id)) {
+            self.ask(json!({ "do": "show", "flows": [id] }), Then::Show(id)).await?;
+        }
+        Ok(())
+    }
+
     /// Gives the terminal to something else for a while.
     fn beside<T>(
         terminal: &mut DefaultTerminal,
         events: &mut Option<EventStream>,
         run: impl FnOnce() -> T,
     ) -> Result<T, Fault> {
+        terminal.show_cursor()?;
         ratatui::restore();
         // Its thread would read what is typed for the other program. Dropped before there is another: the thread of the old
         // one has a lock until it knows.
@@ -155,7 +184,8 @@ impl<IO: AsyncRead + AsyncWrite> Console<IO> {
     /// Stops this process, as the key does elsewhere, until the shell lets it go on.
     fn suspend(&mut self, terminal: &mut DefaultTerminal, events: &mut Option<EventStream>) -> Result<(), Fault> {
         let this = std::process::id().to_string();
-        let stopped = Self::beside(terminal, events, || Command::new("kill").args(["-TSTP", &this]).status())?;
+        // The one that cannot be caught.
+        let stopped = Self::beside(terminal, events, || Command::new("kill").args(["-STOP", &this]).status())?;
         if let Err(error) = stopped {
             self.model.notice = Some(format!("cannot stop: {error}"));
         }

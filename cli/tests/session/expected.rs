@@ -1,3 +1,4 @@
+// As a schedule: h1;ff;r:GET /search?q=a#1 > r:GET /search?q=ab#1
 use holdup::prelude::*;
 
 #[mitm_test]

@@ -5,7 +5,7 @@ use super::hosts::{Alpn, Hosts, Speaks, Upstream};
 use super::names;
 use super::trust::ClientCertificate;
 use super::wire::{Tcp, Traffic, Wire};
-use crate::flow::{Fault, FaultStage, Target};
+use crate::flow::{Advice, Fault, FaultStage, Target};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -143,7 +143,7 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Fault> {
     }
     let found = tokio::net::lookup_host((host, port)).await;
     found.map(Iterator::collect).map_err(|error| {
-        let what = format!("the name {host} is not known (give it a server: `mitm.host({host:?}, address)`)");
+        let what = format!("the name {host} is not known (give it a server: {})", Advice::Host(host).text());
         Fault::from_error(FaultStage::Resolve, &what, &error)
     })
 }

@@ -1,6 +1,6 @@
 //! Explains why a TLS handshake with an upstream failed, and what to write in the test. Pure.
 
-use crate::flow::{Fault, FaultStage, Target};
+use crate::flow::{Advice, Fault, FaultStage, Target};
 use std::error::Error;
 use std::io;
 use std::time::Duration;
@@ -30,8 +30,8 @@ pub(super) fn explain(target: &Target, error: &(dyn Error + 'static), asked: boo
         None => format!("{target} closed the connection during the TLS handshake"),
         Some(rustls::Error::InvalidCertificate(why)) => distrust(target, why),
         Some(rustls::Error::InvalidMessage(_)) => format!(
-            "{target} does not speak TLS at this port (a server without TLS is `mitm.host({host:?}, address)`, without \
-             `Upstream::tls`)"
+            "{target} does not speak TLS at this port (a server without TLS is {})",
+            Advice::Plain(host).text()
         ),
         Some(rustls::Error::AlertReceived(alert)) => refusal(target, *alert, asked, has_identity),
         Some(rustls::Error::PeerIncompatible(_)) => {
@@ -48,14 +48,15 @@ pub(super) fn silent(target: &Target, within: Duration) -> Fault {
     let host = &target.host;
     let what = format!(
         "{target} accepted the connection and did not respond to the TLS handshake within {within:?}; if it does not \
-         speak TLS, declare it as `mitm.host({host:?}, address)`, without `Upstream::tls`"
+         speak TLS, declare it as {}",
+        Advice::Plain(host).text()
     );
     Fault::new(FaultStage::UpstreamTls, what)
 }
 
 fn distrust(target: &Target, why: &CertificateError) -> String {
     let host = &target.host;
-    let any = format!("`mitm.insecure_upstream({host:?})` takes any certificate");
+    let any = format!("{} takes any certificate", Advice::Insecure(host).text());
     match why {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             format!("{target} is not trusted: its certificate is for another name ({any})")
@@ -69,7 +70,7 @@ fn distrust(target: &Target, why: &CertificateError) -> String {
         CertificateError::BadEncoding => {
             format!("{target} is not trusted: its certificate cannot be read, such as one of X.509 version 1 ({any})")
         }
-        _ => format!("{target} is not trusted (`mitm.trust_upstream(pem)` adds its root or own certificate; {any})"),
+        _ => format!("{target} is not trusted ({} adds its root or own certificate; {any})", Advice::Trust.text()),
     }
 }
 
