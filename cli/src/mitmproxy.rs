@@ -7,7 +7,10 @@ const INSTEAD: &[(&[&str], &str)] = &[
         &["-M", "--map-remote"],
         "write `--rule 'redirect!(host == \"a.test\", \"https://b.test\")'`: what goes to one server goes to another",
     ),
-    (&["--map-local"], "write `--rule 'replace!(path == \"/app.js\", \"app.js\")'`: a local file instead of the answer"),
+    (
+        &["--map-local"],
+        "write `--rule 'replace!(path == \"/app.js\", \"app.js\")'`: a local file instead of the answer",
+    ),
     (
         &["-B", "--modify-body"],
         "write `--rule 'rewrite!(response: url ~ \"x\", \"the\" => \"teh\")'`: a regular expression in bodies",
@@ -17,7 +20,10 @@ const INSTEAD: &[(&[&str], &str)] = &[
         "write `--rule 'rewrite!(url ~ \"x\", header(\"name\") => \"value\")'`: `holdup proxy --help` lists the rules",
     ),
     (&["-s", "--scripts"], "there are no scripts: press `T` in the console, which writes a test, and change that"),
-    (&["-m", "--mode"], "this is a proxy for clients that use it as one. Record with mitmproxy, and open that with `-r FILE`"),
+    (
+        &["-m", "--mode"],
+        "this is a proxy for clients that use it as one. Record with mitmproxy, and open that with `-r FILE`",
+    ),
     (&["-k", "--ssl-insecure"], "name the host: `--insecure shop.test`, or `--insecure '*.shop.test'`"),
     (&["--certs"], "every host gets a certificate of this proxy's CA, which `--ca FILE` writes"),
     (&["--ignore-hosts", "--allow-hosts"], "a client leaves hosts out by its own settings, such as NO_PROXY"),
@@ -28,8 +34,14 @@ const INSTEAD: &[(&[&str], &str)] = &[
     (&["--set"], "each option has its own name: `holdup proxy --help` lists them"),
     (&["-n", "--no-server"], "`holdup open FILE` opens a recording without a browser"),
     (&["-v", "--verbose"], "`E` in the console shows everything that happens; `-q` prints it"),
-    (&["--server-replay-nopop", "--server-replay-reuse"], "the last recorded answer is given again anyway: leave it out"),
-    (&["--server-replay-extra", "--server-replay-kill-extra"], "`holdup replay` answers others with 404, or passes them with `--pass`"),
+    (
+        &["--server-replay-nopop", "--server-replay-reuse"],
+        "the last recorded answer is given again anyway: leave it out",
+    ),
+    (
+        &["--server-replay-extra", "--server-replay-kill-extra"],
+        "`holdup replay` answers others with 404, or passes them with `--pass`",
+    ),
     (&["--save-stream-filter"], "`-w` records every flow; `f` shows only some"),
 ];
 

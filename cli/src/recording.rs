@@ -42,9 +42,7 @@ pub(crate) async fn resend(said: Resend) -> Result<ExitCode, Fault> {
     for file in &said.files {
         recorded.extend(mitm.load(file)?);
     }
-    recorded.retain(|flow| {
-        only.as_ref().is_none_or(|only| only.matches(&flow.request, flow.response.as_deref()))
-    });
+    recorded.retain(|flow| only.as_ref().is_none_or(|only| only.matches(&flow.request, flow.response.as_deref())));
     if let Some(file) = &said.write {
         mitm.save(file)?;
     }

@@ -299,7 +299,11 @@ async fn a_console_that_is_suspended_gives_the_terminal_back() {
     terminal.is_whole.wait_for(|is_whole| !is_whole).await.unwrap();
     for is_key in [true, false] {
         terminal.shows("no flows yet").await;
-        if is_key { terminal.press("\u{1a}").await } else { signal("-TSTP") }
+        if is_key {
+            terminal.press("\u{1a}").await;
+        } else {
+            signal("-TSTP");
+        }
         terminal.is_whole.wait_for(|is_whole| *is_whole).await.unwrap();
         // It stops a moment after it has given the terminal back.
         while !is_stopped(&id) {

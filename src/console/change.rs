@@ -80,7 +80,10 @@ mod tests {
         };
         assert_eq!(edited("nothing", ""), [""; 0]);
         assert_eq!(edited("one", "two"), ["it.set_body(\"two\");"]);
-        assert_eq!(edited("200", "503"), ["it.set_status(holdup::http::StatusCode::from_u16(503).expect(\"a status\"));"]);
+        assert_eq!(
+            edited("200", "503"),
+            ["it.set_status(holdup::http::StatusCode::from_u16(503).expect(\"a status\"));"]
+        );
         assert_eq!(edited("x-b: 2\n", ""), ["it.headers_mut().remove(\"x-b\");"]);
         let inserted = "it.headers_mut().insert(\"x-b\", holdup::http::HeaderValue::from_static(\"3\"));";
         assert_eq!(edited("x-b: 2", "x-b: 3"), [inserted]);

@@ -48,7 +48,8 @@ impl Rows {
         if let Event::Began { request, .. } = &entry.event {
             let (id, at, request, parked) = (whole, entry.at, Arc::clone(request), BTreeMap::new());
             let (response, size, ended, outcome) = (None, None, None, None);
-            let row = Row { id, at, request, response, size, ended, outcome, parts: 0, parked, parked_for: Duration::ZERO };
+            let row =
+                Row { id, at, request, response, size, ended, outcome, parts: 0, parked, parked_for: Duration::ZERO };
             self.rows.insert(whole, row);
         }
         if let Some(row) = self.rows.get_mut(&whole) {

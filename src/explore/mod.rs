@@ -11,7 +11,7 @@ mod scope;
 mod script_loads;
 mod talk;
 
-pub(crate) use label::label;
 pub(crate) use conductor::{Conductor, ExecutionRecord};
+pub(crate) use label::label;
 pub(crate) use looks::SettledLooks;
 pub(crate) use scope::Scope;

@@ -55,7 +55,13 @@ mod tests {
 
     #[test]
     fn a_person_at_the_program_is_told_its_options() {
-        let all = [Advice::Insecure("a.test"), Advice::Trust, Advice::Host("a.test"), Advice::Plain("a.test"), Advice::TrustCa];
+        let all = [
+            Advice::Insecure("a.test"),
+            Advice::Trust,
+            Advice::Host("a.test"),
+            Advice::Plain("a.test"),
+            Advice::TrustCa,
+        ];
         for advice in all {
             assert!(advice.in_words(false).contains("mitm."), "{advice:?}");
             let words = advice.in_words(true);

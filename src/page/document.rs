@@ -8,9 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs in each document before any other script, and counts what it waits for.
 pub(super) const SETTLE: &str = include_str!("settle.js");
-
-/// Reports what a person does.
-pub(super) const ACTIONS: &str = include_str!("actions.js");
 /// Lets the pending tasks of a worker run.
 const WORKER: &str = "(async () => { for (let i = 0; i < 4; i++) await new Promise(next => setTimeout(next)) })()";
 

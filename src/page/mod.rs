@@ -3,6 +3,7 @@
 //! `settle.js` counts what the page waits for, and [`document`] queries it; the proxy's side is the journal's [`Live`]
 //! flows; [`open`] compares the two. The rule follows from the measurements in `ARCHITECTURE.md`, "Settled".
 
+mod actions;
 mod document;
 mod explain;
 mod limit;
@@ -82,11 +83,6 @@ impl SessionPages {
     pub(crate) async fn watch(inspector: Inspector, journal: Arc<Journal>, turns: Turns) -> Result<Self, Fault> {
         let window = inspector.install(document::SETTLE).await?;
         Ok(Self::over(Arc::new(inspector), window, Arc::default(), journal, turns))
-    }
-
-    /// Journals what a person does in documents from now on.
-    pub(crate) async fn report_actions(&self) -> Result<(), Fault> {
-        self.inspector.add(document::ACTIONS).await
     }
 
     fn over(

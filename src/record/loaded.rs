@@ -1,9 +1,7 @@
 //! A recording as entries of a journal: flows of the past. Pure.
 
 use super::played::{Played, PlayedAnswer, PlayedPart};
-use crate::flow::{
-    Content, Fault, FaultStage, FlowId, Message, Opcode, Outcome, Part, Request, Response, StageName,
-};
+use crate::flow::{Content, Fault, FaultStage, FlowId, Message, Opcode, Outcome, Part, Request, Response, StageName};
 use crate::journal::Event;
 use bytes::Bytes;
 use http::{Method, StatusCode, Version, header};
@@ -111,12 +109,8 @@ mod tests {
             Played { method, url: url.to_owned(), began: Some(began), ended: Some(ended), answer, ..Played::default() }
         };
         let mut socket = flow("https://a.test/socket", 101.0, 104.0, 101);
-        let said = |at: f64| PlayedPart {
-            at: Some(at),
-            direction: Direction::ToClient,
-            is_text: true,
-            content: "hi".into(),
-        };
+        let said =
+            |at: f64| PlayedPart { at: Some(at), direction: Direction::ToClient, is_text: true, content: "hi".into() };
         socket.parts = vec![said(102.0)];
         let flows =
             [flow("https://a.test/?token=<masked 1>", 100.0, 103.0, 200), socket, flow("no URL", 1.0, 1.0, 200)];
@@ -125,7 +119,8 @@ mod tests {
             number += 1;
             FlowId::new(number)
         };
-        let told: Vec<_> = loaded(&flows, next).iter().map(|(at, event)| format!("{} {event}", at.as_secs_f64())).collect();
+        let told: Vec<_> =
+            loaded(&flows, next).iter().map(|(at, event)| format!("{} {event}", at.as_secs_f64())).collect();
         assert_eq!(
             told,
             [

@@ -30,8 +30,8 @@ mod timing;
 mod tnetstring;
 mod writer;
 
-pub use as_test::to_rust;
 pub(crate) use as_test::Verdict;
+pub use as_test::to_rust;
 pub use entries::{Again, Strangers};
 pub(crate) use flow_file::item;
 pub(crate) use follow::Recording;

@@ -65,7 +65,7 @@ impl Session<'_> {
     pub(crate) fn test(&self) -> String {
         let recorded = recorded(self.entries);
         let flows: Vec<_> = recorded.iter().map(played).collect();
-        let mut held: Vec<_> = given(self.entries).into_iter().filter_map(|it| self.held(&recorded, it)).collect();
+        let mut held: Vec<_> = given(self.entries).iter().filter_map(|it| self.held(&recorded, it)).collect();
         held.sort_by_key(|held| held.at);
         let paused = self.entries.iter().find_map(|entry| match entry.event {
             Event::Paused { place } => Some(place),
@@ -80,12 +80,14 @@ impl Session<'_> {
             end: "    todo!(\"what must hold now\")\n}\n",
         };
         match paused {
-            Some(place) => format!("// Insert where the test was paused: {place}\n{schedule}{}", test.part(&flows, held)),
+            Some(place) => {
+                format!("// Insert where the test was paused: {place}\n{schedule}{}", test.part(&flows, held))
+            }
             None => test.text(&flows, held, &actions(self.entries)),
         }
     }
 
-    fn held(&self, recorded: &[Recorded], given: Given) -> Option<Held> {
+    fn held(&self, recorded: &[Recorded], given: &Given) -> Option<Held> {
         if given.stage.is_part() {
             return None;
         }
@@ -164,7 +166,9 @@ fn code(action: &PageAction) -> String {
             format!("{found}.clear().await?;\n    browser.type_into({at:?}, {:?}).await?;\n", masked(text))
         }
         ActionKind::Secret => format!("browser.type_into({at:?}, &std::env::var(\"SECRET\")?).await?;\n"),
-        ActionKind::Press(key) => format!("browser.type_into({at:?}, \"\\u{{{:x}}}\").await?; // {key}\n", key_code(key)),
+        ActionKind::Press(key) => {
+            format!("browser.type_into({at:?}, \"\\u{{{:x}}}\").await?; // {key}\n", key_code(key))
+        }
         ActionKind::Choose(value) => format!("{found}.select_by_label({value:?}).await?;\n"),
     }
 }
@@ -205,7 +209,8 @@ mod tests {
     #[test]
     fn what_a_person_does_is_in_the_order_in_which_it_was_done() {
         let (page, call) = (FlowId::new(1), FlowId::new(2));
-        let html = Request::get("https://a.test/").expect("a URL").with_header("accept", "text/html").expect("a header");
+        let html =
+            Request::get("https://a.test/").expect("a URL").with_header("accept", "text/html").expect("a header");
         let mut events = vec![Event::Began { flow: page, request: Arc::new(html) }];
         events.push(acted(ActionKind::Type("a".to_owned())));
         events.push(acted(ActionKind::Type("b".to_owned())));

@@ -134,22 +134,27 @@ impl<IO: AsyncRead + AsyncWrite> Console<IO> {
                 });
             }
             Then::Edit(flow) => {
-                let text = told["ok"].as_str().unwrap_or_default().to_owned();
-                let offered =
-                    self.broken.take().filter(|(of, _)| *of == flow).map_or_else(|| text.clone(), |(_, text)| text);
+                let text = told["ok"].as_str().unwrap_or_default();
+                let offered = self.broken.take().filter(|(of, _)| *of == flow).map(|(_, text)| text);
+                let offered = offered.unwrap_or_else(|| text.to_owned());
                 let edited = Self::beside(terminal, events, || editor::edit(&offered))?;
-                // Editors end the last line.
-                let edited = edited
-                    .map(|it| it.strip_suffix('\n').filter(|_| !text.ends_with('\n')).map(str::to_owned).unwrap_or(it));
-                match edited {
-                    Ok(edited) if edited == text => self.model.notice = Some("nothing was changed".to_owned()),
-                    Ok(edited) => {
-                        let what = json!({ "do": "edit", "flows": [flow], "text": edited });
-                        self.ask(what, Then::Edited(flow, edited)).await?;
-                    }
-                    Err(error) => self.model.notice = Some(error.to_string()),
-                }
+                self.send_edited(flow, text, edited).await?;
             }
+        }
+        Ok(())
+    }
+
+    async fn send_edited(&mut self, flow: String, text: &str, edited: Result<String, Fault>) -> Result<(), Fault> {
+        // Editors end the last line.
+        let edited =
+            edited.map(|it| it.strip_suffix('\n').filter(|_| !text.ends_with('\n')).map(str::to_owned).unwrap_or(it));
+        match edited {
+            Ok(edited) if edited == text => self.model.notice = Some("nothing was changed".to_owned()),
+            Ok(edited) => {
+                let what = json!({ "do": "edit", "flows": [flow], "text": edited });
+                self.ask(what, Then::Edited(flow, edited)).await?;
+            }
+            Err(error) => self.model.notice = Some(error.to_string()),
         }
         Ok(())
     }

@@ -29,10 +29,9 @@ pub(super) fn explain(target: &Target, error: &(dyn Error + 'static), asked: boo
     let what = match tls_error(error) {
         None => format!("{target} closed the connection during the TLS handshake"),
         Some(rustls::Error::InvalidCertificate(why)) => distrust(target, why),
-        Some(rustls::Error::InvalidMessage(_)) => format!(
-            "{target} does not speak TLS at this port (a server without TLS is {})",
-            Advice::Plain(host).text()
-        ),
+        Some(rustls::Error::InvalidMessage(_)) => {
+            format!("{target} does not speak TLS at this port (a server without TLS is {})", Advice::Plain(host).text())
+        }
         Some(rustls::Error::AlertReceived(alert)) => refusal(target, *alert, asked, has_identity),
         Some(rustls::Error::PeerIncompatible(_)) => {
             format!("{target} and Holdup have no TLS version or cipher suite in common (Holdup speaks TLS 1.2 and 1.3)")
