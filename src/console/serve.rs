@@ -15,6 +15,8 @@ use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::Mutex;
 
+/// How many flows are told at once.
+const ROWS: usize = 250;
 /// How many lines of the journal a console gets at first.
 const LINES: usize = 500;
 
@@ -99,8 +101,12 @@ async fn tell(console: &Console, writer: &Mutex<impl AsyncWrite + Unpin>) -> io:
             rows.all_have_changed();
         }
         let changed = rows.take_changed(|row| view.as_ref().is_none_or(|view| is_shown(view, row, journal)));
-        if !changed.is_empty() || is_first {
-            send(&mut *to, &json!({ "rows": changed })).await?;
+        if is_first && changed.is_empty() {
+            send(&mut *to, &json!({ "rows": [] })).await?;
+        }
+        // A console shows the first of many while the others are told.
+        for rows in changed.chunks(ROWS) {
+            send(&mut *to, &json!({ "rows": rows })).await?;
         }
         let skipped = if is_first { entries.len().saturating_sub(LINES) } else { 0 };
         let told = entries.iter().skip(skipped).filter(|entry| !entry.event.is_detail());
