@@ -1,8 +1,9 @@
 //! The entries, and which of them are removed when they exceed the limit. Pure.
 
+use super::known::{Flow, Known};
 use super::{Entry, Event};
 use crate::flow::FlowId;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::mem::size_of;
 
 /// How many bytes of entries are kept unless the test sets another limit.
@@ -20,22 +21,11 @@ pub(super) struct Log {
     gap: u64,
     bytes: usize,
     limit: usize,
-    /// Flows that have begun and not ended.
-    live: BTreeSet<FlowId>,
-    /// WebSockets. `Ended` means that the socket is open, `Closed` that it is closed.
-    sockets: BTreeSet<FlowId>,
+    known: Known,
     /// Flows that have ended, in the order of their ends.
     ended: VecDeque<FlowId>,
-    /// The size of each flow's entries.
-    sizes: BTreeMap<FlowId, Size>,
     /// How many flows were removed.
     forgotten: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Size {
-    bytes: usize,
-    entries: usize,
 }
 
 impl Default for Log {
@@ -46,10 +36,8 @@ impl Default for Log {
             gap: 0,
             bytes: 0,
             limit: BYTES,
-            live: BTreeSet::new(),
-            sockets: BTreeSet::new(),
+            known: Known::default(),
             ended: VecDeque::new(),
-            sizes: BTreeMap::new(),
             forgotten: 0,
         }
     }
@@ -60,14 +48,10 @@ impl Log {
         self.note(&entry.event);
         let bytes = size_of::<(u64, Entry)>() + entry.event.size();
         self.bytes += bytes;
-        if let Some(flow) = entry.event.flow() {
-            if matches!(entry.event, Event::Began { .. }) {
-                self.sizes.entry(flow).or_default();
-            }
-            // What comes late, of a flow that has gone already, is of no flow.
-            if let Some(size) = self.sizes.get_mut(&flow.whole()) {
-                (size.bytes, size.entries) = (size.bytes + bytes, size.entries + 1);
-            }
+        // What comes late, of a flow that has gone already, is of no flow.
+        let flow = entry.event.flow().and_then(|flow| self.known.get_mut(flow)).filter(|flow| flow.is_known);
+        if let Some(flow) = flow {
+            (flow.bytes, flow.entries) = (flow.bytes + bytes, flow.entries + 1);
         }
         self.entries.push_back((self.next, entry));
         self.next += 1;
@@ -94,7 +78,7 @@ impl Log {
     }
 
     pub(super) fn is_live(&self, flow: FlowId) -> bool {
-        self.live.contains(&flow)
+        self.known.get(flow).is_some_and(|flow| flow.is_live)
     }
 
     /// Returns how many flows were removed to make room.
@@ -103,21 +87,26 @@ impl Log {
     }
 
     fn note(&mut self, event: &Event) {
+        let Some(id) = event.flow().filter(|id| *id == id.whole()) else { return };
+        if matches!(event, Event::Began { .. }) {
+            self.known.begin(id);
+        }
+        let Some(flow) = self.known.get_mut(id) else { return };
         match event {
-            Event::Began { flow, .. } => drop(self.live.insert(*flow)),
-            Event::Answered { flow, response } if response.status().as_u16() == 101 => {
-                self.sockets.insert(*flow);
-            }
-            Event::Ended { flow, outcome } if *flow == flow.whole() => {
-                self.live.remove(flow);
-                if !outcome.is_delivered() || !self.sockets.contains(flow) {
-                    self.sockets.remove(flow);
-                    self.ended.push_back(*flow);
+            Event::Answered { response, .. } => flow.is_socket |= response.status().as_u16() == 101,
+            Event::Ended { outcome, .. } => {
+                flow.is_live = false;
+                flow.is_socket &= outcome.is_delivered();
+                if !flow.is_socket {
+                    self.ended.push_back(id);
                 }
             }
             // One that closes before its flow has ended goes with that.
-            Event::Closed { flow } if self.sockets.remove(flow) && !self.live.contains(flow) => {
-                self.ended.push_back(*flow);
+            Event::Closed { .. } if flow.is_socket => {
+                flow.is_socket = false;
+                if !flow.is_live {
+                    self.ended.push_back(id);
+                }
             }
             _ => {}
         }
@@ -129,21 +118,43 @@ impl Log {
             return;
         }
         let (bytes, entries) = (self.limit / 4 * 3, ENTRIES / 4 * 3);
-        let mut left = Size { bytes: self.bytes, entries: self.entries.len() };
-        let mut going = BTreeSet::new();
-        while (left.bytes > bytes || left.entries > entries)
-            && let Some(flow) = self.ended.pop_front()
+        let (mut left_bytes, mut left_entries, mut going) = (self.bytes, self.entries.len(), Vec::new());
+        while (left_bytes > bytes || left_entries > entries)
+            && let Some(id) = self.ended.pop_front()
         {
-            let size = self.sizes.remove(&flow).unwrap_or_default();
-            left = Size { bytes: left.bytes - size.bytes, entries: left.entries - size.entries };
-            going.insert(flow);
+            if let Some(flow) = self.known.get_mut(id).filter(|flow| flow.is_known && !flow.is_going) {
+                (left_bytes, left_entries) = (left_bytes - flow.bytes, left_entries - flow.entries);
+                flow.is_going = true;
+                going.push(id);
+            }
         }
         self.forgotten += going.len() as u64;
-        self.forget(|event| event.flow().is_some_and(|flow| going.contains(&flow.whole())));
+        self.forget_flows(self.entries.len() - left_entries);
+        for flow in going {
+            self.known.get_mut(flow).into_iter().for_each(|flow| *flow = Flow::default());
+        }
+        self.known.trim();
         if self.bytes > bytes || self.entries.len() > entries {
             self.forget_parts(bytes, entries);
         }
         self.gap = self.next;
+    }
+
+    /// Removes the entries of the flows that go: so many, and most of them are the oldest of all.
+    fn forget_flows(&mut self, mut count: usize) {
+        let mut kept = Vec::new();
+        while count > 0
+            && let Some((number, entry)) = self.entries.pop_front()
+        {
+            let flow = entry.event.flow().and_then(|flow| self.known.get(flow));
+            if flow.is_some_and(|flow| flow.is_going) {
+                self.bytes -= size_of::<(u64, Entry)>() + entry.event.size();
+                count -= 1;
+            } else {
+                kept.push((number, entry));
+            }
+        }
+        kept.into_iter().rev().for_each(|entry| self.entries.push_front(entry));
     }
 
     /// Removes the oldest parts of flows under way, and other old entries. Requests, response heads and parkings stay.
@@ -162,14 +173,17 @@ impl Log {
     }
 
     fn forget(&mut self, mut goes: impl FnMut(&Event) -> bool) {
-        let (bytes, sizes) = (&mut self.bytes, &mut self.sizes);
+        let (bytes, known) = (&mut self.bytes, &mut self.known);
         self.entries.retain(|(_, entry)| {
             let goes = goes(&entry.event);
             if goes {
                 let size = size_of::<(u64, Entry)>() + entry.event.size();
                 *bytes -= size;
-                if let Some(of_flow) = entry.event.flow().and_then(|flow| sizes.get_mut(&flow.whole())) {
-                    (of_flow.bytes, of_flow.entries) = (of_flow.bytes - size, of_flow.entries - 1);
+                let flow = entry.event.flow().and_then(|flow| known.get_mut(flow));
+                if let Some(flow) = flow.filter(|flow| flow.is_known) {
+                    // What is written of a flow before its request is not counted.
+                    flow.bytes = flow.bytes.saturating_sub(size);
+                    flow.entries = flow.entries.saturating_sub(1);
                 }
             }
             !goes

@@ -3,6 +3,7 @@
 mod action;
 mod console;
 mod entry;
+mod known;
 mod live;
 mod log;
 mod observers;
@@ -82,10 +83,16 @@ impl Journal {
 
     /// Appends an entry. The order of calls is the order of the log.
     pub(crate) fn write(&self, event: Event) {
-        self.observers.call(&event);
+        self.write_all([event]);
+    }
+
+    /// Appends several entries of the same time.
+    pub(crate) fn write_all<const N: usize>(&self, events: [Event; N]) {
+        events.iter().for_each(|event| self.observers.call(event));
         let mut log = self.lock();
         // Read under the lock, so that times are in the order of the log.
-        log.push(Entry { at: self.now(), event });
+        let at = self.now();
+        events.into_iter().for_each(|event| log.push(Entry { at, event }));
         drop(log);
         self.written.notify_waiters();
     }

@@ -52,12 +52,14 @@ impl FlowGuard {
 
     fn end_now(&mut self, outcome: Outcome) {
         if !std::mem::replace(&mut self.ended, true) {
-            for (stage, capture) in self.captures.drain(..) {
-                if let Some((start, size)) = capture.take() {
-                    self.gate.journal.write(Event::Body { flow: self.flow, stage, start, size });
-                }
-            }
-            self.gate.end(self.flow, outcome);
+            let flow = self.flow;
+            let body = |(stage, capture): (StageName, Capture)| {
+                capture.take().map(|(start, size)| Event::Body { flow, stage, start, size })
+            };
+            let mut bodies = self.captures.drain(..).filter_map(body);
+            let last = bodies.next_back();
+            bodies.for_each(|body| self.gate.journal.write(body));
+            self.gate.end(flow, last, outcome);
         }
     }
 }

@@ -1,7 +1,10 @@
-//! Runs work on long bodies off the threads that carry flows: a slow pattern on one body must not stop other flows.
+//! Runs work beside the flows: a slow pattern on one body, or slow code of a test, must not stop others.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::panic::resume_unwind;
+use std::pin::pin;
+use std::thread;
+use tokio::task::{JoinHandle, block_in_place};
 
 /// Work on up to this many bytes delays other flows too little to be noticed.
 const SHORT: usize = 64 * 1024;
@@ -23,5 +26,33 @@ pub(super) async fn offload<T: Send + 'static>(work: impl FnOnce() -> T + Send +
             // The runtime is shutting down, and drops this flow too.
             Err(_) => pending().await,
         },
+    }
+}
+
+/// Runs code of a test, and returns its result or its panic. The code may keep its thread as long as it likes: it has a task
+/// of its own, and another thread takes the other tasks meanwhile.
+///
+/// If the future is dropped, the code ends where it waits next.
+pub(super) async fn aside<T: Send + 'static>(code: impl Future<Output = T> + Send + 'static) -> thread::Result<T> {
+    let running = tokio::spawn(async {
+        let mut code = pin!(code);
+        poll_fn(|cx| block_in_place(|| code.as_mut().poll(cx))).await
+    });
+    let mut running = Running(running);
+    match (&mut running.0).await {
+        Ok(done) => Ok(done),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => Err(panic),
+            // The runtime is shutting down, and drops this flow too.
+            Err(_) => pending().await,
+        },
+    }
+}
+
+struct Running<T>(JoinHandle<T>);
+
+impl<T> Drop for Running<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -8,8 +8,8 @@ mod replayer;
 mod rule;
 mod rule_set;
 
-pub(crate) use edit::Edit;
 pub use edit::{AnyEdit, Editable};
+pub(crate) use edit::{Change, Edit};
 pub use local::Local;
 pub(crate) use local::{TEXT, media_type};
 pub use pace::{Delay, Profile};

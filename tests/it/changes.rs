@@ -1,6 +1,7 @@
 //! Verbs that change a flow by code, and filters that read bodies.
 
 use crate::support::failure_of;
+use crate::support::get;
 use crate::support::origin::Origin;
 use holdup::prelude::*;
 use http::{HeaderValue, Method};
@@ -143,4 +144,27 @@ fn a_filter_that_cannot_be_read_is_told_at_its_line() {
     }
     let text = failure_of(body);
     assert!(text.contains("bad filter at column 13: `~c` takes one status"), "{text}");
+}
+
+/// One thread carries all proxies, and code of a test may wait there for what the proxy does next.
+#[mitm_test]
+async fn code_that_keeps_its_thread_keeps_no_other_flow(mitm: Mitm, origin: Origin) -> TestResult {
+    let meeting = std::sync::Arc::new(std::sync::Barrier::new(3));
+    let inside = std::sync::Arc::clone(&meeting);
+    edit!(path == "/kept", move |_| {
+        inside.wait();
+    });
+    let client = mitm.client()?;
+    let kept = [get(&client, "https://origin.test/kept?1"), get(&client, "https://origin.test/kept?2")];
+    // Both are inside, as far as the proxy is concerned, before it carries another.
+    while mitm.exchanges().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(get(&client, "https://origin.test/text").await??.0, 200);
+    tokio::task::spawn_blocking(move || meeting.wait()).await?;
+    for kept in kept {
+        assert_eq!(kept.await??.0, 200);
+    }
+    assert_eq!(origin.state.seen().len(), 3);
+    Ok(())
 }

@@ -5,15 +5,13 @@ use crate::proxy::body::Source;
 use crate::proxy::content;
 use crate::proxy::envelope::{Envelope, Head};
 use crate::proxy::local_file::LocalFile;
-use crate::proxy::offload::{is_short, offload};
-use crate::rules::{Local, media_type};
-use futures_util::FutureExt;
+use crate::proxy::offload::{aside, is_short, offload};
+use crate::rules::{Change, Local, media_type};
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -113,20 +111,17 @@ pub(super) async fn rewrite<H: Head>(
 }
 
 /// Runs the code of `edit!` on a message. A panic in it becomes the rule's fault and does not end other flows.
-pub(super) async fn edit<H: Head + Clone>(
+pub(super) async fn edit<H: Head + Clone + Send + 'static>(
     message: &mut Envelope<H>,
-    change: &(dyn Fn(H) -> Pin<Box<dyn Future<Output = H> + Send>> + Send + Sync),
+    change: &Change<H>,
     of_body: bool,
 ) -> Result<(), Fault> {
     if of_body {
         message.read().await?;
     }
     let head = message.head.clone();
-    let changed = catch_unwind(AssertUnwindSafe(|| change(head))).map(AssertUnwindSafe);
-    let changed = match changed {
-        Ok(changing) => changing.catch_unwind().await,
-        Err(panic) => Err(panic),
-    };
+    let change = Arc::clone(change);
+    let changed = aside(async move { change(head).await }).await;
     message.head = changed.map_err(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         Fault::new(FaultStage::Rule, format!("the code of edit! panicked: {}", said.unwrap_or("(no text)")))

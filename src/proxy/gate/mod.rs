@@ -263,10 +263,14 @@ impl Gate {
         self.lock().table.audit()
     }
 
-    /// Ends a flow: records its outcome and notifies its watches and waiters.
-    pub(super) fn end(&self, flow: FlowId, outcome: Outcome) {
+    /// Ends a flow: records its outcome, with a last entry before it, and notifies its watches and waiters.
+    pub(super) fn end(&self, flow: FlowId, last: Option<Event>, outcome: Outcome) {
         let mut state = self.lock();
-        self.journal.write(Event::Ended { flow, outcome: outcome.clone() });
+        let ended = Event::Ended { flow, outcome: outcome.clone() };
+        match last {
+            Some(last) => self.journal.write_all([last, ended]),
+            None => self.journal.write(ended),
+        }
         state.table.leave(flow);
         state.waiting.remove(&flow);
         state.advancing.remove(&flow);

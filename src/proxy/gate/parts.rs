@@ -9,10 +9,8 @@ use crate::filter::Truth;
 use crate::flow::{Direction, FlowId, Part, Request, Response, StageName};
 use crate::journal::Event;
 use crate::proxy::flow_guard::FlowGuard;
-use crate::proxy::offload::{is_short, offload};
+use crate::proxy::offload::{aside, is_short, offload};
 use crate::rules::{AbortKind, Action, Edit, Rule};
-use futures_util::FutureExt;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -145,13 +143,10 @@ impl Gate {
             Action::Delay(by) => delay(arrival, by.draw(self.seed, rule.id, hit)).await,
             Action::Abort(kind) => return self.cut_at(guard.flow(), *kind).await,
             Action::Rewrite { .. } => rewrite(rule, part).await,
-            Action::Edit { edit: change, .. } => {
-                let changing = AssertUnwindSafe(edit(change, part.clone())).catch_unwind();
-                match changing.await {
-                    Ok(changed) => *part = changed,
-                    Err(_) => self.journal.write(Event::Trouble { fault: panicked(rule) }),
-                }
-            }
+            Action::Edit { edit: change, .. } => match aside(edit(change.clone(), part.clone())).await {
+                Ok(changed) => *part = changed,
+                Err(_) => self.journal.write(Event::Trouble { fault: panicked(rule) }),
+            },
             _ => {}
         }
         PartOutcome::On
@@ -212,8 +207,8 @@ fn rewritten(action: &Action, mut part: Part) -> Part {
     part
 }
 
-async fn edit(edit: &Edit, part: Part) -> Part {
-    match (edit, part) {
+async fn edit(edit: Edit, part: Part) -> Part {
+    match (&edit, part) {
         (Edit::Message(change), Part::Message(message)) => Part::Message(change(message).await),
         (Edit::Event(change), Part::Event(event)) => Part::Event(change(event).await),
         (_, part) => part,

@@ -115,7 +115,7 @@ impl Gate {
                 rewrite(message, pattern, with).await.map_err(told)?;
             }
             Action::Edit { edit: Edit::Request(change), of_body, .. } => {
-                edit(message, &**change, *of_body).await.map_err(told)?;
+                edit(message, change, *of_body).await.map_err(told)?;
             }
             Action::Edit { .. } => {}
         }
@@ -202,7 +202,7 @@ impl Gate {
             Action::Replace(local) => replace(message, local, &file.unwrap_or_default()).await?,
             Action::Rewrite { pattern, with } => rewrite_response(message, pattern, with).await?,
             Action::Edit { edit: Edit::Response(change), of_body, .. } => {
-                edit(message, &**change, *of_body).await?;
+                edit(message, change, *of_body).await?;
                 if *of_body {
                     content::forbid_caching(&mut message.head.headers);
                 }
