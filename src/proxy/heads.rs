@@ -163,10 +163,10 @@ fn problem(line: &[u8]) -> Option<Problem> {
         Some(b' ' | b'\t') => Some(Problem::BlankBeforeColon),
         None => Some(Problem::Name),
         _ if !name.iter().copied().all(is_token) => Some(Problem::Name),
+        _ if !value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') => None,
         _ if value.contains(&0) => Some(Problem::Nul),
         _ if value.contains(&b'\r') => Some(Problem::Cr),
-        _ if value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') => Some(Problem::Control),
-        _ => None,
+        _ => Some(Problem::Control),
     }
 }
 
@@ -179,7 +179,7 @@ fn is_framing(line: &[u8]) -> bool {
 
 /// RFC 9110, section 5.6.2.
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    byte.is_ascii_alphanumeric() || byte == b'-' || b"!#$%&'*+.^_`|~".contains(&byte)
 }
 
 /// Returns the lines, including their line ends.

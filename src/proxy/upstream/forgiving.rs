@@ -103,6 +103,18 @@ impl<S> Forgiving<S> {
         Self { inner, next, read: BytesMut::new(), fit: BytesMut::new() }
     }
 
+    /// Whether this is a whole head that can be returned as it is, with what follows it.
+    fn is_fit(&self, came: &[u8]) -> bool {
+        let Some(head) = heads::end_of(came).map(|end| &came[..end]) else { return false };
+        let is_fit = !heads::is_informational(head) && heads::answer_refusal(head).is_none();
+        if is_fit {
+            self.next.has_come();
+            self.next.0.upgraded.store(heads::is_upgrade(head), Ordering::Relaxed);
+            self.next.refuse(None);
+        }
+        is_fit
+    }
+
     /// Checks the complete heads, and moves them and what follows the last one to `fit`.
     fn look(&mut self) -> io::Result<()> {
         while self.next.comes()
@@ -165,6 +177,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Forgiving<S> {
                     return Poll::Ready(Ok(()));
                 }
                 continue;
+            }
+            // Nearly always: nothing is copied then.
+            if self.read.is_empty() && self.is_fit(came) {
+                return Poll::Ready(Ok(()));
             }
             self.read.extend_from_slice(came);
             buf.set_filled(before);
