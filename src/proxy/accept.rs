@@ -30,7 +30,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     let host = shared.address.ip().to_string();
     match spoken {
         // Over TLS, a client can multiplex many plain requests to the proxy on HTTP/2.
-        Spoken::Tls => serve_tls(shared, socket, &host, |_| (None, None)).await,
+        Spoken::Tls => Box::pin(serve_tls(shared, socket, &host, |_| (None, None))).await,
         spoken => serve_on(&shared, (None, None), socket.line(), spoken == Spoken::Http2, socket).await,
     }
 }
@@ -52,7 +52,7 @@ async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, target: Target
         Err(upgraded) => (Socket::inside(TokioIo::new(upgraded)), Bytes::new()),
     };
     let mut seen = BytesMut::from(&already[..]);
-    let first = unless_stopped(&shared, first_word(&shared, &mut socket, &mut seen, &target)).await;
+    let first = unless_stopped(&shared, Box::pin(first_word(&shared, &mut socket, &mut seen, &target))).await;
     socket.unread(seen.freeze());
     let spoken = match first {
         Some(First::Client(spoken)) => spoken,
@@ -62,9 +62,9 @@ async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, target: Target
     match spoken {
         Spoken::Tls => {
             let host = target.host.clone();
-            serve_tls(shared, socket, &host, |name| named(target, name)).await;
+            Box::pin(serve_tls(shared, socket, &host, |name| named(target, name))).await;
         }
-        Spoken::Unknown => tunnel::opaque(&shared, socket, &target).await,
+        Spoken::Unknown => Box::pin(tunnel::opaque(&shared, socket, &target)).await,
         Spoken::Http1 | Spoken::Http2 => {
             let plain = (Some(Target { tls: false, ..target }), None);
             serve_on(&shared, plain, socket.line(), spoken == Spoken::Http2, socket).await;
@@ -123,7 +123,7 @@ async fn serve_tls(
     origin: impl FnOnce(Option<String>) -> (Option<Target>, Option<Target>),
 ) {
     let line = socket.line();
-    let accepted = match tls::accept(&shared, socket, host).await {
+    let accepted = match Box::pin(tls::accept(&shared, socket, host)).await {
         Ok(accepted) => accepted,
         Err(fault) => return shared.trouble(fault),
     };

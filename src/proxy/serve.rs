@@ -19,7 +19,8 @@ pub(super) async fn serve<S>(connection: Arc<Connection>, io: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    if connection.is_http2 { http2(connection, io).await } else { http1(connection, io).await }
+    // On the heap, so that a task is as large as what it does now: ten thousand flows may be parked.
+    if connection.is_http2 { Box::pin(http2(connection, io)).await } else { Box::pin(http1(connection, io)).await }
 }
 
 async fn http1<S>(connection: Arc<Connection>, io: S)

@@ -1,7 +1,7 @@
 //! Draws the model. Colours are those of the terminal, light or dark; with `NO_COLOR` there are none, since signs and words
 //! say the same.
 
-use super::keys::KEYS;
+use super::keys::{KEYS, Key};
 use super::model::{Model, Pane, Screen};
 use super::row::Row;
 use ratatui::Frame;
@@ -96,16 +96,19 @@ fn keys(model: &Model, width: usize) -> Line<'static> {
     if model.prompt.is_some() {
         return Line::from("enter: do it   esc: leave it   ctrl-u: clear");
     }
-    let (mut spans, mut left) = (Vec::new(), width);
-    for key in KEYS.iter().filter(|key| (key.works)(model)) {
-        let size = key.name.width() + key.words.width() + 3;
-        if size > left {
-            break;
-        }
-        left -= size;
-        spans.extend([Span::styled(key.name, BOLD), Span::raw(format!(" {}  ", key.words))]);
-    }
-    Line::from(spans)
+    let size = |key: &Key| key.name.width() + key.words.width() + 3;
+    let works: Vec<_> = KEYS.iter().filter(|key| (key.works)(model)).collect();
+    // Whatever has no room, the help has.
+    let (help, others): (Vec<_>, Vec<_>) = works.into_iter().partition(|key| key.name == "?");
+    let mut left = width.saturating_sub(help.iter().map(|key| size(key)).sum());
+    let fits = |key: &&Key| {
+        let fits = size(key) <= left;
+        left -= if fits { size(key) } else { left };
+        fits
+    };
+    let shown = others.into_iter().take_while(fits).collect::<Vec<_>>().into_iter().chain(help);
+    let spans = shown.flat_map(|key| [Span::styled(key.name, BOLD), Span::raw(format!(" {}  ", key.words))]);
+    Line::from(spans.collect::<Vec<_>>())
 }
 
 fn list(frame: &mut Frame<'_>, model: &mut Model, theme: &Theme, area: Rect) {
@@ -245,8 +248,13 @@ fn lines(frame: &mut Frame<'_>, model: &mut Model, all: &[Line<'static>], area: 
     model.scroll = model.scroll.min(all.len().saturating_sub(height));
     let width = usize::from(area.width);
     let shown = all.iter().skip(model.scroll).take(height).map(|line| shortened(line, width));
+    let mut shown: Vec<_> = shown.collect();
+    let below = all.len().saturating_sub(model.scroll + height);
+    if let Some(last) = shown.last_mut().filter(|_| below > 0) {
+        *last = Line::styled(fit(&format!("  .. {} more lines: j, ctrl-f", below + 1), width), FAINT);
+    }
     frame.render_widget(Clear, area);
-    frame.render_widget(Paragraph::new(shown.collect::<Vec<_>>()), area);
+    frame.render_widget(Paragraph::new(shown), area);
 }
 
 /// A long line costs time to lay out: only what is in sight is.

@@ -66,7 +66,7 @@ fn the_list() {
             "      GET     101 shop.test/socket (3 parts)                     1.2 kB    12 ms",
             "",
             "",
-            "i hold what matches  I holding on or off  a release  A release all  O order",
+            "i hold what matches  I holding on or off  a release  A release all  ? help",
         ]
     );
 }
@@ -106,7 +106,7 @@ fn the_flow() {
             "",
             "",
             "",
-            "i hold what matches  I holding on or off  A release all",
+            "i hold what matches  I holding on or off  ? help",
         ]
     );
 }
@@ -138,6 +138,45 @@ fn any_size() {
         }
     }
     assert_eq!(screen(&mut model(), 60, 15)[2], "  ▮Ae GET     200 shop.test/search?q=a");
+}
+
+/// The proxy escapes what pages say; whatever comes all the same reaches no terminal as a command.
+#[test]
+fn hostile_text_is_only_text() {
+    let long = "x".repeat(1 << 20);
+    let texts = [
+        "\u{1b}[2J\u{7}",
+        "\u{202e}evil\u{2066}",
+        "e\u{301}\u{301}\u{301}".repeat(99).leak(),
+        "\r\n\t\u{9b}1m",
+        "👨‍👩‍👧‍👦界",
+        &long,
+    ];
+    for text in texts {
+        for keys in ["", "O", "\n", "E", "f"] {
+            let mut model = model();
+            let mut hostile = row(9, text, &held(9, "response", 40.0));
+            hostile["host"] = json!(text);
+            hostile["outcome"] = json!(text);
+            model.take(&json!({ "hello": { "proxy": text, "test": text }, "rows": [hostile], "lines": [text],
+                "state": { "intercept": text, "on": true, "view": text } }));
+            pressed(&mut model, keys);
+            model.shown = Some(json!({ "request": text, "response": text, "parts": [text], "events": [text] }));
+            let lines = screen(&mut model, 80, 24);
+            assert!(!lines.concat().contains(char::is_control), "{lines:?}");
+        }
+    }
+}
+
+/// What does not fit is announced.
+#[test]
+fn a_long_text_says_that_it_goes_on() {
+    let mut model = model();
+    pressed(&mut model, "?");
+    let lines = screen(&mut model, 80, 12);
+    assert!(lines[9].contains("more lines: j, ctrl-f"), "{lines:?}");
+    pressed(&mut model, "G");
+    assert!(!screen(&mut model, 80, 12).concat().contains("more lines"));
 }
 
 #[test]
