@@ -32,6 +32,9 @@ fn main() {
         if wanted("whole") {
             whole(origin).await.unwrap();
         }
+        if wanted("kept") {
+            kept(origin).await.unwrap();
+        }
         if wanted("holding") {
             holding(origin).await.unwrap();
         }
@@ -148,6 +151,50 @@ fn resident_kib() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// Time of a request on kept connections, beside the same without a proxy. Client, proxy and server share one process.
+async fn kept(origin: SocketAddr) -> TestResult {
+    const TASKS: usize = 32;
+    const EACH: usize = 100;
+    let direct = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(no_tls()).build()?;
+    let mitm = Mitm::start().await?;
+    mitm.host("shop.test", Upstream::plain(origin));
+    let clients = [
+        ("direct, plain", direct, format!("http://{origin}/")),
+        ("HTTP/1.1 over TLS", http1_client(&mitm)?, "https://shop.test/".to_owned()),
+        ("HTTP/2 over TLS", (*mitm.client()?).clone(), "https://shop.test/".to_owned()),
+    ];
+    println!("{} requests, {TASKS} at a time, on kept connections, median of {ROUNDS}:", TASKS * EACH);
+    let mut all = [vec![], vec![], vec![]];
+    // The first round opens the connections.
+    for round in 0..=ROUNDS {
+        for ((_, client, url), all) in clients.iter().zip(&mut all) {
+            let (mut asking, began) = (JoinSet::new(), Instant::now());
+            for _ in 0..TASKS {
+                let (client, url) = (client.clone(), url.clone());
+                asking.spawn(async move {
+                    for _ in 0..EACH {
+                        client.get(&url).send().await?.bytes().await?;
+                    }
+                    Ok::<_, reqwest::Error>(())
+                });
+            }
+            while let Some(done) = asking.join_next().await {
+                done??;
+            }
+            if round > 0 {
+                all.push(began.elapsed() / u32::try_from(TASKS * EACH)?);
+            }
+        }
+    }
+    let baseline = median(all[0].clone());
+    for ((name, ..), all) in clients.iter().zip(all) {
+        let each = median(all);
+        println!("  {name:<22} {:>7.1} us a request, {:.2} x direct", each * 1e3, each / baseline);
+    }
+    mitm.stop().await?;
+    Ok(())
 }
 
 /// Parks a thousand flows at once. Client, proxy and server share one process, so the memory is that of all three.

@@ -84,9 +84,15 @@ pub(crate) struct Listen {
     /// The address on which the proxy listens.
     #[arg(long = "listen-host", value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) address: IpAddr,
-    /// Accept any certificate of this host; repeatable.
+    /// Accept any certificate of this host (`shop.test`, `*.shop.test`); repeatable.
     #[arg(long = "insecure", value_name = "HOST")]
     pub(crate) insecure: Vec<String>,
+    /// Accept any certificate of every server.
+    #[arg(short = 'k', long = "ssl-insecure")]
+    pub(crate) all_insecure: bool,
+    /// Do not look into connections to this host; repeatable.
+    #[arg(long = "ignore-hosts", value_name = "HOST")]
+    pub(crate) ignored: Vec<String>,
     /// Serve a name from a server of this machine: `shop.test=127.0.0.1:3000`; repeatable.
     #[arg(long = "host", value_name = "NAME=ADDRESS")]
     pub(crate) hosts: Vec<String>,

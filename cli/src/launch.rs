@@ -111,7 +111,12 @@ fn restarted_with_a_window(browser: BrowserName) -> Option<std::io::Error> {
 pub(crate) async fn start(listen: &Listen) -> Result<Mitm, Fault> {
     let mitm = Mitm::start_with(Config::default().listen(listen.address).port(listen.port)).await?;
     mitm.limit_journal(1024 * 1024 * 1024);
-    listen.insecure.iter().for_each(|host| mitm.insecure_upstream(host));
+    let all = listen.all_insecure.then_some("*");
+    rule::refusable(|| {
+        listen.insecure.iter().map(String::as_str).chain(all).for_each(|host| mitm.insecure_upstream(host));
+        listen.ignored.iter().for_each(|host| mitm.pass_through(host));
+        Ok(())
+    })?;
     if let Some(file) = &listen.trust {
         mitm.trust_upstream(&std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?)?;
     }
@@ -123,7 +128,11 @@ pub(crate) async fn start(listen: &Listen) -> Result<Mitm, Fault> {
             .split_once('=')
             .ok_or_else(|| format!("--host {host}: write NAME=ADDRESS, as in shop.test=127.0.0.1:3000"))?;
         let address = address.to_socket_addrs().map_err(|error| format!("--host {host}: {error}"))?.next();
-        mitm.host(name, address.ok_or_else(|| format!("--host {host}: the address has no number"))?);
+        let address = address.ok_or_else(|| format!("--host {host}: the address has no number"))?;
+        rule::refusable(|| {
+            mitm.host(name, address);
+            Ok(())
+        })?;
     }
     Ok(mitm)
 }

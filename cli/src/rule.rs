@@ -41,10 +41,14 @@ pub(crate) fn declare(mitm: &Mitm, text: &str) -> Read<()> {
         }
         _ => return Err(format!("{name}! cannot be used here")),
     };
-    // What a verb refuses at run time, it refuses by a panic at the line of the test.
+    refusable(|| act(mitm, &call))
+}
+
+/// Calls what refuses a misuse by a panic, since it expects a line of a test, and returns that as an error.
+pub(crate) fn refusable(call: impl FnOnce() -> Read<()>) -> Read<()> {
     let hook = take_hook();
     set_hook(Box::new(|_| {}));
-    let done = catch_unwind(AssertUnwindSafe(|| act(mitm, &call)));
+    let done = catch_unwind(AssertUnwindSafe(call));
     set_hook(hook);
     done.unwrap_or_else(|panic| {
         Err(panic.downcast_ref::<String>().map_or("it cannot be declared", String::as_str).to_owned())

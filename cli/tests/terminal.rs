@@ -362,11 +362,13 @@ fn recorded_requests_are_sent_to_their_servers_again() {
 
 #[test]
 fn failures_name_options_and_no_lines_of_the_program() {
-    let cases: [&[&str]; 4] = [
+    let cases: [&[&str]; 6] = [
+        &["replay", GOLDEN, "--insecure", "https://a"],
+        &["replay", GOLDEN, "--host", "a b=127.0.0.1:1"],
         &["print", "no-such.har"],
         &["resend", GOLDEN, "--only", "~u /old"],
         &["proxy", "--browser", "none", "-q", "--rule", "replace!(path == \"/x\", \"no-such.js\")"],
-        &["proxy", "-k"],
+        &["proxy", "--certs", "x"],
     ];
     for case in cases {
         let (is_well, told, why) = holdup(case);

@@ -162,13 +162,28 @@ impl Mitm {
     /// Accepts any certificate of this host from now on.
     ///
     /// It may be expired, for another name, self-signed, of X.509 version 1, or have a key that is too weak.
-    /// `*.shop.test` matches every name below `shop.test`.
+    /// `*.shop.test` matches every name below `shop.test`, and `*` every name.
     ///
     /// # Panics
     /// At the caller's line, when `name` is not a host name.
     #[track_caller]
     pub fn insecure_upstream(&self, name: &str) {
         if let Err(why) = self.0.proxy.upstreams().insecure(name) {
+            misuse(&why);
+        }
+    }
+
+    /// Passes the connections of CONNECT to this host on unchanged from now on, as mitmproxy's `ignore_hosts` does: for
+    /// clients that trust only their own server.
+    ///
+    /// Their TLS ends at the server, and no rule and no journal sees what is inside. `*.shop.test` matches every name below
+    /// `shop.test`, and `*` every name. Requests without TLS, which name their server each, are flows all the same.
+    ///
+    /// # Panics
+    /// At the caller's line, when `name` is not a host name.
+    #[track_caller]
+    pub fn pass_through(&self, name: &str) {
+        if let Err(why) = self.0.proxy.upstreams().pass(name) {
             misuse(&why);
         }
     }

@@ -51,6 +51,10 @@ async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, target: Target
         // Inside TLS, or on an HTTP/2 stream.
         Err(upgraded) => (Socket::inside(TokioIo::new(upgraded)), Bytes::new()),
     };
+    if shared.upstreams.passes(&target.host) {
+        socket.unread(already);
+        return Box::pin(tunnel::opaque(&shared, socket, &target)).await;
+    }
     let mut seen = BytesMut::from(&already[..]);
     let first = unless_stopped(&shared, Box::pin(first_word(&shared, &mut socket, &mut seen, &target))).await;
     socket.unread(seen.freeze());

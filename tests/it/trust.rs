@@ -1,5 +1,6 @@
 //! Certificates of upstreams, made by openssl: which are trusted, and what a failed handshake reports.
 
+use crate::support::origin::Origin;
 use crate::support::programs::{Pair, Program};
 use holdup::prelude::*;
 
@@ -134,5 +135,21 @@ async fn a_handshake_that_fails_says_why(client: Client, mitm: Mitm) -> TestResu
     mitm.host("why.test", Upstream::tls(http1.address).http2_only());
     let (_, text) = asked(&client, "why.test").await?;
     assert!(text.contains("HTTP/2") && text.contains("http2_only"), "{text}");
+    Ok(())
+}
+
+/// Its TLS is its own, so the client trusts the server, and not this proxy.
+#[mitm_test]
+async fn a_host_is_passed_through(mitm: Mitm) -> TestResult {
+    let (origin, pem) = Origin::tls("pinned.test", &["http/1.1"]).await;
+    mitm.host("pinned.test", origin.address);
+    mitm.host("other.test", origin.address);
+    mitm.pass_through("pinned.test");
+    let proxy = reqwest::Proxy::all(mitm.proxy_url())?;
+    let pem = reqwest::tls::Certificate::from_pem(pem.as_bytes())?;
+    let client = reqwest::Client::builder().proxy(proxy).tls_certs_only([pem]).build()?;
+    assert_eq!(client.get("https://pinned.test/text").send().await?.status(), 200);
+    assert!(client.get("https://other.test/text").send().await.is_err(), "this one the proxy answers itself");
+    assert!(mitm.exchanges().is_empty());
     Ok(())
 }

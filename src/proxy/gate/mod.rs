@@ -214,7 +214,7 @@ impl Gate {
             _ => Event::Decided { flow, verdict: says, place },
         });
         // Fails only if the client has left just now, which the flow guard reports.
-        let _ = waiting.orders.send(Order::Verdict(state.number(), verdict));
+        let _ = waiting.orders.send(Order::Verdict(state.number(), Box::new(verdict)));
     }
 
     /// Returns the heads of a parked flow, unless the test has taken it.

@@ -124,7 +124,11 @@ impl Gate {
                     let bytes = read.map(|()| message.head.content_mut().bytes().cloned().unwrap_or_default());
                     let _ = reply.send(bytes);
                 }
-                Some(Order::Verdict(_, Verdict::ReleaseAfter(other, heads))) => {
+                Some(Order::Verdict(_, verdict)) => {
+                    let (other, heads) = match *verdict {
+                        Verdict::ReleaseAfter(other, heads) => (other, heads),
+                        verdict => return Some(verdict),
+                    };
                     if is_of_client {
                         message.unless_broken(self.ended(other)).await?;
                     } else {
@@ -133,7 +137,6 @@ impl Gate {
                     self.journal.write(Event::Decided { flow, verdict: AFTER_THE_OTHER, place: None });
                     return Some(Verdict::Release(heads));
                 }
-                Some(Order::Verdict(_, verdict)) => return Some(verdict),
                 // The gate keeps the sender until it has sent a verdict.
                 None => return Some(Verdict::Release(Heads::default())),
             }
@@ -146,12 +149,15 @@ impl Gate {
             match orders.recv().await {
                 // A part is complete when it arrives.
                 Some(Order::Read(_)) => {}
-                Some(Order::Verdict(_, Verdict::ReleaseAfter(other, heads))) => {
+                Some(Order::Verdict(nth, verdict)) => {
+                    let (other, heads) = match *verdict {
+                        Verdict::ReleaseAfter(other, heads) => (other, heads),
+                        verdict => return (verdict, Some(nth)),
+                    };
                     self.ended(other).await;
                     self.journal.write(Event::Decided { flow: part, verdict: AFTER_THE_OTHER, place: None });
                     return (Verdict::Release(heads), Some(self.number()));
                 }
-                Some(Order::Verdict(nth, verdict)) => return (verdict, Some(nth)),
                 None => return (Verdict::Release(Heads::default()), None),
             }
         }

@@ -24,8 +24,9 @@ pub(crate) struct HeldParts {
 pub(crate) enum Order {
     /// Read the body, and stay parked.
     Read(oneshot::Sender<Result<Bytes, Fault>>),
-    /// Stop being parked. The number is the position of the decision among those of the test.
-    Verdict(u64, Verdict),
+    /// Stop being parked. The number is the position of the decision among those of the test. Boxed, since a channel has
+    /// room for 32.
+    Verdict(u64, Box<Verdict>),
 }
 
 /// The decision on a parked flow. A flow gets at most one each time that it is parked.

@@ -145,6 +145,8 @@ pub(super) struct Hosts {
 struct Said {
     upstreams: ByName<Upstream>,
     insecure: ByName<()>,
+    /// Hosts whose connections are not looked into.
+    passed: ByName<()>,
     trust: Trust,
     driven: Driven,
 }
@@ -165,6 +167,14 @@ impl Hosts {
 
     pub(super) fn insecure(&self, name: &str) -> Result<(), String> {
         self.write().insecure.insert(name, ()).map_err(|()| no_name(name))
+    }
+
+    pub(super) fn pass(&self, name: &str) -> Result<(), String> {
+        self.write().passed.insert(name, ()).map_err(|()| no_name(name))
+    }
+
+    pub(super) fn passes(&self, name: &str) -> bool {
+        self.read().passed.get(name).is_some()
     }
 
     pub(super) fn trust(&self, pem: &str) -> Result<(), Fault> {
@@ -208,6 +218,6 @@ impl Hosts {
 fn no_name(name: &str) -> String {
     format!(
         "{name:?} is not a host name: write it without scheme, port and path (\"shop.test\"), or a pattern for all \
-         names below one (\"*.shop.test\")"
+         names below one (\"*.shop.test\"), or \"*\" for every name"
     )
 }

@@ -90,6 +90,16 @@ impl Upstreams {
         Ok(())
     }
 
+    /// Passes connections to this host on unchanged from now on.
+    pub(crate) fn pass(&self, name: &str) -> Result<(), String> {
+        self.hosts.pass(name)
+    }
+
+    /// Whether connections to this host are passed on unchanged.
+    pub(super) fn passes(&self, name: &str) -> bool {
+        self.hosts.passes(name)
+    }
+
     /// Limits the HTTP/1 connections to a host, for each connection of a client, from now on.
     pub(crate) fn limit_connections(&self, per_host: usize) {
         self.hosts.connections_per_host.store(per_host, Ordering::Relaxed);

@@ -26,23 +26,29 @@ pub(super) fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// Values by host name. The pattern `*.shop.test` covers every name below `shop.test`.
+/// Values by host name. The pattern `*.shop.test` covers every name below `shop.test`, and `*` every name.
 #[derive(Debug)]
 pub(super) struct ByName<T> {
     exact: BTreeMap<String, T>,
     /// By the part after `*.`.
     below: BTreeMap<String, T>,
+    /// Of every other name.
+    all: Option<T>,
 }
 
 impl<T> Default for ByName<T> {
     fn default() -> Self {
-        Self { exact: BTreeMap::new(), below: BTreeMap::new() }
+        Self { exact: BTreeMap::new(), below: BTreeMap::new(), all: None }
     }
 }
 
 impl<T> ByName<T> {
     /// Inserts a value. Fails with the value if the text is neither a host name nor a pattern.
     pub(super) fn insert(&mut self, name: &str, value: T) -> Result<(), T> {
+        if name == "*" {
+            self.all = Some(value);
+            return Ok(());
+        }
         let (map, name) = match name.strip_prefix("*.") {
             Some(parent) => (&mut self.below, canonical(parent)),
             None => (&mut self.exact, canonical(name)),
@@ -56,7 +62,8 @@ impl<T> ByName<T> {
     pub(super) fn get(&self, name: &str) -> Option<&T> {
         let name = name.strip_suffix('.').unwrap_or(name);
         let parents = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
-        self.exact.get(name).or_else(|| parents.into_iter().find_map(|parent| self.below.get(parent)))
+        let below = || parents.into_iter().find_map(|parent| self.below.get(parent));
+        self.exact.get(name).or_else(below).or(self.all.as_ref())
     }
 }
 
@@ -105,6 +112,8 @@ mod tests {
             assert_eq!(names.get(name).copied(), found, "{name}");
         }
         assert!(names.insert("*.", "").is_err() && names.insert("a b", "").is_err());
+        names.insert("*", "*").expect("a pattern");
+        assert_eq!((names.get("other.test"), names.get("www.shop.test")), (Some(&"*"), Some(&"www.shop.test")));
     }
 
     #[test]
