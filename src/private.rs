@@ -1,6 +1,7 @@
 //! The names that the macros expand to. Not part of the public interface: they may change with any version.
 
 pub use crate::console::{Console, serve as serve_console};
+pub use crate::crypto::BACKEND as CRYPTO;
 pub use crate::driver::BrowserKind;
 pub use crate::filter::{Field, Filter, Flag, Op, Side};
 pub use crate::fixture::{Exploring, TestSpec, set_up};

@@ -1,7 +1,7 @@
 //! `holdup doctor`: what a test needs, and what to do about what is missing.
 
 use crate::commands::{Fault, print};
-use holdup::__private::BrowserKind;
+use holdup::__private::{BrowserKind, CRYPTO};
 use holdup::Mitm;
 use std::process::ExitCode;
 
@@ -17,6 +17,7 @@ pub(crate) async fn doctor() -> Result<ExitCode, Fault> {
     };
     let mitm = Mitm::start().await;
     tell("proxy!", mitm.as_ref().map(|mitm| format!("listens on {}", mitm.address())).map_err(ToString::to_string))?;
+    tell("cryptography", Ok(format!("by {CRYPTO}, a feature of holdup: use the provider of your other dependencies")))?;
     let kinds = [BrowserKind::HeadlessShell, BrowserKind::Chromium, BrowserKind::Firefox];
     let mut works = 0;
     for kind in kinds {

@@ -20,6 +20,9 @@ use std::io;
 use std::sync::Arc;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 
+/// The name of the feature whose cryptography this build uses.
+pub const BACKEND: &str = if cfg!(feature = "ring") { "ring" } else { "aws-lc-rs" };
+
 /// Returns the provider of Holdup's own TLS. It does not depend on what the process has installed.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls_backend::default_provider())
