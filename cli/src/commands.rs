@@ -3,7 +3,7 @@
 use crate::{console, doctor, launch, manual, recording};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -165,7 +165,7 @@ pub(crate) struct Resend {
     /// A rule, as in a test; repeatable.
     #[arg(long = "rule", value_name = "RULE")]
     pub(crate) rules: Vec<String>,
-    /// Record what comes into this file.
+    /// Record into this file: the flows of the recording, and what is sent now.
     #[arg(short = 'w', long = "save-stream-file", value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
     /// HAR, or flow files of mitmproxy.
@@ -195,9 +195,24 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
+/// Whoever read the output has read enough: `holdup print FILE | head`.
+#[derive(Debug)]
+pub(crate) struct OutputClosed;
+
+impl std::fmt::Display for OutputClosed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("nobody reads the output")
+    }
+}
+
+impl std::error::Error for OutputClosed {}
+
 /// Prints what another program may read.
 pub(crate) fn print(text: &str) -> std::io::Result<()> {
-    std::io::stdout().lock().write_all(text.as_bytes())
+    std::io::stdout().lock().write_all(text.as_bytes()).map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => std::io::Error::new(error.kind(), OutputClosed),
+        _ => error,
+    })
 }
 
 #[cfg(test)]

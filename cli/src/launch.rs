@@ -48,10 +48,10 @@ pub(crate) async fn proxy(said: Proxy) -> Result<ExitCode, Fault> {
     }
     let browser = open(&mitm, said.browser, said.url.as_deref()).await?;
     // From here on, ctrl-c is not lost. In the console it is a key.
-    let ctrl_c = signal(SignalKind::interrupt())?;
+    let plain = output.map(|output| Ok::<_, Fault>((output, End::new()?))).transpose()?;
     say(&format!("the proxy listens on {}", mitm.address()));
-    let done = match output {
-        Some(output) => follow(link, output, ctrl_c).await,
+    let done = match plain {
+        Some((output, end)) => follow(link, output, end).await,
         None => run(link).await,
     };
     if let Some(browser) = browser {
@@ -190,15 +190,32 @@ impl Output {
     }
 }
 
-/// Prints what happens, until the person presses ctrl-c.
-async fn follow(mut link: Link<DuplexStream>, output: Output, mut ctrl_c: Signal) -> Result<ExitCode, Fault> {
+/// Ctrl-c, or what a supervisor sends.
+pub(crate) struct End(Signal, Signal);
+
+impl End {
+    /// From here on, neither is lost.
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
+    }
+
+    pub(crate) async fn comes(&mut self) {
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+        }
+    }
+}
+
+/// Prints what happens, until it is ended.
+async fn follow(mut link: Link<DuplexStream>, output: Output, mut end: End) -> Result<ExitCode, Fault> {
     loop {
         tokio::select! {
             told = link.told() => match told? {
                 Some(told) => output.print(&told)?,
                 None => return Ok(ExitCode::SUCCESS),
             },
-            _ = ctrl_c.recv() => break,
+            () = end.comes() => break,
         }
     }
     // What has happened until now is told before the answer.

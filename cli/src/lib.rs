@@ -52,14 +52,14 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     };
     match runtime.block_on(command.run()) {
         Ok(code) => code,
-        // Whoever reads the output has read enough: `holdup print FILE | head`.
-        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) if is_output_closed(&*error) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
 }
 
-fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+fn is_output_closed(error: &(dyn std::error::Error + 'static)) -> bool {
+    let error = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is_some_and(|error| error.is::<commands::OutputClosed>())
 }
 
 fn failed(error: &dyn std::fmt::Display) -> ExitCode {

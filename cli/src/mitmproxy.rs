@@ -51,8 +51,11 @@ pub(crate) fn instead(arguments: &[String]) -> Option<String> {
         return None;
     }
     // What follows an option that takes a value is none, but no value begins like one of these.
-    arguments.iter().find_map(|argument| {
-        let name = argument.split('=').next().unwrap_or(argument);
+    arguments.iter().take_while(|argument| *argument != "--").find_map(|argument| {
+        let long = argument.split('=').next().unwrap_or(argument);
+        // A value may be attached to a short one.
+        let short = argument.get(..2).filter(|short| !short.ends_with('-')).unwrap_or(argument);
+        let name = if argument.starts_with("--") { long } else { short };
         let (_, instead) = INSTEAD.iter().find(|(names, _)| names.contains(&name))?;
         Some(format!("mitmproxy's {name} is not an option here: {instead}"))
     })
@@ -72,6 +75,8 @@ mod tests {
     fn an_option_of_mitmproxy_is_answered() {
         assert!(said(&["holdup", "proxy", "--map-local", "x"]).is_some_and(|said| said.contains("replace!")));
         assert!(said(&["holdup", "proxy", "--mode=reverse:x"]).is_some());
+        assert!(said(&["holdup", "proxy", "-mreverse:x"]).is_some() && said(&["holdup", "proxy", "-vv"]).is_some());
+        assert_eq!(said(&["holdup", "proxy", "--", "--mode"]), None);
         assert_eq!(said(&["holdup", "proxy", "-w", "x", "--intercept", "~u x"]), None);
         assert_eq!(said(&["holdup", "doctor", "--set"]), None, "clap answers");
     }

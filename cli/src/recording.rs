@@ -7,7 +7,6 @@ use holdup::__private::sanitize_line;
 use holdup::{Exchange, Filter, Outcome, Response, Strangers, record};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves recordings until ctrl-c.
 pub(crate) async fn replay(said: Replay) -> Result<ExitCode, Fault> {
@@ -20,10 +19,9 @@ pub(crate) async fn replay(said: Replay) -> Result<ExitCode, Fault> {
     if said.in_recorded_order {
         replay = replay.in_recorded_order();
     }
-    // From here on, ctrl-c is not lost.
-    let mut ctrl_c = signal(SignalKind::interrupt())?;
+    let mut end = launch::End::new()?;
     say(&format!("use it as a proxy: curl -k -x http://{} URL   (ctrl-c ends it)", mitm.address()));
-    ctrl_c.recv().await;
+    end.comes().await;
     let unused = replay.unused();
     if !unused.is_empty() {
         say(&format!("{} recorded requests were never made:", unused.len()));
@@ -43,19 +41,23 @@ pub(crate) async fn resend(said: Resend) -> Result<ExitCode, Fault> {
         recorded.extend(mitm.load(file)?);
     }
     recorded.retain(|flow| only.as_ref().is_none_or(|only| only.matches(&flow.request, flow.response.as_deref())));
+    if recorded.is_empty() {
+        return Err("no recorded request was chosen".into());
+    }
     if let Some(file) = &said.write {
         mitm.save(file)?;
     }
-    let (mut failed, mut last) = (0, mitm.exchanges().pop().map(|flow| flow.id));
+    let mut failed = 0;
     for flow in &recorded {
         let answered = mitm.resend(flow).await;
-        // The proxy answers for a server that it cannot reach.
-        let sent = mitm.exchanges().pop().filter(|sent| Some(sent.id) > last);
-        last = sent.as_ref().map(|sent| sent.id).or(last);
-        let what = match (answered, sent.and_then(|sent| sent.outcome)) {
-            (Ok(response), None | Some(Outcome::Delivered)) => Ok(compared(flow, &response)),
-            (_, Some(outcome)) => Err(outcome.to_string()),
-            (Err(failure), None) => Err(failure.to_string()),
+        let what = match answered {
+            // The proxy answers so for a server that it cannot reach.
+            Ok(response) if response.status() == 502 => match mitm.exchanges().pop().and_then(|sent| sent.outcome) {
+                Some(outcome @ Outcome::Failed(_)) => Err(outcome.to_string()),
+                _ => Ok(compared(flow, &response)),
+            },
+            Ok(response) => Ok(compared(flow, &response)),
+            Err(failure) => Err(failure.to_string()),
         };
         failed += usize::from(what.is_err());
         let what = what.unwrap_or_else(|why| format!("-- {}", why.lines().next().unwrap_or_default()));

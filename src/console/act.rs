@@ -8,6 +8,7 @@ use crate::proxy::Verdict;
 use crate::record::{self, ABORTED, RELEASED};
 use crate::rules::AbortKind;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -46,9 +47,13 @@ impl Session {
                 continue;
             }
             released += 1;
-            let heads = self.state().edits.remove(id).unwrap_or_default();
             let from = self.mitm.log().since(u64::MAX).1;
-            self.mitm.context().decide(*id, RELEASED, None, Verdict::Release(heads));
+            {
+                // Under one lock: an edit comes before, or is told that it is too late.
+                let mut state = self.state();
+                let heads = state.edits.remove(id).unwrap_or_default();
+                self.mitm.context().decide(*id, RELEASED, None, Verdict::Release(heads));
+            }
             if asked["wait"] == true {
                 self.ended(*id, from).await;
             }
@@ -71,10 +76,13 @@ impl Session {
     }
 
     fn abort(&self, asked: &Value) -> Answer {
-        let (flows, mut aborted) = (flows(asked)?, 0);
+        let (flows, mut aborted, mut cut) = (flows(asked)?, 0, BTreeSet::new());
         for id in &flows {
-            let Some(stage) = self.parked_stage(*id) else { continue };
+            // Other parts of a stream go with the first.
+            aborted += usize::from(cut.contains(&id.whole()));
+            let Some(stage) = self.parked_stage(*id).filter(|_| !cut.contains(&id.whole())) else { continue };
             aborted += 1;
+            cut.insert(id.whole());
             let kind = if stage.is_part() { AbortKind::Close } else { AbortKind::Reset };
             self.mitm.context().decide(*id, ABORTED, None, Verdict::Abort(kind));
         }

@@ -7,22 +7,30 @@ use crate::temp;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 use tokio::net::UnixListener;
-use tokio::runtime::Handle;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 /// Opens the socket when the test is paused for the first time. Dropping it closes the socket and its connections.
 #[derive(Debug)]
 pub(crate) struct Attach {
-    task: JoinHandle<()>,
+    /// Ends the thread when it is dropped.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Attach {
     /// `note` is the file that `holdup console` looks for: paths of sockets must be short, and folders of tests are not.
-    pub(crate) fn on_pause(mitm: &Mitm, test: &str, note: &Path, runtime: &Handle) -> Self {
+    ///
+    /// It has a thread of its own: a look at a long journal must not keep the one that carries the proxies.
+    pub(crate) fn on_pause(mitm: &Mitm, test: &str, note: &Path) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         let (console, at) = (Console::new(mitm, Some(test)), note.to_owned());
         let (mitm, test) = (mitm.clone(), test.to_owned());
-        let task = runtime.spawn(async move {
+        let (stop, stopped) = oneshot::channel();
+        let serving = async move {
             mitm.log().until(0, |event| matches!(event, Event::Paused { .. }).then_some(())).await;
             let opened = listen(&at);
             let told = match &opened {
@@ -34,14 +42,26 @@ impl Attach {
             if let Ok((listener, _opened)) = opened {
                 accept(&console, &listener).await;
             }
-        });
-        Self { task }
+        };
+        let thread = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = serving => {}
+                    // Nobody sends: it is dropped.
+                    _ = stopped => {}
+                }
+            });
+        };
+        let thread = std::thread::Builder::new().name("holdup-console".to_owned()).spawn(thread)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 
 impl Drop for Attach {
     fn drop(&mut self) {
-        self.task.abort();
+        drop(self.stop.take());
+        // Its socket is removed when this returns. A panic has been printed.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

@@ -45,9 +45,9 @@ fn header_code(came: &HeaderMap, now: &HeaderMap) -> Vec<String> {
     for name in now.keys().filter(counts).filter(|name| !same(name)) {
         for (nth, value) in now.get_all(name).iter().enumerate() {
             let how = if nth == 0 { "insert" } else { "append" };
-            let value = String::from_utf8_lossy(value.as_bytes());
+            let value = value.as_bytes().escape_ascii();
             code.push(format!(
-                "it.headers_mut().{how}({:?}, holdup::http::HeaderValue::from_static({value:?}));",
+                "it.headers_mut().{how}({:?}, holdup::http::HeaderValue::from_bytes(b\"{value}\").expect(\"a value\"));",
                 name.as_str()
             ));
         }
@@ -85,7 +85,8 @@ mod tests {
             ["it.set_status(holdup::http::StatusCode::from_u16(503).expect(\"a status\"));"]
         );
         assert_eq!(edited("x-b: 2\n", ""), ["it.headers_mut().remove(\"x-b\");"]);
-        let inserted = "it.headers_mut().insert(\"x-b\", holdup::http::HeaderValue::from_static(\"3\"));";
+        let inserted =
+            "it.headers_mut().insert(\"x-b\", holdup::http::HeaderValue::from_bytes(b\"3\").expect(\"a value\"));";
         assert_eq!(edited("x-b: 2", "x-b: 3"), [inserted]);
     }
 }

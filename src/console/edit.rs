@@ -4,6 +4,7 @@ use super::change::{request_code, response_code};
 use super::message::{edit_request, edit_response, request_text, response_text};
 use super::session::{Answer, Session, flow};
 use crate::flow::{Content, FlowId, Request, Response, StageName};
+use crate::journal::Event;
 use crate::proxy::Heads;
 use bytes::Bytes;
 use serde_json::Value;
@@ -36,6 +37,9 @@ impl Session {
             (StageName::Request, code)
         };
         let mut state = self.state();
+        if self.parked_stage(id) != Some(stage) {
+            return Err(format!("{id} is not held any more: it went on as it was"));
+        }
         state.edits.insert(id, heads);
         state.code.insert((id, stage), code);
         drop(state);
@@ -69,11 +73,20 @@ impl Session {
 
     async fn body(&self, id: FlowId) -> Result<Bytes, String> {
         let (reply, answer) = oneshot::channel();
+        let from = self.mitm.log().since(u64::MAX).1;
         self.mitm.context().read_body(id, reply);
-        match tokio::time::timeout(READ, answer).await {
-            Ok(Ok(body)) => body.map_err(|fault| fault.to_string()),
-            Ok(Err(_)) => Err(format!("{id} is not held")),
-            Err(_) => Err(format!("the body of {id} did not arrive within {READ:?}")),
+        let decided = self.mitm.log().until(from, |event| match event {
+            Event::Decided { flow, .. } | Event::Ended { flow, .. } => (*flow == id).then_some(()),
+            _ => None,
+        });
+        tokio::select! {
+            answered = tokio::time::timeout(READ, answer) => match answered {
+                Ok(Ok(body)) => body.map_err(|fault| fault.to_string()),
+                Ok(Err(_)) => Err(format!("{id} is not held")),
+                Err(_) => Err(format!("the body of {id} did not arrive within {READ:?}")),
+            },
+            // Reading ends with this, so a verdict does not wait for a body that takes its time.
+            () = decided => Err(format!("{id} is not held any more")),
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) struct Row {
     size: Option<u64>,
     ended: Option<Duration>,
     outcome: Option<String>,
+    is_closed: bool,
     parts: usize,
     parked: BTreeMap<FlowId, Parked>,
     parked_for: Duration,
@@ -47,9 +48,20 @@ impl Rows {
         let whole = id.whole();
         if let Event::Began { request, .. } = &entry.event {
             let (id, at, request, parked) = (whole, entry.at, Arc::clone(request), BTreeMap::new());
-            let (response, size, ended, outcome) = (None, None, None, None);
-            let row =
-                Row { id, at, request, response, size, ended, outcome, parts: 0, parked, parked_for: Duration::ZERO };
+            let (response, size, ended, outcome, is_closed) = (None, None, None, None, false);
+            let row = Row {
+                id,
+                at,
+                request,
+                response,
+                size,
+                ended,
+                outcome,
+                is_closed,
+                parts: 0,
+                parked,
+                parked_for: Duration::ZERO,
+            };
             self.rows.insert(whole, row);
         }
         if let Some(row) = self.rows.get_mut(&whole) {
@@ -57,7 +69,7 @@ impl Rows {
             self.changed.insert(whole);
         }
         if self.rows.len() > ROWS
-            && let Some(oldest) = self.rows.values().find(|row| row.ended.is_some()).map(|row| row.id)
+            && let Some(oldest) = self.rows.values().find(|row| row.is_over()).map(|row| row.id)
         {
             self.rows.remove(&oldest);
         }
@@ -89,6 +101,7 @@ impl Row {
             }
             Event::Body { stage: StageName::Response, size, .. } => self.size = Some(*size),
             Event::Part { .. } => self.parts += 1,
+            Event::Closed { .. } => self.is_closed = true,
             Event::Ended { outcome, .. } => {
                 self.resume(id, *at);
                 if id == self.id {
@@ -97,6 +110,13 @@ impl Row {
             }
             _ => {}
         }
+    }
+
+    /// Whether nothing more is to come of it.
+    fn is_over(&self) -> bool {
+        let is_open =
+            self.response.as_ref().is_some_and(|response| response.status().as_u16() == 101) && !self.is_closed;
+        self.ended.is_some() && self.parked.is_empty() && !is_open
     }
 
     fn resume(&mut self, id: FlowId, at: Duration) {
@@ -122,7 +142,7 @@ impl Row {
             "at": ms(self.at),
             "method": sanitize_line(request.method().as_str()),
             "scheme": request.target().scheme(),
-            "host": sanitize_line(&request.target().host),
+            "host": sanitize_line(&request.target().authority()),
             "path": sanitize_line(&request.path_and_query),
             "kind": sanitize_line(request.header("sec-fetch-dest").unwrap_or_default()),
             "status": status,

@@ -2,12 +2,12 @@
 
 use super::rows::Rows;
 use super::session::Session;
-use super::view::is_shown;
+use super::view::{Bodies, is_shown};
 use crate::journal::{Entry, Event};
 use crate::mitm::Mitm;
 use crate::sanitize::sanitize_line;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use std::io;
 use std::pin::pin;
@@ -100,14 +100,9 @@ async fn tell(console: &Console, writer: &Mutex<impl AsyncWrite + Unpin>) -> io:
         if std::mem::replace(&mut viewed, seen) != seen {
             rows.all_have_changed();
         }
-        let changed = rows.take_changed(|row| view.as_ref().is_none_or(|view| is_shown(view, row, journal)));
-        if is_first && changed.is_empty() {
-            send(&mut *to, &json!({ "rows": [] })).await?;
-        }
-        // A console shows the first of many while the others are told.
-        for rows in changed.chunks(ROWS) {
-            send(&mut *to, &json!({ "rows": rows })).await?;
-        }
+        let bodies = Bodies::of(journal);
+        let changed = rows.take_changed(|row| view.as_ref().is_none_or(|view| is_shown(view, row, &bodies)));
+        tell_rows(&mut *to, &changed, is_first).await?;
         let skipped = if is_first { entries.len().saturating_sub(LINES) } else { 0 };
         let told = entries.iter().skip(skipped).filter(|entry| !entry.event.is_detail());
         let lines: Vec<_> = told
@@ -130,6 +125,17 @@ async fn tell(console: &Console, writer: &Mutex<impl AsyncWrite + Unpin>) -> io:
     }
 }
 
+/// Tells rows in pieces: a console shows the first of many while the others are told.
+async fn tell_rows(to: &mut (impl AsyncWrite + Unpin), changed: &[Value], is_first: bool) -> io::Result<()> {
+    if is_first && changed.is_empty() {
+        send(to, &json!({ "rows": [] })).await?;
+    }
+    for rows in changed.chunks(ROWS) {
+        send(to, &json!({ "rows": rows })).await?;
+    }
+    Ok(())
+}
+
 /// Answers what is asked. It begins in the order of the questions; what takes time does not keep the others.
 async fn answer(
     console: &Console,
@@ -141,7 +147,11 @@ async fn answer(
         tokio::select! {
             line = lines.next_line() => match line? {
                 Some(line) => acting.push(act(&console.session, line)),
-                None => return Ok(()),
+                None => {
+                    // What was asked is done, as far as it needs no wait.
+                    while let Some(Some(_)) = acting.next().now_or_never() {}
+                    return Ok(());
+                }
             },
             Some(reply) = acting.next() => {
                 let mut to = writer.lock().await;

@@ -53,10 +53,12 @@ impl Session {
 
     /// Returns what a console shows of it.
     pub(super) fn told(&self) -> Value {
-        let parked = self.mitm.context().parked();
         let mut state = self.state();
-        // Those that have ended otherwise.
-        state.edits.retain(|id, _| parked.iter().any(|(parked, _)| parked.flow == *id));
+        if !state.edits.is_empty() {
+            // Some may have ended otherwise.
+            let parked = self.mitm.context().parked();
+            state.edits.retain(|id, _| parked.iter().any(|(parked, _)| parked.flow == *id));
+        }
         let edited: Vec<_> = state.edits.keys().map(|id| id.number()).collect();
         let parts: Vec<_> = state.parts.keys().map(|id| id.number()).collect();
         let view = state.view.as_ref().map(|(text, _)| text);

@@ -78,9 +78,8 @@ fn detached(headers: &HeaderMap) -> HeaderMap {
 
 /// Returns how many bytes headers occupy, including the entries of the map.
 fn size_of_headers(headers: &HeaderMap) -> usize {
-    // Names are short, and most are constants.
-    const ENTRY: usize = 80;
-    headers.values().map(|value| value.len() + ENTRY).sum()
+    const ENTRY: usize = 64;
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ENTRY).sum()
 }
 
 impl Request {

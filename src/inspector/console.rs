@@ -4,7 +4,8 @@
 use super::{initiator, text};
 use crate::journal::{ConsoleLevel, ConsoleMessage, Event, Journal, PageAction};
 use serde_json::Value;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many messages of a test, and how many uncaught errors, are journaled: a page that logs without end must not fill
 /// the journal.
@@ -12,7 +13,11 @@ const MOST: usize = 2000;
 
 /// Where messages go.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Console(Arc<Mutex<Option<Recipient>>>);
+pub(super) struct Console {
+    recipient: Arc<Mutex<Option<Recipient>>>,
+    /// Whether pages report what a person does.
+    reads_actions: Arc<AtomicBool>,
+}
 
 /// The journal of the current test, and how many messages, uncaught errors and requests of scripts it has.
 #[derive(Debug)]
@@ -26,7 +31,16 @@ struct Recipient {
 impl Console {
     pub(super) fn report_to(&self, journal: Option<Arc<Journal>>) {
         let recipient = journal.map(|journal| Recipient { journal, messages: 0, errors: 0, requests: 0 });
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = recipient;
+        *self.lock() = recipient;
+    }
+
+    /// Reads what a person does from now on.
+    pub(super) fn read_actions(&self) {
+        self.reads_actions.store(true, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Recipient>> {
+        self.recipient.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Journals an event, if it is a message or a request of a script.
@@ -35,8 +49,9 @@ impl Console {
         if message.is_none() && requested.is_none() {
             return;
         }
-        let action = message.as_ref().and_then(|message| PageAction::read(message.text()));
-        if let Some(recipient) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        let reported = message.as_ref().filter(|_| self.reads_actions.load(Ordering::Relaxed));
+        let action = reported.and_then(|message| PageAction::read(message.text()));
+        if let Some(recipient) = &mut *self.lock() {
             match action {
                 Some(action) => recipient.journal.write(Event::Acted { action }),
                 None => message.into_iter().for_each(|message| recipient.take(message)),

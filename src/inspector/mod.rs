@@ -150,11 +150,17 @@ impl Inspector {
         }
     }
 
-    /// Installs another function in each new document, after those before it.
-    pub(crate) async fn add(&self, script: &str) -> Result<(), Fault> {
+    /// Installs another function in each new document, which reports what a person does there.
+    pub(crate) async fn add_reports(&self, script: &str) -> Result<(), Fault> {
         match &self.0 {
-            Speaks::Bidi(bidi) => bidi.add(script).await,
-            Speaks::DevTools(devtools) => devtools.add(script).await,
+            Speaks::Bidi(bidi) => {
+                bidi.console.read_actions();
+                bidi.add(script).await
+            }
+            Speaks::DevTools(devtools) => {
+                devtools.console.read_actions();
+                devtools.add(script).await
+            }
         }
     }
 

@@ -10,6 +10,8 @@ mod observers;
 mod query;
 mod streams;
 
+#[cfg(test)]
+pub(crate) use action::Key;
 pub(crate) use action::{ActionKind, PageAction};
 pub use console::{ConsoleLevel, ConsoleMessage};
 pub(crate) use entry::{Entry, Event};
@@ -30,6 +32,8 @@ use tokio::sync::futures::Notified;
 pub(crate) struct Journal {
     start: Instant,
     started: SystemTime,
+    /// How long flows of the past took, in nanoseconds: the clock has gone on by that.
+    past: AtomicU64,
     flows: AtomicU64,
     is_over: AtomicBool,
     log: Mutex<Log>,
@@ -44,6 +48,7 @@ impl Journal {
         Self {
             start: Instant::now(),
             started: SystemTime::now(),
+            past: AtomicU64::new(0),
             flows: AtomicU64::new(1),
             is_over: AtomicBool::new(false),
             log: Mutex::default(),
@@ -55,12 +60,16 @@ impl Journal {
 
     /// Returns the time since the journal was created: the clock of every report.
     pub(crate) fn now(&self) -> Duration {
-        self.start.elapsed()
+        self.start.elapsed() + self.past()
+    }
+
+    fn past(&self) -> Duration {
+        Duration::from_nanos(self.past.load(Ordering::Relaxed))
     }
 
     /// Returns when the journal was created, by the clock of the machine.
     pub(crate) fn started(&self) -> SystemTime {
-        self.started
+        self.started.checked_sub(self.past()).unwrap_or(self.started)
     }
 
     /// The body of the test has ended: what follows is the tear-down.
@@ -97,9 +106,12 @@ impl Journal {
         self.written.notify_waiters();
     }
 
-    /// Appends flows of the past, whose times count from now. Nobody observes them: they are nobody's work.
-    pub(crate) fn write_past(&self, events: impl IntoIterator<Item = (Duration, Event)>) {
+    /// Appends flows of the past, in the order of their times, which count from the first. Nobody observes them: they are
+    /// nobody's work. The clock goes on by the time that they took, so that what follows is later.
+    pub(crate) fn write_past(&self, events: Vec<(Duration, Event)>) {
         let (mut log, now) = (self.lock(), self.now());
+        let took = events.last().map_or(Duration::ZERO, |(at, _)| *at);
+        self.past.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(0), Ordering::Relaxed);
         events.into_iter().for_each(|(at, event)| log.push(Entry { at: now + at, event }));
         drop(log);
         self.written.notify_waiters();

@@ -1,6 +1,10 @@
 // Reports what a person does in the page: one message of the console for each click, text, key and choice.
 // In each new document before any other script.
 () => {
+  const key = Symbol.for('holdup:actions');
+  // A window that opens while this is installed may get it twice.
+  if (window[key]) return;
+  Reflect.defineProperty(window, key, { value: true });
   const say = console.debug.bind(console), mark = 'holdup:action', { stringify } = JSON, { escape } = CSS;
   const isText = it => it?.isContentEditable || it?.matches?.('textarea, input:not([type=checkbox], [type=radio], [type=button], '
     + '[type=submit], [type=reset], [type=image], [type=file], [type=range], [type=color])');

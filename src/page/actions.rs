@@ -9,6 +9,6 @@ const ACTIONS: &str = include_str!("actions.js");
 impl SessionPages {
     /// Journals what a person does in documents from now on.
     pub(crate) async fn report_actions(&self) -> Result<(), Fault> {
-        self.inspector.add(ACTIONS).await
+        self.inspector.add_reports(ACTIONS).await
     }
 }

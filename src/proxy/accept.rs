@@ -53,7 +53,8 @@ async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, target: Target
     };
     if shared.upstreams.passes(&target.host) {
         socket.unread(already);
-        return Box::pin(tunnel::opaque(&shared, socket, &target)).await;
+        unless_stopped(&shared, Box::pin(tunnel::opaque(&shared, socket, &target))).await;
+        return;
     }
     let mut seen = BytesMut::from(&already[..]);
     let first = unless_stopped(&shared, Box::pin(first_word(&shared, &mut socket, &mut seen, &target))).await;

@@ -22,6 +22,8 @@ pub(crate) struct Recorded {
     /// As the client sent it.
     pub(crate) request: Arc<Request>,
     pub(crate) request_body: Option<Kept>,
+    /// Whether that is as a rule or a person has read it, before it was changed.
+    has_read_request: bool,
     pub(crate) sent: Option<Duration>,
     pub(crate) answered: Option<Duration>,
     /// As the client got it.
@@ -83,6 +85,7 @@ impl Recorded {
             began,
             request: Arc::clone(request),
             request_body: None,
+            has_read_request: false,
             sent: None,
             answered: None,
             response: None,
@@ -148,9 +151,18 @@ impl Recorded {
                 (self.answered, self.response) = (Some(*at), Some(Arc::clone(response)));
             }
             Event::ChangedResponse { response, .. } => self.response = Some(Arc::clone(response)),
-            Event::Body { stage, start, size, .. } => {
-                let kept = Some(Kept { start: start.clone(), size: *size });
-                if *stage == StageName::Request { self.request_body = kept } else { self.response_body = kept }
+            // What was read is decoded: of a coded body only what is sent has the coding of its head.
+            Event::Read { stage: StageName::Request, body, .. }
+                if !self.has_read_request && !self.request.headers().contains_key(header::CONTENT_ENCODING) =>
+            {
+                self.has_read_request = true;
+                self.request_body = Some(Kept { start: body.clone(), size: body.len() as u64 });
+            }
+            Event::Body { stage: StageName::Response, start, size, .. } => {
+                self.response_body = Some(Kept { start: start.clone(), size: *size });
+            }
+            Event::Body { start, size, .. } if !self.has_read_request => {
+                self.request_body = Some(Kept { start: start.clone(), size: *size });
             }
             Event::Ended { outcome, .. } => {
                 (self.ended, self.outcome, self.delivered) = (Some(*at), Some(outcome.clone()), Some(delivered));

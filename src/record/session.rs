@@ -6,6 +6,7 @@ use super::recorded::{Recorded, masked, recorded};
 use super::shortest::filter;
 use crate::flow::{FlowId, Place, StageName};
 use crate::journal::{ActionKind, Entry, Event, PageAction};
+use crate::sanitize::sanitize_line;
 use std::collections::BTreeMap;
 
 /// What the journal says of a verdict that a person gave.
@@ -71,7 +72,8 @@ impl Session<'_> {
             Event::Paused { place } => Some(place),
             _ => None,
         });
-        let schedule = self.schedule.as_ref().map(|it| format!("// As a schedule: {it}\n")).unwrap_or_default();
+        let schedule =
+            self.schedule.as_ref().map(|it| format!("// As a schedule: {}\n", sanitize_line(it))).unwrap_or_default();
         let test = Test {
             name: "session",
             above: &schedule,
@@ -156,7 +158,7 @@ impl PageAction {
 fn code(action: &PageAction) -> String {
     let at = &action.at;
     if action.is_inner {
-        return format!("// in a frame or a shadow tree: {}\n", action.to_string().replace('\n', " "));
+        return format!("// in a frame or a shadow tree: {}\n", sanitize_line(&action.to_string()));
     }
     let found = format!("browser.find(holdup::fantoccini::Locator::Css({at:?})).await?");
     match &action.kind {
@@ -167,21 +169,9 @@ fn code(action: &PageAction) -> String {
         }
         ActionKind::Secret => format!("browser.type_into({at:?}, &std::env::var(\"SECRET\")?).await?;\n"),
         ActionKind::Press(key) => {
-            format!("browser.type_into({at:?}, \"\\u{{{:x}}}\").await?; // {key}\n", key_code(key))
+            format!("browser.type_into({at:?}, \"{}\").await?; // {}\n", key.code.escape_unicode(), key.name)
         }
         ActionKind::Choose(value) => format!("{found}.select_by_label({value:?}).await?;\n"),
-    }
-}
-
-/// Returns the character that WebDriver takes for a key.
-fn key_code(key: &str) -> u32 {
-    match key {
-        "Enter" => 0xe007,
-        "Escape" => 0xe00c,
-        "Tab" => 0xe004,
-        "ArrowUp" => 0xe013,
-        "ArrowDown" => 0xe015,
-        _ => 0x20,
     }
 }
 
@@ -189,6 +179,7 @@ fn key_code(key: &str) -> u32 {
 mod tests {
     use super::*;
     use crate::flow::Request;
+    use crate::journal::Key;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -217,7 +208,7 @@ mod tests {
         events.extend(held(call, "https://a.test/search", Place::TERMINAL));
         events.push(Event::Decided { flow: call, verdict: RELEASED, place: None });
         events.push(acted(ActionKind::Type("c".to_owned())));
-        events.push(acted(ActionKind::Press("Enter".to_owned())));
+        events.push(acted(ActionKind::Press(Key::named("Enter").expect("a key"))));
         let text = said(events);
         let lines: Vec<_> = text.lines().map(str::trim).skip_while(|line| !line.starts_with("let")).collect();
         assert_eq!(

@@ -4,7 +4,7 @@ use super::settings::{self, Keep, Pause};
 use crate::console::Attach;
 use crate::evidence::console_note;
 use crate::fixture::TestSpec;
-use crate::mitm::{Mitm, runtime};
+use crate::mitm::Mitm;
 use crate::page::{Look, Moment};
 use crate::pause;
 use crate::report::Failure;
@@ -39,8 +39,8 @@ impl Pictures {
 
 /// Lets a console attach while the test is paused, and pauses it now if that is wanted.
 pub(super) async fn attach(mitm: &Mitm, spec: &TestSpec) -> Result<Attach, Failure> {
-    let runtime = runtime::handle().map_err(|error| Failure::bare(format!("no runtime for the proxy: {error}")))?;
-    let attach = Attach::on_pause(mitm, spec.name, &console_note(spec.name), &runtime);
+    let attach = Attach::on_pause(mitm, spec.name, &console_note(spec.name));
+    let attach = attach.map_err(|error| Failure::bare(format!("no thread for consoles: {error}")))?;
     if settings::pause() == Pause::AtStart {
         let why = "holdup: the test has not begun";
         // In a CI job nobody looks.

@@ -11,8 +11,12 @@ use std::sync::Once;
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
-/// The prefix of every name.
+/// The prefix of every name: `holdup-driver-` and some random letters. What a person calls `holdup-notes` is not ours.
 const PREFIX: &str = "holdup-";
+/// How many random letters a name has.
+const RANDOM: usize = 12;
+const KINDS: [&str; 4] = ["ca-", "console-", "driver-", "test-"];
+const SUFFIXES: [&str; 2] = [".pem", ""];
 
 /// Younger entries may not be locked yet.
 const YOUNG: Duration = Duration::from_secs(60);
@@ -20,7 +24,8 @@ const YOUNG: Duration = Duration::from_secs(60);
 /// Creates a file that only this user can access. It is removed when it is dropped.
 pub(crate) fn file(what: &str, suffix: &str) -> io::Result<NamedTempFile> {
     sweep_once();
-    let file = tempfile::Builder::new().prefix(&format!("{PREFIX}{what}-")).suffix(suffix).tempfile()?;
+    let name = format!("{PREFIX}{what}-");
+    let file = tempfile::Builder::new().prefix(&name).suffix(suffix).rand_bytes(RANDOM).tempfile()?;
     file.as_file().lock_shared()?;
     Ok(file)
 }
@@ -28,8 +33,8 @@ pub(crate) fn file(what: &str, suffix: &str) -> io::Result<NamedTempFile> {
 /// Creates a folder that only this user can access. The caller removes it.
 pub(crate) fn folder(what: &str) -> io::Result<Folder> {
     sweep_once();
-    let mut builder = tempfile::Builder::new();
-    let folder = builder.prefix(&format!("{PREFIX}{what}-")).permissions(Permissions::from_mode(0o700)).tempdir()?;
+    let (name, private) = (format!("{PREFIX}{what}-"), Permissions::from_mode(0o700));
+    let folder = tempfile::Builder::new().prefix(&name).rand_bytes(RANDOM).permissions(private).tempdir()?;
     let lock = File::open(folder.path())?;
     lock.lock_shared()?;
     Ok(Folder { path: folder.keep(), _lock: lock })
@@ -54,7 +59,14 @@ fn sweep_once() {
 fn is_ours(entry: &DirEntry) -> bool {
     let name = entry.file_name();
     let age = entry.metadata().and_then(|of| of.modified()).ok().and_then(|at| at.elapsed().ok());
-    name.to_str().is_some_and(|name| name.starts_with(PREFIX)) && age.is_some_and(|age| age > YOUNG)
+    name.to_str().is_some_and(is_our_name) && age.is_some_and(|age| age > YOUNG)
+}
+
+fn is_our_name(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix(PREFIX) else { return false };
+    let Some(rest) = KINDS.iter().find_map(|kind| rest.strip_prefix(kind)) else { return false };
+    let random = SUFFIXES.iter().find_map(|suffix| rest.strip_suffix(suffix));
+    random.is_some_and(|random| random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// Removes an entry that is not locked. One that cannot be removed belongs to another user.
@@ -80,11 +92,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_person_names_like_the_program_stays() {
+        for name in ["holdup-notes", "holdup-driver-log.txt", "holdup-debug", "holdup-ca-my.pem", "holdup-1a2B3c.http"]
+        {
+            assert!(!is_our_name(name), "{name}");
+        }
+    }
+
+    #[test]
     fn what_somebody_holds_stays_and_what_nobody_holds_goes() {
         let (file, folder) = (file("test", ".pem").expect("a file"), folder("test").expect("a folder"));
         let mode = fs::metadata(&folder.path).expect("metadata").permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         assert!(!is_ours(&entry(file.path())), "it is young");
+        for path in [file.path(), &folder.path] {
+            assert!(path.file_name().and_then(|name| name.to_str()).is_some_and(is_our_name), "{}", path.display());
+        }
         let (path, kept) = (folder.path.clone(), file.path().to_owned());
         for path in [&path, &kept] {
             remove(&entry(path));

@@ -53,6 +53,33 @@ async fn the_body_of_a_held_message_is_shown_and_its_edit_is_sent(mitm: Mitm, _o
     Ok(())
 }
 
+/// What is recorded, and sent again, is one request: as the client has sent it.
+#[mitm_test]
+async fn an_edited_request_is_kept_as_it_came(mitm: Mitm, origin: Origin) -> TestResult {
+    let mut hands = Hands::on(&mitm);
+    hands.ask(json!({ "do": "intercept", "filter": "~q" })).await?;
+    let client = mitm.client()?;
+    let asked = client.post("https://origin.test/echo").body("old").send();
+    let asked = tokio::spawn(async { asked.await?.text().await });
+    let flow = hands.held("/echo").await?;
+    let text = hands.ask(json!({ "do": "edit", "flows": [flow] })).await?;
+    let text = text.as_str().unwrap_or_default().replace("/echo", "/echo?new").replace("old", "new");
+    hands.ask(json!({ "do": "edit", "flows": [flow], "text": text })).await?;
+    hands.ask(json!({ "do": "release", "flows": [flow] })).await?;
+    assert!(asked.await??.ends_with("new"));
+    // Too late.
+    let late = hands.ask(json!({ "do": "edit", "flows": [flow], "text": text })).await;
+    assert!(late.is_err_and(|why| why.to_string().contains("not held")));
+    let shown = hands.ask(json!({ "do": "show", "flows": [1] })).await?;
+    assert!(shown["request"].as_str().is_some_and(|text| text.contains("/echo\n") && text.ends_with("old")), "{shown}");
+    hands.ask(json!({ "do": "intercept", "filter": "" })).await?;
+    let flows = mitm.exchanges();
+    let again = mitm.resend(&flows[0]).await?;
+    assert!(again.body().is_some_and(|body| body.ends_with(b"old")));
+    assert_eq!(origin.state.seen(), ["POST /echo?new", "POST /echo"]);
+    Ok(())
+}
+
 /// The list shows what matches, bodies included; of a filter that is none nothing changes.
 #[mitm_test]
 async fn the_list_shows_only_what_matches(mitm: Mitm, _origin: Origin) -> TestResult {

@@ -47,7 +47,7 @@ async fn a_name_is_found_however_it_is_spelled(client: Client, mitm: Mitm) -> Te
 
 #[mitm_test]
 async fn what_is_no_name_is_told_at_its_line(mitm: Mitm) -> TestResult {
-    for name in ["https://shop.test", "shop.test:8080", "shop.test/path", "", "*"] {
+    for name in ["https://shop.test", "shop.test:8080", "shop.test/path", "", "a.*.test"] {
         let host = std::panic::AssertUnwindSafe(|| mitm.host(name, ([127, 0, 0, 1], 1)));
         let said = crate::support::failure_of(host);
         assert!(said.contains(&format!("{name:?} is not a host name")) && said.contains("\"*.shop.test\""), "{said}");

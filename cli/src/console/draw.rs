@@ -94,7 +94,9 @@ fn at_the_bottom(model: &Model, width: usize) -> Line<'static> {
 /// The keys that do something now, in words.
 fn keys(model: &Model, width: usize) -> Line<'static> {
     if model.prompt.is_some() {
-        return Line::from("enter: do it   esc: leave it   ctrl-u: clear");
+        // Why what was typed is refused.
+        let refused = model.notice.as_ref().map(|notice| Line::styled(fit(notice, width), BOLD));
+        return refused.unwrap_or_else(|| Line::from("enter: do it   esc: leave it   ctrl-u: clear"));
     }
     let size = |key: &Key| key.name.width() + key.words.width() + 3;
     let works: Vec<_> = KEYS.iter().filter(|key| (key.works)(model)).collect();

@@ -34,6 +34,13 @@ fn is_held(model: &Model) -> bool {
     !model.chosen_parked().is_empty()
 }
 
+/// Parts are released or aborted as they are.
+fn can_be_edited(model: &Model) -> bool {
+    let chosen = model.chosen();
+    let parked = chosen.iter().filter_map(|id| model.rows.get(id)).flat_map(|row| &row.parked);
+    parked.into_iter().any(|parked| matches!(&*parked.stage, "request" | "response"))
+}
+
 fn some_are_held(model: &Model) -> bool {
     model.rows.values().any(|row| !row.parked.is_empty())
 }
@@ -144,7 +151,7 @@ pub(crate) const KEYS: &[Key] = &[
         prompt(model, Prompt::Order, String::new())
     }),
     key(KeyCode::Char('X'), "X", "abort", is_held, abort),
-    key(KeyCode::Char('e'), "e", "edit", is_held, edit),
+    key(KeyCode::Char('e'), "e", "edit", can_be_edited, edit),
     key(KeyCode::Char('r'), "r", "send again", has_row, |model| {
         let flows = model.chosen();
         model.marked.clear();
@@ -288,13 +295,21 @@ fn moved(model: &mut Model, code: KeyCode, with_control: bool) -> bool {
     true
 }
 
+/// Leaves what is typed. On the screen of the order, digits would be keys: it is left, too.
+fn left(model: &mut Model, prompt: Prompt) -> Vec<Effect> {
+    if prompt == Prompt::Order {
+        model.back();
+    }
+    vec![]
+}
+
 /// Edits the line that is typed.
 fn typed(model: &mut Model, pressed: KeyEvent) -> Vec<Effect> {
     let Some((prompt, mut text)) = model.prompt.take() else { return vec![] };
     let with_control = pressed.modifiers.contains(KeyModifiers::CONTROL);
     match pressed.code {
-        KeyCode::Esc => return vec![],
-        KeyCode::Char('c') if with_control => return vec![],
+        KeyCode::Esc => return left(model, prompt),
+        KeyCode::Char('c') if with_control => return left(model, prompt),
         KeyCode::Enter => return model.entered(prompt, &text),
         KeyCode::Backspace => drop(text.pop()),
         KeyCode::Char('u') if with_control => text.clear(),
@@ -341,12 +356,26 @@ mod tests {
         let asked = pressed(&mut model, "i~u /ajax/something\n");
         assert_eq!(
             asked,
-            ask(json!({ "do": "intercept", "filter": "~u /ajax/something", "on": true }), "what matches is held")
+            vec![Effect::Ask(
+                json!({ "do": "intercept", "filter": "~u /ajax/something", "on": true }),
+                Then::Typed(Prompt::Intercept, "~u /ajax/something".to_owned(), "what matches is held")
+            )]
         );
         let mut model = held();
         assert_eq!(pressed(&mut model, "ja"), ask(json!({ "do": "release", "flows": ["#2"] }), "released"));
         assert_eq!(pressed(&mut model, "A"), ask(json!({ "do": "release", "flows": ["#1", "#2"] }), "all released"));
         assert_eq!(pressed(&mut model, "g  X"), ask(json!({ "do": "abort", "flows": ["#1", "#2"] }), "aborted"));
+    }
+
+    /// Digits are keys on the screen of the order: what is refused there is typed again, and what is left leaves it.
+    #[test]
+    fn a_refused_order_is_still_typed() {
+        let mut model = held();
+        assert_eq!(pressed(&mut model, "O3 1\n"), vec![]);
+        assert_eq!(model.prompt, Some((Prompt::Order, "3 1".to_owned())));
+        assert!(model.notice.as_ref().is_some_and(|why| why.contains("no number 3")));
+        assert_eq!(pressed(&mut model, "\u{1b}"), vec![]);
+        assert_eq!((model.screen, model.prompt), (Screen::List, None));
     }
 
     #[test]

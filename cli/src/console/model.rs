@@ -37,8 +37,8 @@ pub(crate) enum Prompt {
 impl Prompt {
     pub(crate) fn words(self) -> &'static str {
         match self {
-            Self::Intercept => "hold (mitmproxy's filter, ~u ~m ~q ~s ..; empty: nothing)",
-            Self::View => "show only (a filter as in `i`; empty: all)",
+            Self::Intercept => "hold (~u ~m ~q ~s ..; empty: nothing)",
+            Self::View => "show only (~u ~c ..; empty: all)",
             Self::Order => "release in this order (2 1 3)",
             Self::Save => "record into (.har, or a flow file)",
             Self::Test => "write the test into",
@@ -82,6 +82,8 @@ pub(crate) enum Effect {
 pub(crate) enum Then {
     /// Tell the person, in these words.
     Say(&'static str),
+    /// The same, of what was typed: it is offered again if it is refused.
+    Typed(Prompt, String, &'static str),
     Show(u64),
     /// Copy it to the clipboard.
     Copy,
@@ -239,18 +241,24 @@ impl Model {
         match prompt {
             Prompt::Intercept => {
                 let says = if text.is_empty() { "nothing is held" } else { "what matches is held" };
-                return vec![Effect::Ask(json!({ "do": "intercept", "filter": text, "on": true }), Then::Say(says))];
+                let ask = json!({ "do": "intercept", "filter": text, "on": true });
+                return vec![Effect::Ask(ask, Then::Typed(prompt, text.to_owned(), says))];
             }
             Prompt::View => {
                 let says = if text.is_empty() { "every flow is shown" } else { "only what matches is shown" };
-                return vec![Effect::Ask(json!({ "do": "view", "filter": text }), Then::Say(says))];
+                let ask = json!({ "do": "view", "filter": text });
+                return vec![Effect::Ask(ask, Then::Typed(prompt, text.to_owned(), says))];
             }
             Prompt::Order => match self.in_order(text) {
                 Ok(flows) => {
                     let ask = json!({ "do": "release", "flows": flows, "wait": true });
                     return vec![Effect::Ask(ask, Then::Say("released, one after another"))];
                 }
-                Err(why) => self.notice = Some(why),
+                Err(why) => {
+                    // Typed again, digits would be keys.
+                    self.prompt = Some((prompt, text.to_owned()));
+                    self.notice = Some(why);
+                }
             },
             Prompt::Save => {
                 return vec![Effect::Ask(json!({ "do": "save", "path": text }), Then::Say("every flow is recorded"))];

@@ -105,15 +105,19 @@ impl<IO: AsyncRead + AsyncWrite> Console<IO> {
         };
         if let Some(why) = told["error"].as_str() {
             self.model.notice = Some(why.to_owned());
-            if let Then::Edited(flow, text) = then {
-                self.model.notice = Some(format!("{why} (`e` opens it again as you left it)"));
-                self.broken = Some((flow, text));
+            match then {
+                Then::Edited(flow, text) => {
+                    self.model.notice = Some(format!("{why} (`e` opens it again as you left it)"));
+                    self.broken = Some((flow, text));
+                }
+                Then::Typed(prompt, text, _) if self.model.prompt.is_none() => self.model.prompt = Some((prompt, text)),
+                _ => {}
             }
             return Ok(());
         }
         match then {
             Then::Edited(..) => self.model.notice = Some("changed: `a` releases it so".to_owned()),
-            Then::Say(words) => self.model.notice = Some(words.to_owned()),
+            Then::Say(words) | Then::Typed(_, _, words) => self.model.notice = Some(words.to_owned()),
             Then::Show(id) if self.model.selected == Some(id) => {
                 self.model.shown = Some(told["ok"].clone());
                 if told["ok"]["unread"] == true {
@@ -209,6 +213,9 @@ fn write_new(path: &str, text: &str) -> Result<(), String> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    let mut file = std::fs::File::create_new(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut file = std::fs::File::create_new(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => format!("{} is there already: name another file", path.display()),
+        _ => format!("{}: {error}", path.display()),
+    })?;
     file.write_all(text.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -3,7 +3,7 @@
 use super::apply::made;
 use super::next::Next;
 use super::{End, Gate, Handover, Heads, HeldParts, Order, State, Verdict, Waiting};
-use crate::flow::{FlowId, Part, Request, Response, StageName};
+use crate::flow::{Content, FlowId, Part, Request, Response, StageName};
 use crate::journal::Event;
 use crate::proxy::envelope::{Envelope, Head};
 use crate::proxy::flow_guard::FlowGuard;
@@ -116,12 +116,16 @@ impl Gate {
             };
             match order {
                 Some(Order::Read(mut reply)) => {
+                    let is_new = *message.head.content_mut() == Content::Streaming;
                     let read = tokio::select! {
                         read = message.read() => read,
                         // The test no longer waits for the body; a verdict may follow.
                         () = reply.closed() => continue,
                     };
                     let bytes = read.map(|()| message.head.content_mut().bytes().cloned().unwrap_or_default());
+                    if let (true, Ok(body)) = (is_new, &bytes) {
+                        self.journal.write(Event::Read { flow, stage: H::STAGE, body: body.clone() });
+                    }
                     let _ = reply.send(bytes);
                 }
                 Some(Order::Verdict(_, verdict)) => {
