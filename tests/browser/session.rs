@@ -1,6 +1,6 @@
 //! What a person does in a browser and in a console becomes a test.
 
-use crate::support::hands::Hands;
+use crate::support::console::ConsoleClient;
 use holdup::prelude::*;
 
 /// The older answer can come last. It also has what else a person uses.
@@ -26,25 +26,25 @@ fn serve() {
 async fn what_a_person_does_becomes_a_test(mitm: Mitm, browser: Browser) -> TestResult {
     serve();
     browser.report_actions().await?;
-    let mut hands = Hands::on(&mitm);
-    hands.ask(json!({ "do": "intercept", "filter": "~u /say & ~s" })).await?;
+    let mut console = ConsoleClient::on(&mitm);
+    console.ask(json!({ "do": "intercept", "filter": "~u /say & ~s" })).await?;
     browser.goto("https://app.test/").await?;
     browser.type_into("#q", "a").await?;
-    let older = hands.held("/say?text=a").await?;
+    let older = console.held("/say?text=a").await?;
     browser.type_into("#q", "b").await?;
-    let newer = hands.held("/say?text=ab").await?;
-    let text = hands.ask(json!({ "do": "edit", "flows": [newer] })).await?;
+    let newer = console.held("/say?text=ab").await?;
+    let text = console.ask(json!({ "do": "edit", "flows": [newer] })).await?;
     let text = text.as_str().unwrap_or_default().replace("\n\nab", "\n\nAB");
-    hands.ask(json!({ "do": "edit", "flows": [newer], "text": text })).await?;
+    console.ask(json!({ "do": "edit", "flows": [newer], "text": text })).await?;
     // Each until the page has processed it.
-    hands.ask(json!({ "do": "release", "flows": [newer, older], "wait": true })).await?;
-    assert_eq!(hands.ask(json!({ "do": "settled" })).await?, true);
+    console.ask(json!({ "do": "release", "flows": [newer, older], "wait": true })).await?;
+    assert_eq!(console.ask(json!({ "do": "settled" })).await?, true);
     browser.click("button").await?;
     // Not by its text: that is done by a script, not by a person.
     browser.type_into("select", "r").await?;
     browser.type_into("input[type=password]", "xyz").await?;
     browser.settled().await?;
-    let written = hands.ask(json!({ "do": "test" })).await?;
+    let written = console.ask(json!({ "do": "test" })).await?;
     let expected = include_str!("written/session.rs").lines().filter(|line| !line.ends_with("// added by hand"));
     assert_eq!(written.as_str().unwrap_or_default().lines().collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     Ok(())

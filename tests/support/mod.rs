@@ -2,8 +2,8 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
 pub mod app;
+pub mod console;
 pub mod handlers;
-pub mod hands;
 pub mod nodejs;
 pub mod origin;
 pub mod programs;

@@ -1,4 +1,4 @@
-//! The hands of a person at a console, in the protocol that the program `holdup` speaks.
+//! A client of a console: what a person does there, in the protocol that the program `holdup` speaks.
 
 use holdup::__private::{Console, serve_console};
 use holdup::{Mitm, TestResult};
@@ -6,13 +6,13 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
 
 /// A console, as the program `holdup` speaks to it.
-pub struct Hands {
+pub struct ConsoleClient {
     told: Lines<BufReader<ReadHalf<DuplexStream>>>,
     asking: WriteHalf<DuplexStream>,
     asked: u64,
 }
 
-impl Hands {
+impl ConsoleClient {
     pub fn on(mitm: &Mitm) -> Self {
         let (near, far) = tokio::io::duplex(1 << 20);
         tokio::spawn(serve_console(Console::new(mitm, None), far));
