@@ -26,6 +26,12 @@ const INSTEAD: &[(&[&str], &str)] = &[
     ),
     (&["--certs"], "every host gets a certificate of this proxy's CA, which `--ca FILE` writes"),
     (&["--allow-hosts"], "name the others: `--ignore-hosts other.test`, or `--ignore-hosts '*.other.test'`"),
+    (
+        &["--tcp-hosts", "--udp-hosts", "--rawtcp"],
+        "what is no HTTP passes unchanged; `--ignore-hosts HOST` passes any host",
+    ),
+    (&["--showhost"], "hosts are shown as the client names them anyway: leave it out"),
+    (&["--no-http2"], "write a test, where `Upstream::tls(address).http1_only()` says so of a server"),
     (&["--anticache"], "nothing is cached anyway: leave it out"),
     (&["--anticomp"], "bodies are shown and edited without their coding anyway: leave it out"),
     (&["--stickycookie", "--stickyauth"], "write `--rule 'rewrite!(url ~ \"x\", header(\"cookie\") => \"a=b\")'`"),

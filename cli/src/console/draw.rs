@@ -249,7 +249,7 @@ fn lines(frame: &mut Frame<'_>, model: &mut Model, all: &[Line<'static>], area: 
     let height = usize::from(area.height);
     model.scroll = model.scroll.min(all.len().saturating_sub(height));
     let width = usize::from(area.width);
-    let shown = all.iter().skip(model.scroll).take(height).map(|line| shortened(line, width));
+    let shown = all.iter().skip(model.scroll).take(height).map(|line| shortened(line, model.pan, width));
     let mut shown: Vec<_> = shown.collect();
     let below = all.len().saturating_sub(model.scroll + height);
     if let Some(last) = shown.last_mut().filter(|_| below > 0) {
@@ -260,14 +260,17 @@ fn lines(frame: &mut Frame<'_>, model: &mut Model, all: &[Line<'static>], area: 
 }
 
 /// A long line costs time to lay out: only what is in sight is.
-fn shortened(line: &Line<'static>, width: usize) -> Line<'static> {
-    let mut left = width;
-    let spans = line.spans.iter().map(|span| {
-        let text = fit(&span.content, left);
+fn shortened(line: &Line<'static>, pan: usize, width: usize) -> Line<'static> {
+    let (mut skip, mut left) = (pan, width);
+    let mut spans = Vec::new();
+    for span in &line.spans {
+        let skipped = fit(&span.content, skip);
+        skip -= skipped.width().min(skip);
+        let text = fit(&span.content[skipped.len()..], left);
         left -= text.width().min(left);
-        Span::styled(text, span.style)
-    });
-    Line::from(spans.collect::<Vec<_>>()).style(line.style)
+        spans.push(Span::styled(text, span.style));
+    }
+    Line::from(spans).style(line.style)
 }
 
 fn help() -> Vec<Line<'static>> {
@@ -279,6 +282,7 @@ fn help() -> Vec<Line<'static>> {
     all.extend([
         key("1 to 9", "release the n-th of what is held"),
         key("j k", "down, up; g G: first, last; ctrl-f ctrl-b: by pages"),
+        key("h l", "the left and the right of long lines"),
         key("esc", "back; select nothing"),
         Line::raw(""),
         Line::raw("  ▮Q held at its request   ▮A held at its answer   ▮P parts of its stream are held"),

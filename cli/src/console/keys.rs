@@ -280,6 +280,11 @@ pub(crate) fn press(model: &mut Model, pressed: KeyEvent) -> Vec<Effect> {
 
 fn moved(model: &mut Model, code: KeyCode, with_control: bool) -> bool {
     const PAGE: isize = 20;
+    match code {
+        KeyCode::Char('h') | KeyCode::Left => return model.pan_by(-PAGE),
+        KeyCode::Char('l') | KeyCode::Right => return model.pan_by(PAGE),
+        _ => {}
+    }
     let by = match code {
         KeyCode::Char('j') | KeyCode::Down => 1,
         KeyCode::Char('k') | KeyCode::Up => -1,

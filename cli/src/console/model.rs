@@ -120,6 +120,8 @@ pub(crate) struct Model {
     pub(crate) shown: Option<Value>,
     pub(crate) pane: Pane,
     pub(crate) scroll: usize,
+    /// How many columns of long lines are left out at the left.
+    pub(crate) pan: usize,
     pub(crate) notice: Option<String>,
     pub(crate) follows: bool,
     /// The first row on the screen.
@@ -218,10 +220,19 @@ impl Model {
         self.selected = self.visible.get(to).copied();
     }
 
+    /// Moves long lines aside. Returns whether the screen has such lines.
+    pub(crate) fn pan_by(&mut self, by: isize) -> bool {
+        let has_lines = matches!(self.screen, Screen::Flow | Screen::Help | Screen::Events);
+        if has_lines {
+            self.pan = self.pan.saturating_add_signed(by);
+        }
+        has_lines
+    }
+
     pub(crate) fn open(&mut self, screen: Screen) {
         if self.screen != screen {
             self.before = if self.screen == Screen::Help { self.before } else { self.screen };
-            (self.screen, self.scroll) = (screen, 0);
+            (self.screen, self.scroll, self.pan) = (screen, 0, 0);
         }
     }
 

@@ -168,6 +168,19 @@ fn hostile_text_is_only_text() {
     }
 }
 
+#[test]
+fn long_lines_are_moved_aside() {
+    let mut model = model();
+    pressed(&mut model, "\n");
+    let long = format!("GET https://shop.test/\nx-long: {}end", "x".repeat(60));
+    model.shown = Some(json!({ "request": long, "response": null, "parts": [], "events": [] }));
+    assert!(!screen(&mut model, 60, 8).concat().contains("end"));
+    pressed(&mut model, "l");
+    assert!(screen(&mut model, 60, 8)[3].ends_with("xend"));
+    pressed(&mut model, "hh");
+    assert!(screen(&mut model, 60, 8)[3].starts_with("x-long: x"));
+}
+
 /// What does not fit is announced.
 #[test]
 fn a_long_text_says_that_it_goes_on() {
