@@ -32,7 +32,8 @@ pub(super) async fn offload<T: Send + 'static>(work: impl FnOnce() -> T + Send +
 /// Runs code of a test, and returns its result or its panic. The code may keep its thread as long as it likes: it has a task
 /// of its own, and another thread takes the other tasks meanwhile.
 ///
-/// If the future is dropped, the code ends where it waits next.
+/// If the future is dropped, the code ends where it waits next. At most 512 can keep a thread at the same time (the threads
+/// for blocking work of tokio); with more, the flows wait until one of them ends.
 pub(super) async fn aside<T: Send + 'static>(code: impl Future<Output = T> + Send + 'static) -> thread::Result<T> {
     let running = tokio::spawn(async {
         let mut code = pin!(code);
