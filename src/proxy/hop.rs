@@ -14,14 +14,8 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// Returns the headers to forward: the same, if all of them are; else a copy, since removing the others would disturb the
-/// order.
-pub(super) fn end_to_end(headers: HeaderMap) -> HeaderMap {
-    let is_whole = !HOP_BY_HOP.iter().any(|name| headers.contains_key(name));
-    if is_whole { headers } else { without_hop_by_hop(&headers) }
-}
-
-fn without_hop_by_hop(headers: &HeaderMap) -> HeaderMap {
+/// Returns the headers to forward. They are copied, since removing the others would disturb the order.
+pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     let mut named = tokens(headers, &header::CONNECTION);
     // `connection` cannot remove what determines a message's destination and length.
     named.retain(|name| name != "host" && name != "content-length");
@@ -41,7 +35,7 @@ fn without_hop_by_hop(headers: &HeaderMap) -> HeaderMap {
 
 /// Returns the headers of a request to forward. `expect: 100-continue` is not among them: the proxy itself sends the
 /// 100, so that the client does not wait for a server.
-pub(super) fn of_request(headers: HeaderMap) -> HeaderMap {
+pub(super) fn of_request(headers: &HeaderMap) -> HeaderMap {
     let mut on = end_to_end(headers);
     if on.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         remove(&mut on, &[header::EXPECT]);
@@ -138,11 +132,6 @@ pub(super) fn unite_lengths(headers: &mut HeaderMap) {
 
 /// Whether a host header names one host, and nothing else.
 pub(super) fn names_host(host: &HeaderValue) -> bool {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
-    let (name, port) = host.as_bytes().split_at(host.as_bytes().iter().take_while(|byte| is_plain(byte)).count());
-    if !name.is_empty() && port.strip_prefix(b":").unwrap_or(port).iter().all(u8::is_ascii_digit) {
-        return true;
-    }
     let authority = http::uri::Authority::try_from(host.as_bytes());
     authority.is_ok_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
 }
@@ -192,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_connection_names_stays_here_and_the_rest_keeps_its_order() {
-        let on = end_to_end(headers(&[
+        let on = end_to_end(&headers(&[
             ("host", "a"),
             ("connection", "Keep-Alive, X-Hop"),
             ("x-hop", "1"),

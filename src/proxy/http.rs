@@ -193,9 +193,9 @@ fn name(request: hyper::Request<Incoming>, target: Target, client: Option<Socket
     // (HTTP/1.0) goes to the target of CONNECT or of the TLS handshake.
     let names_host = parts.headers.contains_key(header::HOST) && parts.uri.authority().is_none();
     let mut headers = if parts.version == Version::HTTP_2 || !names_host {
-        host_first(parts.headers, &parts.uri, &target)
+        host_first(&parts.headers, &parts.uri, &target)
     } else {
-        hop::of_request(parts.headers)
+        hop::of_request(&parts.headers)
     };
     hop::join_cookies(&mut headers);
     hop::unite_lengths(&mut headers);
@@ -207,7 +207,7 @@ fn name(request: hyper::Request<Incoming>, target: Target, client: Option<Socket
 }
 
 /// Puts `host` first: HTTP/2 has none, and HTTP/1 upstreams expect it there.
-fn host_first(headers: HeaderMap, uri: &http::Uri, target: &Target) -> HeaderMap {
+fn host_first(headers: &HeaderMap, uri: &http::Uri, target: &Target) -> HeaderMap {
     let said = uri.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default().to_owned());
     let host = said.unwrap_or_else(|| target.authority());
     let mut on = HeaderMap::with_capacity(headers.len() + 1);

@@ -42,11 +42,6 @@ impl Destination {
         Self { target: target.clone(), via, declared, speaks }
     }
 
-    /// Whether it is the same upstream.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        (&self.target, &self.via, self.speaks) == (&other.target, &other.via, other.speaks)
-    }
-
     /// Opens a connection. `http1`: only HTTP/1 may be spoken on it.
     pub(super) async fn connect(&self, hosts: &Hosts, http1: bool) -> Result<Wire, Fault> {
         let tcp = Tcp::new(self.connect_bare(hosts).await?);

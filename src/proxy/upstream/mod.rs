@@ -285,19 +285,17 @@ fn answer(answered: Answered, request: &Envelope<Request>) -> Result<Envelope<Re
         return Err(Fault::new(FaultStage::Exchange, what));
     }
     hop::one_length(&parts.headers).map_err(|why| Fault::new(FaultStage::Exchange, why))?;
-    let (codings, upgrade) = (hop::transfer_codings(&parts.headers), hop::upgrade(&parts.headers));
-    let is_chunked = parts.headers.contains_key(header::TRANSFER_ENCODING);
-    let mut headers = hop::end_to_end(parts.headers);
+    let mut headers = hop::end_to_end(&parts.headers);
     hop::unite_lengths(&mut headers);
     // The proxy makes its own chunks. Their content stays coded, as a `content-encoding`, which clients can read.
-    for coding in codings {
+    for coding in hop::transfer_codings(&parts.headers) {
         if let Ok(coding) = coding.parse() {
             headers.append(header::CONTENT_ENCODING, coding);
         }
     }
     // It would lead the browser past the proxy.
     hop::remove(&mut headers, &[header::ALT_SVC]);
-    if is_chunked {
+    if parts.headers.contains_key(header::TRANSFER_ENCODING) {
         // The chunks define the length (RFC 9112, section 6.3).
         hop::remove(&mut headers, &[header::CONTENT_LENGTH]);
     }
@@ -305,6 +303,6 @@ fn answer(answered: Answered, request: &Envelope<Request>) -> Result<Envelope<Re
     let mut response =
         Envelope::new(Response { status, version, headers, content, elapsed }, Source::counted(body, answered.framing));
     (response.extensions, response.limit, response.permit) = (parts.extensions, request.limit, answered.permit);
-    (response.upgrade, response.dropped) = (upgrade, answered.dropped);
+    (response.upgrade, response.dropped) = (hop::upgrade(&parts.headers), answered.dropped);
     Ok(response)
 }

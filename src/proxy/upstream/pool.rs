@@ -27,14 +27,7 @@ struct Key {
 #[derive(Debug)]
 pub(super) struct Pool {
     hosts: Arc<Hosts>,
-    origins: Mutex<Origins>,
-}
-
-#[derive(Debug, Default)]
-struct Origins {
-    all: HashMap<Key, Arc<Origin>>,
-    /// Pages ask the same server many times in a row.
-    last: Option<Arc<Origin>>,
+    origins: Mutex<HashMap<Key, Arc<Origin>>>,
 }
 
 impl Pool {
@@ -43,17 +36,11 @@ impl Pool {
     }
 
     pub(super) fn origin(&self, destination: &Destination) -> Arc<Origin> {
+        let Destination { target, via, speaks, .. } = destination.clone();
         // Entries are inserted whole, so a panic elsewhere leaves the map intact.
         let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = origins.last.as_ref().filter(|last| last.destination.is_same(destination)) {
-            return Arc::clone(last);
-        }
-        let Destination { target, via, speaks, .. } = destination.clone();
         let key = Key { target, via, speaks };
-        let origin = origins.all.entry(key).or_insert_with(|| Origin::new(&self.hosts, destination.clone()));
-        let origin = Arc::clone(origin);
-        origins.last = Some(Arc::clone(&origin));
-        origin
+        Arc::clone(origins.entry(key).or_insert_with(|| Origin::new(&self.hosts, destination.clone())))
     }
 }
 
