@@ -77,6 +77,12 @@ impl NextHead {
         self.0.comes.store(false, Ordering::Relaxed);
     }
 
+    /// The head of the response has come.
+    fn has_come_as(&self, head: &[u8]) {
+        self.has_come();
+        self.0.upgraded.store(heads::is_upgrade(head), Ordering::Relaxed);
+    }
+
     fn refuse(&self, why: Option<String>) {
         *self.0.refused.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
@@ -108,8 +114,7 @@ impl<S> Forgiving<S> {
         let Some(head) = heads::end_of(came).map(|end| &came[..end]) else { return false };
         let is_fit = !heads::is_informational(head) && heads::answer_refusal(head).is_none();
         if is_fit {
-            self.next.has_come();
-            self.next.0.upgraded.store(heads::is_upgrade(head), Ordering::Relaxed);
+            self.next.has_come_as(head);
             self.next.refuse(None);
         }
         is_fit
@@ -124,8 +129,7 @@ impl<S> Forgiving<S> {
             if heads::is_informational(&head) {
                 self.next.informational()?;
             } else {
-                self.next.has_come();
-                self.next.0.upgraded.store(heads::is_upgrade(&head), Ordering::Relaxed);
+                self.next.has_come_as(&head);
             }
             match heads::without_bad_lines(&head) {
                 Some((kept, dropped)) => {
