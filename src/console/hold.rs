@@ -44,7 +44,6 @@ impl Session {
                 stage => vec![stage],
             };
             state.intercepting = stages.into_iter().map(|stage| self.hold(stage, filter.clone())).collect();
-            state.own.extend(&state.intercepting);
         }
     }
 
@@ -68,7 +67,6 @@ impl Session {
             let request = &exchange.request;
             let filter = Filter::All(vec![is(Field::Host, &request.target().host)?, is(Field::Path, request.path())?]);
             let rules = [StageName::Message, StageName::Event].map(|stage| self.hold(stage, filter.clone()));
-            state.own.extend(rules);
             state.parts.insert(id, rules.to_vec());
         }
         drop(state);
@@ -86,8 +84,7 @@ impl Session {
         if is_paused {
             return;
         }
-        let parked = self.mitm.context().parked().into_iter().map(|(parked, _)| parked);
-        for parked in parked.filter(|parked| state.own.contains(&parked.rule)).collect::<Vec<_>>() {
+        for (parked, _) in self.mitm.context().parked().into_iter().filter(|(_, rule)| rule.place == Place::TERMINAL) {
             let heads = state.edits.remove(&parked.flow).unwrap_or_default();
             self.mitm.context().decide(parked.flow, RELEASED, None, Verdict::Release(heads));
         }

@@ -34,9 +34,7 @@ impl Console {
     pub fn new(mitm: &Mitm, name: Option<&str>) -> Self {
         Self { mitm: mitm.clone(), name: name.map(Arc::from), session: Arc::new(Session::new(mitm.clone())) }
     }
-}
 
-impl Console {
     /// The last console has left.
     pub(super) fn left(&self) {
         self.session.left(paused(&self.mitm.log().tail(usize::MAX)) > 0);

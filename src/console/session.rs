@@ -6,7 +6,7 @@ use crate::mitm::Mitm;
 use crate::proxy::Heads;
 use crate::record::Edits;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -27,8 +27,6 @@ pub(super) struct State {
     pub(super) is_off: bool,
     /// The rules that hold the parts of a flow.
     pub(super) parts: BTreeMap<FlowId, Vec<RuleId>>,
-    /// Every rule that has intercepted.
-    pub(super) own: BTreeSet<RuleId>,
     /// Changes that are sent when the flow is released.
     pub(super) edits: BTreeMap<FlowId, Heads>,
     /// The same as code.
