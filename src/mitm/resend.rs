@@ -163,12 +163,6 @@ fn head(exchange: &Exchange) -> Result<Request, String> {
 async fn body(journal: &Journal, id: FlowId, said: Option<u64>) -> Result<Bytes, String> {
     let mut kept = None;
     let reading = journal.until(0, |event| match event {
-        // Before it was changed.
-        Event::Read { flow, stage: StageName::Request, body } if *flow == id => {
-            kept = Some((body.clone(), body.len() as u64));
-            None
-        }
-        Event::Body { flow, .. } if *flow == id && kept.is_some() => None,
         Event::Body { flow, stage: StageName::Request, start, size } if *flow == id => {
             kept = Some((start.clone(), *size));
             None
