@@ -9,7 +9,8 @@ impl Mitm {
     ///
     /// The browser still sees `https://name`, whatever the server speaks. An address alone means a server that speaks
     /// plain HTTP; [`Upstream`] has other kinds. All spellings of a name match (upper case, `bücher.test`,
-    /// `xn--bcher-kva.test`). `*.shop.test` matches every name below `shop.test`, unless that name has its own server, and `*` every other.
+    /// `xn--bcher-kva.test`). `*.shop.test` matches every name below `shop.test`, unless that name has its own server, and `*`
+    /// every other.
     ///
     /// # Panics
     /// At the caller's line, when `name` is not a host name (has a scheme, a port or a path).
