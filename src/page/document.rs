@@ -138,12 +138,12 @@ pub(super) async fn moved(inspector: &Inspector, documents: &Documents) {
     drop(futures_util::future::select_all(asked).await);
 }
 
-/// Lets the pending tasks of every worker of these documents run.
-pub(super) async fn pass_workers(inspector: &Inspector, documents: &Documents) -> Result<(), Fault> {
+/// Lets the pending tasks of every worker of these documents run, and returns the workers.
+pub(super) async fn pass_workers(inspector: &Inspector, documents: &Documents) -> Result<Vec<String>, Fault> {
     let workers = inspector.workers(documents.values().map(|document| document.workers).sum()).await?;
     // A worker that has ended has no pending tasks.
     drop(join_all(workers.iter().map(|worker| inspector.evaluate(worker, WORKER))).await);
-    Ok(())
+    Ok(workers)
 }
 
 async fn document(

@@ -35,9 +35,9 @@ use document::{Asking, Documents};
 use open::{Beside, Ignored};
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Mutex;
-use wait::Unsettled;
+use wait::{Known, Unsettled};
 use windows::Windows;
 
 /// A document that does not reply for this long while its successor is held does not reply before the release.
@@ -66,16 +66,6 @@ pub(crate) struct SessionPages {
     processing: Mutex<Known>,
     /// What documents have refused so far: realm and URL.
     refused: std::sync::Mutex<BTreeSet<(String, String)>>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    live: Live,
-    /// Delivered scripts that no document has reported yet.
-    scripts: Vec<(String, Instant)>,
-    documents: Documents,
-    /// Windows that the test has, or had, beside its first.
-    others: Vec<String>,
 }
 
 impl SessionPages {

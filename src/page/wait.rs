@@ -1,7 +1,7 @@
 //! Waits for a settled page: queries it again whenever something has happened, until nothing is open.
 
 use super::document::{self, Asking, Documents};
-use super::{ANSWER, Known, NONE, SessionPages, open};
+use super::{ANSWER, NONE, SessionPages, open};
 use crate::inspector::{Calls, Fault, Inspector, UnderWay};
 use crate::journal::{Event, Live};
 use std::pin::{Pin, pin};
@@ -15,6 +15,19 @@ const LOADED: Duration = Duration::from_millis(250);
 
 /// Within this time, the page's requests have arrived at the proxy. A page with an open dialog cannot report them.
 const ARRIVED: Duration = Duration::from_millis(250);
+
+/// What a wait has learned, for the next one.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) live: Live,
+    /// Delivered scripts that no document has reported yet.
+    pub(super) scripts: Vec<(String, Instant)>,
+    pub(super) documents: Documents,
+    /// The workers whose pending tasks have run.
+    pub(super) workers: Vec<String>,
+    /// Windows that the test has, or had, beside its first.
+    pub(super) others: Vec<String>,
+}
 
 /// Why a page did not settle.
 pub(super) enum Unsettled {
@@ -108,13 +121,24 @@ impl SessionPages {
                 if is_alone || before.as_ref() == Some(documents) {
                     return Ok(());
                 }
-                if has_workers {
-                    // Some workers never reply; if the session has ended, the next query fails.
-                    drop(tokio::time::timeout(ANSWER, document::pass_workers(&self.inspector, documents)).await);
+                if has_workers && self.pass_workers(&mut known).await {
+                    before = None;
+                    continue;
                 }
             }
             before = Some(known.documents.clone());
         }
+    }
+
+    /// Lets the pending tasks of all workers run, and returns whether one of them is new. Its document sends it the
+    /// messages that were posted before its script had run, and does so after that: both must reply once more.
+    async fn pass_workers(&self, known: &mut Known) -> bool {
+        // Some workers never reply; if the session has ended, the next query fails.
+        let passed = tokio::time::timeout(ANSWER, document::pass_workers(&self.inspector, &known.documents)).await;
+        let Ok(Ok(workers)) = passed else { return false };
+        let is_new = workers.iter().any(|worker| !known.workers.contains(worker));
+        known.workers = workers;
+        is_new
     }
 
     /// Returns whether pages with an open dialog wait only for what is held. If not, something has happened.

@@ -266,7 +266,10 @@ async fn a_worker_that_an_answer_starts(browser: Browser, site: Site) -> TestRes
     site.page("/worker.js", "onmessage = () => postMessage(0)");
     let hold = hold!(path == "/api");
     browser.goto("https://site.test/").await?;
-    for worker in ["'/worker.js'", "URL.createObjectURL(new Blob(['onmessage = () => postMessage(0)']))"] {
+    // The last one is busy for a while with each message.
+    let blob = |script: &str| format!("URL.createObjectURL(new Blob([`{script}`]))");
+    let busy = "onmessage = () => { for (const end = Date.now() + 50; Date.now() < end;); postMessage(0) }";
+    for worker in ["'/worker.js'".to_owned(), blob("onmessage = () => postMessage(0)"), blob(busy)] {
         for _ in 0..5 {
             let does = format!("let w = new Worker({worker}); w.onmessage = () => show(1); w.postMessage(0)");
             browser
@@ -275,7 +278,7 @@ async fn a_worker_that_an_answer_starts(browser: Browser, site: Site) -> TestRes
                 ))
                 .await?;
             hold.next().await?.release().await?;
-            browser.settled().await.map_err(|failure| failure.help(worker))?;
+            browser.settled().await.map_err(|failure| failure.help(&worker))?;
             assert_eq!(browser.eval::<serde_json::Value>(SHOWN).await?, "1", "{worker}");
         }
     }
