@@ -7,7 +7,9 @@
 use holdup::{Upstream, prelude::*};
 use http_body_util::Full;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use once_cell::sync::OnceCell;
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -31,6 +33,10 @@ fn main() {
         }
         if wanted("whole") {
             whole(origin).await.unwrap();
+        }
+        if wanted("tests") {
+            // The runtime serves the origin meanwhile.
+            tokio::task::spawn_blocking(move || tests(origin)).await.unwrap();
         }
         if wanted("kept") {
             kept(origin).await.unwrap();
@@ -132,6 +138,64 @@ async fn whole(origin: SocketAddr) -> TestResult {
         println!("  {:<15}{medians}", kind.to_string());
     }
     Ok(())
+}
+
+/// When the parts of a test have begun and ended.
+static PARTS: Mutex<Vec<Instant>> = Mutex::new(Vec::new());
+static ORIGIN: OnceCell<SocketAddr> = OnceCell::new();
+
+fn note() {
+    PARTS.lock().unwrap().push(Instant::now());
+}
+
+async fn body(mitm: Mitm, browser: Browser) -> TestResult {
+    note();
+    mitm.host("shop.test", Upstream::plain(*ORIGIN.wait()));
+    browser.goto("https://shop.test/").await?;
+    note();
+    browser.settled().await?;
+    note();
+    Ok(())
+}
+
+/// A test that is called `main` is a function.
+mod shell {
+    use holdup::prelude::*;
+
+    #[mitm_test(browser = headless_shell)]
+    pub(super) async fn main(mitm: Mitm, browser: Browser) -> TestResult {
+        super::body(mitm, browser).await
+    }
+}
+
+mod firefox {
+    use holdup::prelude::*;
+
+    #[mitm_test(browser = firefox)]
+    pub(super) async fn main(mitm: Mitm, browser: Browser) -> TestResult {
+        super::body(mitm, browser).await
+    }
+}
+
+/// Time of each part of a `#[mitm_test]`: of the first of a process, and of the later ones, which use its browser.
+fn tests(origin: SocketAddr) {
+    ORIGIN.set(origin).unwrap();
+    println!("a #[mitm_test] with a browser: the first, and the median of {WHOLE} (ms):");
+    println!("  {:<15} {:>13} {:>13} {:>13} {:>13} {:>15}", "", "set-up", "page", "settled", "tear-down", "whole");
+    for (name, test) in [("headless_shell", shell::main as fn()), ("firefox", firefox::main)] {
+        let mut all: [Vec<Duration>; 5] = Default::default();
+        for _ in 0..=WHOLE {
+            PARTS.lock().unwrap().clear();
+            note();
+            test();
+            note();
+            let at = PARTS.lock().unwrap();
+            let parts = at.windows(2).map(|pair| pair[1] - pair[0]).chain([at[4] - at[0]]);
+            all.iter_mut().zip(parts).for_each(|(all, part)| all.push(part));
+        }
+        let of = |all: Vec<Duration>| format!(" {:>6.1} {:>6.1}", ms(all[0]), median(all[1..].to_vec()));
+        println!("  {name:<15}{}", all.into_iter().map(of).collect::<String>());
+    }
 }
 
 fn ms(time: Duration) -> f64 {

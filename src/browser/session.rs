@@ -7,7 +7,7 @@ use crate::flow::Place;
 use crate::inspector::{Inspector, Login, Until};
 use crate::journal::Journal;
 use crate::page::{SessionPages, Settled};
-use crate::relay::{Relay, Turns};
+use crate::relay::{Relay, Turns, UserContext};
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use std::net::SocketAddr;
@@ -20,6 +20,8 @@ use url::Url;
 
 /// Timeout for a session's start. If the browser hangs, the driver waits for its pipe without end.
 const START: Duration = Duration::from_secs(30);
+/// Timeout for closing the windows of a test.
+const LEAVE: Duration = Duration::from_secs(5);
 const NO_BIDI: &str = "the driver provides no `webSocketUrl` (WebDriver BiDi), which Holdup needs to query pages\n  \
     help: use a current chromedriver or geckodriver";
 /// What a browser needs to use the proxy.
@@ -37,8 +39,9 @@ pub(crate) struct Wire {
 ///
 /// Derefs to [`fantoccini::Client`]. Clones share the session.
 ///
-/// As a fixture (`async fn test(browser: Browser)`), it starts with new cookies, storage and caches, and the session
-/// ends with the test. Browser and driver end with the process, however that exits.
+/// As a fixture (`async fn test(browser: Browser)`), it starts with new cookies, storage, caches and permissions, and its
+/// windows end with the test. A headless shell or Firefox then serves the next test of the process, in another user
+/// context; `HOLDUP_NEW_BROWSER=1` prevents that. Browser and driver end with the process, however that exits.
 #[derive(Clone, Debug)]
 pub struct Browser {
     kind: BrowserKind,
@@ -46,8 +49,10 @@ pub struct Browser {
     pub(super) relay: Arc<Relay>,
     session: String,
     pub(super) pages: Arc<SessionPages>,
-    /// The user context of its window, where one session serves many executions.
+    /// The user context of its window, where one session serves many tests.
     user: Option<String>,
+    /// Whether each of several tests can have a user context with its own proxy.
+    is_shareable: bool,
     /// The runtime of the relay and the proxy: its tasks continue while the test's own thread is blocked.
     runtime: Handle,
 }
@@ -109,7 +114,15 @@ impl Browser {
         let pages = SessionPages::watch(inspector, Arc::clone(journal), turns.clone()).await;
         let pages = pages.map_err(|fault| BrowserError::Session(format!("the page cannot be watched: {fault}")))?;
         let (relay, pages) = (Arc::new(relay), Arc::new(pages));
-        Ok(Some(Self { kind, client, relay, session, pages, user: None, runtime: Handle::current() }))
+        // Chromium's user contexts are incognito, where cookies of third parties are blocked.
+        let is_shareable = match kind {
+            BrowserKind::Chromium => false,
+            _ if wire.login.is_some() || driver::remote().is_some() || driver::is_new_for_each_test() => false,
+            BrowserKind::HeadlessShell => through.is_some(),
+            BrowserKind::Firefox => pages.inspector().has_own_proxies().await,
+        };
+        let runtime = Handle::current();
+        Ok(Some(Self { kind, client, relay, session, pages, user: None, is_shareable, runtime }))
     }
 
     async fn inspect(relay: &Relay, session: &str, wire: &Wire) -> Result<Option<Inspector>, String> {
@@ -119,29 +132,38 @@ impl Browser {
         }
     }
 
-    /// Returns the session for another execution, in a window that shares nothing with the earlier ones.
-    pub(crate) async fn anew(&self, journal: Arc<Journal>, turns: Turns) -> Result<Self, BrowserError> {
-        let failed = |error| BrowserError::Session(format!("no new window: {error}"));
-        let (pages, user) = self.pages.anew(Arc::clone(&journal), turns.clone()).await.map_err(failed)?;
-        // Switching windows takes no turn.
-        self.relay.serve(Arc::clone(&journal), Turns::default());
-        let handle = pages.window().to_owned().try_into();
-        let handle = handle.map_err(|_| BrowserError::Session("a window without a handle".to_owned()))?;
+    /// Returns the session for another test, in a window that uses this proxy and shares nothing with the earlier ones.
+    pub(crate) async fn anew(
+        &self,
+        proxy: SocketAddr,
+        journal: Arc<Journal>,
+        turns: Turns,
+    ) -> Result<Self, BrowserError> {
+        let failed = |error: &dyn std::fmt::Display| BrowserError::Session(format!("no new window: {error}"));
+        let anew = self.pages.anew(proxy, Arc::clone(&journal), turns.clone()).await;
+        let (pages, user) = anew.map_err(|fault| failed(&fault))?;
         // A window in the background takes keys slowly.
-        let (activated, switched) = tokio::join!(pages.activate(), self.client.switch_to_window(handle));
-        activated.map_err(failed)?;
-        switched.map_err(BrowserError::command("switch to the new window"))?;
-        self.relay.serve(journal, turns);
-        self.relay.open_windows_in(Arc::clone(pages.inspector()), user.clone());
+        let (activated, switched) = tokio::join!(pages.activate(), self.relay.switch(&self.session, pages.window()));
+        activated.map_err(|fault| failed(&fault))?;
+        switched.map_err(|why| failed(&why))?;
+        let (inspector, window) = (Arc::clone(pages.inspector()), pages.window().to_owned());
+        self.relay.serve(journal, turns, UserContext { inspector, id: user.clone(), window });
         Ok(Self { pages: Arc::new(pages), user: Some(user), ..self.clone() })
     }
 
-    /// Closes the windows of an execution and deletes what they have stored. The session stays open.
-    pub(crate) async fn forget(&self) {
-        if let Some(user) = &self.user {
-            // A session that has ended has deleted everything.
-            drop(self.pages.forget(user).await);
-        }
+    /// Returns whether tests can use the session one after another.
+    pub(crate) fn is_shareable(&self) -> bool {
+        self.is_shareable && self.relay.is_unchanged()
+    }
+
+    /// Closes the windows of a test and deletes what they have stored. Returns whether the session is still open.
+    pub(crate) async fn leave(&self) -> bool {
+        let Some(user) = &self.user else { return true };
+        // Commands that the test has sent, and does not wait for, fail with their window; the client sends them one by
+        // one.
+        let left =
+            async { self.pages.forget(user).await.is_ok() && matches!(self.client.session_id().await, Ok(Some(_))) };
+        tokio::time::timeout(LEAVE, left).await.unwrap_or(false)
     }
 
     /// Journals what a person does in the pages that are opened from now on: for the tests that a console writes.

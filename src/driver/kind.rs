@@ -62,6 +62,11 @@ pub(crate) fn headed() -> bool {
     env::var("HOLDUP_HEADED").is_ok_and(|said| !matches!(&*said, "" | "0"))
 }
 
+/// Returns whether the user wants a browser of its own for each test (`HOLDUP_NEW_BROWSER`).
+pub(crate) fn is_new_for_each_test() -> bool {
+    env::var("HOLDUP_NEW_BROWSER").is_ok_and(|said| !matches!(&*said, "" | "0"))
+}
+
 /// Formats the kind as spelled in `HOLDUP_BROWSER` and `#[mitm_test(browser = ..)]`.
 impl fmt::Display for BrowserKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,6 +6,8 @@ use super::{Fault, Frame, Picture, Realm, UnderWay, Until, Window, as_on_the_wir
 use crate::journal::Journal;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -119,8 +121,23 @@ impl Bidi {
         self.command("script.addPreloadScript", &json!({ "functionDeclaration": script })).await.map(drop)
     }
 
-    pub(super) async fn open(&self) -> Result<Window, Fault> {
-        let user = text(&self.command("browser.createUserContext", &json!({})).await?["userContext"]);
+    /// Returns whether a user context can have a proxy: a browser that ignores this accepts a kind that does not exist.
+    pub(super) async fn has_own_proxies(&self) -> bool {
+        let asked = json!({ "proxy": { "proxyType": "holdup" } });
+        match self.command("browser.createUserContext", &asked).await {
+            Ok(made) => {
+                drop(self.forget(&text(&made["userContext"])).await);
+                false
+            }
+            Err(_) => true,
+        }
+    }
+
+    pub(super) async fn open(&self, proxy: SocketAddr) -> Result<Window, Fault> {
+        let proxy = proxy.to_string();
+        let proxy = json!({ "proxyType": "manual", "httpProxy": proxy, "sslProxy": proxy });
+        let own = json!({ "proxy": proxy, "acceptInsecureCerts": true });
+        let user = text(&self.command("browser.createUserContext", &own).await?["userContext"]);
         let handle = self.open_in(&user, true).await?;
         Ok(Window { user, handle })
     }
@@ -128,6 +145,18 @@ impl Bidi {
     pub(super) async fn open_in(&self, user: &str, background: bool) -> Result<String, Fault> {
         let window = json!({ "type": "tab", "userContext": user, "background": background });
         Ok(text(&self.command("browsingContext.create", &window).await?["context"]))
+    }
+
+    pub(super) async fn windows_of_others(&self, user: &str) -> Result<BTreeSet<String>, Fault> {
+        let tree = self.command("browsingContext.getTree", &json!({ "maxDepth": 0 })).await?;
+        let windows = tree["contexts"].as_array().into_iter().flatten();
+        Ok(windows.filter(|window| window["userContext"] != user).map(|window| text(&window["context"])).collect())
+    }
+
+    pub(super) async fn set_permission(&self, user: &str, site: &str, said: &Value) -> Result<(), Fault> {
+        let (descriptor, state) = (&said["descriptor"], &said["state"]);
+        let params = json!({ "descriptor": descriptor, "state": state, "origin": site, "userContext": user });
+        self.command("permissions.setPermission", &params).await.map(drop)
     }
 
     pub(super) async fn forget(&self, user: &str) -> Result<(), Fault> {

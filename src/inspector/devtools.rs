@@ -5,9 +5,11 @@ use super::console::Console;
 use super::socket::{self, Commands, Socket};
 use super::targets::{Target, Targets};
 use super::{Calls, Fault, Frame, Picture, Realm, UnderWay, Until, Window, text};
+use crate::driver::{PROXY_BYPASS, proxy_rules};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -130,8 +132,13 @@ impl DevTools {
         }
     }
 
-    pub(super) async fn open(&self) -> Result<Window, Fault> {
-        let user = self.command("Target.createBrowserContext", &json!({ "disposeOnDetach": true })).await?;
+    pub(super) async fn open(&self, proxy: SocketAddr) -> Result<Window, Fault> {
+        let own = json!({
+            "disposeOnDetach": true,
+            "proxyServer": proxy_rules(proxy),
+            "proxyBypassList": PROXY_BYPASS,
+        });
+        let user = self.command("Target.createBrowserContext", &own).await?;
         let user = text(&user["browserContextId"]);
         let handle = self.open_in(&user, true).await?;
         Ok(Window { user, handle })
@@ -142,6 +149,16 @@ impl DevTools {
         let handle = text(&self.command("Target.createTarget", &window).await?["targetId"]);
         self.until(|targets| targets.window(&handle).map(drop)).await?;
         Ok(handle)
+    }
+
+    pub(super) fn windows_of_others(&self, user: &str) -> BTreeSet<String> {
+        self.targets.borrow().windows_of_others(user)
+    }
+
+    pub(super) async fn set_permission(&self, user: &str, site: &str, said: &Value) -> Result<(), Fault> {
+        let (permission, setting) = (&said["descriptor"], &said["state"]);
+        let params = json!({ "permission": permission, "setting": setting, "origin": site, "browserContextId": user });
+        self.command("Browser.setPermission", &params).await.map(drop)
     }
 
     pub(super) async fn forget(&self, user: &str) -> Result<(), Fault> {

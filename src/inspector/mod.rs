@@ -3,6 +3,7 @@
 mod bidi;
 mod calls;
 mod console;
+mod contexts;
 mod devtools;
 mod initiator;
 mod loading;
@@ -11,6 +12,7 @@ mod targets;
 
 pub(crate) use bidi::Login;
 pub(crate) use calls::Calls;
+pub(crate) use contexts::Window;
 
 use crate::journal::Journal;
 use base64::Engine;
@@ -100,13 +102,6 @@ pub(crate) enum Until {
     Loaded,
 }
 
-/// A window and its user context.
-#[derive(Clone, Debug)]
-pub(crate) struct Window {
-    pub(crate) user: String,
-    pub(crate) handle: String,
-}
-
 /// The environment in which the scripts of one document run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Realm {
@@ -188,38 +183,6 @@ impl Inspector {
         }
     }
 
-    /// Opens a window that shares neither cookies nor caches with any other.
-    pub(crate) async fn open(&self) -> Result<Window, Fault> {
-        match &self.0 {
-            Speaks::Bidi(bidi) => bidi.open().await,
-            Speaks::DevTools(devtools) => devtools.open().await,
-        }
-    }
-
-    /// Opens another window of a user context.
-    pub(crate) async fn open_in(&self, user: &str) -> Result<String, Fault> {
-        match &self.0 {
-            Speaks::Bidi(bidi) => bidi.open_in(user, false).await,
-            Speaks::DevTools(devtools) => devtools.open_in(user, false).await,
-        }
-    }
-
-    /// Closes the windows of a user context and deletes what they have stored.
-    pub(crate) async fn forget(&self, user: &str) -> Result<(), Fault> {
-        match &self.0 {
-            Speaks::Bidi(bidi) => bidi.forget(user).await,
-            Speaks::DevTools(devtools) => devtools.forget(user).await,
-        }
-    }
-
-    /// Brings a window to the front.
-    pub(crate) async fn activate(&self, window: &str) -> Result<(), Fault> {
-        match &self.0 {
-            Speaks::Bidi(bidi) => bidi.activate(window).await,
-            Speaks::DevTools(devtools) => devtools.activate(window).await,
-        }
-    }
-
     pub(crate) async fn navigate(&self, window: &str, url: &str, until: Until) -> Result<(), Fault> {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.navigate(window, url, until).await,
@@ -257,14 +220,6 @@ impl Inspector {
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.picture(window, quality).await,
             Speaks::DevTools(devtools) => devtools.picture(window, width, quality).await,
-        }
-    }
-
-    /// Returns a window and the others of its user context, with the frames in them.
-    pub(crate) async fn windows_beside(&self, window: &str) -> Result<Vec<Frame>, Fault> {
-        match &self.0 {
-            Speaks::Bidi(bidi) => bidi.windows_beside(window).await,
-            Speaks::DevTools(devtools) => devtools.windows_beside(window).await,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::loading::Loading;
 use super::{Realm, UnderWay, text};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The current targets. Windows, frames of other sites and workers are *targets*; each has its own session.
 #[derive(Debug, Default)]
@@ -254,6 +254,12 @@ impl Targets {
     /// Returns the first window.
     pub(super) fn any_window(&self) -> Option<&Target> {
         self.sessions.values().find(|target| target.is_window())
+    }
+
+    /// Returns the windows of all other user contexts.
+    pub(super) fn windows_of_others(&self, user: &str) -> BTreeSet<String> {
+        let others = self.sessions.values().filter(|target| target.is_window() && target.user != user);
+        others.map(|target| target.id.clone()).collect()
     }
 
     /// Returns the sessions of all windows and frames.

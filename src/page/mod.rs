@@ -15,6 +15,7 @@ mod quiet_pages;
 mod settled;
 mod wait;
 mod windows;
+mod within;
 
 pub(crate) use document::Appearance;
 pub(crate) use limit::Limit;
@@ -34,10 +35,11 @@ use crate::report::Failure;
 use document::{Asking, Documents};
 use open::{Beside, Ignored};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
-use wait::{Known, Unsettled};
+use wait::Known;
 use windows::Windows;
 
 /// A document that does not reply for this long while its successor is held does not reply before the release.
@@ -61,6 +63,8 @@ pub(crate) struct SessionPages {
     /// The window that the session, or the test in it, began with.
     window: String,
     windows: Arc<Windows>,
+    /// Of that window, if it has its own.
+    proxy: Option<SocketAddr>,
     known: Mutex<Known>,
     /// The same for `processed`, which must not wait until the page has settled.
     processing: Mutex<Known>,
@@ -72,12 +76,12 @@ impl SessionPages {
     /// Makes every document of the session count what it waits for.
     pub(crate) async fn watch(inspector: Inspector, journal: Arc<Journal>, turns: Turns) -> Result<Self, Fault> {
         let window = inspector.install(document::SETTLE).await?;
-        Ok(Self::over(Arc::new(inspector), window, Arc::default(), journal, turns))
+        Ok(Self::over(Arc::new(inspector), (window, None), Arc::default(), journal, turns))
     }
 
     fn over(
         inspector: Arc<Inspector>,
-        window: String,
+        (window, proxy): (String, Option<SocketAddr>),
         windows: Arc<Windows>,
         journal: Arc<Journal>,
         turns: Turns,
@@ -89,6 +93,7 @@ impl SessionPages {
             turns,
             window,
             windows,
+            proxy,
             ignored: Arc::default(),
             known: Mutex::default(),
             processing: Mutex::default(),
@@ -96,12 +101,18 @@ impl SessionPages {
         }
     }
 
-    /// Returns the pages of another test, in a window that shares nothing with earlier ones, and its user context.
-    pub(crate) async fn anew(&self, journal: Arc<Journal>, turns: Turns) -> Result<(Self, String), Fault> {
+    /// Returns the pages of another test, in a window that shares nothing with earlier ones and uses this proxy, and its
+    /// user context.
+    pub(crate) async fn anew(
+        &self,
+        proxy: SocketAddr,
+        journal: Arc<Journal>,
+        turns: Turns,
+    ) -> Result<(Self, String), Fault> {
         self.windows.leave(&self.window);
-        let Window { user, handle } = self.windows.take(&self.inspector).await?;
+        let Window { user, handle } = self.windows.take(&self.inspector, proxy).await?;
         let (inspector, windows) = (Arc::clone(&self.inspector), Arc::clone(&self.windows));
-        Ok((Self::over(inspector, handle, windows, journal, turns), user))
+        Ok((Self::over(inspector, (handle, Some(proxy)), windows, journal, turns), user))
     }
 
     /// Brings the first window to the front.
@@ -187,7 +198,9 @@ impl SessionPages {
         let is_wanted = |url: &str| !ignored.url(url);
         self.within(&self.known, (patience, place), "the page did not settle", &ignored, is_wanted, settling).await?;
         // Not before the first page exists, which would be delayed.
-        self.windows.prepare(&self.inspector);
+        if let Some(proxy) = self.proxy {
+            self.windows.prepare(&self.inspector, proxy);
+        }
         let mut known = self.known.lock().await;
         let Known { documents, others, .. } = &mut *known;
         let is_alone = documents.keys().all(|frame| *frame == self.window);
@@ -274,66 +287,5 @@ impl SessionPages {
         let what = format!("the page had not processed {flow}");
         let is_wanted = |asked: &str| asked == url;
         self.within(&self.processing, (patience, place), &what, &Ignored::default(), is_wanted, settling).await
-    }
-
-    async fn within(
-        &self,
-        known: &Mutex<Known>,
-        (patience, place): (Duration, Place),
-        what: &str,
-        ignored: &Ignored,
-        is_wanted: impl Fn(&str) -> bool + Send,
-        settling: impl Future<Output = Result<(), Unsettled>>,
-    ) -> Result<(), Failure> {
-        let settling = tokio::time::timeout(patience, settling);
-        let ended = tokio::select! {
-            ended = settling => ended,
-            limit = self.limited(is_wanted) => return Err(limit.tell(Failure::bare(what)).at(place)),
-        };
-        let failure = match ended {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(Unsettled::Blocked)) => explain::blocked(&known.lock().await.live),
-            Ok(Err(Unsettled::Fault(error))) => Failure::bare(format!("{what}: {error}")),
-            Err(_) => self.expired(known, what, patience, ignored).await,
-        };
-        Err(failure.at(place))
-    }
-
-    /// Resolves when the page waits for a call that its browser keeps back because of a limit: that is clear a moment
-    /// after the request.
-    pub(crate) async fn limited(&self, is_wanted: impl Fn(&str) -> bool + Send) -> Limit {
-        let mut before = None;
-        loop {
-            // A call may be on its way to the proxy, or its response on the way to the page, so one observation is not
-            // enough.
-            let wait = if before.is_none() { limit::FIRST } else { limit::AGAIN };
-            drop(tokio::time::timeout(wait, std::future::pending::<()>()).await);
-            let others = self.windows.without_test();
-            let asking = document::documents(&self.inspector, &others, &NONE, &[], Asking::Now);
-            let Ok(Ok(Some(documents))) = tokio::time::timeout(ANSWER, asking).await else { continue };
-            let mut live = Live::default();
-            live.follow(&self.journal);
-            let limit = limit::limit(&documents, &live, &is_wanted);
-            match limit {
-                Some(limit) if before.as_ref() == Some(&limit) => return limit,
-                limit => before = limit,
-            }
-        }
-    }
-
-    async fn expired(&self, known: &Mutex<Known>, what: &str, patience: Duration, ignored: &Ignored) -> Failure {
-        let mut known = known.lock().await;
-        known.live.follow(&self.journal);
-        let Known { live, scripts, .. } = &*known;
-        let scripts: Vec<_> = scripts.iter().map(|(script, _)| script.clone()).collect();
-        let leaving = self.leaving(live);
-        let asking = document::documents(&self.inspector, &leaving, &NONE, &scripts, Asking::Now);
-        let headline = format!("{what} within {patience:?}");
-        match tokio::time::timeout(ANSWER, asking).await {
-            Ok(Ok(Some(documents))) => {
-                explain::still_open(&headline, &open::open(&documents, &self.beside(&documents), live, ignored))
-            }
-            _ => explain::mute(&headline),
-        }
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::inspector::{Fault, Inspector, Window};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::Mutex;
 
@@ -10,24 +11,29 @@ use tokio::sync::Mutex;
 pub(super) struct Windows {
     /// Windows that do not belong to the current test.
     idle: std::sync::Mutex<BTreeSet<String>>,
-    /// Locked while the window is being opened.
-    next: Arc<Mutex<Option<Window>>>,
+    /// The next window, and its proxy. Locked while the window is being opened.
+    next: Arc<Mutex<Option<(SocketAddr, Window)>>>,
 }
 
 impl Windows {
-    /// Returns a window for a test that begins now.
-    pub(super) async fn take(&self, inspector: &Inspector) -> Result<Window, Fault> {
+    /// Returns a window that uses this proxy, for a test that begins now.
+    pub(super) async fn take(&self, inspector: &Inspector, proxy: SocketAddr) -> Result<Window, Fault> {
         let ready = self.next.lock().await.take();
         let window = match ready {
-            Some(window) => window,
-            None => inspector.open().await?,
+            Some((its, window)) if its == proxy => window,
+            other => {
+                if let Some((_, window)) = other {
+                    inspector.forget(&window.user).await?;
+                }
+                inspector.open(proxy).await?
+            }
         };
         self.idle(|idle| idle.remove(&window.handle));
         Ok(window)
     }
 
     /// Opens the next window in the background, unless it exists.
-    pub(super) fn prepare(self: &Arc<Self>, inspector: &Arc<Inspector>) {
+    pub(super) fn prepare(self: &Arc<Self>, inspector: &Arc<Inspector>, proxy: SocketAddr) {
         let Ok(mut next) = Arc::clone(&self.next).try_lock_owned() else { return };
         if next.is_some() {
             return;
@@ -35,9 +41,9 @@ impl Windows {
         let (windows, inspector) = (Arc::clone(self), Arc::clone(inspector));
         tokio::spawn(async move {
             // An error is reported when the window is needed.
-            if let Ok(window) = inspector.open().await {
+            if let Ok(window) = inspector.open(proxy).await {
                 windows.leave(&window.handle);
-                *next = Some(window);
+                *next = Some((proxy, window));
             }
         });
     }

@@ -127,6 +127,38 @@ pub(super) fn kind(method: &str, path: &str) -> Kind {
     }
 }
 
+/// Returns whether a command changes only what ends with the window of its test. Others have an effect on the session
+/// (timeouts, permissions, a window's size in Firefox, whatever is of one browser only), or are unknown.
+pub(super) fn ends_with_window(method: &str, path: &str) -> bool {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match (method, parts.as_slice()) {
+        // Sessions are created by Holdup.
+        ("POST", ["session"]) | ("GET", _) => true,
+        ("POST", ["session", _, rest @ ..]) => matches!(
+            rest,
+            ["url"
+                | "back"
+                | "forward"
+                | "refresh"
+                | "actions"
+                | "cookie"
+                | "print"
+                | "window"
+                | "element"
+                | "elements"]
+                | ["frame" | "alert" | "execute" | "element" | "shadow", ..]
+                | ["window", "new"]
+        ),
+        ("DELETE", ["session", _, rest @ ..]) => matches!(rest, ["actions" | "window"] | ["cookie", ..]),
+        _ => false,
+    }
+}
+
+/// Returns whether the response of a command is a list of windows.
+pub(super) fn lists_windows(method: &str, path: &str) -> bool {
+    (method == "GET" && path.ends_with("/window/handles")) || (method == "DELETE" && path.ends_with("/window"))
+}
+
 /// Returns whether a command opens a page and waits until it has loaded.
 pub(super) fn opens_page(method: &str, path: &str) -> bool {
     let last = path.rsplit('/').next();

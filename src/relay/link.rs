@@ -3,14 +3,15 @@
 use super::command::{self, Elements, Kind};
 use super::deadlock;
 use super::input::Input;
+use super::response::{is_early, unknown_error};
 use super::turns::Turns;
+use super::user_context::UserContext;
 use crate::driver::Driver;
 use crate::driver::log_tail;
-use crate::inspector::{Inspector, Protocol};
+use crate::inspector::Protocol;
 use crate::journal::{Event, Journal};
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -33,8 +34,8 @@ pub(super) struct Link {
     /// How each session that was created here can be queried beside its commands.
     protocols: Mutex<BTreeMap<String, Protocol>>,
     window: Mutex<Option<String>>,
-    /// Where new windows are opened, if not by the driver: the browser's connection and the user context.
-    windows: Mutex<Option<(Arc<Inspector>, String)>>,
+    /// Of the test, if it has its own.
+    context: Mutex<Option<UserContext>>,
     /// What reports show in the place of an XPath.
     names: Mutex<BTreeMap<String, String>>,
 }
@@ -72,7 +73,7 @@ impl Link {
             elements: Mutex::default(),
             protocols: Mutex::default(),
             window: Mutex::default(),
-            windows: Mutex::default(),
+            context: Mutex::default(),
             names: Mutex::default(),
         }
     }
@@ -86,28 +87,15 @@ impl Link {
         lock(&self.names).iter().fold(says, |says, (xpath, words)| says.replace(xpath, words))
     }
 
-    /// Switches to another test.
-    pub(super) fn serve(&self, journal: Arc<Journal>, turns: Turns) {
+    /// Switches to another test, which has this user context.
+    pub(super) fn serve(&self, journal: Arc<Journal>, turns: Turns, context: UserContext) {
         *lock(&self.journal) = journal;
         *lock(&self.turns) = turns;
+        *lock(&self.context) = Some(context);
+        *lock(&self.window) = None;
+        self.commands.store(1, Ordering::Relaxed);
         lock(&self.elements).clear();
-    }
-
-    pub(super) fn open_windows_in(&self, inspector: Arc<Inspector>, user: String) {
-        *lock(&self.windows) = Some((inspector, user));
-    }
-
-    /// Opens a window in the user context of the test, if it has one: the driver would open it in another.
-    async fn opened(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
-        let path = request.uri().path();
-        if request.method() != Method::POST || !path.ends_with("/window/new") {
-            return None;
-        }
-        let (inspector, user) = lock(&self.windows).clone()?;
-        Some(match inspector.open_in(&user).await {
-            Ok(handle) => json_response(&json!({ "value": { "handle": handle, "type": "tab" } })),
-            Err(fault) => unknown_error(&format!("no new window: {fault}")),
-        })
+        lock(&self.names).clear();
     }
 
     /// Returns the window that the test has switched to, if any.
@@ -284,10 +272,12 @@ impl Link {
 
     /// Forwards a command regardless of turns; a failure becomes a WebDriver error response.
     async fn sent(&self, request: Request<Bytes>) -> Response<Bytes> {
-        if let Some(response) = self.opened(&request).await {
-            return response;
-        }
-        self.send(request).await.unwrap_or_else(|why| unknown_error(&why))
+        let context = lock(&self.context).clone();
+        let sent = match context {
+            Some(context) => context.carry_out(request, self.window(), |request| self.send(request)).await,
+            None => self.send(request).await,
+        };
+        sent.unwrap_or_else(|why| unknown_error(&why))
     }
 
     /// Forwards a command regardless of turns.
@@ -327,24 +317,4 @@ impl Link {
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
     // Each change is one assignment, so a panic leaves the state valid.
     what.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Returns whether a command came before the page was ready for it.
-fn is_early(response: &Response<Bytes>) -> bool {
-    !response.status().is_success()
-        && serde_json::from_slice(response.body()).is_ok_and(|said| command::is_early(&said))
-}
-
-/// Returns an error response for a WebDriver client.
-fn unknown_error(message: &str) -> Response<Bytes> {
-    let body = json!({"value": {"error": "unknown error", "message": message, "stacktrace": ""}});
-    let mut response = json_response(&body);
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response
-}
-
-fn json_response(body: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    response
 }

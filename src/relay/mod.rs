@@ -6,13 +6,17 @@ mod command;
 mod deadlock;
 mod input;
 mod link;
+mod response;
 mod turns;
+mod user_context;
+mod uses;
 
 pub(crate) use command::Kind;
 pub(crate) use turns::{Turn, Turns};
+pub(crate) use user_context::UserContext;
 
 use crate::driver::Driver;
-use crate::inspector::{Fault, Inspector, Protocol};
+use crate::inspector::{Fault, Protocol};
 use crate::journal::{Event, Journal};
 use access::Access;
 use bytes::Bytes;
@@ -30,6 +34,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use turns::Given;
+use uses::Uses;
 
 /// Returns the page's URL, and its text if the document is plain text.
 const WHAT_IS_SHOWN: &str =
@@ -40,6 +45,7 @@ const WHAT_IS_SHOWN: &str =
 pub(crate) struct Relay {
     url: String,
     link: Arc<Link>,
+    uses: Arc<Uses>,
     _serving: JoinSet<()>,
 }
 
@@ -50,9 +56,10 @@ impl Relay {
         let access = Arc::new(Access::new(listener.local_addr()?)?);
         let url = access.url();
         let link = Arc::new(Link::new(driver, journal, turns));
+        let uses = Arc::<Uses>::default();
         let mut serving = JoinSet::new();
-        serving.spawn(accept(listener, access, Arc::clone(&link)));
-        Ok(Self { url, link, _serving: serving })
+        serving.spawn(accept(listener, access, Arc::clone(&link), Arc::clone(&uses)));
+        Ok(Self { url, link, uses, _serving: serving })
     }
 
     /// Returns the URL for clients. It contains a token, and requests without that are refused: a client that drives a
@@ -116,14 +123,27 @@ impl Relay {
         }
     }
 
-    /// Switches to another test.
-    pub(crate) fn serve(&self, journal: Arc<Journal>, turns: Turns) {
-        self.link.serve(journal, turns);
+    /// Switches to another test. New windows are opened in its user context, share what its first window has, and end
+    /// with it.
+    pub(crate) fn serve(&self, journal: Arc<Journal>, turns: Turns, context: UserContext) {
+        self.link.serve(journal, turns, context);
     }
 
-    /// Opens new windows of the test in this user context, where they share what its first window has, and end with it.
-    pub(crate) fn open_windows_in(&self, inspector: Arc<Inspector>, user: String) {
-        self.link.open_windows_in(inspector, user);
+    /// Makes a session act in this window; no command of a test.
+    pub(crate) async fn switch(&self, session: &str, window: &str) -> Result<(), String> {
+        let said = Bytes::from(json!({ "handle": window }).to_string());
+        let request = Request::post(format!("/session/{session}/window")).body(said);
+        let answer = self.link.send(request.map_err(|error| error.to_string())?).await?;
+        match answer.status().is_success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(answer.body()).into_owned()),
+        }
+    }
+
+    /// Returns whether another test finds the session as this one did: no command has changed more than the windows of
+    /// its test, and none is in progress.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.uses.is_unchanged()
     }
 
     /// Returns whether anything can still change the pages of a conducted test. Of another test, that is not known.
@@ -152,7 +172,7 @@ impl Relay {
     }
 }
 
-async fn accept(listener: TcpListener, access: Arc<Access>, link: Arc<Link>) {
+async fn accept(listener: TcpListener, access: Arc<Access>, link: Arc<Link>, uses: Arc<Uses>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -163,9 +183,9 @@ async fn accept(listener: TcpListener, access: Arc<Access>, link: Arc<Link>) {
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let (access, link) = (Arc::clone(&access), Arc::clone(&link));
+        let (access, link, uses) = (Arc::clone(&access), Arc::clone(&link), Arc::clone(&uses));
         connections.spawn(async move {
-            let service = service_fn(|request| relay(&access, &link, request));
+            let service = service_fn(|request| relay(&access, &link, &uses, request));
             // A client that disconnects ends only its own connection.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
@@ -176,11 +196,13 @@ async fn accept(listener: TcpListener, access: Arc<Access>, link: Arc<Link>) {
 async fn relay(
     access: &Access,
     link: &Link,
+    uses: &Uses,
     mut request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     if let Err(why) = access.admit(&mut request) {
         return Ok(access::refusal(why).map(Full::new));
     }
+    let _in_progress = uses.begin(request.method().as_str(), request.uri().path());
     let (parts, body) = request.into_parts();
     match body.collect().await {
         Ok(body) => Ok(link.command(Request::from_parts(parts, body.to_bytes())).await.map(Full::new)),

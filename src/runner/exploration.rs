@@ -218,9 +218,7 @@ impl<R: TestOutcome + 'static> Exploration<R> {
 impl<R: TestOutcome + 'static> Drop for Exploration<R> {
     fn drop(&mut self) {
         let Ok(runtime) = runtime::handle() else { return };
-        while let Some(session) = self.conditions.kept.take() {
-            runtime.block_on(session.close());
-        }
+        runtime.block_on(self.conditions.kept.leave());
     }
 }
 

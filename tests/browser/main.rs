@@ -24,4 +24,5 @@ mod recorded;
 mod remote;
 mod session;
 mod settled;
+mod shared;
 mod trouble;

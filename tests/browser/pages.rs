@@ -150,7 +150,6 @@ fn commands_and_flows_stand_in_one_journal() {
     let mut rest = &text[..];
     for part in [
         "look at the journal",
-        "browser: new session, answered 200",
         "goto https://site.test/",
         "GET https://site.test/",
         "click #save",
@@ -158,12 +157,11 @@ fn commands_and_flows_stand_in_one_journal() {
         "parked at its request by hold!(url ~ \"/ajax/something\") of tests/browser/pages.rs:",
         "click #leave",
         "client gone",
-        "end session",
     ] {
         rest = rest.split_once(part).unwrap_or_else(|| panic!("no {part:?} (in this order) in:\n{text}")).1;
     }
-    // The first way of starting a session that is tried succeeds.
-    assert_eq!(text.matches("new session").count(), 1, "{text}");
+    // If the browser was started for this test, then at the first attempt.
+    assert!(text.matches("new session").count() <= 1, "{text}");
 }
 
 const FORM: &str = "<label for=name>Your name</label><input id=name><label>Age <input id=age type=number></label>

@@ -42,13 +42,20 @@ fn sandbox_argument(is_root: bool) -> Option<String> {
     is_root.then(|| "--no-sandbox".to_owned())
 }
 
+/// What bypasses the proxy: nothing. By default, loopback addresses would.
+pub(crate) const PROXY_BYPASS: &str = "<-loopback>";
+
+/// Returns which proxy Chromium uses for what. Plain HTTP uses TLS and HTTP/2 to the proxy; otherwise at most six flows
+/// per host could be held.
+pub(crate) fn proxy_rules(proxy: SocketAddr) -> String {
+    format!("http=https://{proxy};https=http://{proxy}")
+}
+
 fn network_arguments(proxy: SocketAddr, spki: &str, shell: bool) -> Vec<String> {
-    // Loopback addresses go through the proxy too. No flag turns off the full browser's own services, so they are moved
-    // to unresolvable names that bypass the proxy.
-    let bypass = if shell { "<-loopback>" } else { "<-loopback>;*.invalid" };
+    // No flag turns off the full browser's own services, so they are moved to unresolvable names that bypass the proxy.
+    let bypass = if shell { PROXY_BYPASS.to_owned() } else { format!("{PROXY_BYPASS};*.invalid") };
     let mut arguments = vec![
-        // Plain HTTP uses TLS and HTTP/2 to the proxy; otherwise at most six flows per host could be held.
-        format!("--proxy-server=http=https://{proxy};https=http://{proxy}"),
+        format!("--proxy-server={}", proxy_rules(proxy)),
         format!("--proxy-bypass-list={bypass}"),
         format!("--ignore-certificate-errors-spki-list={spki}"),
         // Only the proxy resolves names: a request that would bypass it fails.

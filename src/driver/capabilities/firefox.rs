@@ -38,6 +38,8 @@ fn preferences() -> Value {
         // No back/forward cache: a page that is left is destroyed, and its requests are cancelled.
         "browser.sessionhistory.max_total_viewers": 0,
         "fission.bfcacheInParent": false,
+        // Each test of a shared browser has its own user context; by default, these share permissions.
+        "permissions.isolateBy.userContext": true,
         // Only the page itself sends requests.
         "network.prefetch-next": false,
         "network.dns.disablePrefetch": true,

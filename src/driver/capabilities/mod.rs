@@ -3,7 +3,7 @@
 mod chromium;
 mod firefox;
 
-pub(crate) use chromium::chromium_args;
+pub(crate) use chromium::{PROXY_BYPASS, chromium_args, proxy_rules};
 
 use super::BrowserKind;
 use serde_json::{Map, Value, json};

@@ -1,0 +1,81 @@
+//! User contexts and their windows: each test has its own, in a browser that serves many.
+
+use super::{Fault, Frame, Inspector, Speaks};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+/// A window and its user context.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    pub(crate) user: String,
+    pub(crate) handle: String,
+}
+
+impl Inspector {
+    /// Returns whether a window can have a proxy of its own: some browsers ignore it.
+    pub(crate) async fn has_own_proxies(&self) -> bool {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.has_own_proxies().await,
+            Speaks::DevTools(_) => true,
+        }
+    }
+
+    /// Opens a window that shares neither cookies nor caches with any other, and uses this proxy.
+    pub(crate) async fn open(&self, proxy: SocketAddr) -> Result<Window, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.open(proxy).await,
+            Speaks::DevTools(devtools) => devtools.open(proxy).await,
+        }
+    }
+
+    /// Opens another window of a user context.
+    pub(crate) async fn open_in(&self, user: &str) -> Result<String, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.open_in(user, false).await,
+            Speaks::DevTools(devtools) => devtools.open_in(user, false).await,
+        }
+    }
+
+    /// Returns the windows of all other user contexts.
+    pub(crate) async fn windows_of_others(&self, user: &str) -> Result<BTreeSet<String>, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.windows_of_others(user).await,
+            Speaks::DevTools(devtools) => Ok(devtools.windows_of_others(user)),
+        }
+    }
+
+    /// Sets a permission of a user context for the site that a window shows, as WebDriver's command describes it.
+    pub(crate) async fn set_permission(&self, user: &str, window: &str, said: &Value) -> Result<(), Fault> {
+        let url = self.url_of(window).await?;
+        let site = url::Url::parse(&url).map_or(url, |url| url.origin().ascii_serialization());
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.set_permission(user, &site, said).await,
+            Speaks::DevTools(devtools) => devtools.set_permission(user, &site, said).await,
+        }
+    }
+
+    /// Closes the windows of a user context and deletes what they have stored.
+    pub(crate) async fn forget(&self, user: &str) -> Result<(), Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.forget(user).await,
+            Speaks::DevTools(devtools) => devtools.forget(user).await,
+        }
+    }
+
+    /// Brings a window to the front.
+    pub(crate) async fn activate(&self, window: &str) -> Result<(), Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.activate(window).await,
+            Speaks::DevTools(devtools) => devtools.activate(window).await,
+        }
+    }
+
+    /// Returns a window and the others of its user context, with the frames in them.
+    pub(crate) async fn windows_beside(&self, window: &str) -> Result<Vec<Frame>, Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.windows_beside(window).await,
+            Speaks::DevTools(devtools) => devtools.windows_beside(window).await,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Responses of the driver, and those in its place.
+
+use super::command;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Returns whether a command came before the page was ready for it.
+pub(super) fn is_early(response: &Response<Bytes>) -> bool {
+    !response.status().is_success()
+        && serde_json::from_slice(response.body()).is_ok_and(|said| command::is_early(&said))
+}
+
+/// Leaves windows out of a list.
+pub(super) fn without(response: Response<Bytes>, windows: &BTreeSet<String>) -> Response<Bytes> {
+    let said: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    let Some(all) = said["value"].as_array() else { return response };
+    let own: Vec<_> = all.iter().filter(|window| !window.as_str().is_some_and(|it| windows.contains(it))).collect();
+    json_response(&json!({ "value": own }))
+}
+
+/// Returns an error response for a WebDriver client.
+pub(super) fn unknown_error(message: &str) -> Response<Bytes> {
+    let body = json!({"value": {"error": "unknown error", "message": message, "stacktrace": ""}});
+    let mut response = json_response(&body);
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+pub(super) fn json_response(body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    response
+}

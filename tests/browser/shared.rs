@@ -1,0 +1,201 @@
+//! The tests of a process use one browser after another, and find nothing of each other.
+
+use crate::apart::{self, Apart};
+use crate::support::site::Site;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use holdup::prelude::*;
+use http::Method;
+use std::sync::Mutex;
+use url::{ParseError, Url};
+
+/// The sessions of the tests so far.
+static SESSIONS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Leaves something in each place where a browser keeps what pages do.
+const PLANT: &str = "return (async () => {
+    document.cookie = 'planted=1; max-age=9999';
+    localStorage.planted = sessionStorage.planted = window.name = 'planted';
+    history.pushState(1, '', '?planted');
+    const opened = indexedDB.open('planted');
+    await new Promise(done => opened.onsuccess = done);
+    opened.result.close();
+    await (await caches.open('planted')).put('/planted', new Response('planted'));
+    await (await navigator.storage.getDirectory()).getFileHandle('planted', { create: true });
+    await navigator.serviceWorker.register('/worker.js');
+    await navigator.serviceWorker.ready;
+    await fetch('/sets');
+    await fetch('/cached');
+    return (FOUND)();
+})()";
+
+/// What a page finds in those places.
+const FOUND: &str = "async () => {
+    const found = { cookie: document.cookie, local: localStorage.length, session: sessionStorage.length, name: window.name };
+    found.state = !!history.state;
+    found.databases = (await indexedDB.databases()).length;
+    found.caches = (await caches.keys()).length;
+    found.workers = (await navigator.serviceWorker.getRegistrations()).length;
+    found.files = 0;
+    for await (const name of (await navigator.storage.getDirectory()).keys()) found.files++;
+    return JSON.stringify(found);
+}";
+
+const NOTHING: &str =
+    r#"{"cookie":"","local":0,"session":0,"name":"","state":false,"databases":0,"caches":0,"workers":0,"files":0}"#;
+const EVERYTHING: &str = r#"{"cookie":"planted=1","local":1,"session":1,"name":"planted","state":true,"databases":1,"caches":1,"workers":1,"files":1}"#;
+
+/// Opens a page whose fetch of `/cached` can be served by the browser's cache. Notes which session it is in.
+async fn opened(mitm: &Mitm, browser: &Browser, site: &Site) -> TestResult {
+    mitm.let_browsers_cache();
+    site.page("/", "<p>");
+    site.page_with("/sets", &[("set-cookie", "http=planted; HttpOnly; Path=/only")], "");
+    site.page("/worker.js", "onfetch = () => {}");
+    site.page_with("/cached", &[("cache-control", "max-age=9999")], "cached");
+    let session = browser.session_id().await?.unwrap_or_default();
+    SESSIONS.lock().unwrap().push(session);
+    browser.goto("https://site.test/").await?;
+    Ok(())
+}
+
+fn sessions() -> Vec<String> {
+    SESSIONS.lock().unwrap().clone()
+}
+
+async fn look(browser: &Browser) -> TestResult {
+    assert_eq!(browser.eval::<String>(&format!("return ({FOUND})()")).await?, NOTHING);
+    let only = watch!(path == "/only/x");
+    let cached = watch!(path == "/cached");
+    browser.run("return Promise.all([fetch('/only/x'), fetch('/cached')])").await?;
+    assert_eq!(only.next().await?.request.header("cookie"), None);
+    // Comes from the site, not from a cache.
+    cached.next().await?;
+    assert_eq!(browser.windows().await?.len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_test_finds_nothing_of_an_earlier_one() {
+    #[mitm_test]
+    async fn plants(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+        opened(&mitm, &browser, &site).await?;
+        assert_eq!(browser.eval::<String>(&PLANT.replace("FOUND", FOUND)).await?, EVERYTHING);
+        // What goes on when the test ends: calls, a second window, a dialog.
+        browser.run("setInterval(() => fetch('/only/late'), 1)").await?;
+        let second = browser.new_window(true).await?;
+        assert_eq!(browser.windows().await?.len(), 2);
+        browser.switch_to_window(second.handle).await?;
+        browser.goto("https://site.test/").await?;
+        browser.run("setTimeout(() => alert('late'))").await?;
+        Ok(())
+    }
+    #[mitm_test]
+    async fn looks(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+        let late = watch!(path == "/only/late");
+        opened(&mitm, &browser, &site).await?;
+        look(&browser).await?;
+        assert_eq!(late.hits(), 0);
+        Ok(())
+    }
+    if apart::is("shared") {
+        plants();
+        looks();
+        looks();
+        let sessions = sessions();
+        assert!(sessions.iter().all(|session| *session == sessions[0]), "one browser: {sessions:?}");
+        return;
+    }
+    let mut apart = Apart::new("shared::a_test_finds_nothing_of_an_earlier_one", "shared");
+    let said = apart.output();
+    assert!(said.contains("1 passed"), "{said}");
+    apart.wait_until_gone();
+}
+
+#[derive(Debug)]
+struct Grant;
+
+impl WebDriverCompatibleCommand for Grant {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!("session/{}/permissions", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        let granted = serde_json::json!({ "descriptor": { "name": "geolocation" }, "state": "granted" });
+        (Method::POST, Some(granted.to_string()))
+    }
+}
+
+const PERMISSION: &str = "return navigator.permissions.query({ name: 'geolocation' }).then(it => it.state)";
+
+/// What a command has changed beyond its page (permissions, timeouts) may outlast it.
+#[test]
+fn a_browser_that_was_changed_is_not_used_again() {
+    #[mitm_test]
+    async fn grants(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+        opened(&mitm, &browser, &site).await?;
+        browser.issue_cmd(Grant).await?;
+        assert_eq!(browser.eval::<String>(PERMISSION).await?, "granted");
+        Ok(())
+    }
+    #[mitm_test]
+    async fn waits_longer(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+        opened(&mitm, &browser, &site).await?;
+        assert_ne!(browser.eval::<String>(PERMISSION).await?, "granted");
+        let timeouts = browser.get_timeouts().await?;
+        assert_eq!(timeouts.implicit(), Some(std::time::Duration::ZERO));
+        let longer = fantoccini::wd::TimeoutConfiguration::new(None, None, Some(std::time::Duration::from_millis(10)));
+        browser.update_timeouts(longer).await?;
+        Ok(())
+    }
+    #[mitm_test]
+    async fn closes(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+        opened(&mitm, &browser, &site).await?;
+        assert_eq!(browser.get_timeouts().await?.implicit(), Some(std::time::Duration::ZERO));
+        browser.close().await;
+        Ok(())
+    }
+    #[mitm_test]
+    async fn looks(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+        opened(&mitm, &browser, &site).await?;
+        look(&browser).await
+    }
+    if apart::is("changed") {
+        grants();
+        waits_longer();
+        closes();
+        looks();
+        let (sessions, mut different) = (sessions(), sessions());
+        different.sort();
+        different.dedup();
+        assert_eq!(different.len(), sessions.len(), "{sessions:?}");
+        return;
+    }
+    let mut apart = Apart::new("shared::a_browser_that_was_changed_is_not_used_again", "changed");
+    let said = apart.output();
+    assert!(said.contains("1 passed"), "{said}");
+    apart.wait_until_gone();
+}
+
+/// A test that fails in the midst of a command, or whose driver is gone, costs the others nothing.
+#[test]
+fn a_browser_is_used_again_after_a_failure() {
+    #[mitm_test(timeout = "2s")]
+    async fn hangs(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+        opened(&mitm, &browser, &site).await?;
+        browser.run("return new Promise(() => {})").await?;
+        Ok(())
+    }
+    #[mitm_test]
+    async fn looks(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+        opened(&mitm, &browser, &site).await?;
+        look(&browser).await
+    }
+    if apart::is("hangs") {
+        crate::support::failure_of(hangs);
+        looks();
+        return;
+    }
+    let mut apart = Apart::new("shared::a_browser_is_used_again_after_a_failure", "hangs");
+    let said = apart.output();
+    assert!(said.contains("1 passed"), "{said}");
+    apart.wait_until_gone();
+}
