@@ -147,7 +147,8 @@ impl Browser {
         activated.map_err(|fault| failed(&fault))?;
         switched.map_err(|why| failed(&why))?;
         let (inspector, window) = (Arc::clone(pages.inspector()), pages.window().to_owned());
-        self.relay.serve(journal, turns, UserContext { inspector, id: user.clone(), window });
+        let cookies_by_inspector = self.kind == BrowserKind::Firefox;
+        self.relay.serve(journal, turns, UserContext { inspector, id: user.clone(), window, cookies_by_inspector });
         Ok(Self { pages: Arc::new(pages), user: Some(user), ..self.clone() })
     }
 

@@ -99,7 +99,11 @@ impl Bidi {
         Ok(self)
     }
 
-    fn command(&self, method: &str, params: &Value) -> impl Future<Output = Result<Value, Fault>> + Send + use<> {
+    pub(super) fn command(
+        &self,
+        method: &str,
+        params: &Value,
+    ) -> impl Future<Output = Result<Value, Fault>> + Send + use<> {
         self.socket.commands.send(method, params)
     }
 

@@ -4,12 +4,23 @@ use super::{Fault, Frame, Inspector, Speaks};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use url::Url;
 
 /// A window and its user context.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     pub(crate) user: String,
     pub(crate) handle: String,
+}
+
+/// A WebDriver command about cookies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum CookieCommand<'a> {
+    /// All that the document sees.
+    Get,
+    Set(&'a Value),
+    /// All that it sees, or those of a name.
+    Delete(Option<&'a str>),
 }
 
 impl Inspector {
@@ -48,10 +59,20 @@ impl Inspector {
     /// Sets a permission of a user context for the site that a window shows, as WebDriver's command describes it.
     pub(crate) async fn set_permission(&self, user: &str, window: &str, said: &Value) -> Result<(), Fault> {
         let url = self.url_of(window).await?;
-        let site = url::Url::parse(&url).map_or(url, |url| url.origin().ascii_serialization());
+        let site = Url::parse(&url).map_or(url, |url| url.origin().ascii_serialization());
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.set_permission(user, &site, said).await,
             Speaks::DevTools(devtools) => devtools.set_permission(user, &site, said).await,
+        }
+    }
+
+    /// Carries out a WebDriver command about cookies in a user context, by BiDi: returns its value.
+    pub(crate) async fn cookies(&self, user: &str, document: &Url, asked: CookieCommand<'_>) -> Result<Value, Fault> {
+        let Speaks::Bidi(bidi) = &self.0 else { return Err(Fault::Refused("chromedriver has the cookies".to_owned())) };
+        match asked {
+            CookieCommand::Get => bidi.cookies(user, document).await.map(Value::Array),
+            CookieCommand::Set(cookie) => bidi.set_cookie(user, document, cookie).await.map(|()| Value::Null),
+            CookieCommand::Delete(name) => bidi.delete_cookies(user, document, name).await.map(|()| Value::Null),
         }
     }
 

@@ -4,6 +4,7 @@ mod bidi;
 mod calls;
 mod console;
 mod contexts;
+mod cookies;
 mod devtools;
 mod initiator;
 mod loading;
@@ -12,7 +13,7 @@ mod targets;
 
 pub(crate) use bidi::Login;
 pub(crate) use calls::Calls;
-pub(crate) use contexts::Window;
+pub(crate) use contexts::{CookieCommand, Window};
 
 use crate::journal::Journal;
 use base64::Engine;

@@ -154,6 +154,16 @@ pub(super) fn ends_with_window(method: &str, path: &str) -> bool {
     }
 }
 
+/// Returns the method, and the name of the cookie, of a command about cookies.
+pub(super) fn about_cookies<'a>(method: &'a str, path: &'a str) -> Option<(&'a str, Option<&'a str>)> {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match parts.as_slice() {
+        ["session", _, "cookie"] => Some((method, None)),
+        ["session", _, "cookie", name] => Some((method, Some(name))),
+        _ => None,
+    }
+}
+
 /// Returns whether the response of a command is a list of windows.
 pub(super) fn lists_windows(method: &str, path: &str) -> bool {
     (method == "GET" && path.ends_with("/window/handles")) || (method == "DELETE" && path.ends_with("/window"))

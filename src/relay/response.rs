@@ -23,9 +23,13 @@ pub(super) fn without(response: Response<Bytes>, windows: &BTreeSet<String>) -> 
 
 /// Returns an error response for a WebDriver client.
 pub(super) fn unknown_error(message: &str) -> Response<Bytes> {
-    let body = json!({"value": {"error": "unknown error", "message": message, "stacktrace": ""}});
+    error_response(StatusCode::INTERNAL_SERVER_ERROR, "unknown error", message)
+}
+
+pub(super) fn error_response(status: StatusCode, error: &str, message: &str) -> Response<Bytes> {
+    let body = json!({"value": {"error": error, "message": message, "stacktrace": ""}});
     let mut response = json_response(&body);
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    *response.status_mut() = status;
     response
 }
 

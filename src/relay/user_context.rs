@@ -1,12 +1,13 @@
 //! Commands that a driver carries out for the session, and that must be about the user context of the test instead.
 
 use super::command;
-use super::response::{json_response, unknown_error, without};
-use crate::inspector::{Fault, Inspector};
+use super::response::{error_response, json_response, unknown_error, without};
+use crate::inspector::{CookieCommand, Fault, Inspector};
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use url::Url;
 
 /// A test's user context in a browser that serves many tests.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub(crate) struct UserContext {
     pub(crate) id: String,
     /// The window that the test began with.
     pub(crate) window: String,
+    /// Whether the driver's commands about cookies are about the session's own context (geckodriver).
+    pub(crate) cookies_by_inspector: bool,
 }
 
 impl UserContext {
@@ -41,6 +44,11 @@ impl UserContext {
             let set = self.inspector.set_permission(&self.id, window, &said()).await;
             return Ok(told(set.map(|()| Value::Null), "the permission was not set"));
         }
+        if let Some(command) = command::about_cookies(method.as_str(), &path)
+            && self.cookies_by_inspector
+        {
+            return self.about_cookies(command, &path, &said(), send).await;
+        }
         let response = send(request).await?;
         if !command::lists_windows(method.as_str(), &path) {
             return Ok(response);
@@ -48,6 +56,43 @@ impl UserContext {
         Ok(match self.inspector.windows_of_others(&self.id).await {
             Ok(others) => without(response, &others),
             Err(fault) => unknown_error(&format!("the windows of the test are not known: {fault}")),
+        })
+    }
+}
+
+impl UserContext {
+    /// Carries out a command about cookies, of the document that the session is in.
+    async fn about_cookies<S>(
+        &self,
+        (method, name): (&str, Option<&str>),
+        path: &str,
+        said: &Value,
+        send: impl FnOnce(Request<Bytes>) -> S,
+    ) -> Result<Response<Bytes>, String>
+    where
+        S: Future<Output = Result<Response<Bytes>, String>>,
+    {
+        let session = path.split("/cookie").next().unwrap_or_default();
+        let where_is_it = json!({ "script": "return document.URL", "args": [] }).to_string();
+        let asked = Request::post(format!("{session}/execute/sync")).body(Bytes::from(where_is_it));
+        let answer = send(asked.map_err(|error| error.to_string())?).await?;
+        let at: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let document = at["value"].as_str().and_then(|url| Url::parse(url).ok());
+        // A dialog is open, or the window has been closed.
+        let Some(document) = document else { return Ok(answer) };
+        let asked = match method {
+            "POST" => CookieCommand::Set(&said["cookie"]),
+            "DELETE" => CookieCommand::Delete(name),
+            _ => CookieCommand::Get,
+        };
+        let done = self.inspector.cookies(&self.id, &document, asked).await;
+        let Some(name) = name.filter(|_| method == "GET") else { return Ok(told(done, "cookies")) };
+        Ok(match done {
+            Ok(all) => match all.as_array().into_iter().flatten().find(|cookie| cookie["name"] == name) {
+                Some(cookie) => json_response(&json!({ "value": cookie })),
+                None => error_response(StatusCode::NOT_FOUND, "no such cookie", name),
+            },
+            Err(fault) => unknown_error(&format!("cookies: {fault}")),
         })
     }
 }
