@@ -35,9 +35,13 @@
 //! * [`Hold::next`] returns a [`Held`] flow, and a verdict on it returns a [`Delivery`].
 //! * A [`Failure`] describes what went wrong, and names the line of the test.
 
+// What only browsers or the client use is left in a build without them: it is little, and its places are many.
+#![cfg_attr(not(all(feature = "browser", feature = "client")), allow(dead_code, unused_imports))]
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+#[cfg(feature = "browser")]
 mod browser;
 mod ca;
 mod console;
@@ -70,6 +74,7 @@ mod schedule;
 mod temp;
 mod verbs;
 
+#[cfg(feature = "browser")]
 pub use browser::{Browser, By};
 pub use driver::{BrowserError, BrowserKind};
 pub use filter::{Explanation, Filter, FilterError};
@@ -79,7 +84,9 @@ pub use flow::{
     ServerEvent, Stage, Target, Whole,
 };
 pub use journal::{ConsoleLevel, ConsoleMessage};
-pub use mitm::{Client, Config, JournalEntry, Mitm, Resend};
+#[cfg(feature = "client")]
+pub use mitm::Client;
+pub use mitm::{Config, JournalEntry, Mitm, Resend};
 pub use page::Settled;
 pub use proxy::Upstream;
 pub use record::{Again, Strangers, Timing};
@@ -90,8 +97,12 @@ pub use verbs::{
     Verbs, Watch, dir, file,
 };
 
+#[cfg(feature = "browser")]
+pub use fantoccini;
+#[cfg(feature = "client")]
+pub use reqwest;
 /// The crates whose types are in signatures here, in the versions that are used here.
-pub use {bytes, fantoccini, http, reqwest, serde_json};
+pub use {bytes, http, serde_json};
 
 /// A JSON literal, from `serde_json`: `respond!(path == "/cart", json!({"items": []}))`.
 pub use serde_json::json;

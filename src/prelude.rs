@@ -1,7 +1,11 @@
 //! The names that a test needs: `use holdup::prelude::*;`
 
+#[cfg(feature = "browser")]
+pub use crate::Browser;
+#[cfg(feature = "client")]
+pub use crate::Client;
 pub use crate::{
-    AbortKind, Browser, BrowserKind, Client, Delivery, Exchange, Failure, Fixture, Held, Hold, Mitm, Outcome, Profile,
-    Request, Response, Rule, Setup, TestResult, Upstream, Watch, abort, delay, dir, edit, file, filter, hold, json,
-    mitm_test, redirect, replace, replay, respond, rewrite, throttle, watch,
+    AbortKind, BrowserKind, Delivery, Exchange, Failure, Fixture, Held, Hold, Mitm, Outcome, Profile, Request,
+    Response, Rule, Setup, TestResult, Upstream, Watch, abort, delay, dir, edit, file, filter, hold, json, mitm_test,
+    redirect, replace, replay, respond, rewrite, throttle, watch,
 };

@@ -2,6 +2,7 @@
 
 use super::kind::{BrowserKind, headed};
 use crate::sanitize::sanitize;
+#[cfg(feature = "browser")]
 use fantoccini::error::{CmdError, NewSessionError};
 use std::fmt;
 use std::path::Path;
@@ -20,6 +21,7 @@ pub enum BrowserError {
     /// The driver did not create a session.
     Session(String),
     /// A command failed.
+    #[cfg(feature = "browser")]
     #[non_exhaustive]
     Command {
         /// The command, in words.
@@ -34,11 +36,13 @@ pub enum BrowserError {
 }
 
 impl BrowserError {
+    #[cfg(feature = "browser")]
     pub(crate) fn command(what: impl Into<String>) -> impl FnOnce(CmdError) -> Self {
         let what = what.into();
         |source| Self::Command { what, source }
     }
 
+    #[cfg(feature = "browser")]
     pub(crate) fn session(error: &NewSessionError, log: &[String]) -> Self {
         Self::Session(format!("no browser session: {error}{}", log_tail(log)))
     }
@@ -77,11 +81,14 @@ impl fmt::Display for BrowserError {
             | Self::Session(what)
             | Self::NotLoaded(what)
             | Self::NotShown(what) => what.clone(),
+            #[cfg(feature = "browser")]
             Self::Command { what, source: CmdError::WaitTimeout } => format!("{what}: it did not appear in time"),
             // The relay's message is complete.
+            #[cfg(feature = "browser")]
             Self::Command { source: CmdError::Standard(said), .. } if said.message.contains(EXPLAINED) => {
                 said.message.to_string()
             }
+            #[cfg(feature = "browser")]
             Self::Command { what, source } => format!("{what}: {source}"),
         };
         f.write_str(&sanitize(&text))

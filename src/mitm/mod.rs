@@ -1,5 +1,6 @@
 //! The handle of one proxy.
 
+#[cfg(feature = "client")]
 mod client;
 mod config;
 mod export;
@@ -11,6 +12,7 @@ pub(crate) mod runtime;
 mod save;
 mod servers;
 
+#[cfg(feature = "client")]
 pub use client::Client;
 pub use config::Config;
 pub use journal::JournalEntry;
@@ -204,6 +206,7 @@ impl Mitm {
     ///
     /// # Errors
     /// When the client cannot be built.
+    #[cfg(feature = "client")]
     pub fn client(&self) -> Result<Client, Failure> {
         Client::new(self)
     }

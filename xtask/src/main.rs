@@ -80,6 +80,8 @@ fn test(wanted: Option<&str>) -> Result<(), String> {
 fn lint() -> Result<(), String> {
     cargo(&["fmt", "--all", "--check"], &[])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    // Without browsers and the client, which are the features of a proxy alone.
+    cargo(&["clippy", "--lib", "--no-default-features", "--features", "ring", "--", "-D", "warnings"], &[])?;
     cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
 }
 
