@@ -94,9 +94,7 @@ impl Browser {
         };
         let failed = |error| BrowserError::Driver(format!("the relay could not be started: {error}"));
         let relay = Relay::start(Arc::clone(driver), Arc::clone(journal), turns.clone()).await.map_err(failed)?;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let mut builder = ClientBuilder::new(connector);
+        let mut builder = client();
         let connecting = builder.capabilities(driver::capabilities_of(kind, &launch)).connect(relay.url());
         // On two busy cores, Firefox has been observed to need more than thirty seconds for its first window.
         let start = if kind == BrowserKind::Firefox { 3 * START } else { START };
@@ -133,6 +131,7 @@ impl Browser {
     }
 
     /// Returns the session for another test, in a window that uses this proxy and shares nothing with the earlier ones.
+    /// Must be called on the runtime that serves while a test blocks its thread.
     pub(crate) async fn anew(
         &self,
         proxy: SocketAddr,
@@ -142,14 +141,24 @@ impl Browser {
         let failed = |error: &dyn std::fmt::Display| BrowserError::Session(format!("no new window: {error}"));
         let anew = self.pages.anew(proxy, Arc::clone(&journal), turns.clone()).await;
         let (pages, user) = anew.map_err(|fault| failed(&fault))?;
-        // A window in the background takes keys slowly.
-        let (activated, switched) = tokio::join!(pages.activate(), self.relay.switch(&self.session, pages.window()));
-        activated.map_err(|fault| failed(&fault))?;
-        switched.map_err(|why| failed(&why))?;
         let (inspector, window) = (Arc::clone(pages.inspector()), pages.window().to_owned());
         let cookies_by_inspector = self.kind == BrowserKind::Firefox;
-        self.relay.serve(journal, turns, UserContext { inspector, id: user.clone(), window, cookies_by_inspector });
-        Ok(Self { pages: Arc::new(pages), user: Some(user), ..self.clone() })
+        let context = UserContext { inspector, id: user.clone(), window, cookies_by_inspector };
+        let relay = self.relay.next(journal, turns, context).await.map_err(|error| failed(&error))?;
+        let builder = client();
+        let (activated, switched, connected) = tokio::join!(
+            // A window in the background takes keys slowly.
+            pages.activate(),
+            relay.switch(&self.session, pages.window()),
+            builder.connect(relay.url())
+        );
+        activated.map_err(|fault| failed(&fault))?;
+        switched.map_err(|why| failed(&why))?;
+        let client = connected.map_err(|error| failed(&error))?;
+        // The earlier client may end its session when it is dropped.
+        self.relay.end();
+        let (relay, pages) = (Arc::new(relay), Arc::new(pages));
+        Ok(Self { client, relay, pages, user: Some(user), ..self.clone() })
     }
 
     /// Returns whether tests can use the session one after another.
@@ -160,16 +169,24 @@ impl Browser {
     /// Closes the windows of a test and deletes what they have stored. Returns whether the session is still open.
     pub(crate) async fn leave(&self) -> bool {
         let Some(user) = &self.user else { return true };
-        // Commands that the test has sent, and does not wait for, fail with their window; the client sends them one by
-        // one.
-        let left =
-            async { self.pages.forget(user).await.is_ok() && matches!(self.client.session_id().await, Ok(Some(_))) };
+        let left = async {
+            self.relay.release_actions(&self.session).await
+                && self.pages.forget(user).await.is_ok()
+                // Commands that the test has sent, and does not wait for, have failed with their window.
+                && matches!(self.client.session_id().await, Ok(Some(_)))
+        };
         tokio::time::timeout(LEAVE, left).await.unwrap_or(false)
+    }
+
+    /// Keeps the session for another test: this handle and its clones are refused from now on.
+    pub(crate) fn give_back(&self) {
+        self.relay.end();
     }
 
     /// Journals what a person does in the pages that are opened from now on: for the tests that a console writes.
     #[doc(hidden)]
     pub async fn report_actions(&self) -> Result<(), BrowserError> {
+        self.relay.note_change();
         self.pages.report_actions().await.map_err(|fault| BrowserError::Session(fault.to_string()))
     }
 
@@ -233,6 +250,13 @@ impl Browser {
 
     /// Ends the session, even while one of its commands is in progress. The fixture does this by itself.
     pub async fn close(self) {
+        if !self.relay.has_ended() {
+            self.end().await;
+        }
+    }
+
+    /// Ends the session, also one that is kept.
+    pub(crate) async fn end(self) {
         self.relay.end_session(&self.session).await;
     }
 
@@ -293,6 +317,13 @@ impl Browser {
             drop(relay.beside(says, turn, navigating).await);
         });
     }
+}
+
+/// Returns what connects a client to a relay.
+fn client() -> ClientBuilder<HttpConnector> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    ClientBuilder::new(connector)
 }
 
 impl Deref for Browser {

@@ -197,6 +197,13 @@ impl Bidi {
         said["result"]["value"].as_str().map(str::to_owned).ok_or_else(|| Fault::Refused(said.to_string()))
     }
 
+    /// Runs a script as if a user had acted.
+    pub(super) async fn act_in(&self, window: &str, script: &str) -> Result<(), Fault> {
+        let target = json!({ "context": window });
+        let params = json!({ "expression": script, "target": target, "awaitPromise": false, "userActivation": true });
+        self.command("script.evaluate", &params).await.map(drop)
+    }
+
     pub(super) async fn picture(&self, window: &str, quality: u32) -> Result<Picture, Fault> {
         let take = |kind: &str| {
             let format = json!({ "type": kind, "quality": f64::from(quality) / 100.0 });

@@ -13,6 +13,13 @@ pub(crate) struct Window {
     pub(crate) handle: String,
 }
 
+/// Copies, as a user's key would, something that no page pastes. (An empty text is not copied.)
+const COPY_NOTHING: &str = "{
+    const copied = event => { event.clipboardData.setData('application/x-nothing', '-'); event.preventDefault(); };
+    document.addEventListener('copy', copied, { once: true });
+    document.execCommand('copy');
+}";
+
 /// A WebDriver command about cookies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CookieCommand<'a> {
@@ -43,7 +50,8 @@ impl Inspector {
     /// Opens another window of a user context.
     pub(crate) async fn open_in(&self, user: &str) -> Result<String, Fault> {
         match &self.0 {
-            Speaks::Bidi(bidi) => bidi.open_in(user, false).await,
+            // As geckodriver does: the page stays visible until the test switches.
+            Speaks::Bidi(bidi) => bidi.open_in(user, true).await,
             Speaks::DevTools(devtools) => devtools.open_in(user, false).await,
         }
     }
@@ -73,6 +81,14 @@ impl Inspector {
             CookieCommand::Get => bidi.cookies(user, document).await.map(Value::Array),
             CookieCommand::Set(cookie) => bidi.set_cookie(user, document, cookie).await.map(|()| Value::Null),
             CookieCommand::Delete(name) => bidi.delete_cookies(user, document, name).await.map(|()| Value::Null),
+        }
+    }
+
+    /// Empties the clipboard, which user contexts share. The window must be in front.
+    pub(crate) async fn empty_clipboard(&self, window: &str) -> Result<(), Fault> {
+        match &self.0 {
+            Speaks::Bidi(bidi) => bidi.act_in(window, COPY_NOTHING).await,
+            Speaks::DevTools(devtools) => devtools.act_in(window, COPY_NOTHING).await,
         }
     }
 

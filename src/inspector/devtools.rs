@@ -1,15 +1,15 @@
 //! Chrome's DevTools protocol, spoken directly to a Chromium on this machine. Chromedriver's BiDi is a page of its own
 //! that translates to this protocol, which costs half of the processor time of a small test.
 
+mod contexts;
+
 use super::console::Console;
 use super::socket::{self, Commands, Socket};
 use super::targets::{Target, Targets};
-use super::{Calls, Fault, Frame, Picture, Realm, UnderWay, Until, Window, text};
-use crate::driver::{PROXY_BYPASS, proxy_rules};
+use super::{Calls, Fault, Frame, Picture, Realm, UnderWay, Until, text};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -132,43 +132,6 @@ impl DevTools {
         }
     }
 
-    pub(super) async fn open(&self, proxy: SocketAddr) -> Result<Window, Fault> {
-        let own = json!({
-            "disposeOnDetach": true,
-            "proxyServer": proxy_rules(proxy),
-            "proxyBypassList": PROXY_BYPASS,
-        });
-        let user = self.command("Target.createBrowserContext", &own).await?;
-        let user = text(&user["browserContextId"]);
-        let handle = self.open_in(&user, true).await?;
-        Ok(Window { user, handle })
-    }
-
-    pub(super) async fn open_in(&self, user: &str, background: bool) -> Result<String, Fault> {
-        let window = json!({ "url": "about:blank", "browserContextId": user, "background": background });
-        let handle = text(&self.command("Target.createTarget", &window).await?["targetId"]);
-        self.until(|targets| targets.window(&handle).map(drop)).await?;
-        Ok(handle)
-    }
-
-    pub(super) fn windows_of_others(&self, user: &str) -> BTreeSet<String> {
-        self.targets.borrow().windows_of_others(user)
-    }
-
-    pub(super) async fn set_permission(&self, user: &str, site: &str, said: &Value) -> Result<(), Fault> {
-        let (permission, setting) = (&said["descriptor"], &said["state"]);
-        let params = json!({ "permission": permission, "setting": setting, "origin": site, "browserContextId": user });
-        self.command("Browser.setPermission", &params).await.map(drop)
-    }
-
-    pub(super) async fn forget(&self, user: &str) -> Result<(), Fault> {
-        self.command("Target.disposeBrowserContext", &json!({ "browserContextId": user })).await.map(drop)
-    }
-
-    pub(super) async fn activate(&self, window: &str) -> Result<(), Fault> {
-        self.command("Target.activateTarget", &json!({ "targetId": window })).await.map(drop)
-    }
-
     pub(super) async fn navigate(&self, window: &str, url: &str, until: Until) -> Result<(), Fault> {
         let before = self.targets.borrow().next(window).map(str::to_owned);
         let navigating = self.to_window(window, "Page.navigate", &json!({ "url": url }));
@@ -208,6 +171,12 @@ impl DevTools {
         let params = json!({ "expression": script, "returnByValue": true });
         let said = self.to_window(window, "Runtime.evaluate", &params).await?;
         said["result"]["value"].as_str().map(str::to_owned).ok_or_else(|| Fault::Refused(said.to_string()))
+    }
+
+    /// Runs a script as if a user had acted.
+    pub(super) async fn act_in(&self, window: &str, script: &str) -> Result<(), Fault> {
+        let params = json!({ "expression": script, "userGesture": true });
+        self.to_window(window, "Runtime.evaluate", &params).await.map(drop)
     }
 
     pub(super) async fn picture(&self, window: &str, width: u32, quality: u32) -> Result<Picture, Fault> {

@@ -36,6 +36,7 @@ use document::{Asking, Documents};
 use open::{Beside, Ignored};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -68,6 +69,8 @@ pub(crate) struct SessionPages {
     known: Mutex<Known>,
     /// The same for `processed`, which must not wait until the page has settled.
     processing: Mutex<Known>,
+    /// The test has ended; the session may be another's.
+    has_ended: AtomicBool,
     /// What documents have refused so far: realm and URL.
     refused: std::sync::Mutex<BTreeSet<(String, String)>>,
 }
@@ -97,6 +100,7 @@ impl SessionPages {
             ignored: Arc::default(),
             known: Mutex::default(),
             processing: Mutex::default(),
+            has_ended: AtomicBool::default(),
             refused: std::sync::Mutex::default(),
         }
     }
@@ -115,13 +119,15 @@ impl SessionPages {
         Ok((Self::over(inspector, (handle, Some(proxy)), windows, journal, turns), user))
     }
 
-    /// Brings the first window to the front.
+    /// Brings the first window to the front, and empties the clipboard.
     pub(crate) async fn activate(&self) -> Result<(), Fault> {
-        self.inspector.activate(&self.window).await
+        self.inspector.activate(&self.window).await?;
+        self.inspector.empty_clipboard(&self.window).await
     }
 
     /// Closes the windows of a test and deletes what they have stored.
     pub(crate) async fn forget(&self, user: &str) -> Result<(), Fault> {
+        self.has_ended.store(true, Ordering::Relaxed);
         self.inspector.forget(user).await
     }
 
@@ -198,7 +204,7 @@ impl SessionPages {
         let is_wanted = |url: &str| !ignored.url(url);
         self.within(&self.known, (patience, place), "the page did not settle", &ignored, is_wanted, settling).await?;
         // Not before the first page exists, which would be delayed.
-        if let Some(proxy) = self.proxy {
+        if let Some(proxy) = self.proxy.filter(|_| self.turns.are_conducted()) {
             self.windows.prepare(&self.inspector, proxy);
         }
         let mut known = self.known.lock().await;

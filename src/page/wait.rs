@@ -6,6 +6,7 @@ use crate::inspector::{Calls, Fault, Inspector, UnderWay};
 use crate::journal::{Event, Live};
 use std::pin::{Pin, pin};
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::futures::Notified;
 use tokio::sync::{Mutex, watch};
@@ -169,6 +170,9 @@ impl SessionPages {
 
     /// Updates the flows and queries the documents; returns false if either has changed meanwhile.
     async fn look(&self, known: &mut Known, asking: Asking) -> Result<bool, Unsettled> {
+        if self.has_ended.load(Ordering::Relaxed) {
+            return Err(Fault::Closed.into());
+        }
         known.live.follow(&self.journal);
         let now = Instant::now();
         known.scripts.extend(known.live.take_scripts().into_iter().map(|script| (script, now)));

@@ -3,7 +3,7 @@
 use super::command::{self, Elements, Kind};
 use super::deadlock;
 use super::input::Input;
-use super::response::{is_early, unknown_error};
+use super::response::{is_early, json_bytes, unknown_error};
 use super::turns::Turns;
 use super::user_context::UserContext;
 use crate::driver::Driver;
@@ -18,24 +18,32 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Why commands are refused after a test.
+pub(super) const ENDED: &str = "the test that had this browser has ended";
 
 /// Forwards commands to the driver.
 #[derive(Debug)]
 pub(super) struct Link {
     driver: Arc<Driver>,
     client: Client<HttpConnector, Full<Bytes>>,
-    /// Of the test that uses the session now.
-    journal: Mutex<Arc<Journal>>,
-    turns: Mutex<Turns>,
+    journal: Arc<Journal>,
+    turns: Turns,
     commands: AtomicU64,
     elements: Mutex<Elements>,
     /// How each session that was created here can be queried beside its commands.
     protocols: Mutex<BTreeMap<String, Protocol>>,
     window: Mutex<Option<String>>,
     /// Of the test, if it has its own.
-    context: Mutex<Option<UserContext>>,
+    context: Option<UserContext>,
+    /// What the driver has told the client that began the last session here. The client of a test that uses a kept session
+    /// is told the same.
+    begun: Mutex<Option<Bytes>>,
+    /// Whether the next client is told that.
+    is_kept: AtomicBool,
+    has_ended: AtomicBool,
     /// What reports show in the place of an XPath.
     names: Mutex<BTreeMap<String, String>>,
 }
@@ -67,13 +75,16 @@ impl Link {
         Self {
             driver,
             client: Client::builder(TokioExecutor::new()).build(connector),
-            journal: Mutex::new(journal),
-            turns: Mutex::new(turns),
+            journal,
+            turns,
             commands: AtomicU64::new(1),
             elements: Mutex::default(),
             protocols: Mutex::default(),
             window: Mutex::default(),
-            context: Mutex::default(),
+            context: None,
+            begun: Mutex::default(),
+            is_kept: AtomicBool::default(),
+            has_ended: AtomicBool::default(),
             names: Mutex::default(),
         }
     }
@@ -87,15 +98,20 @@ impl Link {
         lock(&self.names).iter().fold(says, |says, (xpath, words)| says.replace(xpath, words))
     }
 
-    /// Switches to another test, which has this user context.
-    pub(super) fn serve(&self, journal: Arc<Journal>, turns: Turns, context: UserContext) {
-        *lock(&self.journal) = journal;
-        *lock(&self.turns) = turns;
-        *lock(&self.context) = Some(context);
-        *lock(&self.window) = None;
-        self.commands.store(1, Ordering::Relaxed);
-        lock(&self.elements).clear();
-        lock(&self.names).clear();
+    /// Returns a link for another test, which has this user context, and uses the last session that was created here.
+    pub(super) fn next(&self, journal: Arc<Journal>, turns: Turns, context: UserContext) -> Self {
+        let next = Self::new(Arc::clone(&self.driver), journal, turns);
+        let begun = lock(&self.begun).clone();
+        Self { context: Some(context), is_kept: AtomicBool::new(begun.is_some()), begun: Mutex::new(begun), ..next }
+    }
+
+    /// Refuses all that comes from now on: the session is another test's.
+    pub(super) fn end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
     }
 
     /// Returns the window that the test has switched to, if any.
@@ -108,18 +124,18 @@ impl Link {
         lock(&self.protocols).get(session).cloned()
     }
 
-    pub(super) fn journal(&self) -> Arc<Journal> {
-        Arc::clone(&lock(&self.journal))
+    pub(super) fn journal(&self) -> &Arc<Journal> {
+        &self.journal
     }
 
-    pub(super) fn turns(&self) -> Turns {
-        lock(&self.turns).clone()
+    pub(super) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// Journals the start of an operation; returns the id for its end.
     pub(super) fn begin(&self, says: String) -> u64 {
         let id = self.commands.fetch_add(1, Ordering::Relaxed);
-        self.journal().write(Event::Command { id, says });
+        self.journal.write(Event::Command { id, says });
         id
     }
 
@@ -127,9 +143,11 @@ impl Link {
     pub(super) async fn command(&self, request: Request<Bytes>) -> Response<Bytes> {
         let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        if method == "POST" && path == "/session" && self.is_kept.swap(false, Ordering::Relaxed) {
+            return json_bytes(lock(&self.begun).clone().unwrap_or_default());
+        }
         let is_secret = self.types_secret(&method, &path).await;
         let says = self.in_words(command::describe(&method, &path, &said, &lock(&self.elements), is_secret));
-        let journal = self.journal();
         let is_post_to = |end: &str| method == "POST" && path.ends_with(end);
         let (id, response) = self.in_turn(request, &says).await;
         if is_post_to("/element")
@@ -144,8 +162,9 @@ impl Link {
             && let Some((session, protocol)) = command::begun(response.body())
         {
             lock(&self.protocols).insert(session, protocol);
+            *lock(&self.begun) = Some(response.body().clone());
         }
-        journal.write(Event::Commanded { id, status: response.status().as_u16() });
+        self.journal.write(Event::Commanded { id, status: response.status().as_u16() });
         response
     }
 
@@ -169,7 +188,7 @@ impl Link {
     /// Journals and forwards a command when it is its turn. In an explored test, a command that came too early is repeated
     /// as long as something can still happen. Returns the command's id and the response.
     async fn in_turn(&self, request: Request<Bytes>, says: &str) -> (u64, Response<Bytes>) {
-        let turns = self.turns();
+        let turns = &self.turns;
         let kind = command::kind(request.method().as_str(), request.uri().path());
         let mut turn = turns.ask(kind, says, false).await;
         let id = self.begin(says.to_owned());
@@ -198,10 +217,9 @@ impl Link {
         method_path: (&str, &str),
     ) -> Response<Bytes> {
         let can_wait = command::kind(request.method().as_str(), request.uri().path()) != Kind::Session;
-        let journal = self.journal();
         tokio::select! {
             response = self.sent(request) => response,
-            deadlock = deadlock::detected(&journal, says, method_path), if can_wait => unknown_error(&deadlock),
+            deadlock = deadlock::detected(&self.journal, says, method_path), if can_wait => unknown_error(&deadlock),
         }
     }
 
@@ -272,8 +290,7 @@ impl Link {
 
     /// Forwards a command regardless of turns; a failure becomes a WebDriver error response.
     async fn sent(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let context = lock(&self.context).clone();
-        let sent = match context {
+        let sent = match &self.context {
             Some(context) => context.carry_out(request, self.window(), |request| self.send(request)).await,
             None => self.send(request).await,
         };
@@ -282,6 +299,14 @@ impl Link {
 
     /// Forwards a command regardless of turns.
     pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
+        match self.has_ended() {
+            true => Err(ENDED.to_owned()),
+            false => self.forward(request).await,
+        }
+    }
+
+    /// Forwards a command, even if the test has ended.
+    pub(super) async fn forward(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let uri = format!("{}{path}", self.driver.url);
         let (mut parts, body) = request.into_parts();

@@ -52,10 +52,20 @@ pub(crate) struct Relay {
 impl Relay {
     /// Listens on a free loopback port.
     pub(crate) async fn start(driver: Arc<Driver>, journal: Arc<Journal>, turns: Turns) -> io::Result<Self> {
+        Self::over(Link::new(driver, journal, turns)).await
+    }
+
+    /// Starts a relay for another test, which uses the last session that was created here. Its client begins that session
+    /// as if it were new. Its windows are those of a user context: new ones are opened there, share what its first window
+    /// has, and end with it.
+    pub(crate) async fn next(&self, journal: Arc<Journal>, turns: Turns, context: UserContext) -> io::Result<Self> {
+        Self::over(self.link.next(journal, turns, context)).await
+    }
+
+    async fn over(link: Link) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let access = Arc::new(Access::new(listener.local_addr()?)?);
-        let url = access.url();
-        let link = Arc::new(Link::new(driver, journal, turns));
+        let (url, link) = (access.url(), Arc::new(link));
         let uses = Arc::<Uses>::default();
         let mut serving = JoinSet::new();
         serving.spawn(accept(listener, access, Arc::clone(&link), Arc::clone(&uses)));
@@ -86,6 +96,9 @@ impl Relay {
         doing: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, String> {
         let (link, journal) = (&self.link, self.link.journal());
+        if link.has_ended() {
+            return Err(link::ENDED.to_owned());
+        }
         let _turn = turn.await;
         let id = link.begin(says.clone());
         let done = tokio::select! {
@@ -94,7 +107,7 @@ impl Relay {
                 Err(Fault::Closed) => Err(link.lost(&Fault::Closed).await),
                 Err(Fault::Refused(why)) => Err(why),
             },
-            deadlock = deadlock::detected(&journal, &says, ("POST", "url")), if !link.turns().are_conducted() => Err(deadlock),
+            deadlock = deadlock::detected(journal, &says, ("POST", "url")), if !link.turns().are_conducted() => Err(deadlock),
         };
         journal.write(Event::Commanded { id, status: if done.is_ok() { 200 } else { 500 } });
         done
@@ -123,12 +136,6 @@ impl Relay {
         }
     }
 
-    /// Switches to another test. New windows are opened in its user context, share what its first window has, and end
-    /// with it.
-    pub(crate) fn serve(&self, journal: Arc<Journal>, turns: Turns, context: UserContext) {
-        self.link.serve(journal, turns, context);
-    }
-
     /// Makes a session act in this window; no command of a test.
     pub(crate) async fn switch(&self, session: &str, window: &str) -> Result<(), String> {
         let said = Bytes::from(json!({ "handle": window }).to_string());
@@ -140,10 +147,35 @@ impl Relay {
         }
     }
 
+    /// Releases the keys and buttons that the test has left pressed.
+    pub(crate) async fn release_actions(&self, session: &str) -> bool {
+        if !self.uses.have_acted() {
+            return true;
+        }
+        let Ok(request) = Request::delete(format!("/session/{session}/actions")).body(Bytes::new()) else {
+            return false;
+        };
+        self.link.send(request).await.is_ok_and(|answer| answer.status().is_success())
+    }
+
     /// Returns whether another test finds the session as this one did: no command has changed more than the windows of
     /// its test, and none is in progress.
     pub(crate) fn is_unchanged(&self) -> bool {
-        self.uses.is_unchanged()
+        self.uses.are_unchanged()
+    }
+
+    /// Counts the session as changed.
+    pub(crate) fn note_change(&self) {
+        self.uses.note_change();
+    }
+
+    /// Refuses all that comes from now on: the session is another test's.
+    pub(crate) fn end(&self) {
+        self.link.end();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.link.has_ended()
     }
 
     /// Returns whether anything can still change the pages of a conducted test. Of another test, that is not known.
@@ -167,7 +199,11 @@ impl Relay {
         let request = Request::delete(format!("/session/{session}")).body(Bytes::new());
         if let Ok(request) = request {
             // A driver that does not respond has exited, and its browsers with it.
-            drop(self.link.command(request).await);
+            if self.has_ended() {
+                drop(self.link.forward(request).await);
+            } else {
+                drop(self.link.command(request).await);
+            }
         }
     }
 }

@@ -34,7 +34,11 @@ pub(super) fn error_response(status: StatusCode, error: &str, message: &str) -> 
 }
 
 pub(super) fn json_response(body: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
+    json_bytes(Bytes::from(body.to_string()))
+}
+
+pub(super) fn json_bytes(body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     response
 }

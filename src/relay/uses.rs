@@ -1,4 +1,4 @@
-//! What clients have done with the sessions of a relay: whether another test can use them.
+//! What the clients of a test have done with its session: whether another test can use it.
 
 use super::command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 #[derive(Debug, Default)]
 pub(super) struct Uses {
     in_progress: AtomicUsize,
+    /// Keys or buttons may be pressed.
+    have_acted: AtomicBool,
     /// A command had an effect that does not end with the windows of its test.
-    is_changed: AtomicBool,
+    are_changed: AtomicBool,
 }
 
 /// A command in progress, until it is dropped.
@@ -16,14 +18,25 @@ pub(super) struct InProgress<'a>(&'a Uses);
 impl Uses {
     pub(super) fn begin(&self, method: &str, path: &str) -> InProgress<'_> {
         if !command::ends_with_window(method, path) {
-            self.is_changed.store(true, Ordering::Relaxed);
+            self.note_change();
+        }
+        if path.ends_with("/actions") {
+            self.have_acted.store(method == "POST", Ordering::Relaxed);
         }
         self.in_progress.fetch_add(1, Ordering::Relaxed);
         InProgress(self)
     }
 
-    pub(super) fn is_unchanged(&self) -> bool {
-        !self.is_changed.load(Ordering::Relaxed) && self.in_progress.load(Ordering::Relaxed) == 0
+    pub(super) fn note_change(&self) {
+        self.are_changed.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn have_acted(&self) -> bool {
+        self.have_acted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn are_unchanged(&self) -> bool {
+        !self.are_changed.load(Ordering::Relaxed) && self.in_progress.load(Ordering::Relaxed) == 0
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::apart::{self, Apart};
 use crate::support::site::Site;
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::wd::WebDriverCompatibleCommand;
 use holdup::prelude::*;
 use http::Method;
@@ -96,18 +97,11 @@ fn a_test_finds_nothing_of_an_earlier_one() {
         assert_eq!(late.hits(), 0);
         Ok(())
     }
-    if apart::is("shared") {
-        plants();
-        looks();
-        looks();
+    let is_one = || {
         let sessions = sessions();
         assert!(sessions.iter().all(|session| *session == sessions[0]), "one browser: {sessions:?}");
-        return;
-    }
-    let mut apart = Apart::new("shared::a_test_finds_nothing_of_an_earlier_one", "shared");
-    let said = apart.output();
-    assert!(said.contains("1 passed"), "{said}");
-    apart.wait_until_gone();
+    };
+    in_one_browser("a_test_finds_nothing_of_an_earlier_one", &[plants, looks, looks, is_one]);
 }
 
 #[derive(Debug)]
@@ -158,21 +152,14 @@ fn a_browser_that_was_changed_is_not_used_again() {
         opened(&mitm, &browser, &site).await?;
         look(&browser).await
     }
-    if apart::is("changed") {
-        grants();
-        waits_longer();
-        closes();
-        looks();
+    let all_differ = || {
         let (sessions, mut different) = (sessions(), sessions());
         different.sort();
         different.dedup();
         assert_eq!(different.len(), sessions.len(), "{sessions:?}");
-        return;
-    }
-    let mut apart = Apart::new("shared::a_browser_that_was_changed_is_not_used_again", "changed");
-    let said = apart.output();
-    assert!(said.contains("1 passed"), "{said}");
-    apart.wait_until_gone();
+    };
+    let tests = [grants, waits_longer, closes, looks, all_differ];
+    in_one_browser("a_browser_that_was_changed_is_not_used_again", &tests);
 }
 
 /// A test that fails in the midst of a command, or whose driver is gone, costs the others nothing.
@@ -189,15 +176,8 @@ fn a_browser_is_used_again_after_a_failure() {
         opened(&mitm, &browser, &site).await?;
         look(&browser).await
     }
-    if apart::is("hangs") {
-        crate::support::failure_of(hangs);
-        looks();
-        return;
-    }
-    let mut apart = Apart::new("shared::a_browser_is_used_again_after_a_failure", "hangs");
-    let said = apart.output();
-    assert!(said.contains("1 passed"), "{said}");
-    apart.wait_until_gone();
+    let fails = || drop(crate::support::failure_of(hangs));
+    in_one_browser("a_browser_is_used_again_after_a_failure", &[fails, looks]);
 }
 
 /// The driver's commands about cookies are about the test's, and not the session's.
@@ -241,4 +221,76 @@ async fn cookies_by_webdriver_are_those_of_the_test(browser: Browser, site: Site
     browser.goto("https://site.test/there/").await?;
     assert_eq!(names().await?, "there=2");
     Ok(())
+}
+
+/// Runs tests one after another in a process of their own, which has one browser.
+fn in_one_browser(name: &str, tests: &[fn()]) {
+    if apart::is(name) {
+        tests.iter().for_each(|test| test());
+        return;
+    }
+    let mut apart = Apart::new(&format!("shared::{name}"), name);
+    let said = apart.output();
+    assert!(said.contains("1 passed"), "{said}");
+    apart.wait_until_gone();
+}
+
+const FIELD: &str = "<input id=i>";
+
+#[test]
+fn keys_and_the_clipboard_are_released() {
+    #[mitm_test]
+    async fn presses(browser: Browser, site: Site) -> TestResult {
+        site.page("/", FIELD);
+        browser.goto("https://site.test/").await?;
+        browser.type_into("#i", "secret").await?;
+        let down = |value| KeyAction::Down { value };
+        let copies = KeyActions::new("keyboard".into()).then(down('\u{e009}')).then(down('a')).then(down('c'));
+        browser.perform_actions(copies).await?;
+        Ok(())
+    }
+    #[mitm_test]
+    async fn pastes(browser: Browser, site: Site) -> TestResult {
+        site.page("/", FIELD);
+        browser.goto("https://site.test/").await?;
+        browser.type_into("#i", "xyz").await?;
+        assert_eq!(browser.eval::<String>("return document.querySelector('#i').value").await?, "xyz");
+        browser.type_into("#i", "\u{e009}v").await?;
+        assert_eq!(browser.eval::<String>("return document.querySelector('#i').value").await?, "xyz");
+        Ok(())
+    }
+    in_one_browser("keys_and_the_clipboard_are_released", &[presses, pastes]);
+}
+
+#[test]
+fn a_handle_does_not_outlive_its_test() {
+    static OLD: Mutex<Option<Browser>> = Mutex::new(None);
+    #[mitm_test]
+    async fn keeps(browser: Browser, site: Site) -> TestResult {
+        site.page("/", FIELD);
+        browser.goto("https://site.test/").await?;
+        *OLD.lock().unwrap() = Some(browser);
+        Ok(())
+    }
+    #[mitm_test]
+    async fn looks(browser: Browser, site: Site) -> TestResult {
+        site.page("/", FIELD);
+        browser.goto("https://site.test/").await?;
+        let second = browser.new_window(true).await?;
+        // The page stays in front until the test switches.
+        assert_eq!(browser.eval::<String>("return document.visibilityState").await?, "visible");
+        browser.switch_to_window(second.handle).await?;
+        let old = OLD.lock().unwrap().take().unwrap();
+        let ended = "the test that had this browser has ended";
+        let said = old.goto("https://site.test/old").await.expect_err("another test's").to_string();
+        assert!(said.contains(ended), "{said}");
+        let said = old.run("document.title = 'old'").await.expect_err("another test's").to_string();
+        assert!(said.contains(ended), "{said}");
+        let said = old.settled().await.expect_err("another test's").to_string();
+        assert!(said.contains("session has ended"), "{said}");
+        old.close().await;
+        browser.goto("https://site.test/").await?;
+        Ok(())
+    }
+    in_one_browser("a_handle_does_not_outlive_its_test", &[keeps, looks]);
 }
