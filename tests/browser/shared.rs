@@ -225,6 +225,10 @@ async fn cookies_by_webdriver_are_those_of_the_test(browser: Browser, site: Site
 
 /// Runs tests one after another in a process of their own, which has one browser.
 fn in_one_browser(name: &str, tests: &[fn()]) {
+    if std::env::var("HOLDUP_BROWSER").is_ok_and(|kind| kind == "chromium") {
+        // Each test starts its own.
+        return;
+    }
     if apart::is(name) {
         tests.iter().for_each(|test| test());
         return;
