@@ -168,6 +168,9 @@ pub(crate) struct Resend {
     /// Record into this file: the flows of the recording, and what is sent now.
     #[arg(short = 'w', long = "save-stream-file", value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
+    /// How long to wait for each answer, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) timeout: u64,
     /// HAR, or flow files of mitmproxy.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,

@@ -27,6 +27,10 @@ pub(crate) async fn proxy(said: Proxy) -> Result<ExitCode, Fault> {
         (false, true) => Some(Output::Lines),
         (false, false) => None,
     };
+    if said.intercept.is_some() && output.is_some() {
+        let help = "give `--rule 'delay!(..)'` or another rule instead, or leave out --quiet and --json, on a terminal";
+        return Err(format!("nobody releases what --intercept holds, without the console: {help}").into());
+    }
     let mitm = start(&said.listen).await?;
     declare(&mitm, &said.rules)?;
     for file in &said.replay {

@@ -4,9 +4,10 @@ use crate::artifacts;
 use crate::commands::{Fault, Replay, Resend, print as to_stdout, say};
 use crate::launch;
 use holdup::__private::sanitize_line;
-use holdup::{Exchange, Filter, Outcome, Response, Strangers, record};
+use holdup::{Exchange, Failure, Filter, Outcome, Response, Strangers, record};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 /// Serves recordings until ctrl-c.
 pub(crate) async fn replay(said: Replay) -> Result<ExitCode, Fault> {
@@ -49,7 +50,9 @@ pub(crate) async fn resend(said: Resend) -> Result<ExitCode, Fault> {
     }
     let mut failed = 0;
     for flow in &recorded {
-        let answered = mitm.resend(flow).await;
+        let limit = Duration::from_secs(said.timeout);
+        let answered = tokio::time::timeout(limit, mitm.resend(flow)).await;
+        let answered = answered.unwrap_or_else(|_| Err(Failure::new(format!("no answer within {limit:?}"))));
         let what = match answered {
             // The proxy answers so for a server that it cannot reach.
             Ok(response) if response.status() == 502 => match mitm.exchanges().pop().and_then(|sent| sent.outcome) {

@@ -196,14 +196,14 @@ fn the_test_compiles() {
 #[tokio::test]
 async fn a_held_answer_is_edited_in_the_editor() {
     let (app, folder) = (app(), tempfile::tempdir().unwrap());
-    let editor = folder.path().join("editor");
+    let editor = folder.path().join("an editor");
     // It breaks the text first, and corrects it the second time.
     let script = "#!/bin/sh\nif [ -e \"$0.again\" ]; then sed -i 's/^2x0/201/; s/^a$/changed/' \"$1\"; else touch \"$0.again\"; sed -i 's/^200/2x0/' \"$1\"; fi\n";
     std::fs::write(&editor, script).unwrap();
     std::fs::set_permissions(&editor, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let host = format!("shop.test={app}");
     let (pty_editor, arguments) = (
-        editor.display().to_string(),
+        format!("'{}'", editor.display()),
         ["proxy", "--browser", "chromium", "--host", &host, "--intercept", "~u q=a$ & ~s", "https://shop.test/once"],
     );
     let mut terminal = Terminal::start_with(&arguments, &[("EDITOR", &pty_editor)]);
@@ -358,17 +358,23 @@ fn recorded_requests_are_sent_to_their_servers_again() {
     let (is_well, told, why) = holdup(&["resend", GOLDEN, "--host", "shop.test=127.0.0.1:9", "--only", "~u /old"]);
     assert!(!is_well && told.contains("-- failed (connect"), "{told}{why}");
     assert!(why.contains("0 of 1 requests were sent and answered"), "{why}");
+    // A server that accepts, and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = format!("shop.test={}", silent.local_addr().unwrap());
+    let (is_well, told, _) = holdup(&["resend", GOLDEN, "--host", &host, "--only", "~u /old", "--timeout", "1"]);
+    assert!(!is_well && told.contains("-- no answer within 1s"), "{told}");
 }
 
 #[test]
 fn failures_name_options_and_no_lines_of_the_program() {
-    let cases: [&[&str]; 6] = [
+    let cases: [&[&str]; 7] = [
         &["replay", GOLDEN, "--insecure", "https://a"],
         &["replay", GOLDEN, "--host", "a b=127.0.0.1:1"],
         &["print", "no-such.har"],
         &["resend", GOLDEN, "--only", "~u /old"],
         &["proxy", "--browser", "none", "-q", "--rule", "replace!(path == \"/x\", \"no-such.js\")"],
         &["proxy", "--certs", "x"],
+        &["proxy", "--browser", "none", "-q", "--intercept", "~u x"],
     ];
     for case in cases {
         let (is_well, told, why) = holdup(case);

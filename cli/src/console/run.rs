@@ -1,7 +1,7 @@
 //! Owns the terminal: draws when something has changed, and does what the keys say.
 
 use super::draw::{Theme, draw};
-use super::editor;
+use super::editor::{self, Edited};
 use super::keys::press;
 use super::link::Link;
 use super::model::{Effect, Model, Screen, Then};
@@ -148,15 +148,22 @@ impl<IO: AsyncRead + AsyncWrite> Console<IO> {
         Ok(())
     }
 
-    async fn send_edited(&mut self, flow: String, text: &str, edited: Result<String, Fault>) -> Result<(), Fault> {
-        // Editors end the last line.
-        let edited =
-            edited.map(|it| it.strip_suffix('\n').filter(|_| !text.ends_with('\n')).map(str::to_owned).unwrap_or(it));
+    async fn send_edited(&mut self, flow: String, text: &str, edited: Result<Edited, Fault>) -> Result<(), Fault> {
         match edited {
-            Ok(edited) if edited == text => self.model.notice = Some("nothing was changed".to_owned()),
-            Ok(edited) => {
+            Ok(Edited::Text(edited)) => {
+                // Editors end the last line.
+                let whole = edited.strip_suffix('\n').filter(|_| !text.ends_with('\n'));
+                let edited = whole.map(str::to_owned).unwrap_or(edited);
+                if edited == text {
+                    self.model.notice = Some("nothing was changed".to_owned());
+                    return Ok(());
+                }
                 let what = json!({ "do": "edit", "flows": [flow], "text": edited });
                 self.ask(what, Then::Edited(flow, edited)).await?;
+            }
+            Ok(Edited::Broken(text)) => {
+                self.model.notice = Some("the text is not UTF-8 (`e` opens what can be read of it)".to_owned());
+                self.broken = Some((flow, text));
             }
             Err(error) => self.model.notice = Some(error.to_string()),
         }
