@@ -38,8 +38,8 @@ pub(super) struct Link {
     window: Mutex<Option<String>>,
     /// Of the test, if it has its own.
     context: Option<UserContext>,
-    /// What the driver has told the client that began the last session here. The client of a test that uses a kept session
-    /// is told the same.
+    /// What the driver has told the client that began the first session here. The client of a test that uses this session
+    /// again is told the same.
     begun: Mutex<Option<Bytes>>,
     /// Whether the next client is told that.
     is_kept: AtomicBool,
@@ -98,7 +98,7 @@ impl Link {
         lock(&self.names).iter().fold(says, |says, (xpath, words)| says.replace(xpath, words))
     }
 
-    /// Returns a link for another test, which has this user context, and uses the last session that was created here.
+    /// Returns a link for another test, which has this user context, and uses the first session that was created here.
     pub(super) fn next(&self, journal: Arc<Journal>, turns: Turns, context: UserContext) -> Self {
         let next = Self::new(Arc::clone(&self.driver), journal, turns);
         let begun = lock(&self.begun).clone();
@@ -162,7 +162,7 @@ impl Link {
             && let Some((session, protocol)) = command::begun(response.body())
         {
             lock(&self.protocols).insert(session, protocol);
-            *lock(&self.begun) = Some(response.body().clone());
+            lock(&self.begun).get_or_insert_with(|| response.body().clone());
         }
         self.journal.write(Event::Commanded { id, status: response.status().as_u16() });
         response

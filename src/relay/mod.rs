@@ -55,7 +55,7 @@ impl Relay {
         Self::over(Link::new(driver, journal, turns)).await
     }
 
-    /// Starts a relay for another test, which uses the last session that was created here. Its client begins that session
+    /// Starts a relay for another test, which uses the first session that was created here. Its client begins that session
     /// as if it were new. Its windows are those of a user context: new ones are opened there, share what its first window
     /// has, and end with it.
     pub(crate) async fn next(&self, journal: Arc<Journal>, turns: Turns, context: UserContext) -> io::Result<Self> {

@@ -55,7 +55,7 @@ async fn thirtyfour_drives_a_held_page(mitm: Mitm, browser: Browser, site: Site)
 }
 
 /// A client that connects to the relay only.
-fn holdup_client_without_tls() -> reqwest::Client {
+pub fn holdup_client_without_tls() -> reqwest::Client {
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let tls = tokio_rustls::rustls::ClientConfig::builder_with_provider(provider);
     let tls = tls.with_safe_default_protocol_versions().unwrap();

@@ -298,3 +298,28 @@ fn a_handle_does_not_outlive_its_test() {
     }
     in_one_browser("a_handle_does_not_outlive_its_test", &[keeps, looks]);
 }
+
+/// A session that another client has begun is not taken for the test's.
+#[test]
+fn sessions_of_other_clients_are_theirs() {
+    #[mitm_test(browser = headless_shell)]
+    async fn begins(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+        opened(&mitm, &browser, &site).await?;
+        let mut arguments = mitm.chromium_args();
+        arguments.push("--headless=new".to_owned());
+        let options = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
+        let wanted = json!({ "capabilities": { "alwaysMatch": options } }).to_string();
+        let client = crate::others::holdup_client_without_tls();
+        let begun = client.post(format!("{}session", browser.webdriver_url())).body(wanted).send().await?;
+        assert!(begun.status().is_success(), "{}", begun.text().await?);
+        Ok(())
+    }
+    #[mitm_test(browser = headless_shell)]
+    async fn looks(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+        opened(&mitm, &browser, &site).await?;
+        let sessions = sessions();
+        assert!(sessions.iter().all(|session| *session == sessions[0]), "one browser: {sessions:?}");
+        look(&browser).await
+    }
+    in_one_browser("sessions_of_other_clients_are_theirs", &[begins, looks, looks]);
+}
