@@ -359,7 +359,7 @@ fn recorded_requests_are_sent_to_their_servers_again() {
     assert!(!is_well && told.contains("-- failed (connect"), "{told}{why}");
     assert!(why.contains("0 of 1 requests were sent and answered"), "{why}");
     // A server that accepts, and never answers.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = format!("shop.test={}", silent.local_addr().unwrap());
     let (is_well, told, _) = holdup(&["resend", GOLDEN, "--host", &host, "--only", "~u /old", "--timeout", "1"]);
     assert!(!is_well && told.contains("-- no answer within 1s"), "{told}");

@@ -143,7 +143,8 @@ impl Browser {
         let (pages, user) = anew.map_err(|fault| failed(&fault))?;
         let (inspector, window) = (Arc::clone(pages.inspector()), pages.window().to_owned());
         let cookies_by_inspector = self.kind == BrowserKind::Firefox;
-        let context = UserContext { inspector, id: user.clone(), window, cookies_by_inspector };
+        let (id, session) = (user.clone(), self.session.clone());
+        let context = UserContext { inspector, id, session, window, cookies_by_inspector };
         let relay = self.relay.next(journal, turns, context).await.map_err(|error| failed(&error))?;
         let builder = client();
         let (activated, switched, connected) = tokio::join!(

@@ -6,8 +6,7 @@ use super::input::Input;
 use super::response::{is_early, json_bytes, unknown_error};
 use super::turns::Turns;
 use super::user_context::UserContext;
-use crate::driver::Driver;
-use crate::driver::log_tail;
+use crate::driver::{Driver, log_tail};
 use crate::inspector::Protocol;
 use crate::journal::{Event, Journal};
 use bytes::Bytes;
@@ -112,6 +111,11 @@ impl Link {
 
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether a command is for the test's own session.
+    pub(super) fn is_own(&self, path: &str) -> bool {
+        self.context.as_ref().is_none_or(|context| context.is_about(path))
     }
 
     /// Returns the window that the test has switched to, if any.
@@ -290,7 +294,8 @@ impl Link {
 
     /// Forwards a command regardless of turns; a failure becomes a WebDriver error response.
     async fn sent(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let sent = match &self.context {
+        let context = self.context.as_ref().filter(|context| context.is_about(request.uri().path()));
+        let sent = match context {
             Some(context) => context.carry_out(request, self.window(), |request| self.send(request)).await,
             None => self.send(request).await,
         };

@@ -238,7 +238,8 @@ async fn relay(
     if let Err(why) = access.admit(&mut request) {
         return Ok(access::refusal(why).map(Full::new));
     }
-    let _in_progress = uses.begin(request.method().as_str(), request.uri().path());
+    let is_own = link.is_own(request.uri().path());
+    let _in_progress = is_own.then(|| uses.begin(request.method().as_str(), request.uri().path()));
     let (parts, body) = request.into_parts();
     match body.collect().await {
         Ok(body) => Ok(link.command(Request::from_parts(parts, body.to_bytes())).await.map(Full::new)),

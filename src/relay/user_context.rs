@@ -15,6 +15,8 @@ pub(crate) struct UserContext {
     /// The browser's connection.
     pub(crate) inspector: Arc<Inspector>,
     pub(crate) id: String,
+    /// The session of that browser. Other clients may have others here.
+    pub(crate) session: String,
     /// The window that the test began with.
     pub(crate) window: String,
     /// Whether the driver's commands about cookies are about the session's own context (geckodriver).
@@ -22,6 +24,11 @@ pub(crate) struct UserContext {
 }
 
 impl UserContext {
+    /// Returns whether a command is for the test's session.
+    pub(super) fn is_about(&self, path: &str) -> bool {
+        path.strip_prefix("/session/").and_then(|rest| rest.split('/').next()) == Some(&self.session)
+    }
+
     /// Carries out a command, by `send` if the driver can do that. `window` is the one that the test has switched to.
     pub(super) async fn carry_out<S>(
         &self,

@@ -311,7 +311,16 @@ fn sessions_of_other_clients_are_theirs() {
         let wanted = json!({ "capabilities": { "alwaysMatch": options } }).to_string();
         let client = crate::others::holdup_client_without_tls();
         let begun = client.post(format!("{}session", browser.webdriver_url())).body(wanted).send().await?;
-        assert!(begun.status().is_success(), "{}", begun.text().await?);
+        let said: serde_json::Value = serde_json::from_str(&begun.text().await?)?;
+        let other = format!("{}session/{}", browser.webdriver_url(), said["value"]["sessionId"].as_str().unwrap());
+        // Its windows are its own.
+        let opened = client.post(format!("{other}/window/new")).body(r#"{"type": "tab"}"#).send().await?;
+        assert!(opened.status().is_success(), "{}", opened.text().await?);
+        let windows = client.get(format!("{other}/window/handles")).send().await?.text().await?;
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&windows)?["value"].as_array().unwrap().len(), 2);
+        assert_eq!(browser.windows().await?.len(), 1);
+        client.post(format!("{other}/timeouts")).body(r#"{"implicit": 1}"#).send().await?;
+        client.delete(&other).send().await?;
         Ok(())
     }
     #[mitm_test(browser = headless_shell)]
