@@ -47,6 +47,9 @@ fn main() {
         if wanted("release") {
             release(origin).await.unwrap();
         }
+        if wanted("journal") {
+            journal(origin).await.unwrap();
+        }
         if wanted("rules") {
             rules(origin).await.unwrap();
         }
@@ -335,6 +338,39 @@ async fn release(origin: SocketAddr) -> TestResult {
     println!("  a request that nobody holds  {:>7.3} ms", median(plain));
     println!("  release to delivered         {:>7.3} ms", median(delivered));
     println!("  release to read by client    {:>7.3} ms", median(read));
+    Ok(mitm.stop().await?)
+}
+
+/// Time to read a journal of many flows: what a report, a console or `exchanges()` does.
+async fn journal(origin: SocketAddr) -> TestResult {
+    const FLOWS: usize = 10_000;
+    let mitm = Mitm::start().await?;
+    mitm.host("shop.test", Upstream::plain(origin));
+    let client = mitm.client()?;
+    let before = resident_kib();
+    for _ in 0..FLOWS / 100 {
+        let mut asking = JoinSet::new();
+        for _ in 0..100 {
+            let request = client.get("https://shop.test/path/to/x");
+            asking.spawn(async move { request.send().await?.text().await });
+        }
+        while let Some(answer) = asking.join_next().await {
+            answer??;
+        }
+    }
+    let each = resident_kib().saturating_sub(before) as f64 / FLOWS as f64;
+    let (mut exchanges, mut entries) = (vec![], vec![]);
+    for _ in 0..ROUNDS {
+        let began = Instant::now();
+        assert_eq!(mitm.exchanges().len(), FLOWS);
+        exchanges.push(began.elapsed());
+        let began = Instant::now();
+        assert!(mitm.journal().len() > FLOWS);
+        entries.push(began.elapsed());
+    }
+    println!("a journal of {FLOWS} flows, {each:.1} KiB each, median of {ROUNDS}:");
+    println!("  as exchanges  {:>7.1} ms", median(exchanges));
+    println!("  as entries    {:>7.1} ms", median(entries));
     Ok(mitm.stop().await?)
 }
 

@@ -169,7 +169,7 @@ pub(crate) struct Resend {
     #[arg(short = 'w', long = "save-stream-file", value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
     /// How long to wait for each answer, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: u64,
     /// HAR, or flow files of mitmproxy.
     #[arg(required = true)]

@@ -7,7 +7,7 @@ use crate::flow::Place;
 use crate::inspector::{Inspector, Login, Until};
 use crate::journal::Journal;
 use crate::page::{SessionPages, Settled};
-use crate::relay::{Relay, Turns, UserContext};
+use crate::relay::{ENDED, Relay, Turns, UserContext};
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use std::net::SocketAddr;
@@ -141,15 +141,15 @@ impl Browser {
         let failed = |error: &dyn std::fmt::Display| BrowserError::Session(format!("no new window: {error}"));
         let anew = self.pages.anew(proxy, Arc::clone(&journal), turns.clone()).await;
         let (pages, user) = anew.map_err(|fault| failed(&fault))?;
-        let (inspector, window) = (Arc::clone(pages.inspector()), pages.window().to_owned());
+        let inspector = Arc::clone(pages.inspector());
         let cookies_by_inspector = self.kind == BrowserKind::Firefox;
         let (id, session) = (user.clone(), self.session.clone());
-        let context = UserContext { inspector, id, session, window, cookies_by_inspector };
+        let context = UserContext { inspector, id, session, cookies_by_inspector };
         let relay = self.relay.next(journal, turns, context).await.map_err(|error| failed(&error))?;
         let builder = client();
         let (activated, switched, connected) = tokio::join!(
-            // A window in the background takes keys slowly.
-            pages.activate(),
+            // A window in the background takes keys slowly. Of a visible browser, the clipboard is the person's.
+            pages.activate(!driver::headed()),
             relay.switch(&self.session, pages.window()),
             builder.connect(relay.url())
         );
@@ -171,8 +171,10 @@ impl Browser {
     pub(crate) async fn leave(&self) -> bool {
         let Some(user) = &self.user else { return true };
         let left = async {
-            self.relay.release_actions(&self.session).await
-                && self.pages.forget(user).await.is_ok()
+            // The driver would wait for a command in progress, which ends with its window.
+            let is_released = !self.relay.is_busy() && self.relay.release_actions(&self.session).await;
+            self.pages.forget(user).await.is_ok()
+                && is_released
                 // Commands that the test has sent, and does not wait for, have failed with their window.
                 && matches!(self.client.session_id().await, Ok(Some(_)))
         };
@@ -187,6 +189,9 @@ impl Browser {
     /// Journals what a person does in the pages that are opened from now on: for the tests that a console writes.
     #[doc(hidden)]
     pub async fn report_actions(&self) -> Result<(), BrowserError> {
+        if self.relay.has_ended() {
+            return Err(BrowserError::Session(ENDED.to_owned()));
+        }
         self.relay.note_change();
         self.pages.report_actions().await.map_err(|fault| BrowserError::Session(fault.to_string()))
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, watch};
 
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(super) struct Bidi {
     socket: Socket,
     under_way: watch::Receiver<UnderWay>,
     pub(super) console: Console,
+    /// Whether user contexts have proxies, as far as that is known.
+    own_proxies: AtomicBool,
     /// `ws://HOST:PORT/..`
     pub(super) url: String,
 }
@@ -79,7 +82,13 @@ impl Bidi {
                 told.send_if_modified(|under_way| note(under_way, &event));
             }
         };
-        let bidi = Self { socket: socket::connect(url, hear).await?, under_way, console, url: url.to_owned() };
+        let bidi = Self {
+            socket: socket::connect(url, hear).await?,
+            under_way,
+            console,
+            own_proxies: AtomicBool::default(),
+            url: url.to_owned(),
+        };
         match login {
             None => Ok(bidi),
             Some(login) => bidi.log_in(login, challenges).await.map_err(|error| format!("no login: {error}")),
@@ -128,26 +137,32 @@ impl Bidi {
     /// Returns whether a user context can have a proxy: a browser that ignores this accepts a kind that does not exist.
     pub(super) async fn has_own_proxies(&self) -> bool {
         let asked = json!({ "proxy": { "proxyType": "holdup" } });
-        match self.command("browser.createUserContext", &asked).await {
+        let has = match self.command("browser.createUserContext", &asked).await {
             Ok(made) => {
                 drop(self.forget(&text(&made["userContext"])).await);
                 false
             }
-            Err(_) => true,
-        }
+            Err(fault) => fault.to_string().starts_with("invalid argument"),
+        };
+        self.own_proxies.store(has, Ordering::Relaxed);
+        has
     }
 
     pub(super) async fn open(&self, proxy: SocketAddr) -> Result<Window, Fault> {
         let proxy = proxy.to_string();
         let proxy = json!({ "proxyType": "manual", "httpProxy": proxy, "sslProxy": proxy });
-        let own = json!({ "proxy": proxy, "acceptInsecureCerts": true });
+        let own = match self.own_proxies.load(Ordering::Relaxed) {
+            true => json!({ "proxy": proxy, "acceptInsecureCerts": true }),
+            // The session's, which stays the same while one exploration uses it.
+            false => json!({}),
+        };
         let user = text(&self.command("browser.createUserContext", &own).await?["userContext"]);
-        let handle = self.open_in(&user, true).await?;
+        let handle = self.open_in(&user, "tab", true).await?;
         Ok(Window { user, handle })
     }
 
-    pub(super) async fn open_in(&self, user: &str, background: bool) -> Result<String, Fault> {
-        let window = json!({ "type": "tab", "userContext": user, "background": background });
+    pub(super) async fn open_in(&self, user: &str, kind: &str, background: bool) -> Result<String, Fault> {
+        let window = json!({ "type": kind, "userContext": user, "background": background });
         Ok(text(&self.command("browsingContext.create", &window).await?["context"]))
     }
 

@@ -47,12 +47,12 @@ impl Inspector {
         }
     }
 
-    /// Opens another window of a user context.
-    pub(crate) async fn open_in(&self, user: &str) -> Result<String, Fault> {
+    /// Opens another window (or a `tab`) of a user context.
+    pub(crate) async fn open_in(&self, user: &str, kind: &str) -> Result<String, Fault> {
         match &self.0 {
-            // As geckodriver does: the page stays visible until the test switches.
-            Speaks::Bidi(bidi) => bidi.open_in(user, true).await,
-            Speaks::DevTools(devtools) => devtools.open_in(user, false).await,
+            // The page stays in front until the test switches. The headless shell shows all windows.
+            Speaks::Bidi(bidi) => bidi.open_in(user, kind, true).await,
+            Speaks::DevTools(devtools) => devtools.open_in(user, kind, false).await,
         }
     }
 
@@ -64,10 +64,9 @@ impl Inspector {
         }
     }
 
-    /// Sets a permission of a user context for the site that a window shows, as WebDriver's command describes it.
-    pub(crate) async fn set_permission(&self, user: &str, window: &str, said: &Value) -> Result<(), Fault> {
-        let url = self.url_of(window).await?;
-        let site = Url::parse(&url).map_or(url, |url| url.origin().ascii_serialization());
+    /// Sets a permission of a user context for the site of a document, as WebDriver's command describes it.
+    pub(crate) async fn set_permission(&self, user: &str, document: &Url, said: &Value) -> Result<(), Fault> {
+        let site = document.origin().ascii_serialization();
         match &self.0 {
             Speaks::Bidi(bidi) => bidi.set_permission(user, &site, said).await,
             Speaks::DevTools(devtools) => devtools.set_permission(user, &site, said).await,

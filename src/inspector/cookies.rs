@@ -4,6 +4,7 @@
 use super::bidi::Bidi;
 use super::{Fault, text};
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use url::Url;
 
 impl Bidi {
@@ -23,7 +24,9 @@ impl Bidi {
         let host = document.host_str().unwrap_or_default();
         cookie["domain"] = match wanted["domain"].as_str() {
             // Also for the names below it.
-            Some(domain) if !domain.starts_with('.') && domain.contains('.') => json!(format!(".{domain}")),
+            Some(domain) if domain.contains('.') && !domain.starts_with('.') && domain.parse::<IpAddr>().is_err() => {
+                json!(format!(".{domain}"))
+            }
             Some(domain) => json!(domain),
             None => json!(host),
         };

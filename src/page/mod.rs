@@ -113,16 +113,19 @@ impl SessionPages {
         journal: Arc<Journal>,
         turns: Turns,
     ) -> Result<(Self, String), Fault> {
-        self.windows.leave(&self.window);
+        if self.proxy.is_none() {
+            // The session's own: no test uses it. Those of tests have been closed.
+            self.windows.leave(&self.window);
+        }
         let Window { user, handle } = self.windows.take(&self.inspector, proxy).await?;
         let (inspector, windows) = (Arc::clone(&self.inspector), Arc::clone(&self.windows));
         Ok((Self::over(inspector, (handle, Some(proxy)), windows, journal, turns), user))
     }
 
-    /// Brings the first window to the front, and empties the clipboard.
-    pub(crate) async fn activate(&self) -> Result<(), Fault> {
+    /// Brings the first window to the front, and empties the clipboard if that is the browser's own.
+    pub(crate) async fn activate(&self, has_own_clipboard: bool) -> Result<(), Fault> {
         self.inspector.activate(&self.window).await?;
-        self.inspector.empty_clipboard(&self.window).await
+        if has_own_clipboard { self.inspector.empty_clipboard(&self.window).await } else { Ok(()) }
     }
 
     /// Closes the windows of a test and deletes what they have stored.
@@ -222,7 +225,7 @@ impl SessionPages {
         Ok(pending::asked(documents, &windows, &self.window, others))
     }
 
-    /// Returns the browser's connection, to open windows beside the first.
+    /// Returns the browser's connection.
     pub(crate) fn inspector(&self) -> &Arc<Inspector> {
         &self.inspector
     }

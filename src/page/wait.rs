@@ -86,6 +86,7 @@ impl SessionPages {
             // From here on, nothing is missed.
             written.as_mut().enable();
             news.mark_unchanged();
+            self.is_current()?;
             if self.sees_dialog().await {
                 let something = something(written, &mut news, std::future::pending());
                 if self.is_still(&mut known, something, &is_open).await? {
@@ -131,8 +132,8 @@ impl SessionPages {
         }
     }
 
-    /// Lets the pending tasks of all workers run, and returns whether one of them is new. Its document sends it the
-    /// messages that were posted before its script had run, and does so after that: both must reply once more.
+    /// Lets the pending tasks of all workers run, and returns whether one of them is new. A document sends a new worker the
+    /// messages that were posted earlier only once its script has run: both must reply once more.
     async fn pass_workers(&self, known: &mut Known) -> bool {
         // Some workers never reply; if the session has ended, the next query fails.
         let passed = tokio::time::timeout(ANSWER, document::pass_workers(&self.inspector, &known.documents)).await;
@@ -140,6 +141,11 @@ impl SessionPages {
         let is_new = workers.iter().any(|worker| !known.workers.contains(worker));
         known.workers = workers;
         is_new
+    }
+
+    /// Fails if the test of these pages has ended: the session may be another's.
+    fn is_current(&self) -> Result<(), Fault> {
+        if self.has_ended.load(Ordering::Relaxed) { Err(Fault::Closed) } else { Ok(()) }
     }
 
     /// Returns whether pages with an open dialog wait only for what is held. If not, something has happened.
@@ -170,9 +176,6 @@ impl SessionPages {
 
     /// Updates the flows and queries the documents; returns false if either has changed meanwhile.
     async fn look(&self, known: &mut Known, asking: Asking) -> Result<bool, Unsettled> {
-        if self.has_ended.load(Ordering::Relaxed) {
-            return Err(Fault::Closed.into());
-        }
         known.live.follow(&self.journal);
         let now = Instant::now();
         known.scripts.extend(known.live.take_scripts().into_iter().map(|script| (script, now)));

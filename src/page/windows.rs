@@ -1,5 +1,5 @@
 //! The windows of a session that serves one test after another. Each test has a window that shares nothing with the
-//! others; the next one is opened while a test runs.
+//! others. An exploration opens the next one while an execution runs.
 
 use crate::inspector::{Fault, Inspector, Window};
 use std::collections::BTreeSet;
@@ -23,6 +23,7 @@ impl Windows {
             Some((its, window)) if its == proxy => window,
             other => {
                 if let Some((_, window)) = other {
+                    self.idle(|idle| idle.remove(&window.handle));
                     inspector.forget(&window.user).await?;
                 }
                 inspector.open(proxy).await?

@@ -2,6 +2,7 @@
 
 use crate::inspector::Protocol;
 use crate::sanitize::placeholder;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -127,9 +128,9 @@ pub(super) fn kind(method: &str, path: &str) -> Kind {
     }
 }
 
-/// Returns whether a command changes only what ends with the window of its test. Others have an effect on the session
-/// (timeouts, permissions, a window's size in Firefox, whatever is of one browser only), or are unknown.
-pub(super) fn ends_with_window(method: &str, path: &str) -> bool {
+/// Returns whether a command changes nothing but what ends with the windows of its test. Others may change the session
+/// (timeouts, a window's size in Firefox, whatever is of one browser only), or are unknown.
+pub(super) fn leaves_session_unchanged(method: &str, path: &str) -> bool {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     match (method, parts.as_slice()) {
         // Sessions are created by Holdup.
@@ -155,11 +156,14 @@ pub(super) fn ends_with_window(method: &str, path: &str) -> bool {
 }
 
 /// Returns the method, and the name of the cookie, of a command about cookies.
-pub(super) fn about_cookies<'a>(method: &'a str, path: &'a str) -> Option<(&'a str, Option<&'a str>)> {
+pub(super) fn about_cookies<'a>(method: &'a str, path: &str) -> Option<(&'a str, Option<String>)> {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     match parts.as_slice() {
         ["session", _, "cookie"] => Some((method, None)),
-        ["session", _, "cookie", name] => Some((method, Some(name))),
+        ["session", _, "cookie", name] => {
+            let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
+            Some((method, Some(name)))
+        }
         _ => None,
     }
 }

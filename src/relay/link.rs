@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Why commands are refused after a test.
-pub(super) const ENDED: &str = "the test that had this browser has ended";
+pub(crate) const ENDED: &str = "the test that had this browser has ended";
 
 /// Forwards commands to the driver.
 #[derive(Debug)]
@@ -99,18 +99,22 @@ impl Link {
 
     /// Returns a link for another test, which has this user context, and uses the first session that was created here.
     pub(super) fn next(&self, journal: Arc<Journal>, turns: Turns, context: UserContext) -> Self {
+        // In one journal, the numbers continue.
+        let is_same = Arc::ptr_eq(&self.journal, &journal);
+        let commands = if is_same { self.commands.load(Ordering::Relaxed) } else { 1 };
         let next = Self::new(Arc::clone(&self.driver), journal, turns);
         let begun = lock(&self.begun).clone();
-        Self { context: Some(context), is_kept: AtomicBool::new(begun.is_some()), begun: Mutex::new(begun), ..next }
+        let (is_kept, begun) = (AtomicBool::new(begun.is_some()), Mutex::new(begun));
+        Self { context: Some(context), is_kept, begun, commands: AtomicU64::new(commands), ..next }
     }
 
     /// Refuses all that comes from now on: the session is another test's.
     pub(super) fn end(&self) {
-        self.has_ended.store(true, Ordering::Relaxed);
+        self.has_ended.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        self.has_ended.load(Ordering::Relaxed)
+        self.has_ended.load(Ordering::SeqCst)
     }
 
     /// Returns whether a command is for the test's own session.
@@ -296,7 +300,7 @@ impl Link {
     async fn sent(&self, request: Request<Bytes>) -> Response<Bytes> {
         let context = self.context.as_ref().filter(|context| context.is_about(request.uri().path()));
         let sent = match context {
-            Some(context) => context.carry_out(request, self.window(), |request| self.send(request)).await,
+            Some(context) => context.carry_out(request, |request| self.send(request)).await,
             None => self.send(request).await,
         };
         sent.unwrap_or_else(|why| unknown_error(&why))

@@ -12,6 +12,7 @@ mod user_context;
 mod uses;
 
 pub(crate) use command::Kind;
+pub(crate) use link::ENDED;
 pub(crate) use turns::{Turn, Turns};
 pub(crate) use user_context::UserContext;
 
@@ -59,7 +60,11 @@ impl Relay {
     /// as if it were new. Its windows are those of a user context: new ones are opened there, share what its first window
     /// has, and end with it.
     pub(crate) async fn next(&self, journal: Arc<Journal>, turns: Turns, context: UserContext) -> io::Result<Self> {
-        Self::over(self.link.next(journal, turns, context)).await
+        let next = Self::over(self.link.next(journal, turns, context)).await?;
+        if self.uses.are_changed() {
+            next.uses.note_change();
+        }
+        Ok(next)
     }
 
     async fn over(link: Link) -> io::Result<Self> {
@@ -97,7 +102,7 @@ impl Relay {
     ) -> Result<T, String> {
         let (link, journal) = (&self.link, self.link.journal());
         if link.has_ended() {
-            return Err(link::ENDED.to_owned());
+            return Err(ENDED.to_owned());
         }
         let _turn = turn.await;
         let id = link.begin(says.clone());
@@ -161,7 +166,12 @@ impl Relay {
     /// Returns whether another test finds the session as this one did: no command has changed more than the windows of
     /// its test, and none is in progress.
     pub(crate) fn is_unchanged(&self) -> bool {
-        self.uses.are_unchanged()
+        !self.uses.are_changed() && !self.is_busy()
+    }
+
+    /// Returns whether a command of the session is in progress.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.uses.are_in_progress()
     }
 
     /// Counts the session as changed.

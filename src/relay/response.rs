@@ -21,6 +21,18 @@ pub(super) fn without(response: Response<Bytes>, windows: &BTreeSet<String>) -> 
     json_response(&json!({ "value": own }))
 }
 
+/// Returns the error response for what a browser refuses, by BiDi's error if WebDriver has it too.
+pub(super) fn refusal(why: &str) -> Response<Bytes> {
+    const BAD: [&str; 2] = ["invalid argument", "invalid cookie domain"];
+    match why.split_once(": ") {
+        Some((error, message)) if BAD.contains(&error) => error_response(StatusCode::BAD_REQUEST, error, message),
+        Some((error @ "unable to set cookie", message)) => {
+            error_response(StatusCode::INTERNAL_SERVER_ERROR, error, message)
+        }
+        _ => unknown_error(why),
+    }
+}
+
 /// Returns an error response for a WebDriver client.
 pub(super) fn unknown_error(message: &str) -> Response<Bytes> {
     error_response(StatusCode::INTERNAL_SERVER_ERROR, "unknown error", message)

@@ -17,13 +17,14 @@ pub(super) struct InProgress<'a>(&'a Uses);
 
 impl Uses {
     pub(super) fn begin(&self, method: &str, path: &str) -> InProgress<'_> {
-        if !command::ends_with_window(method, path) {
+        if !command::leaves_session_unchanged(method, path) {
             self.note_change();
         }
         if path.ends_with("/actions") {
-            self.have_acted.store(method == "POST", Ordering::Relaxed);
+            self.have_acted.store(true, Ordering::Relaxed);
         }
-        self.in_progress.fetch_add(1, Ordering::Relaxed);
+        // Before the relay is asked whether its test has ended.
+        self.in_progress.fetch_add(1, Ordering::SeqCst);
         InProgress(self)
     }
 
@@ -35,13 +36,17 @@ impl Uses {
         self.have_acted.load(Ordering::Relaxed)
     }
 
-    pub(super) fn are_unchanged(&self) -> bool {
-        !self.are_changed.load(Ordering::Relaxed) && self.in_progress.load(Ordering::Relaxed) == 0
+    pub(super) fn are_changed(&self) -> bool {
+        self.are_changed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn are_in_progress(&self) -> bool {
+        self.in_progress.load(Ordering::SeqCst) > 0
     }
 }
 
 impl Drop for InProgress<'_> {
     fn drop(&mut self) {
-        self.0.in_progress.fetch_sub(1, Ordering::Relaxed);
+        self.0.in_progress.fetch_sub(1, Ordering::SeqCst);
     }
 }

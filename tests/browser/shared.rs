@@ -162,12 +162,14 @@ fn a_browser_that_was_changed_is_not_used_again() {
     in_one_browser("a_browser_that_was_changed_is_not_used_again", &tests);
 }
 
-/// A test that fails in the midst of a command, or whose driver is gone, costs the others nothing.
+/// A test that fails in the midst of a command costs the others nothing.
 #[test]
 fn a_browser_is_used_again_after_a_failure() {
     #[mitm_test(timeout = "2s")]
     async fn hangs(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
         opened(&mitm, &browser, &site).await?;
+        // The driver would release the key only after the command.
+        browser.perform_actions(KeyActions::new("keyboard".into()).then(KeyAction::Down { value: 'a' })).await?;
         browser.run("return new Promise(() => {})").await?;
         Ok(())
     }
@@ -178,6 +180,34 @@ fn a_browser_is_used_again_after_a_failure() {
     }
     let fails = || drop(crate::support::failure_of(hangs));
     in_one_browser("a_browser_is_used_again_after_a_failure", &[fails, looks]);
+}
+
+#[mitm_test(explore(max = 3))]
+async fn changes_once(browser: Browser, site: Site) -> TestResult {
+    static ROUNDS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    site.page(
+        "/",
+        "<p id=out></p><script>for (const n of 'ab') fetch('/' + n).then(() => out.textContent += '.')</script>",
+    );
+    if ROUNDS.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
+        let longer = fantoccini::wd::TimeoutConfiguration::new(None, None, Some(std::time::Duration::from_millis(10)));
+        browser.update_timeouts(longer).await?;
+    }
+    browser.goto("https://site.test/").await?;
+    browser.wait_text("#out", "..").await?;
+    Ok(())
+}
+
+/// Also if an exploration has changed it in one execution only.
+#[test]
+fn a_browser_that_an_execution_has_changed_is_not_used_again() {
+    #[mitm_test]
+    async fn looks(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
+        opened(&mitm, &browser, &site).await?;
+        assert_eq!(browser.get_timeouts().await?.implicit(), Some(std::time::Duration::ZERO));
+        Ok(())
+    }
+    in_one_browser("a_browser_that_an_execution_has_changed_is_not_used_again", &[changes_once, looks]);
 }
 
 /// The driver's commands about cookies are about the test's, and not the session's.
@@ -212,7 +242,12 @@ async fn cookies_by_webdriver_are_those_of_the_test(browser: Browser, site: Site
     assert_eq!(browser.eval::<String>("return document.cookie.split('; ').sort().join()").await?, "above=3,added=4");
     let mut foreign = fantoccini::cookies::Cookie::new("foreign", "5");
     foreign.set_domain("elsewhere.test");
-    browser.add_cookie(foreign).await.expect_err("another domain");
+    let refused = browser.add_cookie(foreign).await.expect_err("another domain");
+    assert!(refused.is_invalid_cookie_domain(), "{refused}");
+    // The name is encoded in the path of the command.
+    browser.run("document.cookie = 'a^b=5'").await?;
+    assert_eq!(browser.get_named_cookie("a^b").await?.value(), "5");
+    browser.delete_cookie("a^b").await?;
 
     browser.delete_cookie("here").await?;
     assert_eq!(names().await?, "above=3 added=4");
@@ -282,7 +317,8 @@ fn a_handle_does_not_outlive_its_test() {
         browser.goto("https://site.test/").await?;
         let second = browser.new_window(true).await?;
         // The page stays in front until the test switches.
-        assert_eq!(browser.eval::<String>("return document.visibilityState").await?, "visible");
+        let in_front = "return `${document.visibilityState} ${document.hasFocus()}`";
+        assert_eq!(browser.eval::<String>(in_front).await?, "visible true");
         browser.switch_to_window(second.handle).await?;
         let old = OLD.lock().unwrap().take().unwrap();
         let ended = "the test that had this browser has ended";

@@ -20,7 +20,8 @@ pub(super) fn edit(text: &str) -> Result<Edited, Fault> {
     let mut file = tempfile::Builder::new().prefix("holdup-").suffix(".http").tempfile()?;
     file.write_all(text.as_bytes())?;
     // A command for the shell, as git takes it: it may have options, and blanks in quotes.
-    let status = Command::new("/bin/sh").args(["-c", &format!("{editor} \"$@\""), "sh"]).arg(file.path()).status()?;
+    let status = Command::new("/bin/sh").args(["-c", &format!("{editor} \"$@\""), "sh"]).arg(file.path()).status();
+    let status = status.map_err(|error| format!("no shell for the editor {editor:?}: {error}"))?;
     match status.code() {
         Some(0) => {}
         Some(126 | 127) => return Err(format!("the editor {editor:?} cannot be started; set EDITOR").into()),

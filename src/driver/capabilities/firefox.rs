@@ -40,6 +40,9 @@ fn preferences() -> Value {
         "fission.bfcacheInParent": false,
         // Each test of a shared browser has its own user context; by default, these share permissions.
         "permissions.isolateBy.userContext": true,
+        // These know no user contexts.
+        "browser.formfill.enable": false,
+        "layout.css.visited_links_enabled": false,
         // The list of downloads would take the focus from the page, and from that of the next test.
         "browser.download.alwaysOpenPanel": false,
         // Only the page itself sends requests.

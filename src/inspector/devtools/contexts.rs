@@ -16,12 +16,22 @@ impl DevTools {
         });
         let user = self.command("Target.createBrowserContext", &own).await?;
         let user = text(&user["browserContextId"]);
-        let handle = self.open_in(&user, true).await?;
+        let handle = self.open_in(&user, "tab", true).await?;
         Ok(Window { user, handle })
     }
 
-    pub(in crate::inspector) async fn open_in(&self, user: &str, background: bool) -> Result<String, Fault> {
-        let window = json!({ "url": "about:blank", "browserContextId": user, "background": background });
+    pub(in crate::inspector) async fn open_in(
+        &self,
+        user: &str,
+        kind: &str,
+        background: bool,
+    ) -> Result<String, Fault> {
+        let window = json!({
+            "url": "about:blank",
+            "browserContextId": user,
+            "background": background,
+            "newWindow": kind == "window",
+        });
         let handle = text(&self.command("Target.createTarget", &window).await?["targetId"]);
         self.until(|targets| targets.window(&handle).map(drop)).await?;
         Ok(handle)
