@@ -1,5 +1,6 @@
 //! Handles each command: journals it, forwards it when it is its turn, and journals its response.
 
+use super::begun::Begun;
 use super::command::{self, Elements, Kind};
 use super::deadlock;
 use super::input::Input;
@@ -37,11 +38,7 @@ pub(super) struct Link {
     window: Mutex<Option<String>>,
     /// Of the test, if it has its own.
     context: Option<UserContext>,
-    /// What the driver has told the client that began the first session here. The client of a test that uses this session
-    /// again is told the same.
-    begun: Mutex<Option<Bytes>>,
-    /// Whether the next client is told that.
-    is_kept: AtomicBool,
+    begun: Begun,
     has_ended: AtomicBool,
     /// What reports show in the place of an XPath.
     names: Mutex<BTreeMap<String, String>>,
@@ -81,8 +78,7 @@ impl Link {
             protocols: Mutex::default(),
             window: Mutex::default(),
             context: None,
-            begun: Mutex::default(),
-            is_kept: AtomicBool::default(),
+            begun: Begun::default(),
             has_ended: AtomicBool::default(),
             names: Mutex::default(),
         }
@@ -103,9 +99,7 @@ impl Link {
         let is_same = Arc::ptr_eq(&self.journal, &journal);
         let commands = if is_same { self.commands.load(Ordering::Relaxed) } else { 1 };
         let next = Self::new(Arc::clone(&self.driver), journal, turns);
-        let begun = lock(&self.begun).clone();
-        let (is_kept, begun) = (AtomicBool::new(begun.is_some()), Mutex::new(begun));
-        Self { context: Some(context), is_kept, begun, commands: AtomicU64::new(commands), ..next }
+        Self { context: Some(context), begun: self.begun.kept(), commands: AtomicU64::new(commands), ..next }
     }
 
     /// Refuses all that comes from now on: the session is another test's.
@@ -151,8 +145,8 @@ impl Link {
     pub(super) async fn command(&self, request: Request<Bytes>) -> Response<Bytes> {
         let said: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-        if method == "POST" && path == "/session" && self.is_kept.swap(false, Ordering::Relaxed) {
-            return json_bytes(lock(&self.begun).clone().unwrap_or_default());
+        if let Some(said) = self.begun.answer(&method, &path) {
+            return json_bytes(said);
         }
         let is_secret = self.types_secret(&method, &path).await;
         let says = self.in_words(command::describe(&method, &path, &said, &lock(&self.elements), is_secret));
@@ -170,7 +164,7 @@ impl Link {
             && let Some((session, protocol)) = command::begun(response.body())
         {
             lock(&self.protocols).insert(session, protocol);
-            lock(&self.begun).get_or_insert_with(|| response.body().clone());
+            self.begun.note(response.body());
         }
         self.journal.write(Event::Commanded { id, status: response.status().as_u16() });
         response

@@ -2,6 +2,7 @@
 //! same journal as the page's requests. Any client can connect to it.
 
 mod access;
+mod begun;
 mod command;
 mod deadlock;
 mod input;
