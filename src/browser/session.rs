@@ -25,7 +25,7 @@ const LEAVE: Duration = Duration::from_secs(5);
 const NO_BIDI: &str = "the driver provides no `webSocketUrl` (WebDriver BiDi), which Holdup needs to query pages\n  \
     help: use a current chromedriver or geckodriver";
 /// What a browser needs to use the proxy.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Wire {
     pub(crate) proxy: SocketAddr,
     /// Credentials, if the proxy requires them.
@@ -132,12 +132,8 @@ impl Browser {
 
     /// Returns the session for another test, in a window that uses this proxy and shares nothing with the earlier ones.
     /// Must be called on the runtime that serves while a test blocks its thread.
-    pub(crate) async fn anew(
-        &self,
-        proxy: SocketAddr,
-        journal: Arc<Journal>,
-        turns: Turns,
-    ) -> Result<Self, BrowserError> {
+    pub(crate) async fn anew(&self, wire: Wire) -> Result<Self, BrowserError> {
+        let Wire { proxy, journal, turns, .. } = wire;
         let failed = |error: &dyn std::fmt::Display| BrowserError::Session(format!("no new window: {error}"));
         let anew = self.pages.anew(proxy, Arc::clone(&journal), turns.clone()).await;
         let (pages, user) = anew.map_err(|fault| failed(&fault))?;
