@@ -209,6 +209,11 @@ impl Browser {
         urls.iter().filter_map(of_this_machine).collect()
     }
 
+    /// Returns the port of the relay, which ends with its test.
+    pub(crate) fn relay_port(&self) -> Option<u16> {
+        Url::parse(self.relay.url()).ok()?.port()
+    }
+
     pub(crate) fn pages(&self) -> &Arc<SessionPages> {
         &self.pages
     }

@@ -238,6 +238,10 @@ impl Mitm {
         self.0.proxy.upstreams().refuse_ports(ports);
     }
 
+    pub(crate) fn allow_port(&self, port: u16) {
+        self.0.proxy.upstreams().allow_port(port);
+    }
+
     pub(crate) fn answer_favicons(&self) {
         self.0.proxy.answer_favicons();
     }

@@ -26,12 +26,11 @@ impl DevTools {
         kind: &str,
         background: bool,
     ) -> Result<String, Fault> {
-        let window = json!({
-            "url": "about:blank",
-            "browserContextId": user,
-            "background": background,
-            "newWindow": kind == "window",
-        });
+        let mut window = json!({ "url": "about:blank", "browserContextId": user, "background": background });
+        // Chromium opens no tab in a context that has no window yet, unless this is left out.
+        if kind == "window" {
+            window["newWindow"] = json!(true);
+        }
         let handle = text(&self.command("Target.createTarget", &window).await?["targetId"]);
         self.until(|targets| targets.window(&handle).map(drop)).await?;
         Ok(handle)

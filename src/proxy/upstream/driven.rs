@@ -20,6 +20,24 @@ impl Driven {
             self.0.push(*port);
         }
     }
+
+    /// Releases one port.
+    pub(super) fn remove(&mut self, port: u16) {
+        if let Some(at) = self.0.iter().position(|its| *its == port) {
+            self.0.swap_remove(at);
+            release(port);
+        }
+    }
+}
+
+fn release(port: u16) {
+    let mut all = lock();
+    if let Some(count) = all.get_mut(&port) {
+        *count -= 1;
+        if *count == 0 {
+            all.remove(&port);
+        }
+    }
 }
 
 /// Returns whether a browser is driven by this port.
@@ -29,15 +47,7 @@ pub(super) fn is_driven(port: u16) -> bool {
 
 impl Drop for Driven {
     fn drop(&mut self) {
-        let mut all = lock();
-        for port in &self.0 {
-            if let Some(count) = all.get_mut(port) {
-                *count -= 1;
-                if *count == 0 {
-                    all.remove(port);
-                }
-            }
-        }
+        self.0.iter().copied().for_each(release);
     }
 }
 

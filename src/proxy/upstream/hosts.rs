@@ -185,6 +185,11 @@ impl Hosts {
         self.write().driven.add(ports);
     }
 
+    /// No browser is driven by this port any longer.
+    pub(super) fn allow(&self, port: u16) {
+        self.write().driven.remove(port);
+    }
+
     /// Returns whether a browser is driven by this address.
     pub(super) fn refuses(address: &SocketAddr) -> bool {
         address.ip().is_loopback() && driven::is_driven(address.port())

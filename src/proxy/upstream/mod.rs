@@ -111,6 +111,11 @@ impl Upstreams {
         self.hosts.refuse(ports);
     }
 
+    /// No browser is driven by this port any longer; another server may get it.
+    pub(crate) fn allow_port(&self, port: u16) {
+        self.hosts.allow(port);
+    }
+
     /// Adds no `x-forwarded-*` headers from now on.
     pub(crate) fn forward_nothing(&self) {
         self.hosts.forwards.store(false, Ordering::Relaxed);
