@@ -2,8 +2,10 @@
 
 use crate::inspector::Protocol;
 use crate::sanitize::placeholder;
+use bytes::Bytes;
+use http::Request;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// How the test found each element, by the driver's element id.
@@ -153,6 +155,12 @@ pub(super) fn leaves_session_unchanged(method: &str, path: &str) -> bool {
         ("DELETE", ["session", _, rest @ ..]) => matches!(rest, ["actions" | "window"] | ["cookie", ..]),
         _ => false,
     }
+}
+
+/// Returns the command that runs a script in the document of a session.
+pub(super) fn execute(session: &str, script: &str) -> Result<Request<Bytes>, String> {
+    let body = Bytes::from(json!({ "script": script, "args": [] }).to_string());
+    Request::post(format!("/session/{session}/execute/sync")).body(body).map_err(|error| error.to_string())
 }
 
 /// Returns the method, and the name of the cookie, of a command about cookies.

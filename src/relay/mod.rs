@@ -127,9 +127,7 @@ impl Relay {
     /// Returns the URL of a session's page, and its text if the document is plain text. This is no command of the test;
     /// `says` is the command that it belongs to.
     pub(crate) async fn shown(&self, session: &str, says: &str) -> Result<(String, String), String> {
-        let script = json!({ "script": WHAT_IS_SHOWN, "args": [] }).to_string();
-        let request = Request::post(format!("/session/{session}/execute/sync")).body(Bytes::from(script));
-        let request = request.map_err(|error| error.to_string())?;
+        let request = command::execute(session, WHAT_IS_SHOWN)?;
         // The page may have navigated to one that the test holds.
         let answer = match self.link.turns().are_conducted() {
             true => self.link.send(request).await?,

@@ -44,7 +44,8 @@ impl UserContext {
         let is_permission = method == Method::POST && path.ends_with("/permissions");
         let cookie = command::about_cookies(method.as_str(), &path).filter(|_| self.cookies_by_inspector);
         if is_permission || cookie.is_some() {
-            let answer = send(self.where_is_it()?).await?;
+            // In a page, or in one of its frames.
+            let answer = send(command::execute(&self.session, "return document.URL")?).await?;
             let at: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
             // If a dialog is open, or the window has been closed, there is no document.
             let Some(document) = at["value"].as_str().and_then(|url| Url::parse(url).ok()) else { return Ok(answer) };
@@ -68,13 +69,6 @@ impl UserContext {
         let kind = wanted.filter(|kind| *kind == "window").unwrap_or("tab");
         let opened = self.inspector.open_in(&self.id, kind).await;
         told(opened.map(|handle| json!({ "handle": handle, "type": kind })))
-    }
-
-    /// Asks for the document that the session is in: a page, or one of its frames.
-    fn where_is_it(&self) -> Result<Request<Bytes>, String> {
-        let script = json!({ "script": "return document.URL", "args": [] }).to_string();
-        let asked = Request::post(format!("/session/{}/execute/sync", self.session)).body(Bytes::from(script));
-        asked.map_err(|error| error.to_string())
     }
 
     async fn about_cookies(&self, method: &str, name: Option<&str>, document: &Url, said: &Value) -> Response<Bytes> {
