@@ -112,7 +112,7 @@ impl Browser {
         let pages = SessionPages::watch(inspector, Arc::clone(journal), turns.clone()).await;
         let pages = pages.map_err(|fault| BrowserError::Session(format!("the page cannot be watched: {fault}")))?;
         let (relay, pages) = (Arc::new(relay), Arc::new(pages));
-        // Chromium's user contexts are incognito, where cookies of third parties are blocked.
+        // Chromium's user contexts are incognito profiles, and what pages notice of that has not been examined.
         let is_shareable = match kind {
             BrowserKind::Chromium => false,
             _ if wire.login.is_some() || driver::remote().is_some() || driver::is_new_for_each_test() => false,
@@ -142,14 +142,16 @@ impl Browser {
         let (id, session) = (user.clone(), self.session.clone());
         let context = UserContext { inspector, id, session, cookies_by_inspector };
         let relay = self.relay.next(journal, turns, context).await.map_err(|error| failed(&error))?;
+        let in_front = async {
+            // A window in the background takes keys slowly.
+            pages.activate().await?;
+            // Of a visible browser, the clipboard is the person's.
+            if driver::headed() { Ok(()) } else { pages.empty_clipboard().await }
+        };
         let builder = client();
-        let (activated, switched, connected) = tokio::join!(
-            // A window in the background takes keys slowly. Of a visible browser, the clipboard is the person's.
-            pages.activate(!driver::headed()),
-            relay.switch(&self.session, pages.window()),
-            builder.connect(relay.url())
-        );
-        activated.map_err(|fault| failed(&fault))?;
+        let (in_front, switched, connected) =
+            tokio::join!(in_front, relay.switch(&self.session, pages.window()), builder.connect(relay.url()));
+        in_front.map_err(|fault| failed(&fault))?;
         switched.map_err(|why| failed(&why))?;
         let client = connected.map_err(|error| failed(&error))?;
         // The earlier client may end its session when it is dropped.
@@ -201,17 +203,12 @@ impl Browser {
     /// Returns the local ports through which the browser is driven; pages must not connect to them.
     pub(crate) fn ports(&self) -> Vec<u16> {
         let urls = [self.relay.url(), self.relay.driver_url(), self.pages.inspector_url()];
-        let of_this_machine = |url: &&str| {
-            let url = Url::parse(url).ok()?;
-            let local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-            url.port().filter(|_| local)
-        };
-        urls.iter().filter_map(of_this_machine).collect()
+        urls.into_iter().filter_map(port_of_this_machine).collect()
     }
 
     /// Returns the port of the relay, which ends with its test.
     pub(crate) fn relay_port(&self) -> Option<u16> {
-        Url::parse(self.relay.url()).ok()?.port()
+        port_of_this_machine(self.relay.url())
     }
 
     pub(crate) fn pages(&self) -> &Arc<SessionPages> {
@@ -324,6 +321,12 @@ impl Browser {
             drop(relay.beside(says, turn, navigating).await);
         });
     }
+}
+
+fn port_of_this_machine(url: &str) -> Option<u16> {
+    let url = Url::parse(url).ok()?;
+    let is_local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    url.port().filter(|_| is_local)
 }
 
 /// Returns what connects a client to a relay.

@@ -122,10 +122,14 @@ impl SessionPages {
         Ok((Self::over(inspector, (handle, Some(proxy)), windows, journal, turns), user))
     }
 
-    /// Brings the first window to the front, and empties the clipboard if that is the browser's own.
-    pub(crate) async fn activate(&self, has_own_clipboard: bool) -> Result<(), Fault> {
-        self.inspector.activate(&self.window).await?;
-        if has_own_clipboard { self.inspector.empty_clipboard(&self.window).await } else { Ok(()) }
+    /// Brings the first window to the front.
+    pub(crate) async fn activate(&self) -> Result<(), Fault> {
+        self.inspector.activate(&self.window).await
+    }
+
+    /// Empties the clipboard. The first window must be in front.
+    pub(crate) async fn empty_clipboard(&self) -> Result<(), Fault> {
+        self.inspector.empty_clipboard(&self.window).await
     }
 
     /// Closes the windows of a test and deletes what they have stored.

@@ -22,7 +22,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Why commands are refused after a test.
-pub(crate) const ENDED: &str = "the test that had this browser has ended";
+pub(crate) const ENDED: &str =
+    "the test that had this browser has ended\n  help: take a `Browser` as an argument of each test that uses one";
 
 /// Forwards commands to the driver.
 #[derive(Debug)]
