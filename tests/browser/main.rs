@@ -7,6 +7,7 @@ mod support;
 
 mod apart;
 mod console;
+mod cookies;
 mod deadlocks;
 mod dialogs;
 mod evidence;

@@ -1,13 +1,33 @@
 //! The tests of a process use one browser after another, and find nothing of each other.
 
 use crate::apart::{self, Apart};
+use crate::others::holdup_client_without_tls;
+use crate::support::failure_of;
 use crate::support::site::Site;
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
-use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand};
 use holdup::prelude::*;
 use http::Method;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use url::{ParseError, Url};
+
+/// Runs tests one after another in a process of their own, which has one browser.
+fn in_one_browser(name: &str, tests: &[fn()]) {
+    if std::env::var("HOLDUP_BROWSER").is_ok_and(|kind| kind == "chromium") {
+        // Each test starts its own.
+        return;
+    }
+    if apart::is(name) {
+        tests.iter().for_each(|test| test());
+        return;
+    }
+    let mut apart = Apart::new(&format!("shared::{name}"), name);
+    let said = apart.output();
+    assert!(said.contains("1 passed"), "{said}");
+    apart.wait_until_gone();
+}
 
 /// The sessions of the tests so far.
 static SESSIONS: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -52,14 +72,37 @@ async fn opened(mitm: &Mitm, browser: &Browser, site: &Site) -> TestResult {
     site.page_with("/sets", &[("set-cookie", "http=planted; HttpOnly; Path=/only")], "");
     site.page("/worker.js", "onfetch = () => {}");
     site.page_with("/cached", &[("cache-control", "max-age=9999")], "cached");
+    note_session(browser).await?;
+    browser.goto("https://site.test/").await?;
+    Ok(())
+}
+
+async fn note_session(browser: &Browser) -> TestResult {
     let session = browser.session_id().await?.unwrap_or_default();
     SESSIONS.lock().unwrap().push(session);
-    browser.goto("https://site.test/").await?;
     Ok(())
 }
 
 fn sessions() -> Vec<String> {
     SESSIONS.lock().unwrap().clone()
+}
+
+/// Checks that the tests so far have used one browser.
+fn used_one_browser() {
+    let sessions = sessions();
+    assert!(sessions.iter().all(|session| *session == sessions[0]), "one browser: {sessions:?}");
+}
+
+/// Changes the session beyond the pages of a test.
+async fn wait_longer(browser: &Browser) -> TestResult {
+    let longer = TimeoutConfiguration::new(None, None, Some(Duration::from_millis(10)));
+    browser.update_timeouts(longer).await?;
+    Ok(())
+}
+
+async fn check_timeouts(browser: &Browser) -> TestResult {
+    assert_eq!(browser.get_timeouts().await?.implicit(), Some(Duration::ZERO));
+    Ok(())
 }
 
 async fn look(browser: &Browser) -> TestResult {
@@ -97,11 +140,7 @@ fn a_test_finds_nothing_of_an_earlier_one() {
         assert_eq!(late.hits(), 0);
         Ok(())
     }
-    let is_one = || {
-        let sessions = sessions();
-        assert!(sessions.iter().all(|session| *session == sessions[0]), "one browser: {sessions:?}");
-    };
-    in_one_browser("a_test_finds_nothing_of_an_earlier_one", &[plants, looks, looks, is_one]);
+    in_one_browser("a_test_finds_nothing_of_an_earlier_one", &[plants, looks, looks, used_one_browser]);
 }
 
 #[derive(Debug)]
@@ -113,7 +152,7 @@ impl WebDriverCompatibleCommand for Grant {
     }
 
     fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
-        let granted = serde_json::json!({ "descriptor": { "name": "geolocation" }, "state": "granted" });
+        let granted = json!({ "descriptor": { "name": "geolocation" }, "state": "granted" });
         (Method::POST, Some(granted.to_string()))
     }
 }
@@ -134,16 +173,13 @@ fn a_browser_that_was_changed_is_not_used_again() {
     async fn waits_longer(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
         opened(&mitm, &browser, &site).await?;
         assert_ne!(browser.eval::<String>(PERMISSION).await?, "granted");
-        let timeouts = browser.get_timeouts().await?;
-        assert_eq!(timeouts.implicit(), Some(std::time::Duration::ZERO));
-        let longer = fantoccini::wd::TimeoutConfiguration::new(None, None, Some(std::time::Duration::from_millis(10)));
-        browser.update_timeouts(longer).await?;
-        Ok(())
+        check_timeouts(&browser).await?;
+        wait_longer(&browser).await
     }
     #[mitm_test]
     async fn closes(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
         opened(&mitm, &browser, &site).await?;
-        assert_eq!(browser.get_timeouts().await?.implicit(), Some(std::time::Duration::ZERO));
+        check_timeouts(&browser).await?;
         browser.close().await;
         Ok(())
     }
@@ -162,9 +198,9 @@ fn a_browser_that_was_changed_is_not_used_again() {
     in_one_browser("a_browser_that_was_changed_is_not_used_again", &tests);
 }
 
-/// A test that fails in the midst of a command costs the others nothing.
+/// Its browser is not used again.
 #[test]
-fn a_browser_is_used_again_after_a_failure() {
+fn a_test_that_hangs_costs_the_next_nothing() {
     #[mitm_test(timeout = "2s")]
     async fn hangs(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
         opened(&mitm, &browser, &site).await?;
@@ -178,20 +214,19 @@ fn a_browser_is_used_again_after_a_failure() {
         opened(&mitm, &browser, &site).await?;
         look(&browser).await
     }
-    let fails = || drop(crate::support::failure_of(hangs));
-    in_one_browser("a_browser_is_used_again_after_a_failure", &[fails, looks]);
+    let fails = || drop(failure_of(hangs));
+    in_one_browser("a_test_that_hangs_costs_the_next_nothing", &[fails, looks]);
 }
 
 #[mitm_test(explore(max = 3))]
 async fn changes_once(browser: Browser, site: Site) -> TestResult {
-    static ROUNDS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    static ROUNDS: AtomicU32 = AtomicU32::new(0);
     site.page(
         "/",
         "<p id=out></p><script>for (const n of 'ab') fetch('/' + n).then(() => out.textContent += '.')</script>",
     );
-    if ROUNDS.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
-        let longer = fantoccini::wd::TimeoutConfiguration::new(None, None, Some(std::time::Duration::from_millis(10)));
-        browser.update_timeouts(longer).await?;
+    if ROUNDS.fetch_add(1, Ordering::Relaxed) == 0 {
+        wait_longer(&browser).await?;
     }
     browser.goto("https://site.test/").await?;
     browser.wait_text("#out", "..").await?;
@@ -204,84 +239,24 @@ fn a_browser_that_an_execution_has_changed_is_not_used_again() {
     #[mitm_test]
     async fn looks(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
         opened(&mitm, &browser, &site).await?;
-        assert_eq!(browser.get_timeouts().await?.implicit(), Some(std::time::Duration::ZERO));
-        Ok(())
+        check_timeouts(&browser).await
     }
     in_one_browser("a_browser_that_an_execution_has_changed_is_not_used_again", &[changes_once, looks]);
 }
 
-/// The driver's commands about cookies are about the test's, and not the session's.
-#[mitm_test]
-async fn cookies_by_webdriver_are_those_of_the_test(browser: Browser, site: Site) -> TestResult {
-    let set = [
-        ("set-cookie", "here=1; HttpOnly; SameSite=Lax"),
-        ("set-cookie", "there=2; Path=/there"),
-        ("set-cookie", "above=3; Domain=site.test; Secure; Max-Age=1000"),
-    ];
-    site.page_with("/", &set, "<p>");
+/// Opens a page with a field. Notes which session it is in.
+async fn opened_field(browser: &Browser, site: &Site) -> TestResult {
+    site.page("/", "<input id=i>");
+    note_session(browser).await?;
     browser.goto("https://site.test/").await?;
-    let names = async || {
-        let all = browser.get_all_cookies().await?;
-        let mut names: Vec<_> = all.iter().map(|cookie| format!("{}={}", cookie.name(), cookie.value())).collect();
-        names.sort();
-        Ok::<_, fantoccini::error::CmdError>(names.join(" "))
-    };
-    assert_eq!(names().await?, "above=3 here=1");
-    let here = browser.get_named_cookie("here").await?;
-    assert_eq!((here.http_only(), here.path(), here.domain()), (Some(true), Some("/"), Some("site.test")));
-    let none = browser.get_named_cookie("there").await.expect_err("another path");
-    assert!(none.is_no_such_cookie(), "{none}");
-
-    let mut added = fantoccini::cookies::Cookie::new("added", "4");
-    added.set_path("/");
-    added.set_domain("site.test");
-    // Fantoccini writes `SameSite=None`.
-    added.set_secure(true);
-    browser.add_cookie(added).await?;
-    assert_eq!(names().await?, "above=3 added=4 here=1");
-    assert_eq!(browser.eval::<String>("return document.cookie.split('; ').sort().join()").await?, "above=3,added=4");
-    let mut foreign = fantoccini::cookies::Cookie::new("foreign", "5");
-    foreign.set_domain("elsewhere.test");
-    let refused = browser.add_cookie(foreign).await.expect_err("another domain");
-    assert!(refused.is_invalid_cookie_domain(), "{refused}");
-    // The name is encoded in the path of the command.
-    browser.run("document.cookie = 'a^b=5'").await?;
-    assert_eq!(browser.get_named_cookie("a^b").await?.value(), "5");
-    browser.delete_cookie("a^b").await?;
-
-    browser.delete_cookie("here").await?;
-    assert_eq!(names().await?, "above=3 added=4");
-    browser.delete_all_cookies().await?;
-    assert_eq!(names().await?, "");
-    browser.goto("https://site.test/there/").await?;
-    assert_eq!(names().await?, "there=2");
     Ok(())
 }
-
-/// Runs tests one after another in a process of their own, which has one browser.
-fn in_one_browser(name: &str, tests: &[fn()]) {
-    if std::env::var("HOLDUP_BROWSER").is_ok_and(|kind| kind == "chromium") {
-        // Each test starts its own.
-        return;
-    }
-    if apart::is(name) {
-        tests.iter().for_each(|test| test());
-        return;
-    }
-    let mut apart = Apart::new(&format!("shared::{name}"), name);
-    let said = apart.output();
-    assert!(said.contains("1 passed"), "{said}");
-    apart.wait_until_gone();
-}
-
-const FIELD: &str = "<input id=i>";
 
 #[test]
 fn keys_and_the_clipboard_are_released() {
     #[mitm_test]
     async fn presses(browser: Browser, site: Site) -> TestResult {
-        site.page("/", FIELD);
-        browser.goto("https://site.test/").await?;
+        opened_field(&browser, &site).await?;
         browser.type_into("#i", "secret").await?;
         let down = |value| KeyAction::Down { value };
         let copies = KeyActions::new("keyboard".into()).then(down('\u{e009}')).then(down('a')).then(down('c'));
@@ -290,15 +265,14 @@ fn keys_and_the_clipboard_are_released() {
     }
     #[mitm_test]
     async fn pastes(browser: Browser, site: Site) -> TestResult {
-        site.page("/", FIELD);
-        browser.goto("https://site.test/").await?;
+        opened_field(&browser, &site).await?;
         browser.type_into("#i", "xyz").await?;
         assert_eq!(browser.eval::<String>("return document.querySelector('#i').value").await?, "xyz");
         browser.type_into("#i", "\u{e009}v").await?;
         assert_eq!(browser.eval::<String>("return document.querySelector('#i').value").await?, "xyz");
         Ok(())
     }
-    in_one_browser("keys_and_the_clipboard_are_released", &[presses, pastes]);
+    in_one_browser("keys_and_the_clipboard_are_released", &[presses, pastes, used_one_browser]);
 }
 
 #[test]
@@ -306,15 +280,13 @@ fn a_handle_does_not_outlive_its_test() {
     static OLD: Mutex<Option<Browser>> = Mutex::new(None);
     #[mitm_test]
     async fn keeps(browser: Browser, site: Site) -> TestResult {
-        site.page("/", FIELD);
-        browser.goto("https://site.test/").await?;
+        opened_field(&browser, &site).await?;
         *OLD.lock().unwrap() = Some(browser);
         Ok(())
     }
     #[mitm_test]
     async fn looks(browser: Browser, site: Site) -> TestResult {
-        site.page("/", FIELD);
-        browser.goto("https://site.test/").await?;
+        opened_field(&browser, &site).await?;
         let second = browser.new_window(true).await?;
         // The page stays in front until the test switches.
         let in_front = "return `${document.visibilityState} ${document.hasFocus()}`";
@@ -332,7 +304,7 @@ fn a_handle_does_not_outlive_its_test() {
         browser.goto("https://site.test/").await?;
         Ok(())
     }
-    in_one_browser("a_handle_does_not_outlive_its_test", &[keeps, looks]);
+    in_one_browser("a_handle_does_not_outlive_its_test", &[keeps, looks, used_one_browser]);
 }
 
 /// A session that another client has begun is not taken for the test's.
@@ -345,7 +317,7 @@ fn sessions_of_other_clients_are_theirs() {
         arguments.push("--headless=new".to_owned());
         let options = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
         let wanted = json!({ "capabilities": { "alwaysMatch": options } }).to_string();
-        let client = crate::others::holdup_client_without_tls();
+        let client = holdup_client_without_tls();
         let begun = client.post(format!("{}session", browser.webdriver_url())).body(wanted).send().await?;
         let said: serde_json::Value = serde_json::from_str(&begun.text().await?)?;
         let other = format!("{}session/{}", browser.webdriver_url(), said["value"]["sessionId"].as_str().unwrap());
@@ -362,9 +334,7 @@ fn sessions_of_other_clients_are_theirs() {
     #[mitm_test(browser = headless_shell)]
     async fn looks(mitm: Mitm, browser: Browser, site: Site) -> TestResult {
         opened(&mitm, &browser, &site).await?;
-        let sessions = sessions();
-        assert!(sessions.iter().all(|session| *session == sessions[0]), "one browser: {sessions:?}");
         look(&browser).await
     }
-    in_one_browser("sessions_of_other_clients_are_theirs", &[begins, looks, looks]);
+    in_one_browser("sessions_of_other_clients_are_theirs", &[begins, looks, looks, used_one_browser]);
 }
