@@ -69,13 +69,21 @@ impl CertificateAuthority {
         // Browsers that trust the root by its SPKI look for it in the chain.
         let chain: Vec<CertificateDer<'static>> = vec![leaf.into(), self.root.der().clone()];
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.leaves.key.serialize_der()));
-        let mut config = ServerConfig::builder_with_provider(crypto::provider())
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(config)
+        Ok(config_of(chain, key)?)
     }
+}
+
+/// Returns the TLS configuration of a server with this certificate.
+pub(crate) fn config_of(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(crypto::provider())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 /// Returns the validity from yesterday, for clocks that differ, until `days` from now: no certificate outlives a test

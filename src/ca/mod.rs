@@ -3,7 +3,7 @@
 mod leaf;
 mod trust;
 
-pub(crate) use leaf::Leaves;
+pub(crate) use leaf::{Leaves, config_of};
 
 use once_cell::sync::OnceCell;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};

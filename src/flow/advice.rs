@@ -27,6 +27,8 @@ pub(crate) enum Advice<'a> {
     Plain(&'a str),
     /// Let a client trust the CA.
     TrustCa,
+    /// Send a password to the proxy on the way.
+    UpstreamProxy,
 }
 
 impl Advice<'_> {
@@ -45,6 +47,13 @@ impl Advice<'_> {
             (Self::Host(host) | Self::Plain(host), true) => format!("`--host {host}=ADDRESS`"),
             (Self::TrustCa, false) => "give it `mitm.ca_pem()`, or start it with `mitm.envs()`".to_owned(),
             (Self::TrustCa, true) => "give it the file that `--ca FILE` writes".to_owned(),
+            // Without a whole URL, since reports mask the password in one.
+            (Self::UpstreamProxy, false) => {
+                "the URL of `mitm.upstream_proxy` takes user:password@ before the host".to_owned()
+            }
+            (Self::UpstreamProxy, true) => {
+                "the URL of `--mode upstream` takes user:password@ before the host".to_owned()
+            }
         }
     }
 }
@@ -61,6 +70,7 @@ mod tests {
             Advice::Host("a.test"),
             Advice::Plain("a.test"),
             Advice::TrustCa,
+            Advice::UpstreamProxy,
         ];
         for advice in all {
             assert!(advice.in_words(false).contains("mitm."), "{advice:?}");

@@ -1,6 +1,8 @@
 //! The settings of a proxy.
 
+use crate::flow::Target;
 use crate::report::Failure;
+use http::Uri;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -12,6 +14,7 @@ pub struct Config {
     listen: Option<IpAddr>,
     port: u16,
     seed: Option<u64>,
+    reverse: Option<String>,
     /// Already bound, for all executions of an exploration.
     pub(crate) listener: Option<Arc<TcpListener>>,
     pub(crate) connect_within: Option<Duration>,
@@ -26,6 +29,34 @@ impl Config {
     pub fn listen(mut self, address: IpAddr) -> Self {
         self.listen = Some(address);
         self
+    }
+
+    /// Takes all connections as if they were to this server (`https://shop.test`), as mitmproxy's `reverse` mode does: for
+    /// clients that cannot use a proxy.
+    ///
+    /// Clients connect to the proxy's address as to a web server, with or without TLS. Their requests get the server's name
+    /// as `host`. What the server says of itself (redirects to its own name, cookies for its domain) is not changed. Such a
+    /// proxy asks for no credential, wherever it listens, since it leads to this server only.
+    #[must_use]
+    pub fn reverse(mut self, server: impl Into<String>) -> Self {
+        self.reverse = Some(server.into());
+        self
+    }
+
+    /// Returns the server that all connections lead to.
+    ///
+    /// # Errors
+    /// When the text is not the URL of a server.
+    pub(crate) fn reversed(&self) -> Result<Option<Target>, Failure> {
+        let Some(said) = &self.reverse else { return Ok(None) };
+        let uri = said.parse::<Uri>().ok().filter(|uri| matches!(uri.path(), "" | "/") && uri.query().is_none());
+        let is_bare = |uri: &Uri| uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+        let target = uri.filter(is_bare).and_then(|uri| Target::of(&uri)).filter(|target| target.port > 0);
+        target.map(Some).ok_or_else(|| {
+            Failure::bare(format!(
+                "{said:?} is not the URL of a server: write https://shop.test, or http://127.0.0.1:3000"
+            ))
+        })
     }
 
     /// Returns settings for a listener that is already bound.

@@ -23,7 +23,7 @@ use crate::crypto;
 use crate::flow::Exchange;
 use crate::journal::Journal;
 use crate::page::Pages;
-use crate::proxy::{Credential, Gate, Listen, Proxy};
+use crate::proxy::{Credential, Gate, Listen, Proxy, Ways};
 use crate::record::Recording;
 use crate::report::Failure;
 use crate::verbs::{Replays, RuleContext, Verbs};
@@ -76,8 +76,8 @@ impl Mitm {
     /// Starts a proxy with the given settings.
     ///
     /// # Errors
-    /// When the port cannot be bound, when no CA can be made, or when `HOLDUP_LISTEN` or `HOLDUP_SEED` is needed and
-    /// cannot be parsed.
+    /// When the port cannot be bound, when no CA can be made, when `HOLDUP_LISTEN` or `HOLDUP_SEED` is needed and cannot be
+    /// parsed, or when [`Config::reverse`] is not the URL of a server.
     pub async fn start_with(config: Config) -> Result<Self, Failure> {
         crypto::install_default_provider();
         let failed = |what: &dyn std::fmt::Display| Failure::bare(format!("the proxy could not be started: {what}"));
@@ -88,7 +88,8 @@ impl Mitm {
             Some(bound) => Listen::Bound(Arc::clone(bound)),
             None => Listen::On(config.address()?),
         };
-        let start = Proxy::start(listen, config.connect_within, Arc::clone(&ca), journal, Arc::clone(&gate));
+        let ways = Ways { connect_within: config.connect_within, reverse: config.reversed()? };
+        let start = Proxy::start(listen, ways, Arc::clone(&ca), journal, Arc::clone(&gate));
         let runtime = runtime::handle().map_err(|error| failed(&error))?;
         let started = runtime.spawn(start).await;
         let proxy = started.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;

@@ -61,6 +61,52 @@ impl Mitm {
         }
     }
 
+    /// Looks only into the connections of CONNECT to this host, and others named so, from now on, as mitmproxy's
+    /// `allow_hosts` does: all others are [passed through](Self::pass_through).
+    ///
+    /// `*.shop.test` matches every name below `shop.test`. A host that is passed through as well is not looked into.
+    ///
+    /// # Panics
+    /// At the caller's line, when `name` is not a host name.
+    #[track_caller]
+    pub fn intercept_only(&self, name: &str) {
+        if let Err(why) = self.0.proxy.upstreams().intercept_only(name) {
+            misuse(&why);
+        }
+    }
+
+    /// Reaches servers through another proxy from now on, as mitmproxy's `upstream` mode does: where a network has one,
+    /// `http://proxy.test:3128` or `http://user:password@proxy.test:3128`.
+    ///
+    /// Servers that the test has [declared](Self::host), `localhost` and loopback addresses are reached without it. It gets
+    /// requests without TLS with their whole URL, and CONNECT for all else. Names are resolved by it.
+    ///
+    /// # Panics
+    /// At the caller's line, when `url` is not that of an HTTP proxy. (Proxies that are reached by TLS or SOCKS are not
+    /// supported.)
+    #[track_caller]
+    pub fn upstream_proxy(&self, url: &str) {
+        if let Err(why) = self.0.proxy.upstreams().through(url) {
+            misuse(&why);
+        }
+    }
+
+    /// Uses this certificate for the host `name` from now on, instead of one that the [CA](Self::ca_pem) issues: for clients
+    /// that trust that one, and cannot be told to trust another.
+    ///
+    /// `certificate_pem` holds the certificate and its chain, `key_pem` its private key; they may be the same text.
+    /// `*.shop.test` matches every name below `shop.test`, and `*` every name.
+    ///
+    /// # Panics
+    /// At the caller's line, when `name` is not a host name, when the texts hold no certificate or no key, or when the two
+    /// do not belong together.
+    #[track_caller]
+    pub fn certificate(&self, name: &str, certificate_pem: &str, key_pem: &str) {
+        if let Err(why) = self.0.proxy.certificates().set(name, certificate_pem, key_pem) {
+            misuse(&why);
+        }
+    }
+
     /// Limits HTTP/1 connections to a host, per client connection; 6 by default.
     ///
     /// That is the limit of browsers. (A browser requests all images at once from a proxy, over HTTP/2, and leaves the

@@ -27,11 +27,11 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     let mut seen = BytesMut::new();
     let Some(spoken) = unless_stopped(&shared, sniff(&mut socket, &mut seen)).await.flatten() else { return };
     socket.unread(seen.freeze());
-    let host = shared.address.ip().to_string();
+    let (host, origin) = (shared.address.ip().to_string(), (shared.reverse.clone(), None));
     match spoken {
         // Over TLS, a client can multiplex many plain requests to the proxy on HTTP/2.
-        Spoken::Tls => Box::pin(serve_tls(shared, socket, &host, |_| (None, None))).await,
-        spoken => serve_on(&shared, (None, None), socket.line(), spoken == Spoken::Http2, socket).await,
+        Spoken::Tls => Box::pin(serve_tls(shared, socket, &host, |_| origin)).await,
+        spoken => serve_on(&shared, origin, socket.line(), spoken == Spoken::Http2, socket).await,
     }
 }
 

@@ -13,10 +13,10 @@ use crate::flow::{Content, Fault, FaultStage, Request, Response, StageName, Targ
 use crate::journal::Event;
 use crate::rules::AbortKind;
 use http::header::{self, HeaderValue};
+use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -43,7 +43,7 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
     let shared = &connection.shared;
     let upgrade = hop::upgrade(request.headers());
     let client_upgrade = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
-    let mut request = name(request, target, connection.client);
+    let mut request = name(request, target, connection);
     request.upgrade = upgrade;
     request.limit = shared.gate.body_limit();
     let is_head = request.head.method == Method::HEAD;
@@ -186,20 +186,24 @@ fn not_a_server(connection: &Connection) -> String {
 }
 
 /// Returns the request as the browser means it, independent of its form on the wire.
-fn name(request: hyper::Request<Incoming>, target: Target, client: Option<SocketAddr>) -> Envelope<Request> {
+fn name(request: hyper::Request<Incoming>, target: Target, connection: &Connection) -> Envelope<Request> {
     let (parts, body) = request.into_parts();
     let path_and_query = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
     // The host of an absolute URL has precedence over the header (RFC 9112, section 3.2.2). A request without either
     // (HTTP/1.0) goes to the target of CONNECT or of the TLS handshake.
     let names_host = parts.headers.contains_key(header::HOST) && parts.uri.authority().is_none();
-    let mut headers = if parts.version == Version::HTTP_2 || !names_host {
-        host_first(&parts.headers, &parts.uri, &target)
+    let mut headers = if connection.shared.reverse.is_some() {
+        // The client names this proxy.
+        host_first(&parts.headers, None, &target)
+    } else if parts.version == Version::HTTP_2 || !names_host {
+        host_first(&parts.headers, parts.uri.authority(), &target)
     } else {
         hop::of_request(&parts.headers)
     };
     hop::join_cookies(&mut headers);
     hop::unite_lengths(&mut headers);
     let (method, version, content) = (parts.method, parts.version, Content::Streaming);
+    let client = connection.client;
     let head = Request { method, target, path_and_query, version, headers, content, client };
     let mut request = Envelope::new(head, Source::stream(body));
     request.extensions = parts.extensions;
@@ -207,8 +211,8 @@ fn name(request: hyper::Request<Incoming>, target: Target, client: Option<Socket
 }
 
 /// Puts `host` first: HTTP/2 has none, and HTTP/1 upstreams expect it there.
-fn host_first(headers: &HeaderMap, uri: &http::Uri, target: &Target) -> HeaderMap {
-    let said = uri.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default().to_owned());
+fn host_first(headers: &HeaderMap, authority: Option<&Authority>, target: &Target) -> HeaderMap {
+    let said = authority.map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default().to_owned());
     let host = said.unwrap_or_else(|| target.authority());
     let mut on = HeaderMap::with_capacity(headers.len() + 1);
     if let Ok(host) = HeaderValue::try_from(host) {

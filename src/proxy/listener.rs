@@ -1,8 +1,9 @@
 //! The listening socket and the tasks behind it.
 
+use super::certificates::Certificates;
 use super::{Credential, Gate, Shared, Upstreams, accept};
 use crate::ca::CertificateAuthority;
-use crate::flow::Fault;
+use crate::flow::{Fault, Target};
 use crate::journal::{Event, Journal};
 use std::future::Future;
 use std::io;
@@ -30,6 +31,15 @@ pub(crate) enum Listen {
     Bound(Arc<std::net::TcpListener>),
 }
 
+/// How a proxy reaches its servers.
+#[derive(Debug, Default)]
+pub(crate) struct Ways {
+    /// The timeout for connecting; 20 seconds by default.
+    pub(crate) connect_within: Option<Duration>,
+    /// The server that all connections lead to.
+    pub(crate) reverse: Option<Target>,
+}
+
 impl Listen {
     async fn start(self) -> io::Result<TcpListener> {
         match self {
@@ -51,7 +61,7 @@ impl Proxy {
     /// When binding the socket fails, and when the system's random source fails.
     pub(crate) async fn start(
         listen: Listen,
-        connect_within: Option<Duration>,
+        ways: Ways,
         ca: Arc<CertificateAuthority>,
         journal: Arc<Journal>,
         gate: Arc<Gate>,
@@ -59,15 +69,17 @@ impl Proxy {
         let listener = listen.start().await?;
         let address = listener.local_addr()?;
         let credential = if address.ip().is_loopback() { None } else { Some(Credential::random()?) };
-        let upstreams = Upstreams::new(address, connect_within);
+        let upstreams = Upstreams::new(address, ways.connect_within);
         let (tasks, revalidates, answers_favicons) = (Tasks::new(), AtomicBool::new(true), AtomicBool::new(false));
         let shared = Arc::new(Shared {
             address,
+            reverse: ways.reverse,
             credential,
             journal,
             gate,
             upstreams,
             ca,
+            certificates: Certificates::default(),
             tasks,
             connections: AtomicU64::new(0),
             revalidates,
@@ -88,6 +100,10 @@ impl Proxy {
 
     pub(crate) fn upstreams(&self) -> &Upstreams {
         &self.shared.upstreams
+    }
+
+    pub(crate) fn certificates(&self) -> &Certificates {
+        &self.shared.certificates
     }
 
     /// Passes the caching headers of upstreams on to the browser from now on.

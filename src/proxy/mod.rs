@@ -6,6 +6,7 @@ mod accept;
 mod answers;
 mod body;
 mod capture;
+mod certificates;
 mod connection;
 mod content;
 mod credential;
@@ -25,6 +26,7 @@ mod integrity;
 mod limits;
 mod listener;
 mod local_file;
+mod names;
 mod offload;
 mod permit;
 mod piece;
@@ -42,12 +44,14 @@ mod websocket;
 
 pub(crate) use credential::Credential;
 pub(crate) use gate::{Applied, End, Gate, Heads, HeldParts, Seen, Verdict};
-pub(crate) use listener::{Listen, Proxy};
+pub(crate) use listener::{Listen, Proxy, Ways};
 pub use upstream::Upstream;
 pub(crate) use upstream::Upstreams;
 
 use crate::ca::CertificateAuthority;
+use crate::flow::Target;
 use crate::journal::Journal;
+use certificates::Certificates;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -56,12 +60,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
+    /// The server that all connections lead to, if clients do not use this as a proxy.
+    pub(crate) reverse: Option<Target>,
     /// Required from clients if others can reach the proxy.
     pub(crate) credential: Option<Credential>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) upstreams: Upstreams,
     pub(crate) ca: Arc<CertificateAuthority>,
+    pub(crate) certificates: Certificates,
     pub(crate) tasks: listener::Tasks,
     /// The number of HTTP connections of clients so far, including those inside CONNECT.
     pub(crate) connections: AtomicU64,

@@ -21,8 +21,13 @@ pub(super) async fn accept(shared: &Shared, socket: Socket, host: &str) -> Resul
     let of_client = |error: std::io::Error| Fault::from_error(FaultStage::ClientTls, &advice(host, &error), &error);
     let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await.map_err(of_client)?;
     let server_name = hello.client_hello().server_name().map(str::to_ascii_lowercase);
-    let config = shared.ca.server_config(server_name.as_deref().unwrap_or(host));
-    let config = config.map_err(|error| Fault::from_error(FaultStage::ClientTls, host, &error))?;
+    let name = server_name.as_deref().unwrap_or(host);
+    let config = match shared.certificates.of(name) {
+        Some(config) => config,
+        None => {
+            shared.ca.server_config(name).map_err(|error| Fault::from_error(FaultStage::ClientTls, host, &error))?
+        }
+    };
     let stream = hello.into_stream(config).await.map_err(of_client)?;
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     Ok(Accepted { stream, server_name, http2 })

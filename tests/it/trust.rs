@@ -1,5 +1,6 @@
 //! Certificates of upstreams, made by openssl: which are trusted, and what a failed handshake reports.
 
+use crate::support::failure_of;
 use crate::support::origin::Origin;
 use crate::support::programs::{Pair, Program};
 use holdup::prelude::*;
@@ -151,5 +152,59 @@ async fn a_host_is_passed_through(mitm: Mitm) -> TestResult {
     assert_eq!(client.get("https://pinned.test/text").send().await?.status(), 200);
     assert!(client.get("https://other.test/text").send().await.is_err(), "this one the proxy answers itself");
     assert!(mitm.exchanges().is_empty());
+    Ok(())
+}
+
+#[mitm_test]
+async fn a_host_has_the_certificate_that_the_test_gives(mitm: Mitm, client: Client, _origin: Origin) -> TestResult {
+    let pair = Pair::new("origin.test");
+    mitm.certificate("origin.test", &pair.certificate, &pair.key);
+    let proxy = reqwest::Proxy::all(mitm.proxy_url())?;
+    let pem = reqwest::tls::Certificate::from_pem(pair.certificate.as_bytes())?;
+    let trusting = reqwest::Client::builder().proxy(proxy).tls_certs_only([pem]).build()?;
+    assert_eq!(trusting.get("https://origin.test/text").send().await?.status(), 200);
+    assert!(client.get("https://origin.test/text").send().await.is_err(), "it trusts the CA");
+    assert_eq!(mitm.exchanges().len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_says_why() {
+    fn used(name: &str, certificate: &str, key: &str) -> String {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let mitm = runtime.block_on(Mitm::start()).unwrap();
+        failure_of(std::panic::AssertUnwindSafe(|| mitm.certificate(name, certificate, key)))
+    }
+    let (one, other) = (Pair::new("a.test"), Pair::new("a.test"));
+    for (name, certificate, key, why) in [
+        ("https://a.test", &one.certificate, &one.key, "is not a host name"),
+        ("a.test", &one.key, &one.key, "no CERTIFICATE"),
+        ("a.test", &one.certificate, &one.certificate, "no private key"),
+        ("a.test", &one.certificate, &other.key, "cannot be used"),
+    ] {
+        let said = used(name, certificate, key);
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[mitm_test]
+async fn only_the_hosts_that_are_named_are_looked_into(mitm: Mitm, client: Client) -> TestResult {
+    let (origin, pem) = Origin::tls("pinned.test", &["http/1.1"]).await;
+    mitm.host("*", origin.address);
+    mitm.intercept_only("*.shop.test");
+    mitm.intercept_only("shop.test");
+    mitm.pass_through("pay.shop.test");
+    let proxy = reqwest::Proxy::all(mitm.proxy_url())?;
+    let pem = reqwest::tls::Certificate::from_pem(pem.as_bytes())?;
+    let pinning = reqwest::Client::builder().proxy(proxy).tls_certs_only([pem]).build()?;
+    assert_eq!(pinning.get("https://pinned.test/text").send().await?.status(), 200);
+    assert!(client.get("https://pay.shop.test/text").send().await.is_err(), "its certificate is not this proxy's");
+    assert!(mitm.exchanges().is_empty());
+    mitm.host("*", Upstream::tls(origin.address));
+    mitm.insecure_upstream("*");
+    for host in ["shop.test", "api.shop.test"] {
+        assert_eq!(client.get(format!("https://{host}/text")).send().await?.status(), 200, "{host}");
+    }
+    assert_eq!(mitm.exchanges().len(), 2);
     Ok(())
 }

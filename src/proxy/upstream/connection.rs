@@ -1,6 +1,7 @@
 //! One HTTP connection to an upstream, ready for a request.
 
 use super::forgiving::{Forgiving, NextHead};
+use super::parent::Parent;
 use super::upload::Attempt;
 use super::wire::{Traffic, Wire};
 use crate::flow::{Fault, FaultStage};
@@ -53,10 +54,12 @@ pub(super) struct Http1 {
     /// The client connection that has authenticated itself on it (NTLM, Negotiate).
     pub(super) owner: Option<u64>,
     pub(super) permit: Option<Permit>,
+    /// The proxy at its other end, if that and not the server reads the requests.
+    pub(super) parent: Option<Arc<Parent>>,
 }
 
 impl Http1 {
-    pub(super) async fn open(wire: Wire) -> Result<Self, Fault> {
+    pub(super) async fn open(wire: Wire, parent: Option<Arc<Parent>>) -> Result<Self, Fault> {
         let traffic = wire.traffic();
         let mut builder = http1::Builder::new();
         builder.preserve_header_case(true).max_headers(MAX_HEADER_LINES).max_header_size(MAX_HEADERS as usize);
@@ -65,7 +68,7 @@ impl Http1 {
         let (sender, connection) = builder.handshake(io).await.map_err(|error| broken(&error))?;
         // Its flows report its errors.
         tokio::spawn(async move { drop(connection.with_upgrades().await) });
-        Ok(Self { sender, next, traffic, used: false, last_client: None, owner: None, permit: None })
+        Ok(Self { sender, next, traffic, used: false, last_client: None, owner: None, permit: None, parent })
     }
 
     pub(super) fn with(self, permit: Option<Permit>) -> Self {

@@ -1,11 +1,13 @@
 //! Opens connections to upstreams: resolve, connect, TLS. Each step fails with its own stage.
 
+use super::driven;
 use super::handshake;
 use super::hosts::{Alpn, Hosts, Speaks, Upstream};
-use super::names;
+use super::parent::Parent;
 use super::trust::ClientCertificate;
 use super::wire::{Tcp, Traffic, Wire};
 use crate::flow::{Advice, Fault, FaultStage, Target};
+use crate::proxy::names;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,6 +25,8 @@ pub(super) struct Destination {
     pub(super) via: Option<Target>,
     /// The server that the test has declared.
     pub(super) declared: Option<Upstream>,
+    /// The proxy on the way to any other server.
+    pub(super) through: Option<Arc<Parent>>,
     pub(super) speaks: Speaks,
 }
 
@@ -39,12 +43,19 @@ impl Destination {
             None if prior_knowledge => Speaks::H2c,
             None => Speaks::Plain,
         };
-        Self { target: target.clone(), via, declared, speaks }
+        let through = if declared.is_some() { None } else { hosts.parent_of(via.as_ref().unwrap_or(target)) };
+        Self { target: target.clone(), via, declared, through, speaks }
     }
 
-    /// Opens a connection. `http1`: only HTTP/1 may be spoken on it.
-    pub(super) async fn connect(&self, hosts: &Hosts, http1: bool) -> Result<Wire, Fault> {
-        let tcp = Tcp::new(self.connect_bare(hosts).await?);
+    /// Returns the proxy that reads the requests of a connection: without TLS, it forwards each. `end_to_end`: the server
+    /// itself must be at the other end.
+    pub(super) fn reader(&self, end_to_end: bool) -> Option<&Arc<Parent>> {
+        self.through.as_ref().filter(|_| self.speaks == Speaks::Plain && !end_to_end)
+    }
+
+    /// Opens a connection. `http1`: only HTTP/1 may be spoken on it. `tunnels`: the proxy on the way connects it to the server.
+    pub(super) async fn connect(&self, hosts: &Hosts, http1: bool, tunnels: bool) -> Result<Wire, Fault> {
+        let tcp = Tcp::new(self.connect_tcp(hosts, tunnels).await?);
         let alpn = match self.speaks {
             Speaks::Tls(_) if http1 => Alpn::Http1,
             Speaks::Tls(alpn) => alpn,
@@ -91,27 +102,58 @@ impl Destination {
         handshake::explain(&self.target, error, asked, has_identity)
     }
 
-    /// Opens a TCP connection.
+    /// Opens a TCP connection to the server.
     pub(super) async fn connect_bare(&self, hosts: &Hosts) -> Result<TcpStream, Fault> {
+        self.connect_tcp(hosts, self.through.is_some()).await
+    }
+
+    async fn connect_tcp(&self, hosts: &Hosts, tunnels: bool) -> Result<TcpStream, Fault> {
         let (target, within) = (&self.target, hosts.connect_within);
-        tokio::time::timeout(within, self.tcp(hosts)).await.unwrap_or_else(|_| {
-            Err(Fault::new(FaultStage::Connect, format!("{target} did not take a connection within {within:?}")))
+        let connecting = async {
+            let Some(parent) = &self.through else { return self.tcp(hosts).await };
+            let mut stream = self.tcp_to(parent, hosts).await?;
+            if tunnels {
+                parent.connect(&mut stream, self.address()).await?;
+            }
+            Ok(stream)
+        };
+        tokio::time::timeout(within, connecting).await.unwrap_or_else(|_| {
+            let through = self.through.as_ref().map(|parent| format!(", through {parent},")).unwrap_or_default();
+            let what = format!("{target}{through} did not take a connection within {within:?}");
+            Err(Fault::new(FaultStage::Connect, what))
         })
     }
 
+    /// Returns what is connected to: the name or address of CONNECT, or else the name.
+    fn address(&self) -> &Target {
+        self.via.as_ref().unwrap_or(&self.target)
+    }
+
+    async fn tcp_to(&self, parent: &Parent, hosts: &Hosts) -> Result<TcpStream, Fault> {
+        // A proxy of this machine would reach the driver by any name of this machine.
+        if driven::is_driven(self.address().port) {
+            return Err(drives_the_browser(self.address()));
+        }
+        let addresses = resolve(&parent.target).await.map_err(|fault| parent.unreachable(&fault))?;
+        if addresses.contains(&hosts.proxy) {
+            let what = format!("{parent} is this proxy itself: the request would loop");
+            return Err(Fault::new(FaultStage::Connect, what));
+        }
+        first_that_answers(&parent.target, &addresses).await.map_err(|fault| parent.unreachable(&fault))
+    }
+
     async fn tcp(&self, hosts: &Hosts) -> Result<TcpStream, Fault> {
-        let target = self.via.as_ref().unwrap_or(&self.target);
+        let target = self.address();
         let addresses = match &self.declared {
             Some(upstream) => vec![upstream.address],
-            None => resolve(target).await?,
+            None => resolve(target).await.map_err(|fault| unknown(target, &fault))?,
         };
         if addresses.contains(&hosts.proxy) {
             let what = format!("{target} is this proxy itself: the request would loop");
             return Err(Fault::new(FaultStage::Connect, what));
         }
         if addresses.iter().any(Hosts::refuses) {
-            let what = format!("{target} is the driver of this test's browser, which no page may access");
-            return Err(Fault::new(FaultStage::Connect, what));
+            return Err(drives_the_browser(target));
         }
         first_that_answers(target, &addresses).await
     }
@@ -142,8 +184,15 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Fault> {
         return Ok(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);
     }
     let found = tokio::net::lookup_host((host, port)).await;
-    found.map(Iterator::collect).map_err(|error| {
-        let what = format!("the name {host} is not known (give it a server: {})", Advice::Host(host).text());
-        Fault::from_error(FaultStage::Resolve, &what, &error)
-    })
+    found.map(Iterator::collect).map_err(|error| Fault::from_error(FaultStage::Resolve, "", &error))
+}
+
+fn unknown(target: &Target, fault: &Fault) -> Fault {
+    let host = &target.host;
+    let advice = Advice::Host(host).text();
+    Fault::new(fault.stage(), format!("the name {host} is not known (give it a server: {advice}): {}", fault.what()))
+}
+
+fn drives_the_browser(target: &Target) -> Fault {
+    Fault::new(FaultStage::Connect, format!("{target} is the driver of this test's browser, which no page may access"))
 }

@@ -1,9 +1,10 @@
 //! What the test declares for host names: their servers, the protocols, and trust.
 
 use super::driven::{self, Driven};
-use super::names::ByName;
+use super::parent::Parent;
 use super::trust::{Identity, Trust};
 use crate::flow::{Fault, Target};
+use crate::proxy::names::{self, ByName, no_name};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -147,6 +148,10 @@ struct Said {
     insecure: ByName<()>,
     /// Hosts whose connections are not looked into.
     passed: ByName<()>,
+    /// The only hosts whose connections are looked into.
+    intercepted: Option<ByName<()>>,
+    /// The proxy through which all other servers are reached.
+    parent: Option<Arc<Parent>>,
     trust: Trust,
     driven: Driven,
 }
@@ -173,8 +178,26 @@ impl Hosts {
         self.write().passed.insert(name, ()).map_err(|()| no_name(name))
     }
 
+    pub(super) fn intercept_only(&self, name: &str) -> Result<(), String> {
+        self.write().intercepted.get_or_insert_default().insert(name, ()).map_err(|()| no_name(name))
+    }
+
     pub(super) fn passes(&self, name: &str) -> bool {
-        self.read().passed.get(name).is_some()
+        let said = self.read();
+        let is_other = said.intercepted.as_ref().is_some_and(|intercepted| intercepted.get(name).is_none());
+        is_other || said.passed.get(name).is_some()
+    }
+
+    pub(super) fn through(&self, url: &str) -> Result<(), String> {
+        self.write().parent = Some(Arc::new(Parent::parse(url)?));
+        Ok(())
+    }
+
+    /// Returns the proxy through which a server is reached that the test has not declared. This machine's own servers are
+    /// reached without.
+    pub(super) fn parent_of(&self, target: &Target) -> Option<Arc<Parent>> {
+        let parent = self.read().parent.clone()?;
+        (!names::is_this_machine(&target.host)).then_some(parent)
     }
 
     pub(super) fn trust(&self, pem: &str) -> Result<(), Fault> {
@@ -218,11 +241,4 @@ impl Hosts {
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Said> {
         self.said.read().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn no_name(name: &str) -> String {
-    format!(
-        "{name:?} is not a host name: write it without scheme, port and path (\"shop.test\"), or a pattern for all \
-         names below one (\"*.shop.test\"), or \"*\" for every name"
-    )
 }

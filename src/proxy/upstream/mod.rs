@@ -7,8 +7,8 @@ mod driven;
 mod forgiving;
 mod handshake;
 mod hosts;
-mod names;
 mod outgoing;
+mod parent;
 mod pool;
 mod trust;
 mod upload;
@@ -90,9 +90,21 @@ impl Upstreams {
         Ok(())
     }
 
+    /// Reaches servers through another proxy from now on, except those that the test has declared.
+    pub(crate) fn through(&self, url: &str) -> Result<(), String> {
+        self.hosts.through(url)?;
+        self.forget_connections();
+        Ok(())
+    }
+
     /// Passes connections to this host on unchanged from now on.
     pub(crate) fn pass(&self, name: &str) -> Result<(), String> {
         self.hosts.pass(name)
+    }
+
+    /// Passes connections to all hosts but this one, and others named so, on unchanged from now on.
+    pub(crate) fn intercept_only(&self, name: &str) -> Result<(), String> {
+        self.hosts.intercept_only(name)
     }
 
     /// Whether connections to this host are passed on unchanged.
@@ -171,7 +183,8 @@ impl Exchange<'_> {
     /// Sends the request, and sends it again if the server has not processed it.
     async fn answer(&self, upload: &Upload) -> Result<Answered, Fault> {
         let own = !self.request.head.method.is_idempotent() || !upload.will_be_kept();
-        let mut wanted = Wanted { http1: self.request.upgrade.is_some(), fresh: false, own };
+        let upgrade = self.request.upgrade.is_some();
+        let mut wanted = Wanted { http1: upgrade, fresh: false, own, end_to_end: upgrade };
         let mut barren = 0;
         for _ in 0..MOST_ATTEMPTS {
             let (again, was_used, fault) = match self.attempt(upload, wanted).await {
@@ -211,13 +224,17 @@ impl Exchange<'_> {
 
     async fn on_http1(&self, mut connection: Http1, upload: &Upload) -> Result<Answered, Ended> {
         let upgrade = self.request.upgrade.as_ref();
-        let head = outgoing::http1(&self.request.head, self.headers(), upload.attempt(), upgrade);
+        let parent = connection.parent.clone();
+        let head = outgoing::http1(&self.request.head, self.headers(), upload.attempt(), upgrade, parent.as_deref());
         let (mut head, sent) = (head.map_err(Ended::For)?, Instant::now());
         *head.extensions_mut() = self.request.extensions.clone();
         let response = connection
             .send(head)
             .await
             .map_err(|unanswered| self.ended(unanswered, true, &connection.traffic, connection.next.refused()))?;
+        if let Some(parent) = parent.filter(|_| response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
+            return Err(Ended::For(parent.asks_for_password()));
+        }
         if self.binds(response.headers()) {
             connection.owner = Some(self.client.id);
         }

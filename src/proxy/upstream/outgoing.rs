@@ -1,20 +1,29 @@
 //! Builds the head of a request for the connection that it is sent on. Pure.
 
 use super::connector::Destination;
+use super::parent::Parent;
 use crate::flow::{Fault, FaultStage, Request};
 use crate::proxy::hop;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Uri, Version};
 
-/// Builds the request for an HTTP/1 connection: the path alone, and the host in its header.
+/// Builds the request for an HTTP/1 connection: the path alone, and the host in its header. A connection to a `parent` proxy
+/// gets the whole URL.
 pub(super) fn http1<B>(
     head: &Request,
-    headers: HeaderMap,
+    mut headers: HeaderMap,
     body: B,
     upgrade: Option<&hop::Upgrade>,
+    parent: Option<&Parent>,
 ) -> Result<http::Request<B>, Fault> {
-    let uri = Uri::from(path(head)?);
+    let uri = match parent {
+        None => Uri::from(path(head)?),
+        Some(parent) => {
+            parent.authorize(&mut headers);
+            absolute(head, &head.target.authority(), Scheme::HTTP)?
+        }
+    };
     let mut request = request(head, uri, headers, body);
     *request.version_mut() = Version::HTTP_11;
     if let Some(upgrade) = upgrade {
@@ -27,18 +36,17 @@ pub(super) fn http1<B>(
 /// is spelled differently (RFC 9113, section 8.3.1), and nginx before 1.29 refuses any.
 pub(super) fn http2<B>(head: &Request, mut headers: HeaderMap, body: B, tls: bool) -> Result<http::Request<B>, Fault> {
     let said = headers.get(header::HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
-    let authority = match said {
-        Some(authority) => authority,
-        None => Authority::try_from(head.target.authority())
-            .map_err(|error| Fault::from_error(FaultStage::Exchange, &head.target.authority(), &error))?,
-    };
+    let authority = said.map_or_else(|| head.target.authority(), |authority| authority.to_string());
     hop::remove(&mut headers, &[header::HOST]);
-    let scheme = if tls { Scheme::HTTPS } else { Scheme::HTTP };
-    let parts = Uri::builder().scheme(scheme).authority(authority).path_and_query(path(head)?);
-    let uri = parts.build().map_err(|error| Fault::from_error(FaultStage::Exchange, &head.url(), &error))?;
+    let uri = absolute(head, &authority, if tls { Scheme::HTTPS } else { Scheme::HTTP })?;
     let mut request = request(head, uri, headers, body);
     *request.version_mut() = Version::HTTP_2;
     Ok(request)
+}
+
+fn absolute(head: &Request, authority: &str, scheme: Scheme) -> Result<Uri, Fault> {
+    let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(path(head)?);
+    uri.build().map_err(|error| Fault::from_error(FaultStage::Exchange, &head.url(), &error))
 }
 
 fn request<B>(head: &Request, uri: Uri, headers: HeaderMap, body: B) -> http::Request<B> {

@@ -54,6 +54,8 @@ pub(super) struct Wanted {
     /// Not one that another client has used last: the server may be closing it, which this client cannot know, and a
     /// request that cannot be sent again must not meet that.
     pub(super) own: bool,
+    /// Only one that leads to the server itself, and not to a proxy that reads the request.
+    pub(super) end_to_end: bool,
 }
 
 /// One upstream.
@@ -113,12 +115,19 @@ impl Origin {
             return Ok(connection);
         }
         let permit = if client.multiplexes && !wanted.http1 { share.permit().await } else { None };
-        let kept = if wanted.fresh { None } else { self.take_idle(client, wanted.own) };
+        let kept = if wanted.fresh { None } else { self.take_idle(client, wanted) };
         let connection = match kept {
             Some(connection) => connection,
-            None => Http1::open(self.destination.connect(&self.hosts, true).await?).await?,
+            None => self.open_http1(wanted.end_to_end).await?,
         };
         Ok(Connection::Http1(connection.with(permit)))
+    }
+
+    async fn open_http1(&self, end_to_end: bool) -> Result<Http1, Fault> {
+        let parent = self.destination.reader(end_to_end);
+        let tunnels = self.destination.through.is_some() && parent.is_none();
+        let wire = self.destination.connect(&self.hosts, true, tunnels).await?;
+        Http1::open(wire, parent.cloned()).await
     }
 
     /// Returns the client's HTTP/2 connection, opened if necessary, or an HTTP/1 one if the handshake agrees on that.
@@ -133,11 +142,11 @@ impl Origin {
             return Ok(None);
         }
         let opened = async {
-            let wire = self.destination.connect(&self.hosts, false).await?;
+            let wire = self.destination.connect(&self.hosts, false, self.destination.through.is_some()).await?;
             if !wire.is_http2(self.destination.speaks) {
                 self.lock().is_http2 = Some(false);
                 let permit = if client.multiplexes { share.permit().await } else { None };
-                return Ok(Connection::Http1(Http1::open(wire).await?.with(permit)));
+                return Ok(Connection::Http1(Http1::open(wire, None).await?.with(permit)));
             }
             self.lock().is_http2 = Some(true);
             Ok(Connection::Http2(Http2::open(wire).await?))
@@ -150,12 +159,15 @@ impl Origin {
     }
 
     /// Takes an idle connection. One that a client has authenticated itself on is for that client only.
-    fn take_idle(&self, client: &Client, own: bool) -> Option<Http1> {
+    fn take_idle(&self, client: &Client, wanted: Wanted) -> Option<Http1> {
         let mut state = self.lock();
         state.drop_stale();
-        let find = |fits: &dyn Fn(&Http1) -> bool| state.idle.iter().rposition(|idle| fits(&idle.connection));
+        let is_usable = |it: &Http1| it.parent.is_none() || !wanted.end_to_end;
+        let find = |fits: &dyn Fn(&Http1) -> bool| {
+            state.idle.iter().rposition(|idle| is_usable(&idle.connection) && fits(&idle.connection))
+        };
         let at = find(&|it| it.owner == Some(client.id))
-            .or_else(|| find(&|it| it.owner.is_none() && (!own || it.last_client == Some(client.id))))?;
+            .or_else(|| find(&|it| it.owner.is_none() && (!wanted.own || it.last_client == Some(client.id))))?;
         Some(state.idle.remove(at).connection)
     }
 

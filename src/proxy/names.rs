@@ -1,10 +1,11 @@
 //! Host names as clients send them. Pure.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// Returns a host name as clients send it: lower case, internationalized labels in Punycode, no brackets around an IPv6
 /// address, no trailing dot. Returns `None` if the text is no host name.
-pub(super) fn canonical(name: &str) -> Option<String> {
+pub(in crate::proxy) fn canonical(name: &str) -> Option<String> {
     let bare = name.strip_suffix('.').unwrap_or(name);
     let bare = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(bare);
     if bare.parse::<std::net::Ipv6Addr>().is_ok() {
@@ -21,14 +22,27 @@ pub(super) fn canonical(name: &str) -> Option<String> {
 }
 
 /// Returns whether a name always means this machine (RFC 6761, section 6.3).
-pub(super) fn is_localhost(name: &str) -> bool {
+pub(in crate::proxy) fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name == "localhost" || name.ends_with(".localhost")
 }
 
+/// Returns whether a name or an address always means this machine.
+pub(in crate::proxy) fn is_this_machine(host: &str) -> bool {
+    is_localhost(host) || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+/// Returns what is wrong with a text that is neither a host name nor a pattern.
+pub(in crate::proxy) fn no_name(name: &str) -> String {
+    format!(
+        "{name:?} is not a host name: write it without scheme, port and path (\"shop.test\"), or a pattern for all \
+         names below one (\"*.shop.test\"), or \"*\" for every name"
+    )
+}
+
 /// Values by host name. The pattern `*.shop.test` covers every name below `shop.test`, and `*` every name.
 #[derive(Debug)]
-pub(super) struct ByName<T> {
+pub(in crate::proxy) struct ByName<T> {
     exact: BTreeMap<String, T>,
     /// By the part after `*.`.
     below: BTreeMap<String, T>,
@@ -44,7 +58,7 @@ impl<T> Default for ByName<T> {
 
 impl<T> ByName<T> {
     /// Inserts a value. Fails with the value if the text is neither a host name nor a pattern.
-    pub(super) fn insert(&mut self, name: &str, value: T) -> Result<(), T> {
+    pub(in crate::proxy) fn insert(&mut self, name: &str, value: T) -> Result<(), T> {
         if name == "*" {
             self.all = Some(value);
             return Ok(());
@@ -59,7 +73,7 @@ impl<T> ByName<T> {
     }
 
     /// Returns the value of the name itself, otherwise that of the longest pattern that covers it.
-    pub(super) fn get(&self, name: &str) -> Option<&T> {
+    pub(in crate::proxy) fn get(&self, name: &str) -> Option<&T> {
         let name = name.strip_suffix('.').unwrap_or(name);
         let parents = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
         let below = || parents.into_iter().find_map(|parent| self.below.get(parent));
