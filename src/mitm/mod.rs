@@ -119,9 +119,7 @@ impl Mitm {
     pub async fn stop(&self) -> Result<(), Failure> {
         let mut findings = self.findings();
         findings.extend(self.shut_down().await);
-        let Some(first) = findings.first().cloned() else { return Ok(()) };
-        let others = findings.iter().skip(1).map(ToString::to_string).collect::<Vec<_>>();
-        Err(if others.is_empty() { first } else { first.section("and:", others) })
+        Failure::joined(findings)
     }
 
     /// Removes all rules and releases what is parked.
@@ -134,7 +132,7 @@ impl Mitm {
         self.release_all();
         let panics = self.0.proxy.stop().await;
         let panics = panics.into_iter().map(|panic| Failure::bare(format!("the proxy panicked: {panic}")));
-        panics.chain(self.finish_recordings().await).collect()
+        panics.chain(self.recordings_finished().await).collect()
     }
 
     /// Passes the caching headers of upstreams to the browser from now on.

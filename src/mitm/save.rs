@@ -12,7 +12,8 @@ impl Mitm {
     ///
     /// A name that ends in `.har` gives HAR 1.2; any other, a flow file of mitmproxy (`mitmproxy -r FILE`). A flow is written
     /// when it ends, a WebSocket when it closes, and what is under way when the test ends. If the process is killed, the
-    /// file opens all the same. It is created now, and replaces an older one.
+    /// file opens all the same. It is created now, and replaces an older one; if it is removed meanwhile (`cargo clean`), it is
+    /// written again at the end.
     ///
     /// Secrets are masked by the list that failures use, the same secret by the same placeholder. Of a body, 1 MiB is
     /// recorded, and 64 MiB of all ([`keep_bodies`](Self::keep_bodies)); one that is cut has null as its content (flow file)
@@ -50,8 +51,18 @@ impl Mitm {
         self.0.recordings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Ends all recordings of this proxy. Their files are complete then, with what is under way as far as it has come.
+    ///
+    /// The end of a test does it, too. If the future is dropped, they end in the background.
+    ///
+    /// # Errors
+    /// When a file could not be written.
+    pub async fn finish_recordings(&self) -> Result<(), Failure> {
+        Failure::joined(self.recordings_finished().await)
+    }
+
     /// Ends all recordings. Returns a failure for each that could not be written.
-    pub(super) async fn finish_recordings(&self) -> Vec<Failure> {
+    pub(super) async fn recordings_finished(&self) -> Vec<Failure> {
         let recordings = std::mem::take(&mut *self.recordings());
         let mut failures = Vec::new();
         for (path, recording) in recordings {

@@ -7,7 +7,7 @@ use crate::flow::FlowId;
 use crate::journal::{Entry, Event};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -47,17 +47,19 @@ pub(crate) struct Writer {
 impl Writer {
     /// Creates the file. `started` is when the journal began.
     pub(crate) fn create(path: &Path, started: SystemTime) -> io::Result<Self> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        // The working directory may be another when the file is finished.
+        let path = std::path::absolute(path)?;
+        if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(io::Error::other("another recording is writing it")),
             // Some file systems have no locks.
             Ok(()) | Err(TryLockError::Error(_)) if file.metadata()?.is_file() => file.set_len(0)?,
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
-        let format = Format::of(path);
+        let format = Format::of(&path);
         let mut end = 0;
         if format == Format::Har {
             let head = head();
@@ -65,7 +67,7 @@ impl Writer {
             end = head.len() as u64;
         }
         let (open, written) = (BTreeMap::new(), Vec::new());
-        Ok(Self { path: path.to_owned(), file, format, started, open, written, end, ends: 0 })
+        Ok(Self { path, file, format, started, open, written, end, ends: 0 })
     }
 
     /// Takes entries of the journal, and writes the flows that have ended with them. Sockets end when they are closed.
@@ -136,26 +138,40 @@ impl Writer {
     pub(crate) fn finish(mut self) -> io::Result<()> {
         let left: Vec<_> = self.open.keys().copied().collect();
         left.into_iter().try_for_each(|id| self.write(id))?;
-        if self.format == Format::Har && !self.written.is_sorted() {
-            self.sort()?;
+        self.file.flush()?;
+        let is_removed = std::fs::metadata(&self.path)
+            .is_err_and(|error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory));
+        match self.format {
+            Format::Har if is_removed || !self.written.is_sorted() => self.replace(Self::sorted),
+            Format::FlowFile if is_removed => self.replace(|this, file| {
+                this.file.rewind()?;
+                io::copy(&mut this.file, file).map(drop)
+            }),
+            _ => Ok(()),
         }
-        self.file.flush()
     }
 
-    fn sort(&mut self) -> io::Result<()> {
-        self.written.sort_unstable();
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    /// Writes another file in the place of this one.
+    fn replace(&mut self, write: impl FnOnce(&mut Self, &mut File) -> io::Result<()>) -> io::Result<()> {
         let permissions = self.file.metadata()?.permissions();
-        let mut sorted = tempfile::Builder::new().prefix(".holdup-").permissions(permissions).tempfile_in(folder)?;
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        // It may have been removed, too.
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::Builder::new().prefix(".holdup-").permissions(permissions).tempfile_in(folder)?;
+        write(self, file.as_file_mut())?;
+        file.persist(&self.path).map(drop).map_err(|error| error.error)
+    }
+
+    fn sorted(&mut self, sorted: &mut File) -> io::Result<()> {
+        self.written.sort_unstable();
         sorted.write_all(head().as_bytes())?;
         for (nth, (_, at, length)) in self.written.iter().enumerate() {
             self.file.seek(SeekFrom::Start(*at))?;
             if nth > 0 {
                 sorted.write_all(b",\n")?;
             }
-            io::copy(&mut (&self.file).take(*length), &mut sorted)?;
+            io::copy(&mut (&self.file).take(*length), sorted)?;
         }
-        sorted.write_all(tail().as_bytes())?;
-        sorted.persist(&self.path).map(drop).map_err(|error| error.error)
+        sorted.write_all(tail().as_bytes())
     }
 }

@@ -32,6 +32,14 @@ impl Failure {
         self
     }
 
+    /// Returns several failures as one, which begins like the first.
+    pub(crate) fn joined(failures: Vec<Self>) -> Result<(), Self> {
+        let mut failures = failures.into_iter();
+        let Some(first) = failures.next() else { return Ok(()) };
+        let others: Vec<_> = failures.map(|other| other.to_string()).collect();
+        Err(if others.is_empty() { first } else { first.section("and:", others) })
+    }
+
     pub(crate) fn section(mut self, title: impl Into<String>, lines: Vec<String>) -> Self {
         self.sections.push((title.into(), lines));
         self

@@ -87,6 +87,32 @@ async fn flows_are_in_the_file_as_soon_as_they_have_ended(mitm: Mitm, _origin: O
     Ok(())
 }
 
+/// `cargo clean` in the middle, for example: the files are there in the end, with all that they had.
+#[mitm_test]
+async fn files_that_are_removed_meanwhile_are_written_again(mitm: Mitm, _origin: Origin) -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let below = folder.path().join("target");
+    let (har, flow_file) = (below.join("a.har"), below.join("a.mitm"));
+    mitm.save(&har)?;
+    mitm.save(&flow_file)?;
+    let client = mitm.client()?;
+    client.get("https://origin.test/first").send().await?.text().await?;
+    outcomes(&mitm).await;
+    fs::remove_dir_all(&below)?;
+    client.get("https://origin.test/second").send().await?.text().await?;
+    outcomes(&mitm).await;
+    mitm.finish_recordings().await?;
+    assert_eq!(read_har(&har)["log"]["entries"].as_array().unwrap().len(), 2);
+    assert_eq!(mitm.load(&flow_file)?.len(), 2);
+    // The place that it needs is taken.
+    mitm.save(&har)?;
+    fs::remove_dir_all(&below)?;
+    fs::write(&below, "a file")?;
+    let failure = mitm.finish_recordings().await.expect_err("its folder is a file").to_string();
+    assert!(failure.contains("a.har could not be written"), "{failure}");
+    Ok(())
+}
+
 /// Messages, events, a body in a coding, one that is binary, one that is cut, a redirect, and a flow without an answer.
 async fn record_many(mitm: &Mitm, path: &Path) -> TestResult {
     mitm.save(path)?;
