@@ -79,7 +79,7 @@ type Named = (String, Held);
 const SETTLED: &str = "    browser.settled().await?;\n";
 
 impl Test<'_> {
-    /// `actions` are lines that the user does, each with its rank among the verdicts.
+    /// `actions` are lines that the user or the client does, each with its rank among the verdicts.
     pub(super) fn text(&self, flows: &[Played], held: Vec<Held>, actions: &[(f64, String)]) -> String {
         let Self { name, above, lead, end, .. } = self;
         let page = flows.iter().find(|flow| is_page(flow));
@@ -94,11 +94,11 @@ impl Test<'_> {
                 ("browser: Browser", open, SETTLED)
             }
             // It may be held, so it is not awaited here.
-            (None, Some(first)) => {
+            (None, Some(first)) if actions.is_empty() => {
                 let open = format!("    let asking = tokio::spawn(client.get({:?}).send());\n", first.url);
                 ("client: Client", open, "    asking.await??;\n")
             }
-            (None, None) => ("client: Client", String::new(), ""),
+            (None, _) => ("client: Client", String::new(), ""),
         };
         let (holds, steps) = self.steps(flows, held, page.is_some(), actions);
         let user = if actions.is_empty() { "    // .. what the user does ..\n" } else { "" };
@@ -209,7 +209,7 @@ fn is_call(flow: &Played) -> bool {
     kind.is_none_or(|kind| kind == "empty")
 }
 
-fn is_page(flow: &Played) -> bool {
+pub(super) fn is_page(flow: &Played) -> bool {
     let header = |name: &str| flow.request_headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_document = header("sec-fetch-dest") == "document";
     is_document || (header("sec-fetch-dest").is_empty() && header("accept").starts_with("text/html"))
@@ -219,7 +219,8 @@ fn is_page(flow: &Played) -> bool {
 fn identifier(text: &str) -> String {
     let mut name: String =
         text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    if !name.starts_with(|first: char| first.is_ascii_alphabetic()) || TAKEN.contains(&&*name) {
+    let is_taken = TAKEN.contains(&&*name) || name.starts_with("asking");
+    if !name.starts_with(|first: char| first.is_ascii_alphabetic()) || is_taken {
         name.insert_str(0, "the_");
     }
     name
@@ -231,7 +232,7 @@ const TAKEN: &[&str] = &[
     "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod",
     "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true",
     "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "browser", "client",
-    "mitm", "asking",
+    "mitm",
 ];
 
 fn one_line(text: &str) -> String {
@@ -294,9 +295,14 @@ mod tests {
 
     #[test]
     fn a_part_of_a_path_becomes_a_name() {
-        for (text, name) in
-            [("save", "save"), ("7.json", "the_7_json"), ("type", "the_type"), ("Zürich", "z_rich"), ("", "the_")]
-        {
+        for (text, name) in [
+            ("save", "save"),
+            ("7.json", "the_7_json"),
+            ("type", "the_type"),
+            ("Zürich", "z_rich"),
+            ("", "the_"),
+            ("asking-2", "the_asking_2"),
+        ] {
             assert_eq!(identifier(text), name);
         }
     }

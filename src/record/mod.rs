@@ -23,6 +23,7 @@ mod read_har;
 mod recorded;
 mod refresh;
 mod replay;
+mod requests;
 mod sequence;
 mod session;
 mod shortest;

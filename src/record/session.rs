@@ -1,8 +1,9 @@
 //! The session of a person, as a test. Pure.
 
-use super::as_test::{Held, Test, Verdict};
+use super::as_test::{Held, Test, Verdict, is_page};
 use super::played::Played;
 use super::recorded::{Recorded, masked, recorded};
+use super::requests::requests;
 use super::shortest::filter;
 use crate::flow::{FlowId, Place, StageName};
 use crate::journal::{ActionKind, Entry, Event, PageAction};
@@ -64,9 +65,11 @@ impl Session<'_> {
     ///
     /// Of a test that was paused it is the part that the person has added.
     pub(crate) fn test(&self) -> String {
-        let recorded = recorded(self.entries);
-        let flows: Vec<_> = recorded.iter().map(played).collect();
-        let mut held: Vec<_> = given(self.entries).iter().filter_map(|it| self.held(&recorded, it)).collect();
+        let mut recorded = recorded(self.entries);
+        // Those of a recording have no client, and the test does not see them.
+        recorded.retain(|flow| flow.request.client.is_some());
+        let (flows, given): (Vec<_>, _) = (recorded.iter().map(played).collect(), given(self.entries));
+        let mut held: Vec<_> = given.iter().filter_map(|it| self.held(&recorded, it)).collect();
         held.sort_by_key(|held| held.at);
         let paused = self.entries.iter().find_map(|entry| match entry.event {
             Event::Paused { place } => Some(place),
@@ -85,7 +88,11 @@ impl Session<'_> {
             Some(place) => {
                 format!("// Insert where the test was paused: {place}\n{schedule}{}", test.part(&flows, held))
             }
-            None => test.text(&flows, held, &actions(self.entries)),
+            None if flows.iter().any(is_page) => test.text(&flows, held, &actions(self.entries)),
+            None => {
+                let verdicts: Vec<_> = given.iter().map(|given| given.rank).collect();
+                test.text(&flows, held, &requests(self.entries, &recorded, &verdicts))
+            }
         }
     }
 
@@ -178,7 +185,7 @@ fn code(action: &PageAction) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::Request;
+    use crate::flow::{Outcome, Request};
     use crate::journal::Key;
     use std::sync::Arc;
     use std::time::Duration;
@@ -192,9 +199,51 @@ mod tests {
         Session { entries: &entries, edits: &Edits::new(), schedule: Some("h1;ff".to_owned()) }.test()
     }
 
+    fn began(flow: FlowId, mut request: Request) -> Event {
+        request.client = Some(([127, 0, 0, 1], 5000).into());
+        Event::Began { flow, request: Arc::new(request) }
+    }
+
     fn held(flow: FlowId, url: &str, place: Place) -> [Event; 2] {
-        let (request, rule) = (Arc::new(Request::get(url).expect("a URL")), Arc::from("console"));
-        [Event::Began { flow, request }, Event::Parked { flow, stage: StageName::Response, rule, place }]
+        let rule = Arc::from("console");
+        let parked = Event::Parked { flow, stage: StageName::Response, rule, place };
+        [began(flow, Request::get(url).expect("a URL")), parked]
+    }
+
+    fn ended(flow: FlowId) -> Event {
+        Event::Ended { flow, outcome: Outcome::Delivered }
+    }
+
+    /// Returns the lines of a test from its first statement on.
+    fn lines(text: &str, first: &str) -> Vec<String> {
+        text.lines().map(|line| line.trim().to_owned()).skip_while(|line| !line.starts_with(first)).collect()
+    }
+
+    #[test]
+    fn a_client_that_is_no_browser_asks_in_the_same_order() {
+        let [past, one, two, three] = [1, 2, 3, 4].map(FlowId::new);
+        let page = Request::get("https://a.test/").expect("a URL").with_header("accept", "text/html");
+        let mut events = vec![Event::Began { flow: past, request: Arc::new(page.expect("a header")) }];
+        events.extend([began(one, Request::get("https://a.test/login").expect("a URL")), ended(one)]);
+        events.extend(held(two, "https://a.test/cart", Place::TERMINAL));
+        events.extend([began(three, Request::get("https://a.test/rates").expect("a URL")), ended(three)]);
+        events.extend([Event::Decided { flow: two, verdict: RELEASED, place: None }, ended(two)]);
+        let text = said(events);
+        assert_eq!(
+            lines(&text, "async fn"),
+            [
+                "async fn session(client: Client) -> TestResult {",
+                "let cart = hold!(response: path == \"/cart\");",
+                "client.get(\"https://a.test/login\").send().await?;",
+                "let asking = tokio::spawn(client.get(\"https://a.test/cart\").send());",
+                "client.get(\"https://a.test/rates\").send().await?;",
+                "cart.next().await?.release().await?;",
+                "asking.await??;",
+                "todo!(\"what must hold now\")",
+                "}"
+            ],
+            "{text}"
+        );
     }
 
     #[test]
@@ -202,7 +251,7 @@ mod tests {
         let (page, call) = (FlowId::new(1), FlowId::new(2));
         let html =
             Request::get("https://a.test/").expect("a URL").with_header("accept", "text/html").expect("a header");
-        let mut events = vec![Event::Began { flow: page, request: Arc::new(html) }];
+        let mut events = vec![began(page, html)];
         events.push(acted(ActionKind::Type("a".to_owned())));
         events.push(acted(ActionKind::Type("b".to_owned())));
         events.extend(held(call, "https://a.test/search", Place::TERMINAL));
@@ -210,9 +259,8 @@ mod tests {
         events.push(acted(ActionKind::Type("c".to_owned())));
         events.push(acted(ActionKind::Press(Key::named("Enter").expect("a key"))));
         let text = said(events);
-        let lines: Vec<_> = text.lines().map(str::trim).skip_while(|line| !line.starts_with("let")).collect();
         assert_eq!(
-            lines,
+            lines(&text, "let"),
             [
                 "let search = hold!(response: path == \"/search\");",
                 "browser.goto(\"https://a.test/\").await?;",
