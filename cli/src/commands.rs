@@ -1,8 +1,10 @@
 //! What is typed after `holdup`.
 
+use crate::mode::Mode;
 use crate::{console, doctor, launch, manual, recording};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use holdup::Strangers;
 use std::io::{ErrorKind, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -93,12 +95,22 @@ pub(crate) struct Listen {
     /// Do not look into connections to this host; repeatable.
     #[arg(long = "ignore-hosts", value_name = "HOST")]
     pub(crate) ignored: Vec<String>,
+    /// Look only into connections to this host; repeatable.
+    #[arg(long = "allow-hosts", value_name = "HOST")]
+    pub(crate) intercepted: Vec<String>,
+    /// `reverse:https://shop.test` stands in for that server, for clients that cannot use a proxy;
+    /// `upstream:http://proxy.test:3128` reaches servers through another proxy; repeatable.
+    #[arg(short = 'm', long = "mode", value_name = "MODE")]
+    pub(crate) modes: Vec<Mode>,
     /// Serve a name from a server of this machine: `shop.test=127.0.0.1:3000`; repeatable.
     #[arg(long = "host", value_name = "NAME=ADDRESS")]
     pub(crate) hosts: Vec<String>,
     /// Trust servers with the certificates in this file (PEM).
     #[arg(long = "trust", value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
+    /// Use the certificate and key in this file (PEM), for one host or for all; repeatable.
+    #[arg(long = "certs", value_name = "[HOST=]FILE")]
+    pub(crate) certificates: Vec<String>,
     /// Write the certificate (PEM) of this proxy's CA, which its clients must trust. It is a new one each time.
     #[arg(long = "ca", value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
@@ -108,9 +120,9 @@ pub(crate) struct Listen {
 pub(crate) struct Proxy {
     #[command(flatten)]
     pub(crate) listen: Listen,
-    /// The browser that is started and uses the proxy.
-    #[arg(long, value_enum, default_value_t = BrowserName::Chromium)]
-    pub(crate) browser: BrowserName,
+    /// The browser that is started and uses the proxy: chromium by default, and none in reverse mode.
+    #[arg(long, value_enum)]
+    pub(crate) browser: Option<BrowserName>,
     /// What to hold, in mitmproxy's language: `~u /ajax & ~m POST`.
     #[arg(long, value_name = "FILTER")]
     pub(crate) intercept: Option<String>,
@@ -130,13 +142,22 @@ pub(crate) struct Proxy {
     /// Answer requests from a recording; repeatable.
     #[arg(short = 'S', long = "server-replay", value_name = "FILE")]
     pub(crate) replay: Vec<PathBuf>,
+    /// What becomes of requests that are not in it: `forward`, the default, or a status.
+    #[arg(long = "server-replay-extra", value_name = "WHAT", value_parser = strangers)]
+    pub(crate) extra: Option<Strangers>,
+    /// Send the requests of a recording again, one after another (`holdup resend` does only that); repeatable.
+    #[arg(short = 'C', long = "client-replay", value_name = "FILE")]
+    pub(crate) resend: Vec<PathBuf>,
+    /// Start no browser and no proxy: for `-r`, and `-w` to write it in the other format.
+    #[arg(short = 'n', long = "no-server", requires = "read")]
+    pub(crate) no_server: bool,
     /// Print one line for each event, instead of the console.
     #[arg(short = 'q', long)]
     pub(crate) quiet: bool,
     /// Print one JSON object for each change of a flow, instead of the console.
     #[arg(long)]
     pub(crate) json: bool,
-    /// The page to open.
+    /// The page to open; or a filter, as `--view-filter`.
     pub(crate) url: Option<String>,
 }
 
@@ -150,6 +171,9 @@ pub(crate) struct Replay {
     /// What is not in the recording goes to its server.
     #[arg(long)]
     pub(crate) pass: bool,
+    /// What becomes of requests that are not in it: `forward`, as `--pass`, or a status; 404 by default.
+    #[arg(long = "server-replay-extra", value_name = "WHAT", value_parser = strangers, conflicts_with = "pass")]
+    pub(crate) extra: Option<Strangers>,
     /// HAR, or flow files of mitmproxy.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
@@ -176,6 +200,15 @@ pub(crate) struct Resend {
     pub(crate) files: Vec<PathBuf>,
 }
 
+/// Reads what becomes of a request that is not in the recording.
+fn strangers(said: &str) -> Result<Strangers, String> {
+    match said.parse() {
+        _ if said == "forward" => Ok(Strangers::Pass),
+        Ok(status @ 200..=599) => Ok(Strangers::Status(status)),
+        _ => Err("write `forward`, or a status such as 404".to_owned()),
+    }
+}
+
 impl Holdup {
     pub(crate) async fn run(self) -> Result<ExitCode, Fault> {
         match self.command {
@@ -185,7 +218,7 @@ impl Holdup {
             Command::Console { test } => console::attach(test.as_deref()).await,
             Command::Resend(resend) => recording::resend(resend).await,
             Command::Open { files } if files.is_empty() => recording::open(),
-            Command::Open { files } => launch::read(&files).await,
+            Command::Open { files } => launch::read(&files, None, false).await,
             Command::Doctor => doctor::doctor().await,
             Command::Completions { shell } => manual::completions::<Self>(shell),
             Command::Man { folder } => manual::pages::<Self>(&folder),

@@ -1,16 +1,17 @@
 //! `holdup proxy`: a proxy, a browser, and the console.
 
-use crate::commands::{BrowserName, Fault, Listen, Proxy, print, say};
+use crate::commands::{BrowserName, Fault, Proxy, print, say};
 use crate::console::{Link, run};
-use crate::rule;
+use crate::listen::{declare, end, start};
+use crate::mode;
+use crate::output::{Format, Output};
 use holdup::__private::{BrowserKind, Console, serve_console};
-use holdup::{Browser, Config, Mitm};
+use holdup::{Browser, Exchange, Mitm, Strangers};
 use serde_json::{Value, json};
 use std::env;
 use std::io::IsTerminal;
-use std::net::ToSocketAddrs;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use tokio::io::DuplexStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -18,13 +19,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// How many bytes the console and the proxy may be apart.
 const PIPE: usize = 256 * 1024;
 
-pub(crate) async fn proxy(said: Proxy) -> Result<ExitCode, Fault> {
-    if let Some(error) = restarted_with_a_window(said.browser) {
+pub(crate) async fn proxy(mut said: Proxy) -> Result<ExitCode, Fault> {
+    if said.no_server {
+        return read(&said.read, said.write.as_deref(), said.quiet).await;
+    }
+    if let Some(filter) = said.url.take_if(|url| is_filter(url)) {
+        said.view_filter.get_or_insert(filter);
+    }
+    let name = browser_of(&said)?;
+    if let Some(error) = restarted_with_a_window(name) {
         return Err(format!("the browser cannot have a window: {error}").into());
     }
     let output = match (said.json, said.quiet || !std::io::stdout().is_terminal()) {
-        (true, _) => Some(Output::Json),
-        (false, true) => Some(Output::Lines),
+        (true, _) => Some(Format::Json),
+        (false, true) => Some(Format::Lines),
         (false, false) => None,
     };
     if said.intercept.is_some() && output.is_some() {
@@ -33,16 +41,7 @@ pub(crate) async fn proxy(said: Proxy) -> Result<ExitCode, Fault> {
     }
     let mitm = start(&said.listen).await?;
     declare(&mitm, &said.rules)?;
-    for file in &said.replay {
-        mitm.replay(file)?.strangers(holdup::Strangers::Pass);
-    }
-    for file in &said.read {
-        mitm.load(file)?;
-    }
-    // It may be the file that was just read.
-    if let Some(file) = &said.write {
-        mitm.save(file)?;
-    }
+    let resent = recordings(&mitm, &said)?;
     let mut link = link(&mitm);
     if let Some(filter) = &said.intercept {
         ask(&mut link, json!({ "do": "intercept", "filter": filter, "on": true }), "--intercept").await?;
@@ -50,37 +49,85 @@ pub(crate) async fn proxy(said: Proxy) -> Result<ExitCode, Fault> {
     if let Some(filter) = &said.view_filter {
         ask(&mut link, json!({ "do": "view", "filter": filter }), "--view-filter").await?;
     }
-    let browser = open(&mitm, said.browser, said.url.as_deref()).await?;
+    let browser = open(&mitm, name, said.url.as_deref()).await?;
     // From here on, ctrl-c is not lost. In the console it is a key.
-    let plain = output.map(|output| Ok::<_, Fault>((output, End::new()?))).transpose()?;
+    let plain = output.map(|format| Ok::<_, Fault>((Output::new(format), End::new()?))).transpose()?;
     say(&format!("the proxy listens on {}", mitm.address()));
+    let resending = tokio::spawn(resend(mitm.clone(), resent));
     let done = match plain {
         Some((output, end)) => follow(link, output, end).await,
         None => run(link).await,
     };
+    resending.abort();
     if let Some(browser) = browser {
         // Ends the session, and with it the process.
         browser.close().await;
     }
-    // What was held is released; nobody wants a report of what a person has left.
-    drop(mitm.stop().await);
+    end(&mitm).await?;
     done
 }
 
-/// Shows recordings in the console.
-pub(crate) async fn read(files: &[PathBuf]) -> Result<ExitCode, Fault> {
+/// Reads the recordings of the command line, and starts that of this proxy. Returns what is to be sent again.
+fn recordings(mitm: &Mitm, said: &Proxy) -> Result<Vec<Exchange>, Fault> {
+    for file in &said.replay {
+        mitm.replay(file)?.strangers(said.extra.unwrap_or(Strangers::Pass));
+    }
+    for file in &said.read {
+        mitm.load(file)?;
+    }
+    let mut resent = Vec::new();
+    for file in &said.resend {
+        resent.extend(mitm.load(file)?);
+    }
+    // It may be the file that was just read.
+    if let Some(file) = &said.write {
+        mitm.save(file)?;
+    }
+    Ok(resent)
+}
+
+/// Shows recordings in the console, and writes them into another file.
+pub(crate) async fn read(files: &[PathBuf], write: Option<&Path>, is_quiet: bool) -> Result<ExitCode, Fault> {
     let mitm = Mitm::start().await?;
     for file in files {
         mitm.load(file)?;
     }
-    if !std::io::stdout().is_terminal() {
-        let urls = mitm.exchanges().iter().map(|flow| format!("{flow}\n")).collect::<String>();
-        print(&urls)?;
-        return Ok(ExitCode::SUCCESS);
+    if let Some(file) = write {
+        mitm.save(file)?;
     }
-    let done = run(link(&mitm)).await;
-    drop(mitm.stop().await);
-    done
+    let done = if is_quiet || !std::io::stdout().is_terminal() {
+        print(&mitm.exchanges().iter().map(|flow| format!("{flow}\n")).collect::<String>()).map_err(Fault::from)
+    } else {
+        run(link(&mitm)).await.map(drop)
+    };
+    end(&mitm).await?;
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Whether what is typed at the end is a filter of mitmproxy, and no page.
+fn is_filter(text: &str) -> bool {
+    text.starts_with(['~', '!', '('])
+}
+
+/// Returns the browser to start.
+fn browser_of(said: &Proxy) -> Result<BrowserName, Fault> {
+    let is_reverse = mode::reverse(&said.listen.modes).is_some();
+    match said.browser {
+        None if is_reverse => Ok(BrowserName::None),
+        None => Ok(BrowserName::Chromium),
+        Some(name) if is_reverse && name != BrowserName::None => {
+            Err("in reverse mode this is no proxy for a browser: leave out --browser, and open the proxy's address"
+                .into())
+        }
+        Some(name) => Ok(name),
+    }
+}
+
+/// Sends recorded requests again. What becomes of them is seen as flows.
+async fn resend(mitm: Mitm, flows: Vec<Exchange>) {
+    for flow in flows {
+        drop(mitm.resend(&flow).await);
+    }
 }
 
 /// Connects a console to a proxy in this process.
@@ -88,14 +135,6 @@ fn link(mitm: &Mitm) -> Link<DuplexStream> {
     let (near, far) = tokio::io::duplex(PIPE);
     tokio::spawn(serve_console(Console::new(mitm, None), far));
     Link::new(near)
-}
-
-/// Declares the rules of the command line.
-pub(crate) fn declare(mitm: &Mitm, rules: &[String]) -> Result<(), Fault> {
-    for rule in rules {
-        rule::declare(mitm, rule).map_err(|why| format!("--rule {rule}: {why}"))?;
-    }
-    Ok(())
 }
 
 /// Starts this program again with `HOLDUP_HEADED`, which the browser reads, if there is a display for a window. Returns only
@@ -109,36 +148,6 @@ fn restarted_with_a_window(browser: BrowserName) -> Option<std::io::Error> {
     }
     let this = env::current_exe().ok()?;
     Some(Command::new(this).args(env::args_os().skip(1)).env("HOLDUP_HEADED", "1").exec())
-}
-
-/// Starts the proxy.
-pub(crate) async fn start(listen: &Listen) -> Result<Mitm, Fault> {
-    let mitm = Mitm::start_with(Config::default().listen(listen.address).port(listen.port)).await?;
-    mitm.limit_journal(1024 * 1024 * 1024);
-    let all = listen.all_insecure.then_some("*");
-    rule::refusable(|| {
-        listen.insecure.iter().map(String::as_str).chain(all).for_each(|host| mitm.insecure_upstream(host));
-        listen.ignored.iter().for_each(|host| mitm.pass_through(host));
-        Ok(())
-    })?;
-    if let Some(file) = &listen.trust {
-        mitm.trust_upstream(&std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?)?;
-    }
-    if let Some(file) = &listen.ca {
-        std::fs::write(file, mitm.ca_pem()).map_err(|error| format!("--ca {}: {error}", file.display()))?;
-    }
-    for host in &listen.hosts {
-        let (name, address) = host
-            .split_once('=')
-            .ok_or_else(|| format!("--host {host}: write NAME=ADDRESS, as in shop.test=127.0.0.1:3000"))?;
-        let address = address.to_socket_addrs().map_err(|error| format!("--host {host}: {error}"))?.next();
-        let address = address.ok_or_else(|| format!("--host {host}: the address has no number"))?;
-        rule::refusable(|| {
-            mitm.host(name, address);
-            Ok(())
-        })?;
-    }
-    Ok(mitm)
 }
 
 /// Asks for what an option says.
@@ -172,28 +181,6 @@ async fn open(mitm: &Mitm, name: BrowserName, url: Option<&str>) -> Result<Optio
     Ok(Some(browser))
 }
 
-/// How a proxy without a console tells what happens.
-#[derive(Clone, Copy, Debug)]
-enum Output {
-    /// A line for each event.
-    Lines,
-    /// An object for each change of a flow.
-    Json,
-}
-
-impl Output {
-    fn print(self, told: &Value) -> std::io::Result<()> {
-        let of = |name: &str| told[name].as_array().into_iter().flatten();
-        match self {
-            Self::Lines => {
-                let mut lines = of("lines").filter_map(Value::as_str);
-                lines.try_for_each(|line| print(&format!("{line}\n")))
-            }
-            Self::Json => of("rows").try_for_each(|row| print(&format!("{row}\n"))),
-        }
-    }
-}
-
 /// Ctrl-c, or what a supervisor sends.
 pub(crate) struct End(Signal, Signal);
 
@@ -212,11 +199,12 @@ impl End {
 }
 
 /// Prints what happens, until it is ended.
-async fn follow(mut link: Link<DuplexStream>, output: Output, mut end: End) -> Result<ExitCode, Fault> {
+async fn follow(mut link: Link<DuplexStream>, mut output: Output, mut end: End) -> Result<ExitCode, Fault> {
+    let mut tell = |told: &Value| output.take(told).iter().try_for_each(|line| print(&format!("{line}\n")));
     loop {
         tokio::select! {
             told = link.told() => match told? {
-                Some(told) => output.print(&told)?,
+                Some(told) => tell(&told)?,
                 None => return Ok(ExitCode::SUCCESS),
             },
             () = end.comes() => break,
@@ -225,7 +213,7 @@ async fn follow(mut link: Link<DuplexStream>, output: Output, mut end: End) -> R
     // What has happened until now is told before the answer.
     let last = link.ask(json!({ "do": "state" })).await?;
     while let Some(told) = link.told().await?.filter(|told| told["n"] != last) {
-        output.print(&told)?;
+        tell(&told)?;
     }
     Ok(ExitCode::SUCCESS)
 }

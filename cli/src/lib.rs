@@ -9,8 +9,11 @@ mod commands;
 mod console;
 mod doctor;
 mod launch;
+mod listen;
 mod manual;
 mod mitmproxy;
+mod mode;
+mod output;
 mod recording;
 mod rule;
 
@@ -40,12 +43,12 @@ use std::process::ExitCode;
 /// Runs the program with its arguments, the name first.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     holdup::__private::speak_in_options();
-    let arguments: Vec<_> = arguments.collect();
-    let texts: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    if let Some(instead) = mitmproxy::instead(&texts) {
-        return failed(&instead);
-    }
-    let command = commands::Holdup::parse_from(arguments);
+    let adapted = match mitmproxy::adapted(arguments.collect()) {
+        Ok(adapted) => adapted,
+        Err(instead) => return failed(&instead),
+    };
+    adapted.notes.iter().for_each(|note| commands::say(&format!("holdup: {note}")));
+    let command = commands::Holdup::parse_from(adapted.arguments);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),

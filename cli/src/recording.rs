@@ -3,6 +3,8 @@
 use crate::artifacts;
 use crate::commands::{Fault, Replay, Resend, print as to_stdout, say};
 use crate::launch;
+use crate::listen;
+use crate::mode;
 use holdup::__private::sanitize_line;
 use holdup::{Exchange, Failure, Filter, Outcome, Response, Strangers, record};
 use std::path::{Path, PathBuf};
@@ -11,9 +13,10 @@ use std::time::Duration;
 
 /// Serves recordings until ctrl-c.
 pub(crate) async fn replay(said: Replay) -> Result<ExitCode, Fault> {
-    let mitm = launch::start(&said.listen).await?;
+    let mitm = listen::start(&said.listen).await?;
     let (first, others) = said.files.split_first().ok_or("which file?")?;
-    let mut replay = mitm.replay(first)?.strangers(if said.pass { Strangers::Pass } else { Strangers::Status(404) });
+    let strangers = said.extra.unwrap_or(if said.pass { Strangers::Pass } else { Strangers::Status(404) });
+    let mut replay = mitm.replay(first)?.strangers(strangers);
     for file in others {
         replay = replay.and(file)?;
     }
@@ -21,21 +24,27 @@ pub(crate) async fn replay(said: Replay) -> Result<ExitCode, Fault> {
         replay = replay.in_recorded_order();
     }
     let mut end = launch::End::new()?;
-    say(&format!("use it as a proxy: curl -k -x http://{} URL   (ctrl-c ends it)", mitm.address()));
+    match mode::reverse(&said.listen.modes) {
+        Some(_) => say(&format!("use it as the server: curl -k http://{}/   (ctrl-c ends it)", mitm.address())),
+        None => say(&format!("use it as a proxy: curl -k -x http://{} URL   (ctrl-c ends it)", mitm.address())),
+    }
     end.comes().await;
     let unused = replay.unused();
     if !unused.is_empty() {
         say(&format!("{} recorded requests were never made:", unused.len()));
         unused.iter().for_each(|one| say(&format!("  {one}")));
     }
-    drop(mitm.stop().await);
+    listen::end(&mitm).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Sends recorded requests again, one after another, and prints what comes.
 pub(crate) async fn resend(said: Resend) -> Result<ExitCode, Fault> {
-    let mitm = launch::start(&said.listen).await?;
-    launch::declare(&mitm, &said.rules)?;
+    if mode::reverse(&said.listen.modes).is_some() {
+        return Err("requests are sent to their own servers: `--host NAME=ADDRESS` names another".into());
+    }
+    let mitm = listen::start(&said.listen).await?;
+    listen::declare(&mitm, &said.rules)?;
     let only = said.only.as_deref().map(str::parse::<Filter>).transpose().map_err(|why| format!("--only: {why}"))?;
     let mut recorded = Vec::new();
     for file in &said.files {
@@ -66,7 +75,7 @@ pub(crate) async fn resend(said: Resend) -> Result<ExitCode, Fault> {
         let what = what.unwrap_or_else(|why| format!("-- {}", why.lines().next().unwrap_or_default()));
         to_stdout(&format!("{} {}  {what}\n", flow.request.method(), sanitize_line(&flow.request.url())))?;
     }
-    drop(mitm.stop().await);
+    listen::end(&mitm).await?;
     say(&format!("{} of {} requests were sent and answered", recorded.len() - failed, recorded.len()));
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

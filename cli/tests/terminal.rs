@@ -8,8 +8,9 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::num::NonZero;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::{Arc, Condvar, Mutex};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Child;
 use tokio::sync::watch;
 
@@ -250,7 +251,7 @@ async fn a_console_is_attached_to_a_test_twice() {
     let artifacts = folder.path().display().to_string();
     let variables = [("HOLDUP_ARTIFACTS", artifacts.as_str()), ("HOLDUP_CLI_WAITS", "1"), ("CI", "")];
     let mut test = tokio::process::Command::new(std::env::current_exe().unwrap());
-    test.args(["waits_for_a_console", "--exact"]).envs(variables).stdin(std::process::Stdio::null());
+    test.args(["waits_for_a_console", "--exact"]).envs(variables).stdin(Stdio::null());
     let mut test = test.kill_on_drop(true).spawn().unwrap();
     // Where it prints how to attach depends on whether there is a terminal.
     let waits = async {
@@ -367,13 +368,19 @@ fn recorded_requests_are_sent_to_their_servers_again() {
 
 #[test]
 fn failures_name_options_and_no_lines_of_the_program() {
-    let cases: [&[&str]; 7] = [
+    let cases: [&[&str]; 13] = [
         &["replay", GOLDEN, "--insecure", "https://a"],
         &["replay", GOLDEN, "--host", "a b=127.0.0.1:1"],
         &["print", "no-such.har"],
         &["resend", GOLDEN, "--only", "~u /old"],
         &["proxy", "--browser", "none", "-q", "--rule", "replace!(path == \"/x\", \"no-such.js\")"],
-        &["proxy", "--certs", "x"],
+        &["proxy", "--certs", "no-such.pem"],
+        &["proxy", "-s", "script.py"],
+        &["proxy", "-m", "reverse:shop.test"],
+        &["proxy", "-m", "reverse:https://shop.test", "--browser", "firefox"],
+        &["proxy", "-m", "upstream:socks5://a", "--browser", "none"],
+        &["proxy", "-m", "transparent"],
+        &["resend", GOLDEN, "-m", "reverse:https://shop.test"],
         &["proxy", "--browser", "none", "-q", "--intercept", "~u x"],
     ];
     for case in cases {
@@ -396,24 +403,93 @@ fn there_are_completions_and_manual_pages() {
     }
 }
 
+/// The program without a console.
+struct Plain {
+    child: Child,
+    address: String,
+}
+
+impl Plain {
+    async fn start(arguments: &[&str]) -> Self {
+        let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_holdup"));
+        program.args(["proxy", "-q", "--browser", "none"]).args(arguments).kill_on_drop(true);
+        let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+        while let Some(line) = told.next_line().await.unwrap() {
+            if let Some(address) = line.strip_prefix("the proxy listens on ") {
+                return Self { child, address: address.to_owned() };
+            }
+        }
+        panic!("it has ended: {arguments:?}");
+    }
+
+    async fn asked(&self, target: &str, host: &str) -> String {
+        let mut client = tokio::net::TcpStream::connect(&self.address).await.unwrap();
+        let head = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        client.write_all(head.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        client.read_to_string(&mut response).await.unwrap();
+        response
+    }
+
+    /// Presses ctrl-c, and returns what was printed.
+    async fn printed(mut self) -> String {
+        let id = self.child.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        let mut printed = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut printed).await.unwrap();
+        assert!(self.child.wait().await.unwrap().success());
+        printed
+    }
+}
+
 /// What happened before ctrl-c is printed, whenever it is pressed.
 #[tokio::test]
 async fn a_plain_proxy_prints_everything_before_it_ends() {
-    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_holdup"));
-    program.args(["proxy", "-q", "--browser", "none", "-S", GOLDEN]).kill_on_drop(true);
-    program.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    let mut program = program.spawn().unwrap();
-    let mut told = BufReader::new(program.stderr.take().unwrap()).lines();
-    let line = told.next_line().await.unwrap().unwrap();
-    let mut client = tokio::net::TcpStream::connect(line.rsplit(' ').next().unwrap()).await.unwrap();
-    client.write_all(b"GET http://shop.test/ HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n").await.unwrap();
-    let mut response = String::new();
-    client.read_to_string(&mut response).await.unwrap();
-    let id = program.id().unwrap().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    let mut printed = String::new();
-    program.stdout.take().unwrap().read_to_string(&mut printed).await.unwrap();
-    assert!(program.wait().await.unwrap().success());
+    let plain = Plain::start(&["-S", GOLDEN]).await;
+    let response = plain.asked("http://shop.test/", "shop.test").await;
+    let printed = plain.printed().await;
     assert!(response.starts_with("HTTP/1.1 200") && printed.contains("response 200"), "{response}\n{printed}");
+}
+
+#[tokio::test]
+async fn a_plain_proxy_prints_what_the_filter_at_the_end_matches() {
+    let plain = Plain::start(&["-S", GOLDEN, "--set", "server_replay_extra=404", "--anticache", "~c 404"]).await;
+    plain.asked("http://shop.test/", "shop.test").await;
+    plain.asked("http://shop.test/none", "shop.test").await;
+    let printed = plain.printed().await;
+    assert!(printed.contains("GET http://shop.test/none") && printed.contains("response 404"), "{printed}");
+    assert!(!printed.contains("response 200"), "{printed}");
+}
+
+#[tokio::test]
+async fn a_plain_proxy_stands_in_for_a_server_and_goes_through_another() {
+    let other = Plain::start(&["--host", &format!("shop.test={}", app())]).await;
+    let mode = format!("upstream:http://{}", other.address);
+    let plain = Plain::start(&["-m", "reverse:http://shop.test", "-m", &mode]).await;
+    let response = plain.asked("/?q=a", &plain.address).await;
+    assert!(response.starts_with("HTTP/1.1 200") && response.ends_with("\r\n\r\na"), "{response}");
+    for proxy in [plain, other] {
+        let printed = proxy.printed().await;
+        assert!(printed.contains("GET http://shop.test/?q=a"), "{printed}");
+    }
+}
+
+#[tokio::test]
+async fn a_plain_proxy_sends_recorded_requests_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let host = format!("shop.test={}", app());
+    let (is_well, ..) = holdup(&["resend", GOLDEN, "--only", "~u /gone", "--host", &host, "-w", &path("two.har")]);
+    assert!(is_well);
+    // The other format, without a proxy.
+    let (is_well, told, why) = holdup(&["proxy", "-n", "-q", "-r", &path("two.har"), "-w", &path("two.mitm")]);
+    assert!(is_well && told.lines().any(|line| line.contains("http://shop.test/gone")), "{told}{why}");
+    assert!(!std::fs::read(path("two.mitm")).unwrap().starts_with(b"{"), "a flow file");
+    let plain = Plain::start(&["-C", &path("two.mitm"), "-r", GOLDEN, "--host", &host, "-w", &path("out.har")]).await;
+    let is_sent = || std::fs::read_to_string(path("out.har")).unwrap().matches("http://shop.test/gone").count() > 2;
+    while !is_sent() {
+        tokio::task::yield_now().await;
+    }
+    plain.printed().await;
 }

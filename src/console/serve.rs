@@ -103,11 +103,9 @@ async fn tell(console: &Console, writer: &Mutex<impl AsyncWrite + Unpin>) -> io:
         tell_rows(&mut *to, &changed, is_first).await?;
         let skipped = if is_first { entries.len().saturating_sub(LINES) } else { 0 };
         let told = entries.iter().skip(skipped).filter(|entry| !entry.event.is_detail());
-        let lines: Vec<_> = told
-            .map(|it| format!("{:>9.1} ms  {}", it.at.as_secs_f64() * 1e3, sanitize_line(&it.event.to_string())))
-            .collect();
+        let (lines, flows): (Vec<_>, Vec<_>) = told.map(line).unzip();
         if !lines.is_empty() {
-            send(&mut *to, &json!({ "lines": lines })).await?;
+            send(&mut *to, &json!({ "lines": lines, "flows": flows })).await?;
         }
         let now = console.session.told();
         if state != now {
@@ -121,6 +119,12 @@ async fn tell(console: &Console, writer: &Mutex<impl AsyncWrite + Unpin>) -> io:
             () = viewing => {}
         }
     }
+}
+
+/// Returns an entry as a line, and the flow that it is about.
+fn line(entry: &Entry) -> (String, Option<u64>) {
+    let line = format!("{:>9.1} ms  {}", entry.at.as_secs_f64() * 1e3, sanitize_line(&entry.event.to_string()));
+    (line, entry.event.flow().map(|flow| flow.whole().number()))
 }
 
 /// Tells rows in pieces: a console shows the first of many while the others are told.

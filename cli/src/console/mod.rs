@@ -1,5 +1,6 @@
 //! The console: what a person sees of one proxy, and the keys.
 
+mod actions;
 mod attach;
 mod draw;
 mod editor;

@@ -3,13 +3,19 @@
 //! The macros' own parser reads them (`macros/src/`), and here its expansion is carried out instead of compiled: so there is one
 //! language, and one set of messages.
 
+mod argument;
+mod filter;
+mod value;
+
 use crate::verb;
-use holdup::__private::{Field, Filter, Flag, Op, Side, Verbs, term, time};
-use holdup::{AbortKind, Chunk, HostHeader, Message, Mitm, Profile, Request, Response, ServerEvent};
+use argument::{answer, kind, pace};
+use filter::filter;
+use holdup::__private::Verbs;
+use holdup::{Chunk, HostHeader, Message, Mitm, Request, Response, ServerEvent};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::time::Duration;
-use syn::punctuated::Punctuated;
-use syn::{Expr, ExprMethodCall, Lit, Token};
+use syn::{Expr, ExprMethodCall};
+use value::{duration, literal, name, text};
 
 type Read<T> = Result<T, String>;
 
@@ -133,238 +139,6 @@ fn act(verbs: &Verbs, call: &ExprMethodCall) -> Read<()> {
         other => return Err(format!("{other}! cannot be used here")),
     }
     Ok(())
-}
-
-/// Returns the last name of a path: `Matches` of `::holdup::__private::Op::Matches`.
-fn name(expr: &Expr) -> String {
-    match expr {
-        Expr::Path(path) => path.path.segments.last().map(|it| it.ident.to_string()).unwrap_or_default(),
-        Expr::Call(call) => name(&call.func),
-        Expr::Paren(inner) => name(&inner.expr),
-        Expr::Reference(inner) => name(&inner.expr),
-        _ => String::new(),
-    }
-}
-
-fn unsupported<T>(expr: &Expr) -> Read<T> {
-    use quote::ToTokens;
-    Err(format!("{} is code: here, only values that are written out can be used", expr.to_token_stream()))
-}
-
-fn literal(lit: &Lit) -> Read<String> {
-    match lit {
-        Lit::Str(text) => Ok(text.value()),
-        Lit::Int(number) => Ok(number.base10_digits().to_owned()),
-        Lit::Float(number) => Ok(number.base10_digits().to_owned()),
-        Lit::Bool(is) => Ok(is.value.to_string()),
-        _ => Err("this kind of value cannot be used here".to_owned()),
-    }
-}
-
-/// Returns a value as text.
-fn text(expr: &Expr) -> Read<String> {
-    match expr {
-        Expr::Lit(lit) => literal(&lit.lit),
-        Expr::Reference(inner) => text(&inner.expr),
-        Expr::Paren(inner) => text(&inner.expr),
-        Expr::Group(inner) => text(&inner.expr),
-        Expr::Unary(minus) if matches!(minus.op, syn::UnOp::Neg(_)) => Ok(format!("-{}", text(&minus.expr)?)),
-        Expr::Call(call) if name(&call.func) == "from" => text(call.args.first().ok_or("a text is missing")?),
-        Expr::Call(call) if name(&call.func) == "time" => {
-            Ok(time(duration(call.args.first().ok_or("a time is missing")?)?))
-        }
-        other => unsupported(other),
-    }
-}
-
-fn duration(expr: &Expr) -> Read<Duration> {
-    match expr {
-        Expr::Call(call) => {
-            let number =
-                text(call.args.first().ok_or("a time is missing")?)?.parse().map_err(|_| "a time is a number")?;
-            Ok(if name(&call.func) == "from_secs" {
-                Duration::from_secs(number)
-            } else {
-                Duration::from_millis(number)
-            })
-        }
-        Expr::Paren(inner) => duration(&inner.expr),
-        Expr::Reference(inner) => duration(&inner.expr),
-        other => unsupported(other),
-    }
-}
-
-fn filter(expr: &Expr) -> Read<Filter> {
-    let Expr::Call(call) = expr else { return unsupported(expr) };
-    let first = || call.args.first().ok_or("a filter is empty");
-    let all = || match first()? {
-        Expr::Macro(list) => {
-            let list = list.mac.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated);
-            list.map_err(|error| error.to_string())?.iter().map(filter).collect::<Read<Vec<_>>>()
-        }
-        other => unsupported(other),
-    };
-    Ok(match &*name(&call.func) {
-        "All" => Filter::All(all()?),
-        "Any" => Filter::Any(all()?),
-        "Not" => match first()? {
-            Expr::Call(boxed) => Filter::Not(Box::new(filter(boxed.args.first().ok_or("a filter is empty")?)?)),
-            other => return unsupported(other),
-        },
-        "Flag" => Filter::Flag(flag(&name(first()?))?),
-        "read_filter" => text(first()?)?.parse().map_err(|error| format!("{error}"))?,
-        "term" => {
-            let arguments: Vec<_> = call.args.iter().collect();
-            let [of, op, value] = arguments[..] else { return unsupported(expr) };
-            term(field(of)?, self::op(&name(op))?, &text(value)?)
-        }
-        _ => return unsupported(expr),
-    })
-}
-
-fn flag(name: &str) -> Read<Flag> {
-    Ok(match name {
-        "Asset" => Flag::Asset,
-        "Websocket" => Flag::Websocket,
-        "Navigation" => Flag::Navigation,
-        "Answered" => Flag::Answered,
-        "Unanswered" => Flag::Unanswered,
-        other => return Err(format!("`{other}` is known of recorded flows only")),
-    })
-}
-
-fn op(name: &str) -> Read<Op> {
-    Ok(match name {
-        "Matches" => Op::Matches,
-        "MatchesNot" => Op::MatchesNot,
-        "Equals" => Op::Equals,
-        "Differs" => Op::Differs,
-        "Contains" => Op::Contains,
-        "Less" => Op::Less,
-        "AtMost" => Op::AtMost,
-        "Greater" => Op::Greater,
-        "AtLeast" => Op::AtLeast,
-        "In" => Op::In,
-        other => return Err(format!("there is no {other}")),
-    })
-}
-
-fn field(expr: &Expr) -> Read<Field> {
-    let arguments: Vec<_> = match expr {
-        Expr::Call(call) => call.args.iter().collect(),
-        _ => vec![],
-    };
-    let side = match arguments.first().map(|first| name(first)).as_deref() {
-        Some("Request") => Side::Request,
-        Some("Response") => Side::Response,
-        _ => Side::Either,
-    };
-    let key = || text(arguments.last().ok_or("a name is missing")?);
-    Ok(match &*name(expr) {
-        "Url" => Field::Url,
-        "Scheme" => Field::Scheme,
-        "Host" => Field::Host,
-        "Port" => Field::Port,
-        "Path" => Field::Path,
-        "Query" => Field::Query(key()?),
-        "Method" => Field::Method,
-        "Header" => Field::Header(side, key()?),
-        "Cookie" => Field::Cookie(key()?),
-        "Body" => Field::Body(side),
-        "ContentType" => Field::ContentType(side),
-        "Status" => Field::Status,
-        "Size" => Field::Size(side),
-        "Json" => Field::Json(side, key()?),
-        "Form" => Field::Form(key()?),
-        "Operation" => Field::Operation,
-        "Headers" => Field::Headers(side),
-        "Client" => Field::Client,
-        "Server" => Field::Server,
-        "Resource" => Field::Resource,
-        "Elapsed" => Field::Elapsed,
-        "Occurrence" => Field::Occurrence,
-        "Message" => Field::Message,
-        "Direction" => Field::Direction,
-        "Opcode" => Field::Opcode,
-        "Event" => Field::Event,
-        "Data" => Field::Data,
-        "Id" => Field::Id,
-        "Chunk" => Field::Chunk,
-        "Offset" => Field::Offset,
-        other => return Err(format!("`{other}` is known of recorded flows only")),
-    })
-}
-
-fn pace(expr: &Expr) -> Read<Profile> {
-    if let Expr::Lit(_) = expr {
-        return Ok(text(expr)?.parse::<u64>().map_err(|_| "a rate is a number of bytes a second")?.into());
-    }
-    Profile::ALL
-        .iter()
-        .find(|profile| profile.to_string().ends_with(&name(expr)))
-        .copied()
-        .ok_or_else(|| "there is no such profile".to_owned())
-}
-
-fn kind(expr: &Expr) -> Read<AbortKind> {
-    Ok(match &*name(expr) {
-        "Reset" => AbortKind::Reset,
-        "Close" => AbortKind::Close,
-        "Stall" => AbortKind::Stall,
-        "Malformed" => AbortKind::Malformed,
-        "Goaway" => AbortKind::Goaway,
-        "Discard" => AbortKind::Discard,
-        "Truncate" => match expr {
-            Expr::Call(call) => {
-                let after = text(call.args.first().ok_or("after how many bytes?")?)?;
-                AbortKind::Truncate(after.parse().map_err(|_| "after how many bytes?")?)
-            }
-            other => return unsupported(other),
-        },
-        _ => return unsupported(expr),
-    })
-}
-
-fn answer(expr: &Expr) -> Read<holdup::http::Response<String>> {
-    let mut response = holdup::http::Response::builder();
-    let body = match expr {
-        Expr::Tuple(tuple) => {
-            let all: Vec<_> = tuple.elems.iter().collect();
-            response = response.status(&*text(all.first().ok_or("a status is missing")?)?);
-            if let [_, Expr::Array(headers), _] = all[..] {
-                for header in &headers.elems {
-                    let Expr::Tuple(pair) = header else { return unsupported(header) };
-                    let pair = pair.elems.iter().map(text).collect::<Read<Vec<_>>>()?;
-                    let [name, value] = &pair[..] else { return Err("a header is a name and a value".to_owned()) };
-                    response = response.header(name, value);
-                }
-            }
-            content(all.last().ok_or("a body is missing")?)?
-        }
-        Expr::Lit(syn::ExprLit { lit: Lit::Int(_), .. }) => {
-            response = response.status(&*text(expr)?);
-            String::new()
-        }
-        body => content(body)?,
-    };
-    response.body(body).map_err(|error| error.to_string())
-}
-
-/// Returns a body: a text, or `json!(..)`.
-fn content(expr: &Expr) -> Read<String> {
-    match expr {
-        Expr::Macro(json) if json.mac.path.is_ident("json") => {
-            let text = json.mac.tokens.to_string();
-            let json: serde_json::Value =
-                serde_json::from_str(&text).map_err(|error| format!("json!({text}): {error}"))?;
-            Ok(json.to_string())
-        }
-        Expr::Call(file) if name(&file.func) == "file" => {
-            let path = text(file.args.first().ok_or("which file?")?)?;
-            std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))
-        }
-        other => text(other),
-    }
 }
 
 #[cfg(test)]
