@@ -182,16 +182,57 @@ async fn a_race_by_hand_becomes_a_test() {
     terminal.shows("the test is in").await;
     terminal.press("Q").await;
     assert!(terminal.ended().await);
-    assert_eq!(std::fs::read_to_string(written).unwrap(), include_str!("session/expected.rs"));
+    assert_eq!(std::fs::read_to_string(written).unwrap(), include_str!("session/browser.rs"));
     let har = std::fs::read_to_string(recorded).unwrap();
     assert!(har.contains("/shows/a"));
 }
 
+/// The same for a client that is no browser.
+#[tokio::test]
+async fn the_requests_of_a_client_become_a_test() {
+    let (app, folder) = (app(), tempfile::tempdir().unwrap());
+    let written = folder.path().join("session.rs");
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (host, port) = (format!("shop.test={app}"), port.to_string());
+    let arguments = ["proxy", "--browser", "none", "-p", &port, "--host", &host, "--intercept", "~u /search & ~s"];
+    let mut terminal = Terminal::start(&arguments);
+    terminal.shows("no flows yet").await;
+    let address = format!("127.0.0.1:{port}");
+    let json = "content-type: application/json\r\ncontent-length: 7\r\n";
+    sent(&address, "POST", "/login?q=x", json, "{\"a\":1}").await;
+    let asking = tokio::spawn(async move { sent(&address, "GET", "/search?q=a", "", "").await });
+    terminal.shows("1 held").await;
+    terminal.press("A").await;
+    assert!(asking.await.unwrap().ends_with("\r\n\r\na"));
+    terminal.shows("2 flows, 0 held").await;
+    terminal.press("T").await;
+    terminal.shows("write the test into").await;
+    terminal.press(&format!("\u{15}{}\r", written.display())).await;
+    terminal.shows("the test is in").await;
+    terminal.press("Q").await;
+    assert!(terminal.ended().await);
+    assert_eq!(std::fs::read_to_string(written).unwrap(), include_str!("session/client.rs"));
+}
+
+/// Sends a request to `shop.test` through a proxy, and returns the response.
+async fn sent(proxy: &str, method: &str, path: &str, headers: &str, body: &str) -> String {
+    let mut client = tokio::net::TcpStream::connect(proxy).await.unwrap();
+    let head = format!(
+        "{method} http://shop.test{path} HTTP/1.1\r\nhost: shop.test\r\n{headers}connection: close\r\n\r\n{body}"
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).await.unwrap();
+    response
+}
+
 /// What `T` has written compiles. In a function, so that it is not run.
 #[allow(dead_code, unnameable_test_items, reason = "it only has to compile")]
-fn the_test_compiles() {
-    #[path = "session/expected.rs"]
-    mod session;
+fn the_tests_compile() {
+    #[path = "session/browser.rs"]
+    mod browser;
+    #[path = "session/client.rs"]
+    mod client;
 }
 
 #[tokio::test]
