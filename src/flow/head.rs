@@ -91,10 +91,15 @@ impl Request {
 
     /// Returns the copy that the journal keeps.
     pub(crate) fn record(&self) -> Arc<Self> {
+        Arc::new(self.detached())
+    }
+
+    /// Returns a copy that keeps no buffer of a connection alive.
+    pub(crate) fn detached(&self) -> Self {
         let (method, target) = (self.method.clone(), self.target.clone());
         let (path_and_query, version) = (self.path_and_query.clone(), self.version);
         let (headers, content) = (detached(&self.headers), self.content.clone());
-        Arc::new(Self { method, target, path_and_query, version, headers, content, client: self.client })
+        Self { method, target, path_and_query, version, headers, content, client: self.client }
     }
 
     /// Returns the request of a browser that follows a link, as far as the URL determines it.
@@ -224,9 +229,14 @@ impl Response {
 
     /// Returns the copy that the journal keeps.
     pub(crate) fn record(&self) -> Arc<Self> {
+        Arc::new(self.detached())
+    }
+
+    /// Returns a copy that keeps no buffer of a connection alive.
+    pub(crate) fn detached(&self) -> Self {
         let (status, version) = (self.status, self.version);
         let (headers, content) = (detached(&self.headers), self.content.clone());
-        Arc::new(Self { status, version, headers, content, elapsed: self.elapsed })
+        Self { status, version, headers, content, elapsed: self.elapsed }
     }
 
     /// Returns the status.

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::serve::serve as serve_http;
-use super::sniff::{Spoken, sniff};
+use super::sniff::{self, Spoken, sniff};
 use super::socket::{Flushing, Socket, Switch};
 use super::{Shared, tls, tunnel};
 use crate::flow::{Fault, FaultStage, Target};
@@ -24,7 +24,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         return shared.trouble(Fault::from_error(FaultStage::Client, "TCP_NODELAY", &error));
     }
     let mut socket = Socket::new(stream);
-    let mut seen = BytesMut::new();
+    let mut seen = BytesMut::with_capacity(sniff::USUAL);
     let Some(spoken) = unless_stopped(&shared, sniff(&mut socket, &mut seen)).await.flatten() else { return };
     socket.unread(seen.freeze());
     let (host, origin) = (shared.address.ip().to_string(), (shared.reverse.clone(), None));
@@ -57,6 +57,8 @@ async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, target: Target
         return;
     }
     let mut seen = BytesMut::from(&already[..]);
+    // Even if it is empty, it keeps a buffer of the outer connection.
+    drop(already);
     let first = unless_stopped(&shared, Box::pin(first_word(&shared, &mut socket, &mut seen, &target))).await;
     socket.unread(seen.freeze());
     let spoken = match first {

@@ -74,6 +74,11 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
         }
         Err(fault) => return Ok(connection.fail(guard, fault, is_head)),
     };
+    // A parked flow keeps as little memory as possible. Only the request on the wire needs what hyper knew of it.
+    request.extensions = http::Extensions::new();
+    if shared.gate.may_park_response(&request.head) {
+        request.head = request.head.detached();
+    }
     let answered = note_response(&guard, &mut response);
     match shared.gate.response(&guard, &request.head, &mut response).await {
         Ok(Some(AbortKind::Truncate(after))) => response.shaping.cut_after = Some(after),

@@ -71,8 +71,8 @@ where
         .serve_connection(io, service_fn(move |request| http::serve(Arc::clone(&service), request)));
     let mut stopping = connection.shared.tasks.stopping();
     let goaway = Arc::clone(&connection);
-    let stoppable = async move {
-        let mut serving = pin!(serving);
+    let mut serving = pin!(serving);
+    let stoppable = pin!(async {
         tokio::select! {
             end = serving.as_mut() => return end,
             () = stopping.wait() => {}
@@ -80,7 +80,7 @@ where
         }
         serving.as_mut().graceful_shutdown();
         serving.await
-    };
+    });
     let end = streams::run(stoppable, streams, &connection.flushes).await;
     connection.ended(end, None);
 }

@@ -18,6 +18,8 @@ pub(super) enum Spoken {
 const ENOUGH: usize = 4;
 /// This many blanks before a request are no longer an accident.
 const MOST_BLANKS: usize = 1024;
+/// Room for the usual first request, so that it is read at once.
+pub(super) const USUAL: usize = 512;
 /// A longer request line is treated as HTTP, whose error response names the reason.
 const LONGEST_LINE: usize = 64 * 1024;
 

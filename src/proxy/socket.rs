@@ -99,6 +99,10 @@ impl AsyncRead for Socket {
         }
         let take = self.prefix.len().min(buf.remaining());
         buf.put_slice(&self.prefix.split_to(take));
+        if self.prefix.is_empty() {
+            // Releases its memory.
+            self.prefix = bytes::Bytes::new();
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -33,8 +33,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
 /// Runs a connection and its streams until the connection ends.
 ///
 /// The remaining streams are then dropped: their client is gone.
-pub(super) async fn run<C: Future>(connection: C, spawned: Streams, flushes: &Flushes) -> C::Output {
-    let mut connection = std::pin::pin!(connection);
+pub(super) async fn run<C: Future>(mut connection: Pin<&mut C>, spawned: Streams, flushes: &Flushes) -> C::Output {
     let mut streams = FuturesUnordered::new();
     poll_fn(|cx| {
         loop {

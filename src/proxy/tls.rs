@@ -8,7 +8,8 @@ use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
 /// A finished handshake.
 pub(super) struct Accepted {
-    pub(super) stream: TlsStream<Socket>,
+    /// Boxed: it is large, and every layer that hands it on would have room for it.
+    pub(super) stream: Box<TlsStream<Socket>>,
     /// The server name that the client requested, if any; clients do not request IP addresses.
     pub(super) server_name: Option<String>,
     pub(super) http2: bool,
@@ -28,7 +29,7 @@ pub(super) async fn accept(shared: &Shared, socket: Socket, host: &str) -> Resul
             shared.ca.server_config(name).map_err(|error| Fault::from_error(FaultStage::ClientTls, host, &error))?
         }
     };
-    let stream = hello.into_stream(config).await.map_err(of_client)?;
+    let stream = Box::new(hello.into_stream(config).await.map_err(of_client)?);
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     Ok(Accepted { stream, server_name, http2 })
 }

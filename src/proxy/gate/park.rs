@@ -45,31 +45,34 @@ impl Gate {
         Next::Rule
     }
 
-    /// Parks a flow that `advance` has released again, now with its response, and hands it to the waiting test.
-    pub(super) async fn come_back(
-        &self,
-        guard: &FlowGuard,
-        request: &Request,
-        message: &mut Envelope<Response>,
-    ) -> Next {
-        let Some((rule, asked, reply)) = self.lock().advancing.remove(&guard.flow()) else { return Next::Rule };
-        let (parts, mut orders) = {
+    /// Parks a flow that `advance` has released again, now with its response, and hands it to the waiting test. Returns
+    /// `None` if it was not advanced.
+    pub(super) fn come_back(&self, guard: &FlowGuard, request: &Request, response: &Response) -> Option<Orders> {
+        let (rule, asked, reply) = self.lock().advancing.remove(&guard.flow())?;
+        let (parts, orders) = {
             let mut state = self.lock();
             let flow = guard.flow();
             if state.table.park_again(rule, flow, self.journal.now()) != Claim::Park {
-                return Next::Rule;
+                return None;
             }
             let rule = Arc::clone(state.table.rule(rule));
             let (text, place) = (Arc::clone(&rule.text), rule.place);
             self.journal.write(Event::Parked { flow, stage: StageName::Response, rule: text, place });
             self.journal.write(Event::Taken { flow, place: asked });
-            let (parts, sender, orders) = Self::waiting(&mut state, guard, request, Some(&message.head));
+            let (parts, sender, orders) = Self::waiting(&mut state, guard, request, Some(response));
             state.waiting.insert(guard.flow(), Waiting { orders: sender, parts: None });
             (parts, orders)
         };
         // If the test no longer waits for it, dropping the handover releases it.
         let _ = reply.send(Handover::new(guard.gate(), parts));
-        self.wait_at_response(guard, message, &mut orders).await
+        Some(orders)
+    }
+
+    /// Whether the response to this request may be parked.
+    pub(in crate::proxy) fn may_park_response(&self, request: &Request) -> bool {
+        let mut state = self.lock();
+        let is_hold = |rule: &Arc<Rule>| matches!(rule.action, Action::Hold);
+        !state.advancing.is_empty() || state.table.rules().at(StageName::Response, request).any(is_hold)
     }
 
     pub(super) async fn wait_at_response(
@@ -224,7 +227,8 @@ impl Gate {
         let (sender, orders) = mpsc::unbounded_channel();
         let flow = guard.flow();
         let end = state.ends.entry(flow).or_insert_with(|| watch::Sender::new(None)).subscribe();
-        (HeldParts { flow, request: request.clone(), response: response.cloned(), part: None, end }, sender, orders)
+        let (request, response) = (request.detached(), response.map(Response::detached));
+        (HeldParts { flow, request, response, part: None, end }, sender, orders)
     }
 }
 

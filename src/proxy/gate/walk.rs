@@ -53,7 +53,8 @@ impl Gate {
                     continue;
                 }
                 let place = place(&message.head);
-                match self.act_on_request(rule, guard, message, arrival).await? {
+                // Boxed: most flows match no rule, and need no room for this.
+                match Box::pin(self.act_on_request(rule, guard, message, arrival)).await? {
                     Next::Rule => {}
                     Next::Answer(answer) => pass = Pass::Answer(answer),
                     Next::Abort(kind) => pass = Pass::Abort(kind),
@@ -131,11 +132,12 @@ impl Gate {
     ) -> Result<Option<AbortKind>, Fault> {
         let arrival = Instant::now();
         let rules = self.lock().table.rules();
-        match self.come_back(guard, request, message).await {
-            Next::Rule => {}
-            Next::Answer(answer) => message.become_answer(*answer),
-            Next::Abort(kind) => return Ok(Some(kind)),
-            Next::Gone => {}
+        if let Some(mut orders) = self.come_back(guard, request, &message.head) {
+            match Box::pin(self.wait_at_response(guard, message, &mut orders)).await {
+                Next::Rule | Next::Gone => {}
+                Next::Answer(answer) => message.become_answer(*answer),
+                Next::Abort(kind) => return Ok(Some(kind)),
+            }
         }
         let of_stage = rules.at(StageName::Response, request);
         let counts = self.count(of_stage, Subject::response(request, &message.head)).await;
@@ -153,11 +155,11 @@ impl Gate {
             }
             let next = match self.claim(rule, guard, (request, Some(&message.head)), None) {
                 Claimed::Passed => continue,
-                Claimed::Parked(mut orders) => self.wait_at_response(guard, message, &mut orders).await,
+                Claimed::Parked(mut orders) => Box::pin(self.wait_at_response(guard, message, &mut orders)).await,
                 Claimed::Acts(hit) => {
                     changed |= rule.action.changes_body();
                     let acting = self.act_on_response(rule, hit, file, (guard, request), message, arrival);
-                    acting.await.map_err(|fault| fault.of(&rule.text, rule.place))?
+                    Box::pin(acting).await.map_err(|fault| fault.of(&rule.text, rule.place))?
                 }
             };
             match next {

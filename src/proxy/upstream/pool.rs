@@ -126,7 +126,8 @@ impl Origin {
     async fn open_http1(&self, end_to_end: bool) -> Result<Http1, Fault> {
         let parent = self.destination.reader(end_to_end);
         let tunnels = self.destination.through.is_some() && parent.is_none();
-        let wire = self.destination.connect(&self.hosts, true, tunnels).await?;
+        // Boxed for the same reason as below.
+        let wire = Box::pin(self.destination.connect(&self.hosts, true, tunnels)).await?;
         Http1::open(wire, parent.cloned()).await
     }
 
@@ -141,8 +142,10 @@ impl Origin {
         if self.lock().is_http2 == Some(false) {
             return Ok(None);
         }
-        let opened = async {
-            let wire = self.destination.connect(&self.hosts, false, self.destination.through.is_some()).await?;
+        // Boxed: a flow that is parked must not be as large as one that connects.
+        let opened = Box::pin(async {
+            let tunnels = self.destination.through.is_some();
+            let wire = self.destination.connect(&self.hosts, false, tunnels).await?;
             if !wire.is_http2(self.destination.speaks) {
                 self.lock().is_http2 = Some(false);
                 let permit = if client.multiplexes { share.permit().await } else { None };
@@ -150,7 +153,7 @@ impl Origin {
             }
             self.lock().is_http2 = Some(true);
             Ok(Connection::Http2(Http2::open(wire).await?))
-        };
+        });
         let opened = opened.await.inspect_err(|fault| share.note_failure(fault))?;
         if let Connection::Http2(connection) = &opened {
             *http2 = Some(connection.clone());
