@@ -6,7 +6,7 @@ use super::connection::Connection;
 use super::cut::Cut;
 use super::envelope::Envelope;
 use super::flow_guard::FlowGuard;
-use super::gate::{Pass, Stream};
+use super::gate::{Gate, Pass, Stream};
 use super::stream::Kind;
 use super::{content, hop, tunnel, websocket};
 use crate::flow::{Content, Fault, FaultStage, Request, Response, StageName, Target};
@@ -45,7 +45,6 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
     let client_upgrade = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
     let mut request = name(request, target, connection);
     request.upgrade = upgrade;
-    request.limit = shared.gate.body_limit();
     let is_head = request.head.method == Method::HEAD;
     let mut guard = FlowGuard::new(shared.journal.next_flow(), Arc::clone(&shared.gate));
     let began = request.head.record();
@@ -74,11 +73,7 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
         }
         Err(fault) => return Ok(connection.fail(guard, fault, is_head)),
     };
-    // A parked flow keeps as little memory as possible. Only the request on the wire needs what hyper knew of it.
-    request.extensions = http::Extensions::new();
-    if shared.gate.may_park_response(&request.head) {
-        request.head = request.head.detached();
-    }
+    free_buffers(&shared.gate, &mut request);
     let answered = note_response(&guard, &mut response);
     match shared.gate.response(&guard, &request.head, &mut response).await {
         Ok(Some(AbortKind::Truncate(after))) => response.shaping.cut_after = Some(after),
@@ -97,6 +92,15 @@ async fn flow(connection: &Connection, target: Target, mut request: hyper::Reque
     }
     let parts = connection.parts(&guard, &request, &mut response);
     Ok(connection.deliver(guard, response, is_head, parts))
+}
+
+/// Frees the read buffer that the head of a request keeps: the flow may be parked for long.
+fn free_buffers(gate: &Gate, request: &mut Envelope<Request>) {
+    // Only the request on the wire needs what hyper knew of it.
+    request.extensions = http::Extensions::new();
+    if gate.may_park_response(&request.head) {
+        request.head = request.head.detached();
+    }
 }
 
 /// A status that a rule has set must be that of a response.
@@ -212,6 +216,7 @@ fn name(request: hyper::Request<Incoming>, target: Target, connection: &Connecti
     let head = Request { method, target, path_and_query, version, headers, content, client };
     let mut request = Envelope::new(head, Source::stream(body));
     request.extensions = parts.extensions;
+    request.limit = connection.shared.gate.body_limit();
     request
 }
 
