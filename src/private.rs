@@ -9,7 +9,7 @@ pub use crate::flow::{Place, speak_in_options};
 pub use crate::mitm::runtime::tasks;
 pub use crate::rules::AnyEdit;
 pub use crate::runner::{TestOutcome, run};
-pub use crate::sanitize::sanitize_line;
+pub use crate::sanitize::{sanitize, sanitize_line};
 pub use crate::verbs::Verbs;
 
 use crate::filter::Term;

@@ -143,13 +143,13 @@ pub(crate) struct Proxy {
     #[arg(short = 'S', long = "server-replay", value_name = "FILE")]
     pub(crate) replay: Vec<PathBuf>,
     /// What becomes of requests that are not in it: `forward`, the default, or a status.
-    #[arg(long = "server-replay-extra", value_name = "WHAT", value_parser = strangers)]
+    #[arg(long = "server-replay-extra", value_name = "WHAT", value_parser = strangers, requires = "replay")]
     pub(crate) extra: Option<Strangers>,
     /// Send the requests of a recording again, one after another (`holdup resend` does only that); repeatable.
     #[arg(short = 'C', long = "client-replay", value_name = "FILE")]
     pub(crate) resend: Vec<PathBuf>,
     /// Start no browser and no proxy: for `-r`, and `-w` to write it in the other format.
-    #[arg(short = 'n', long = "no-server", requires = "read")]
+    #[arg(short = 'n', long = "no-server", requires = "read", conflicts_with_all = ["json", "replay", "resend"])]
     pub(crate) no_server: bool,
     /// Print one line for each event, instead of the console.
     #[arg(short = 'q', long)]
@@ -218,7 +218,7 @@ impl Holdup {
             Command::Console { test } => console::attach(test.as_deref()).await,
             Command::Resend(resend) => recording::resend(resend).await,
             Command::Open { files } if files.is_empty() => recording::open(),
-            Command::Open { files } => launch::read(&files, None, false).await,
+            Command::Open { files } => launch::read(&files, None, None, false).await,
             Command::Doctor => doctor::doctor().await,
             Command::Completions { shell } => manual::completions::<Self>(shell),
             Command::Man { folder } => manual::pages::<Self>(&folder),

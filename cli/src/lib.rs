@@ -56,7 +56,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match runtime.block_on(command.run()) {
         Ok(code) => code,
         Err(error) if is_output_closed(&*error) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        // What was typed may contain a password.
+        Err(error) => failed(&holdup::__private::sanitize(&error.to_string())),
     }
 }
 

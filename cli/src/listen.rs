@@ -7,6 +7,9 @@ use std::net::ToSocketAddrs;
 
 /// Starts the proxy.
 pub(crate) async fn start(listen: &Listen) -> Result<Mitm, Fault> {
+    if let Some(wrong) = mode::wrong(&listen.modes) {
+        return Err(wrong.into());
+    }
     let mut config = Config::default().listen(listen.address).port(listen.port);
     if let Some(server) = mode::reverse(&listen.modes) {
         config = config.reverse(server);
@@ -22,7 +25,9 @@ pub(crate) async fn start(listen: &Listen) -> Result<Mitm, Fault> {
         Ok(())
     })?;
     if let Some(file) = &listen.trust {
-        mitm.trust_upstream(&std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?)?;
+        let failed = |why: &dyn std::fmt::Display| format!("--trust {}: {why}", file.display());
+        let pem = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
+        mitm.trust_upstream(&pem).map_err(|failure| failed(&failure))?;
     }
     listen.certificates.iter().try_for_each(|said| certificate(&mitm, said))?;
     if let Some(file) = &listen.ca {

@@ -1,5 +1,7 @@
 //! `--mode`: how clients reach the proxy, and how it reaches their servers. Pure.
 
+use holdup::__private::sanitize_line;
+use std::convert::Infallible;
 use std::str::FromStr;
 
 /// A mode of mitmproxy.
@@ -11,13 +13,22 @@ pub(crate) enum Mode {
     Reverse(String),
     /// It reaches servers through this proxy.
     Upstream(String),
+    /// What is wrong. No error of the parser, which would print the mode: a password may be in it.
+    Wrong(String),
 }
 
 impl FromStr for Mode {
-    type Err = String;
+    type Err = Infallible;
 
-    fn from_str(said: &str) -> Result<Self, String> {
+    fn from_str(said: &str) -> Result<Self, Infallible> {
+        Ok(Self::read(said).unwrap_or_else(Self::Wrong))
+    }
+}
+
+impl Mode {
+    fn read(said: &str) -> Result<Self, String> {
         if let Some((mode, port)) = said.rsplit_once('@').filter(|(_, port)| port.parse::<u16>().is_ok()) {
+            let mode = sanitize_line(mode);
             return Err(format!("the port to listen on has its own option: --mode {mode} -p {port}"));
         }
         match said.split_once(':') {
@@ -31,6 +42,17 @@ impl FromStr for Mode {
             ),
         }
     }
+}
+
+/// Returns what is wrong with the modes, if they cannot be used together.
+pub(crate) fn wrong(modes: &[Mode]) -> Option<String> {
+    let count = |is: fn(&Mode) -> bool| modes.iter().filter(|mode| is(mode)).count();
+    let is_twice = [count(|it| matches!(it, Mode::Reverse(_))), count(|it| matches!(it, Mode::Upstream(_)))];
+    modes.iter().find_map(|mode| match mode {
+        Mode::Wrong(why) => Some(format!("--mode: {why}")),
+        _ if is_twice.iter().any(|count| *count > 1) => Some("--mode: one proxy has one mode of each kind".to_owned()),
+        _ => None,
+    })
 }
 
 /// Returns the server of a reverse proxy, if the modes have one.
@@ -60,9 +82,18 @@ mod tests {
         let both: Vec<Mode> =
             ["reverse:https://a.test", "upstream:http://u:p@b.test:1"].iter().map(|it| it.parse().expect(it)).collect();
         assert_eq!((reverse(&both), upstream(&both)), (Some("https://a.test"), Some("http://u:p@b.test:1")));
-        assert!("reverse:https://a.test@8080".parse::<Mode>().is_err_and(|why| why.ends_with("a.test -p 8080")));
-        for other in ["transparent", "wireguard", "socks5", "local:curl", ""] {
-            assert!(other.parse::<Mode>().is_err_and(|why| why.contains("record with mitmproxy")), "{other}");
+        assert_eq!(wrong(&both), None);
+        let why = |modes: &[&str]| {
+            let modes: Vec<Mode> = modes.iter().map(|it| it.parse().expect("never fails")).collect();
+            wrong(&modes).unwrap_or_default()
+        };
+        assert!(why(&["reverse:https://a.test@8080"]).ends_with("a.test -p 8080"));
+        assert!(why(&["reverse:https://a.test", "reverse:https://b.test"]).contains("one mode of each kind"));
+        for other in
+            ["transparent", "wireguard", "socks5://u:secret@a", "local:curl", "", "http://u:secret@p.test:1080"]
+        {
+            let why = why(&[other]);
+            assert!(why.contains("record with mitmproxy") && !why.contains("secret"), "{other}: {why}");
         }
     }
 }

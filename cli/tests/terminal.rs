@@ -409,7 +409,7 @@ fn recorded_requests_are_sent_to_their_servers_again() {
 
 #[test]
 fn failures_name_options_and_no_lines_of_the_program() {
-    let cases: [&[&str]; 13] = [
+    let cases: [&[&str]; 20] = [
         &["replay", GOLDEN, "--insecure", "https://a"],
         &["replay", GOLDEN, "--host", "a b=127.0.0.1:1"],
         &["print", "no-such.har"],
@@ -422,12 +422,20 @@ fn failures_name_options_and_no_lines_of_the_program() {
         &["proxy", "-m", "upstream:socks5://a", "--browser", "none"],
         &["proxy", "-m", "transparent"],
         &["resend", GOLDEN, "-m", "reverse:https://shop.test"],
+        &["proxy", "-m", "http://me:S3cret@shop.test"],
+        &["proxy", "-m", "upstream:http://a:1", "-m", "upstream:http://b:1", "--browser", "none"],
+        &["proxy", "--host", "http://me:S3cret@shop.test", "--browser", "none"],
+        &["proxy", "--browser", "none", "https://shop.test/"],
+        &["proxy", "--browser", "none", "--view-filter", "~u x", "~u y"],
+        &["proxy", "--browser", "none", "--server-replay-extra", "404"],
+        &["proxy", "-n", "-r", GOLDEN, "--json"],
         &["proxy", "--browser", "none", "-q", "--intercept", "~u x"],
     ];
     for case in cases {
         let (is_well, told, why) = holdup(case);
         let text = told + &why;
         assert!(!is_well && !text.contains(".rs:") && !text.contains("mitm."), "{case:?}: {text}");
+        assert!(!text.contains("S3cret"), "{case:?}: {text}");
     }
 }
 
@@ -501,6 +509,38 @@ async fn a_plain_proxy_prints_what_the_filter_at_the_end_matches() {
     let printed = plain.printed().await;
     assert!(printed.contains("GET http://shop.test/none") && printed.contains("response 404"), "{printed}");
     assert!(!printed.contains("response 200"), "{printed}");
+}
+
+/// Those of a recording, too, with a proxy and without.
+#[tokio::test]
+async fn a_filter_is_about_all_flows() {
+    let (is_well, told, _) = holdup(&["proxy", "-n", "-q", "-r", GOLDEN, "~c 302"]);
+    assert!(is_well && told.lines().count() == 1 && told.contains("/old"), "{told}");
+    for arguments in [&["-r", GOLDEN, "~c 302"][..], &["--json", "-r", GOLDEN, "~c 302"]] {
+        let printed = Plain::start(arguments).await.printed().await;
+        assert!(printed.contains("/old") && !printed.contains("/gone"), "{arguments:?}: {printed}");
+    }
+}
+
+/// Nobody gets half a request as a whole one.
+#[tokio::test]
+async fn a_request_whose_body_was_cut_is_not_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let har = folder.path().join("cut.har");
+    let entry = r#"{"request": {"method": "PUT", "url": "http://shop.test/up", "headers": [], "bodySize": 3000000},
+        "response": {"status": 200, "headers": [], "content": {"size": 0}}, "_holdup": {"truncated": ["request"]}}"#;
+    std::fs::write(&har, format!("{{\"log\": {{\"entries\": [{entry}]}}}}")).unwrap();
+    let (har, host) = (har.display().to_string(), format!("shop.test={}", app()));
+    let (is_well, told, why) = holdup(&["resend", &har, "--host", &host]);
+    assert!(!is_well && told.contains("the recording has no whole body of #1"), "{told}{why}");
+    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_holdup"));
+    program.args(["proxy", "-q", "--browser", "none", "-C", &har]).stderr(Stdio::piped()).stdout(Stdio::null());
+    let mut child = program.kill_on_drop(true).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines = String::new();
+    while !lines.contains("the recording has no whole body of #1") {
+        lines += &told.next_line().await.unwrap().expect("it has ended");
+    }
 }
 
 #[tokio::test]

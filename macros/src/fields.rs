@@ -150,7 +150,7 @@ pub(crate) fn advice(name: &str) -> String {
 }
 
 /// Returns the nearest name, if it is at most two edits away.
-pub(crate) fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let (distance, nearest) = names.map(|known| (distance(name, known), known)).min()?;
     (distance <= 2 && distance < name.len()).then_some(nearest)
 }

@@ -94,7 +94,8 @@ impl Resend {
         let is_bare = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
         let said = request.header("content-length").and_then(|length| length.parse().ok());
         if request.body().is_none() && !(is_bare && said.is_none()) {
-            request.content = Content::Read(body(mitm.log(), of, said).await.map_err(failed)?);
+            let is_past = request.client.is_none();
+            request.content = Content::Read(body(mitm.log(), of, said, is_past).await.map_err(failed)?);
         }
         let url = request.url();
         let wire = on_the_wire(&mitm, request).map_err(|error| failed(error.to_string()))?;
@@ -159,8 +160,9 @@ fn head(exchange: &Exchange) -> Result<Request, String> {
     Ok(request)
 }
 
-/// Returns the body of a request, which is known when its flow has ended.
-async fn body(journal: &Journal, id: FlowId, said: Option<u64>) -> Result<Bytes, String> {
+/// Returns the body of a request, which is known when its flow has ended. `is_past`: the flow is of a recording, which has
+/// even empty bodies unless it has left them out.
+async fn body(journal: &Journal, id: FlowId, said: Option<u64>, is_past: bool) -> Result<Bytes, String> {
     let mut kept = None;
     let reading = journal.until(0, |event| match event {
         Event::Body { flow, stage: StageName::Request, start, size } if *flow == id => {
@@ -173,6 +175,9 @@ async fn body(journal: &Journal, id: FlowId, said: Option<u64>) -> Result<Bytes,
     let Ok(kept) = tokio::time::timeout(ENDED, reading).await else {
         return Err(format!("{id} is under way, and its body is known when it has ended: set it with `edit`"));
     };
+    if kept.is_none() && is_past {
+        return Err(format!("the recording has no whole body of {id}: set it with `edit`"));
+    }
     let (start, size) = kept.unwrap_or_default();
     let size = size.max(said.unwrap_or(0));
     if (start.len() as u64) < size {

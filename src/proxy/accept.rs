@@ -1,6 +1,6 @@
 //! One accepted connection: HTTP to the proxy, and the protocols inside CONNECT.
 
-use super::connection::Connection;
+use super::connection::{Connection, Protocol};
 use super::serve::serve as serve_http;
 use super::sniff::{self, Spoken, sniff};
 use super::socket::{Flushing, Socket, Switch};
@@ -31,7 +31,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     match spoken {
         // Over TLS, a client can multiplex many plain requests to the proxy on HTTP/2.
         Spoken::Tls => Box::pin(serve_tls(shared, socket, &host, |_| origin)).await,
-        spoken => serve_on(&shared, origin, socket.line(), spoken == Spoken::Http2, socket).await,
+        spoken => serve_on(&shared, origin, socket.line(), plain(spoken), socket).await,
     }
 }
 
@@ -73,10 +73,14 @@ async fn serve_connected(shared: Arc<Shared>, upgraded: Upgraded, target: Target
         }
         Spoken::Unknown => Box::pin(tunnel::opaque(&shared, socket, &target)).await,
         Spoken::Http1 | Spoken::Http2 => {
-            let plain = (Some(Target { tls: false, ..target }), None);
-            serve_on(&shared, plain, socket.line(), spoken == Spoken::Http2, socket).await;
+            let origin = (Some(Target { tls: false, ..target }), None);
+            serve_on(&shared, origin, socket.line(), plain(spoken), socket).await;
         }
     }
+}
+
+fn plain(spoken: Spoken) -> Protocol {
+    Protocol { is_http2: spoken == Spoken::Http2, is_tls: false }
 }
 
 /// Returns the target that rules and certificates use, and the target of CONNECT if that differs.
@@ -134,7 +138,8 @@ async fn serve_tls(
         Ok(accepted) => accepted,
         Err(fault) => return shared.trouble(fault),
     };
-    serve_on(&shared, origin(accepted.server_name), line, accepted.http2, accepted.stream).await;
+    let spoken = Protocol { is_http2: accepted.http2, is_tls: true };
+    serve_on(&shared, origin(accepted.server_name), line, spoken, accepted.stream).await;
 }
 
 /// Serves HTTP on an accepted connection. `origin_via` is where its requests go, unless each request names its server.
@@ -142,12 +147,12 @@ async fn serve_on<S>(
     shared: &Arc<Shared>,
     origin_via: (Option<Target>, Option<Target>),
     line: (Switch, Option<SocketAddr>),
-    is_http2: bool,
+    spoken: Protocol,
     io: S,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    serve_http(Connection::new(shared, origin_via, line, is_http2, on_connect), io).await;
+    serve_http(Connection::new(shared, origin_via, line, spoken, on_connect), io).await;
 }
 
 /// Serves the connection inside a CONNECT. Boxed, since a CONNECT inside it recurses.

@@ -17,6 +17,13 @@ use tokio::sync::Notify;
 /// Serves the connection inside a CONNECT.
 pub(super) type OnConnect = fn(Arc<Shared>, Upgraded, Target) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// What a client speaks on a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Protocol {
+    pub(super) is_http2: bool,
+    pub(super) is_tls: bool,
+}
+
 /// One client connection, as its flows see it.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -28,6 +35,8 @@ pub(super) struct Connection {
     /// The target of CONNECT, if requests inside go by another name.
     via: Option<Target>,
     pub(super) is_http2: bool,
+    /// Whether the client speaks HTTP/2 in the clear, which it does only if it knows that the server does.
+    prior_knowledge: bool,
     pub(super) flushes: Arc<Flushes>,
     /// Closes the connection with RST instead of FIN.
     pub(super) reset: Switch,
@@ -44,18 +53,32 @@ impl Connection {
         shared: &Arc<Shared>,
         (origin, via): (Option<Target>, Option<Target>),
         (reset, client): (Switch, Option<SocketAddr>),
-        is_http2: bool,
+        spoken: Protocol,
         on_connect: OnConnect,
     ) -> Arc<Self> {
+        let (is_http2, prior_knowledge) = (spoken.is_http2, spoken.is_http2 && !spoken.is_tls);
         let (shared, flushes, garbled, goaway) = (Arc::clone(shared), Arc::default(), Switch::default(), Notify::new());
         let upstreams = Client::new(shared.connections.fetch_add(1, Ordering::Relaxed), is_http2);
-        Arc::new(Self { shared, upstreams, origin, via, is_http2, flushes, reset, garbled, goaway, client, on_connect })
+        Arc::new(Self {
+            shared,
+            upstreams,
+            origin,
+            via,
+            is_http2,
+            prior_knowledge,
+            flushes,
+            reset,
+            garbled,
+            goaway,
+            client,
+            on_connect,
+        })
     }
 
     /// Returns the route of a request to its upstream. A request that a rule has redirected goes to its new target.
     pub(super) fn route(&self, target: &Target) -> Route<'_> {
         let origin = self.origin.as_ref().filter(|origin| *origin == target);
-        let prior_knowledge = self.is_http2 && origin.is_some_and(|origin| !origin.tls);
+        let prior_knowledge = self.prior_knowledge && origin.is_some_and(|origin| !origin.tls);
         Route { client: &self.upstreams, via: origin.and(self.via.as_ref()), prior_knowledge }
     }
 

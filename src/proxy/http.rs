@@ -180,6 +180,9 @@ fn destination(connection: &Connection, request: &hyper::Request<Incoming>) -> D
         return Destination::Nowhere(format!("the host header {host:?} names no host"));
     }
     match &connection.origin {
+        Some(origin) if connection.shared.reverse.is_some() && request.method() == Method::CONNECT => {
+            Destination::Nowhere(format!("this stands in for {origin}, and is no proxy: open its address as a server"))
+        }
         Some(origin) => Destination::Flow(origin.clone()),
         None if request.method() == Method::CONNECT => match Target::of_tunnel(uri) {
             Some(target) => Destination::Tunnel(target),

@@ -13,7 +13,7 @@ pub(crate) use mask::{mask, mask_code, placeholder};
 pub(crate) use names::{is_secret, is_unambiguous};
 
 /// Returns the text with control characters escaped and secrets masked. Line breaks and tabs are kept.
-pub(crate) fn sanitize(text: &str) -> String {
+pub fn sanitize(text: &str) -> String {
     mask(&escape(text)).into_owned()
 }
 

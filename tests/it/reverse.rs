@@ -41,6 +41,17 @@ async fn a_client_without_a_proxy_is_intercepted() -> TestResult {
     Ok(())
 }
 
+/// The client's TLS says nothing of what the server speaks.
+#[mitm_test]
+async fn a_server_without_tls_gets_what_it_understands() -> TestResult {
+    let server = raw::answers("", b"HTTP/1").await;
+    let mitm = standing_in_for(&format!("http://{server}")).await?;
+    let response = plain_client(&mitm)?.get(format!("https://{}/text", mitm.address())).send().await?;
+    assert_eq!((response.version(), response.status().as_u16()), (reqwest::Version::HTTP_2, 200));
+    mitm.stop().await?;
+    Ok(())
+}
+
 #[mitm_test]
 async fn its_websockets_are_intercepted() -> TestResult {
     let origin = Streams::start().await;
@@ -69,7 +80,9 @@ async fn it_leads_to_no_other_server() -> TestResult {
         format!("GET /text HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"),
         format!("CONNECT {address} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"),
     ] {
-        raw::ask(&mut raw::connect(&mitm).await, asked.as_bytes(), "\r\n\r\n").await;
+        let said = raw::ask(&mut raw::connect(&mitm).await, asked.as_bytes(), "never").await;
+        let is_refused = said.starts_with("HTTP/1.1 400") && said.contains("is no proxy");
+        assert_eq!(is_refused, asked.starts_with("CONNECT"), "{said}");
     }
     assert!(other.state.seen().is_empty(), "{:?}", other.state.seen());
     assert!(mitm.exchanges().iter().all(|exchange| exchange.request.url().starts_with("http://shop.test/")));

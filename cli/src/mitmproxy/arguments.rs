@@ -1,6 +1,9 @@
 //! mitmproxy's arguments, as this program takes them.
 
-use super::instead::{ANYWAY, instead};
+use super::instead::{ANYWAY, INSTEAD, instead};
+use crate::commands::Holdup;
+use crate::fields::nearest;
+use clap::CommandFactory;
 use std::ffi::OsString;
 
 /// Arguments as this program takes them, and what to say of those that were left out.
@@ -43,7 +46,7 @@ fn without_set(arguments: &[OsString]) -> Result<Vec<OsString>, String> {
             None => None,
         };
         match set {
-            Some(set) => out.extend(option(set)),
+            Some(set) => out.extend(option(set)?),
             None => out.push(argument.clone()),
         }
     }
@@ -51,21 +54,42 @@ fn without_set(arguments: &[OsString]) -> Result<Vec<OsString>, String> {
 }
 
 /// Returns the option for what `--set` sets.
-fn option(set: &str) -> Option<OsString> {
-    let (name, value) = set.split_once('=').unwrap_or((set, "true"));
-    let name = format!("--{}", name.trim().replace('_', "-"));
-    match value {
-        "true" => Some(name.into()),
+fn option(set: &str) -> Result<Option<OsString>, String> {
+    let (said, value) = set.split_once('=').unwrap_or((set, "true"));
+    let name = said.trim().replace('_', "-");
+    let known = known();
+    let is_known = |name: &str| known.iter().any(|known| known == name);
+    let no_name = format!("no-{name}");
+    Ok(match value {
+        "false" if is_known(&no_name) => Some(format!("--{no_name}").into()),
+        _ if !is_known(&name) => return Err(unknown(said, &name, &known)),
+        "true" => Some(format!("--{name}").into()),
         "false" => None,
-        value => Some(format!("{name}={value}").into()),
+        value => Some(format!("--{name}={value}").into()),
+    })
+}
+
+/// Returns the long options of this program's proxy, and those of mitmproxy that are answered.
+fn known() -> Vec<String> {
+    let command = Holdup::command();
+    let proxy = command.find_subcommand("proxy");
+    let own = proxy.into_iter().flat_map(clap::Command::get_arguments).filter_map(clap::Arg::get_long);
+    let answered = INSTEAD.iter().chain(ANYWAY).flat_map(|(names, _)| *names);
+    own.chain(answered.filter_map(|name| name.strip_prefix("--"))).map(str::to_owned).collect()
+}
+
+fn unknown(said: &str, name: &str, known: &[String]) -> String {
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(nearest) => {
+            format!("--set {said}: there is no such option; did you mean `{}`?", nearest.replace('-', "_"))
+        }
+        None => format!("--set {said}: there is no such option; `holdup proxy --help` lists them"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::Holdup;
-    use clap::Parser;
 
     fn of(arguments: &[&str]) -> Result<Adapted, String> {
         adapted(arguments.iter().map(OsString::from).collect())
@@ -84,9 +108,10 @@ mod tests {
         );
         assert_eq!(taken(&["holdup", "proxy", "--set", "ssl_insecure=false"]), ["holdup", "proxy"]);
         assert_eq!(of(&["holdup", "proxy", "--set"]), Err("--set needs NAME=VALUE".to_owned()));
-        let unknown = taken(&["holdup", "proxy", "--set", "vew_filter=~u x"]);
-        let said = Holdup::try_parse_from(unknown).expect_err("no such option").to_string();
-        assert!(said.contains("--view-filter"), "{said}");
+        let said = |set| of(&["holdup", "proxy", "--set", set]).expect_err(set);
+        assert!(said("vew_filter=~u x").ends_with("did you mean `view_filter`?"));
+        assert!(said("confdir=x").contains("no such option") && said("fooo=false").contains("no such option"));
+        assert!(said("http2=false").contains("http1_only"));
         assert_eq!(taken(&["holdup", "doctor", "--set", "x"]), ["holdup", "doctor", "--set", "x"], "clap answers");
     }
 

@@ -15,7 +15,7 @@ pub(super) const ANYWAY: &[(&[&str], &str)] = &[
 ];
 
 /// Options, and what does the same here.
-const INSTEAD: &[(&[&str], &str)] = &[
+pub(super) const INSTEAD: &[(&[&str], &str)] = &[
     (
         &["-M", "--map-remote"],
         "write `--rule 'redirect!(host == \"a.test\", \"https://b.test\")'`: what goes to one server goes to another",
@@ -145,6 +145,11 @@ mod tests {
         for (option, pattern) in [
             ("-B", "/~q/the/teh"),
             ("-B", "|a(.)|\\1"),
+            ("-B", "/~c 404/nope/yep"),
+            ("-B", "/!~q/the/teh"),
+            ("-H", "/~hs \"text.html\"/x/1"),
+            ("--map-local", "|m.test/static|/tmp"),
+            ("--map-local", "|m.test/(.*)|/tmp"),
             ("-H", "/~s & ~d a.test/x/1"),
             ("-H", "/cookie/"),
             ("-M", "|https://a\\.test|https://b.test"),

@@ -3,7 +3,9 @@
 /// Returns the rules that do the same as `--modify-body PATTERN`.
 pub(super) fn modify_body(pattern: &str) -> Option<Vec<String>> {
     let (filter, regex, with) = parts(pattern)?;
-    let change = format!("{regex:?} => {:?}", back_references(with));
+    // As in Python with DOTALL, a dot matches a line break.
+    let dots = if regex.contains('.') { "(?s)" } else { "" };
+    let change = format!("{:?} => {:?}", format!("{dots}{regex}"), back_references(with));
     // No rule reads the new text from a file.
     (!with.starts_with('@') && !regex.is_empty()).then(|| rewrite(filter, &change))
 }
@@ -17,11 +19,13 @@ pub(super) fn modify_headers(pattern: &str) -> Option<Vec<String>> {
 
 /// Rewrites requests and responses, or what the filter says by `~q` or `~s`.
 fn rewrite(filter: Option<&str>, change: &str) -> Vec<String> {
-    let says = |what| filter.is_some_and(|filter| filter.contains(what));
-    let sides: &[&str] = match (says("~q"), says("~s")) {
-        (true, false) => &["request"],
-        (false, true) => &["response"],
-        _ => &["request", "response"],
+    let says = |all: &[&str]| all.iter().any(|what| filter.is_some_and(|filter| filter.contains(what)));
+    // What needs a response matches no request.
+    let sides: &[&str] = match (says(&["~s", "~c", "~hs", "~bs", "~ts", "!~q", "! ~q"]), says(&["~q"]) && !says(&["|"]))
+    {
+        (true, _) => &["response"],
+        (false, true) => &["request"],
+        (false, false) => &["request", "response"],
     };
     let filter = filter.map_or_else(|| "url ~ \"\"".to_owned(), |filter| format!("{filter:?}"));
     sides.iter().map(|side| format!("rewrite!({side}: {filter}, {change})")).collect()
@@ -30,8 +34,13 @@ fn rewrite(filter: Option<&str>, change: &str) -> Vec<String> {
 /// Returns the rule that does the same as `--map-local PATTERN`. `is_folder` tells what a path is.
 pub(super) fn map_local(pattern: &str, is_folder: impl Fn(&str) -> bool) -> Option<String> {
     let (filter, regex, path) = parts(pattern)?;
-    let with = if is_folder(path) { format!("dir({path:?})") } else { format!("{path:?}") };
-    Some(format!("replace!({}, {with})", with_url(filter, regex)))
+    match (is_folder(path), filter) {
+        (false, _) => Some(format!("replace!({}, {path:?})", with_url(filter, regex))),
+        // The rest of the URL is the name of the file, unless the pattern captures it.
+        (true, None) if regex.contains('(') => Some(format!("replace!(url ~ {regex:?}, dir({path:?}))")),
+        (true, None) => Some(format!("replace!(url ~ {:?}, dir({path:?}))", format!("{regex}/?([^?]*)"))),
+        (true, Some(_)) => None,
+    }
 }
 
 /// Returns the rule that does the same as `--map-remote PATTERN`, if it replaces only the server.
@@ -91,13 +100,13 @@ mod tests {
         let body = |pattern| modify_body(pattern).expect(pattern).join(" ");
         assert_eq!(body("/~q/the/teh"), "rewrite!(request: \"~q\", \"the\" => \"teh\")");
         let both = body("|the (.)|$ \\1 teh");
-        assert!(both.ends_with("rewrite!(response: url ~ \"\", \"the (.)\" => \"$$ ${1} teh\")"), "{both}");
+        assert!(both.ends_with("rewrite!(response: url ~ \"\", \"(?s)the (.)\" => \"$$ ${1} teh\")"), "{both}");
         assert_eq!(modify_body("|a|@file"), None);
         let head = |pattern| modify_headers(pattern).expect(pattern).join(" ");
         assert_eq!(head("/~s & ~d a.test/x-a/1"), "rewrite!(response: \"~s & ~d a.test\", header(\"x-a\") => \"1\")");
         assert!(head("/cookie/").starts_with("rewrite!(request: url ~ \"\", header(\"cookie\") => none)"));
         let local = |pattern| map_local(pattern, |path| path.ends_with('/')).expect(pattern);
-        assert_eq!(local("|a.test/js|static/"), "replace!(url ~ \"a.test/js\", dir(\"static/\"))");
+        assert_eq!(local("|a.test/js|static/"), "replace!(url ~ \"a.test/js/?([^?]*)\", dir(\"static/\"))");
         assert_eq!(local("|~m GET|a\\.js|b.js"), "replace!(\"(~m GET) & ~u 'a\\\\.js'\", \"b.js\")");
     }
 
