@@ -53,9 +53,9 @@ impl Destination {
         self.through.as_ref().filter(|_| self.speaks == Speaks::Plain && !end_to_end)
     }
 
-    /// Opens a connection. `http1`: only HTTP/1 may be spoken on it. `tunnels`: the proxy on the way connects it to the server.
-    pub(super) async fn connect(&self, hosts: &Hosts, http1: bool, tunnels: bool) -> Result<Wire, Fault> {
-        let tcp = Tcp::new(self.connect_tcp(hosts, tunnels).await?);
+    /// Opens a connection. `http1`: only HTTP/1 may be spoken on it. `end_to_end`: the server itself must be at the other end.
+    pub(super) async fn connect(&self, hosts: &Hosts, http1: bool, end_to_end: bool) -> Result<Wire, Fault> {
+        let tcp = Tcp::new(self.connect_tcp(hosts, end_to_end).await?);
         let alpn = match self.speaks {
             Speaks::Tls(_) if http1 => Alpn::Http1,
             Speaks::Tls(alpn) => alpn,
@@ -104,15 +104,15 @@ impl Destination {
 
     /// Opens a TCP connection to the server.
     pub(super) async fn connect_bare(&self, hosts: &Hosts) -> Result<TcpStream, Fault> {
-        self.connect_tcp(hosts, self.through.is_some()).await
+        self.connect_tcp(hosts, true).await
     }
 
-    async fn connect_tcp(&self, hosts: &Hosts, tunnels: bool) -> Result<TcpStream, Fault> {
+    async fn connect_tcp(&self, hosts: &Hosts, end_to_end: bool) -> Result<TcpStream, Fault> {
         let (target, within) = (&self.target, hosts.connect_within);
         let connecting = async {
             let Some(parent) = &self.through else { return self.tcp(hosts).await };
             let mut stream = self.tcp_to(parent, hosts).await?;
-            if tunnels {
+            if self.reader(end_to_end).is_none() {
                 parent.connect(&mut stream, self.address()).await?;
             }
             Ok(stream)

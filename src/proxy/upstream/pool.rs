@@ -124,11 +124,9 @@ impl Origin {
     }
 
     async fn open_http1(&self, end_to_end: bool) -> Result<Http1, Fault> {
-        let parent = self.destination.reader(end_to_end);
-        let tunnels = self.destination.through.is_some() && parent.is_none();
         // Boxed for the same reason as below.
-        let wire = Box::pin(self.destination.connect(&self.hosts, true, tunnels)).await?;
-        Http1::open(wire, parent.cloned()).await
+        let wire = Box::pin(self.destination.connect(&self.hosts, true, end_to_end)).await?;
+        Http1::open(wire, self.destination.reader(end_to_end).cloned()).await
     }
 
     /// Returns the client's HTTP/2 connection, opened if necessary, or an HTTP/1 one if the handshake agrees on that.
@@ -144,8 +142,7 @@ impl Origin {
         }
         // Boxed: a flow that is parked must not be as large as one that connects.
         let opened = Box::pin(async {
-            let tunnels = self.destination.through.is_some();
-            let wire = self.destination.connect(&self.hosts, false, tunnels).await?;
+            let wire = self.destination.connect(&self.hosts, false, true).await?;
             if !wire.is_http2(self.destination.speaks) {
                 self.lock().is_http2 = Some(false);
                 let permit = if client.multiplexes { share.permit().await } else { None };
