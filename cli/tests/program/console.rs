@@ -1,80 +1,17 @@
 //! The program in a terminal of its own, with a real browser.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::todo)]
-#![allow(unnameable_test_items, reason = "what the program has written is compiled, not run")]
 
+use crate::GOLDEN;
+use crate::app::{PAGE, app};
 use holdup::prelude::*;
 use pty_process::{OwnedWritePty, Size};
-use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::num::NonZero;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::{Arc, Condvar, Mutex};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
 use tokio::sync::watch;
-
-/// A page that asks twice, and shows what comes last; then it says what it shows. `/once` asks once.
-const PAGE: &str = "<p id=out></p><script>
-    let left = 2;
-    for (const q of ['a', 'ab']) fetch('/search?q=' + q).then(answer => answer.text()).then(text => {
-        out.textContent = text;
-        if (--left === 0) fetch('/shows/' + text);
-    });</script>";
-
-/// Whether the first answer was sent.
-#[derive(Default)]
-struct First(Mutex<bool>, Condvar);
-
-impl First {
-    fn set(&self) {
-        *self.0.lock().unwrap() = true;
-        self.1.notify_all();
-    }
-
-    fn wait(&self) {
-        drop(self.1.wait_while(self.0.lock().unwrap(), |sent| !*sent).unwrap());
-    }
-}
-
-/// Starts a server of one page, and returns its address.
-fn app() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let first = Arc::new(First::default());
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let first = Arc::clone(&first);
-            std::thread::spawn(move || {
-                let (mut stream, mut asked) = (stream, [0; 4096]);
-                while let Ok(size) = stream.read(&mut asked) {
-                    let head = String::from_utf8_lossy(&asked[..size]);
-                    let Some(path) = head.split(' ').nth(1) else { return };
-                    // The answers come in the order of the page, each on its own connection.
-                    if path.ends_with("q=ab") {
-                        first.wait();
-                    }
-                    let body = match path.split_once("q=") {
-                        Some((_, query)) => query.to_owned(),
-                        None if path == "/once" => PAGE.replace("['a', 'ab']", "['a']").replace("left = 2", "left = 1"),
-                        None => PAGE.to_owned(),
-                    };
-                    let answer = format!(
-                        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\n\r\n{body}",
-                        body.len()
-                    );
-                    if stream.write_all(answer.as_bytes()).is_err() {
-                        return;
-                    }
-                    if path.ends_with("q=a") {
-                        first.set();
-                    }
-                }
-            });
-        }
-    });
-    address
-}
 
 const ROWS: NonZero<u16> = NonZero::new(24).unwrap();
 const COLUMNS: NonZero<u16> = NonZero::new(100).unwrap();
@@ -144,6 +81,18 @@ impl Terminal {
         assert!(*self.is_whole.borrow(), "the terminal is left as the program has made it");
         is_well
     }
+
+    /// Lets it write a test into a file, ends it, and returns the test.
+    async fn written_test(mut self, file: &Path) -> String {
+        self.press("T").await;
+        self.shows("write the test into").await;
+        // Instead of the name that stands there.
+        self.press(&format!("\u{15}{}\r", file.display())).await;
+        self.shows("the test is in").await;
+        self.press("Q").await;
+        assert!(self.ended().await);
+        std::fs::read_to_string(file).unwrap()
+    }
 }
 
 /// The README's race, by hand: hold the answers, release them in the wrong order, and turn that into a test.
@@ -175,14 +124,7 @@ async fn a_race_by_hand_becomes_a_test() {
     terminal.shows("released, one after another").await;
     terminal.press("q").await;
     terminal.shows("/shows/a ").await;
-    terminal.press("T").await;
-    terminal.shows("write the test into").await;
-    // Instead of the name that stands there.
-    terminal.press(&format!("\u{15}{}\r", written.display())).await;
-    terminal.shows("the test is in").await;
-    terminal.press("Q").await;
-    assert!(terminal.ended().await);
-    assert_eq!(std::fs::read_to_string(written).unwrap(), include_str!("session/browser.rs"));
+    assert_eq!(terminal.written_test(&written).await, include_str!("session/browser.rs"));
     let har = std::fs::read_to_string(recorded).unwrap();
     assert!(har.contains("/shows/a"));
 }
@@ -205,13 +147,7 @@ async fn the_requests_of_a_client_become_a_test() {
     terminal.press("A").await;
     assert!(asking.await.unwrap().ends_with("\r\n\r\na"));
     terminal.shows("2 flows, 0 held").await;
-    terminal.press("T").await;
-    terminal.shows("write the test into").await;
-    terminal.press(&format!("\u{15}{}\r", written.display())).await;
-    terminal.shows("the test is in").await;
-    terminal.press("Q").await;
-    assert!(terminal.ended().await);
-    assert_eq!(std::fs::read_to_string(written).unwrap(), include_str!("session/client.rs"));
+    assert_eq!(terminal.written_test(&written).await, include_str!("session/client.rs"));
 }
 
 /// Sends a request to `shop.test` through a proxy, and returns the response.
@@ -292,7 +228,7 @@ async fn a_console_is_attached_to_a_test_twice() {
     let artifacts = folder.path().display().to_string();
     let variables = [("HOLDUP_ARTIFACTS", artifacts.as_str()), ("HOLDUP_CLI_WAITS", "1"), ("CI", "")];
     let mut test = tokio::process::Command::new(std::env::current_exe().unwrap());
-    test.args(["waits_for_a_console", "--exact"]).envs(variables).stdin(Stdio::null());
+    test.args(["console::waits_for_a_console", "--exact"]).envs(variables).stdin(Stdio::null());
     let mut test = test.kill_on_drop(true).spawn().unwrap();
     // Where it prints how to attach depends on whether there is a terminal.
     let waits = async {
@@ -365,8 +301,6 @@ fn is_stopped(process: &str) -> bool {
     said.stdout.starts_with(b"T")
 }
 
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/it/recorded/golden.har");
-
 #[tokio::test]
 async fn a_recording_is_opened_searched_and_looked_at() {
     let mut terminal = Terminal::start(&["open", GOLDEN]);
@@ -383,194 +317,4 @@ async fn a_recording_is_opened_searched_and_looked_at() {
     terminal.shows("copied: path == \"/old\"").await;
     terminal.press("Q").await;
     assert!(terminal.ended().await);
-}
-
-fn holdup(arguments: &[&str]) -> (bool, String, String) {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_holdup")).args(arguments).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.success(), text(&output.stdout), text(&output.stderr))
-}
-
-#[test]
-fn recorded_requests_are_sent_to_their_servers_again() {
-    let host = format!("shop.test={}", app());
-    let (is_well, told, _) = holdup(&["resend", GOLDEN, "--host", &host, "--only", "~u \"/(old|gone)\""]);
-    let sent = "GET http://shop.test/old  200 (recorded: 302)\nGET http://shop.test/gone  200\n";
-    assert!(is_well && told == sent, "{told}");
-    let (is_well, told, why) = holdup(&["resend", GOLDEN, "--host", "shop.test=127.0.0.1:9", "--only", "~u /old"]);
-    assert!(!is_well && told.contains("-- failed (connect"), "{told}{why}");
-    assert!(why.contains("0 of 1 requests were sent and answered"), "{why}");
-    // A server that accepts, and never answers.
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let host = format!("shop.test={}", silent.local_addr().unwrap());
-    let (is_well, told, _) = holdup(&["resend", GOLDEN, "--host", &host, "--only", "~u /old", "--timeout", "1"]);
-    assert!(!is_well && told.contains("-- no answer within 1s"), "{told}");
-}
-
-#[test]
-fn failures_name_options_and_no_lines_of_the_program() {
-    let cases: [&[&str]; 20] = [
-        &["replay", GOLDEN, "--insecure", "https://a"],
-        &["replay", GOLDEN, "--host", "a b=127.0.0.1:1"],
-        &["print", "no-such.har"],
-        &["resend", GOLDEN, "--only", "~u /old"],
-        &["proxy", "--browser", "none", "-q", "--rule", "replace!(path == \"/x\", \"no-such.js\")"],
-        &["proxy", "--certs", "no-such.pem"],
-        &["proxy", "-s", "script.py"],
-        &["proxy", "-m", "reverse:shop.test"],
-        &["proxy", "-m", "reverse:https://shop.test", "--browser", "firefox"],
-        &["proxy", "-m", "upstream:socks5://a", "--browser", "none"],
-        &["proxy", "-m", "transparent"],
-        &["resend", GOLDEN, "-m", "reverse:https://shop.test"],
-        &["proxy", "-m", "http://me:S3cret@shop.test"],
-        &["proxy", "-m", "upstream:http://a:1", "-m", "upstream:http://b:1", "--browser", "none"],
-        &["proxy", "--host", "http://me:S3cret@shop.test", "--browser", "none"],
-        &["proxy", "--browser", "none", "https://shop.test/"],
-        &["proxy", "--browser", "none", "--view-filter", "~u x", "~u y"],
-        &["proxy", "--browser", "none", "--server-replay-extra", "404"],
-        &["proxy", "-n", "-r", GOLDEN, "--json"],
-        &["proxy", "--browser", "none", "-q", "--intercept", "~u x"],
-    ];
-    for case in cases {
-        let (is_well, told, why) = holdup(case);
-        let text = told + &why;
-        assert!(!is_well && !text.contains(".rs:") && !text.contains("mitm."), "{case:?}: {text}");
-        assert!(!text.contains("S3cret"), "{case:?}: {text}");
-    }
-}
-
-#[test]
-fn there_are_completions_and_manual_pages() {
-    let folder = tempfile::tempdir().unwrap();
-    let (is_well, told, _) = holdup(&["man", &folder.path().display().to_string()]);
-    assert!(is_well && told.contains("holdup-resend.1"), "{told}");
-    let page = std::fs::read_to_string(folder.path().join("holdup-proxy.1")).unwrap();
-    assert!(page.contains("intercept") && page.contains("Example: "), "{page}");
-    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let (is_well, told, _) = holdup(&["completions", shell]);
-        assert!(is_well && told.contains("server-replay"), "{shell}");
-    }
-}
-
-/// The program without a console.
-struct Plain {
-    child: Child,
-    address: String,
-}
-
-impl Plain {
-    async fn start(arguments: &[&str]) -> Self {
-        let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_holdup"));
-        program.args(["proxy", "-q", "--browser", "none"]).args(arguments).kill_on_drop(true);
-        let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
-        while let Some(line) = told.next_line().await.unwrap() {
-            if let Some(address) = line.strip_prefix("the proxy listens on ") {
-                return Self { child, address: address.to_owned() };
-            }
-        }
-        panic!("it has ended: {arguments:?}");
-    }
-
-    async fn asked(&self, target: &str, host: &str) -> String {
-        let mut client = tokio::net::TcpStream::connect(&self.address).await.unwrap();
-        let head = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-        client.write_all(head.as_bytes()).await.unwrap();
-        let mut response = String::new();
-        client.read_to_string(&mut response).await.unwrap();
-        response
-    }
-
-    /// Presses ctrl-c, and returns what was printed.
-    async fn printed(mut self) -> String {
-        let id = self.child.id().unwrap().to_string();
-        assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-        let mut printed = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut printed).await.unwrap();
-        assert!(self.child.wait().await.unwrap().success());
-        printed
-    }
-}
-
-/// What happened before ctrl-c is printed, whenever it is pressed.
-#[tokio::test]
-async fn a_plain_proxy_prints_everything_before_it_ends() {
-    let plain = Plain::start(&["-S", GOLDEN]).await;
-    let response = plain.asked("http://shop.test/", "shop.test").await;
-    let printed = plain.printed().await;
-    assert!(response.starts_with("HTTP/1.1 200") && printed.contains("response 200"), "{response}\n{printed}");
-}
-
-#[tokio::test]
-async fn a_plain_proxy_prints_what_the_filter_at_the_end_matches() {
-    let plain = Plain::start(&["-S", GOLDEN, "--set", "server_replay_extra=404", "--anticache", "~c 404"]).await;
-    plain.asked("http://shop.test/", "shop.test").await;
-    plain.asked("http://shop.test/none", "shop.test").await;
-    let printed = plain.printed().await;
-    assert!(printed.contains("GET http://shop.test/none") && printed.contains("response 404"), "{printed}");
-    assert!(!printed.contains("response 200"), "{printed}");
-}
-
-/// Those of a recording, too, with a proxy and without.
-#[tokio::test]
-async fn a_filter_is_about_all_flows() {
-    let (is_well, told, _) = holdup(&["proxy", "-n", "-q", "-r", GOLDEN, "~c 302"]);
-    assert!(is_well && told.lines().count() == 1 && told.contains("/old"), "{told}");
-    for arguments in [&["-r", GOLDEN, "~c 302"][..], &["--json", "-r", GOLDEN, "~c 302"]] {
-        let printed = Plain::start(arguments).await.printed().await;
-        assert!(printed.contains("/old") && !printed.contains("/gone"), "{arguments:?}: {printed}");
-    }
-}
-
-/// Nobody gets half a request as a whole one.
-#[tokio::test]
-async fn a_request_whose_body_was_cut_is_not_sent_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let har = folder.path().join("cut.har");
-    let entry = r#"{"request": {"method": "PUT", "url": "http://shop.test/up", "headers": [], "bodySize": 3000000},
-        "response": {"status": 200, "headers": [], "content": {"size": 0}}, "_holdup": {"truncated": ["request"]}}"#;
-    std::fs::write(&har, format!("{{\"log\": {{\"entries\": [{entry}]}}}}")).unwrap();
-    let (har, host) = (har.display().to_string(), format!("shop.test={}", app()));
-    let (is_well, told, why) = holdup(&["resend", &har, "--host", &host]);
-    assert!(!is_well && told.contains("the recording has no whole body of #1"), "{told}{why}");
-    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_holdup"));
-    program.args(["proxy", "-q", "--browser", "none", "-C", &har]).stderr(Stdio::piped()).stdout(Stdio::null());
-    let mut child = program.kill_on_drop(true).spawn().unwrap();
-    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut lines = String::new();
-    while !lines.contains("the recording has no whole body of #1") {
-        lines += &told.next_line().await.unwrap().expect("it has ended");
-    }
-}
-
-#[tokio::test]
-async fn a_plain_proxy_stands_in_for_a_server_and_goes_through_another() {
-    let other = Plain::start(&["--host", &format!("shop.test={}", app())]).await;
-    let mode = format!("upstream:http://{}", other.address);
-    let plain = Plain::start(&["-m", "reverse:http://shop.test", "-m", &mode]).await;
-    let response = plain.asked("/?q=a", &plain.address).await;
-    assert!(response.starts_with("HTTP/1.1 200") && response.ends_with("\r\n\r\na"), "{response}");
-    for proxy in [plain, other] {
-        let printed = proxy.printed().await;
-        assert!(printed.contains("GET http://shop.test/?q=a"), "{printed}");
-    }
-}
-
-#[tokio::test]
-async fn a_plain_proxy_sends_recorded_requests_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    let host = format!("shop.test={}", app());
-    let (is_well, ..) = holdup(&["resend", GOLDEN, "--only", "~u /gone", "--host", &host, "-w", &path("two.har")]);
-    assert!(is_well);
-    // The other format, without a proxy.
-    let (is_well, told, why) = holdup(&["proxy", "-n", "-q", "-r", &path("two.har"), "-w", &path("two.mitm")]);
-    assert!(is_well && told.lines().any(|line| line.contains("http://shop.test/gone")), "{told}{why}");
-    assert!(!std::fs::read(path("two.mitm")).unwrap().starts_with(b"{"), "a flow file");
-    let plain = Plain::start(&["-C", &path("two.mitm"), "-r", GOLDEN, "--host", &host, "-w", &path("out.har")]).await;
-    let is_sent = || std::fs::read_to_string(path("out.har")).unwrap().matches("http://shop.test/gone").count() > 2;
-    while !is_sent() {
-        tokio::task::yield_now().await;
-    }
-    plain.printed().await;
 }
