@@ -148,7 +148,7 @@ pub(crate) struct Proxy {
     /// Send the requests of a recording again, one after another (`holdup resend` does only that); repeatable.
     #[arg(short = 'C', long = "client-replay", value_name = "FILE")]
     pub(crate) resend: Vec<PathBuf>,
-    /// Start no browser and no proxy: for `-r`, and `-w` to write it in the other format.
+    /// Only show what `-r` reads, without a browser; with `-w`, write it in the other format.
     #[arg(short = 'n', long = "no-server", requires = "read", conflicts_with_all = ["json", "replay", "resend"])]
     pub(crate) no_server: bool,
     /// Print one line for each event, instead of the console.

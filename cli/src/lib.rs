@@ -1,6 +1,7 @@
 //! The program `holdup`: a console for a person, and what to do with recordings.
 //!
-//! `commands` has what is typed after the name. `console` is what is seen: `model` and `keys` are pure, `draw` shows the
+//! `commands` has what is typed after the name, and `mitmproxy` what its users type out of habit. `launch` is `holdup proxy`;
+//! `listen` starts the proxy of every command, with the rules of `rule`; `output` is what is printed without a console. `console` is what is seen: `model` and `keys` are pure, `draw` shows the
 //! model, and `run` owns the terminal. Its other end is `holdup`'s own `src/console/`, in this process or in that of a
 //! test.
 

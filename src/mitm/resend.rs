@@ -160,8 +160,8 @@ fn head(exchange: &Exchange) -> Result<Request, String> {
     Ok(request)
 }
 
-/// Returns the body of a request, which is known when its flow has ended. `is_past`: the flow is of a recording, which has
-/// even empty bodies unless it has left them out.
+/// Returns the body of a request, which is known when its flow has ended. `is_past`: the flow was loaded from a recording, and
+/// the journal has its body, even an empty one, unless the recording was cut there.
 async fn body(journal: &Journal, id: FlowId, said: Option<u64>, is_past: bool) -> Result<Bytes, String> {
     let mut kept = None;
     let reading = journal.until(0, |event| match event {

@@ -1,4 +1,4 @@
-//! What a user of mitmproxy types out of habit. Pure.
+//! What a user of mitmproxy types out of habit.
 
 mod arguments;
 mod instead;

@@ -1,4 +1,4 @@
-//! mitmproxy's patterns (`/filter/regex/replacement`, with any separator), as rules.
+//! mitmproxy's patterns (`/filter/regex/replacement`, with any separator), as rules. Pure.
 
 /// Returns the rules that do the same as `--modify-body PATTERN`.
 pub(super) fn modify_body(pattern: &str) -> Option<Vec<String>> {
